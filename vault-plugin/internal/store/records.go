@@ -1,0 +1,188 @@
+package store
+
+import "time"
+
+// SchemaVersion is the layout this binary writes. It is stored at first use; a newer one is refused by every request.
+const SchemaVersion = 1
+
+// Schema is the record under core/schema.
+type Schema struct {
+	Version uint32 `cbor:"1,keyasint"`
+}
+
+// Master is the record under core/master: the encoded master keys, in clear within Vault's barrier.
+type Master struct {
+	Ring      []byte `cbor:"1,keyasint"`
+	RequestID string `cbor:"2,keyasint,omitempty"` // of the last rotation, to recognise a replay
+}
+
+// Settings are what config sets for all workspaces and a workspace may set for itself; zero means not set.
+type Settings struct {
+	MaxVersions         int  `cbor:"1,keyasint,omitempty"`
+	CASRequired         bool `cbor:"2,keyasint,omitempty"`
+	MaxValueBytes       int  `cbor:"3,keyasint,omitempty"`
+	MaxSecrets          int  `cbor:"4,keyasint,omitempty"`
+	MaxEnvironmentBytes int  `cbor:"5,keyasint,omitempty"`
+}
+
+// Config is the record under core/config; zero means the built-in default.
+type Config struct {
+	Settings         Settings      `cbor:"1,keyasint"`
+	MaxProjects      int           `cbor:"2,keyasint,omitempty"`
+	MaxEnvironments  int           `cbor:"3,keyasint,omitempty"`
+	KeyringCacheSize int           `cbor:"4,keyasint,omitempty"`
+	KeyringCacheTTL  time.Duration `cbor:"5,keyasint,omitempty"`
+	SecretCacheBytes int           `cbor:"6,keyasint,omitempty"`
+}
+
+// Stamp tells when a record was made and changed, and by which request it was made (a replay carries the same id).
+type Stamp struct {
+	Created   time.Time `cbor:"1,keyasint"`
+	Updated   time.Time `cbor:"2,keyasint"`
+	RequestID string    `cbor:"3,keyasint,omitempty"`
+}
+
+// Workspace is the record under ws/<name>.
+type Workspace struct {
+	ID              ID                `cbor:"1,keyasint"`
+	Description     string            `cbor:"2,keyasint,omitempty"`
+	Metadata        map[string]string `cbor:"3,keyasint,omitempty"`
+	Settings        Settings          `cbor:"4,keyasint"`
+	DeletionAllowed bool              `cbor:"5,keyasint,omitempty"`
+	Stamp           Stamp             `cbor:"6,keyasint"`
+}
+
+// Keys is the record under keys/<ws_id>: the wrapped key versions, and the rewrap that a rotation starts. They share one entry
+// because storage has no transactions: a rotation with its rewrap is then one Put, and a shredding one Delete.
+type Keys struct {
+	Ring      []byte `cbor:"1,keyasint"`
+	RequestID string `cbor:"2,keyasint,omitempty"` // of the last rotation
+	Rewrap    Rewrap `cbor:"3,keyasint"`
+}
+
+// Rewrap is the durable progress of re-sealing a workspace's stored secrets under key version Target.
+type Rewrap struct {
+	State   RewrapState `cbor:"1,keyasint,omitempty"`
+	Target  uint32      `cbor:"2,keyasint,omitempty"`
+	Total   int         `cbor:"3,keyasint,omitempty"` // secrets, each with all its versions
+	Done    int         `cbor:"4,keyasint,omitempty"`
+	Failed  int         `cbor:"5,keyasint,omitempty"`
+	Env     ID          `cbor:"6,keyasint,omitempty"` // environments are visited in the order of their ids; those before Env are done
+	Name    string      `cbor:"7,keyasint,omitempty"` // within Env, names up to Name are done
+	Started time.Time   `cbor:"8,keyasint,omitzero"`
+	Updated time.Time   `cbor:"9,keyasint,omitzero"`
+}
+
+// RewrapState is where a rewrap stands; the zero value is idle.
+type RewrapState string
+
+// The states of a rewrap.
+const (
+	RewrapIdle    RewrapState = ""
+	RewrapRunning RewrapState = "running"
+	RewrapDone    RewrapState = "done"
+	RewrapFailed  RewrapState = "failed" // went through, but Failed records could not be opened or stored
+)
+
+// Project is the record under proj/<ws_id>/<name>.
+type Project struct {
+	ID          ID     `cbor:"1,keyasint"`
+	Description string `cbor:"2,keyasint,omitempty"`
+	Stamp       Stamp  `cbor:"3,keyasint"`
+}
+
+// Environment is the record under env/<project_id>/<name>.
+type Environment struct {
+	ID              ID     `cbor:"1,keyasint"`
+	Description     string `cbor:"2,keyasint,omitempty"`
+	Production      bool   `cbor:"3,keyasint,omitempty"`
+	Locked          bool   `cbor:"4,keyasint,omitempty"`
+	DeletionAllowed bool   `cbor:"5,keyasint,omitempty"`
+	Stamp           Stamp  `cbor:"6,keyasint"`
+}
+
+// Actor is who did something, as far as Vault tells a plugin.
+type Actor struct {
+	EntityID     string `cbor:"1,keyasint,omitempty"`
+	DisplayName  string `cbor:"2,keyasint,omitempty"`
+	AccessorHash string `cbor:"3,keyasint,omitempty"` // SHA-256 of the token's accessor, hex
+}
+
+// Encoding says how a value is answered.
+type Encoding uint8
+
+// The encodings of a value.
+const (
+	Text   Encoding = 0 // UTF-8
+	Base64 Encoding = 1 // bytes, answered in base64
+)
+
+// Version is the metadata of one version of a secret.
+type Version struct {
+	Number    uint64    `cbor:"1,keyasint"`
+	Created   time.Time `cbor:"2,keyasint"`
+	By        Actor     `cbor:"3,keyasint"`
+	RequestID string    `cbor:"4,keyasint,omitempty"`
+	Comment   string    `cbor:"5,keyasint,omitempty"`
+	Encoding  Encoding  `cbor:"6,keyasint,omitempty"`
+	Size      int       `cbor:"7,keyasint,omitempty"` // bytes of the value
+	Deleted   time.Time `cbor:"8,keyasint,omitzero"` // of a soft delete; zero means live
+	DeletedBy Actor     `cbor:"9,keyasint,omitempty"`
+	DeletedID string    `cbor:"10,keyasint,omitempty"` // request id of the delete
+}
+
+// Head is the record under sec/<env_id>/<name>: the newest value, sealed, and the metadata of all kept versions.
+// A Head is immutable once it is stored or cached; changes make a new one.
+type Head struct {
+	Sealed   []byte    `cbor:"1,keyasint"` // envelope of the newest version
+	Tags     []string  `cbor:"2,keyasint,omitempty"`
+	Floor    uint64    `cbor:"3,keyasint,omitempty"` // no older value stands in storage under a number below this
+	Versions []Version `cbor:"4,keyasint"`           // oldest first, without gaps; the last is the newest
+}
+
+// Newest is the metadata of the newest version.
+func (h *Head) Newest() Version { return h.Versions[len(h.Versions)-1] }
+
+// Version finds the metadata of version n.
+func (h *Head) Version(n uint64) (Version, bool) {
+	oldest := h.Versions[0].Number
+	if n < oldest || n > h.Newest().Number {
+		return Version{}, false
+	}
+	return h.Versions[n-oldest], true
+}
+
+// wellFormed holds what every reader of a Head relies on.
+func (h *Head) wellFormed() bool {
+	if len(h.Versions) == 0 || h.Versions[0].Number == 0 {
+		return false
+	}
+	for i, v := range h.Versions {
+		if v.Number != h.Versions[0].Number+uint64(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of a version that is no longer the newest.
+type OldValue struct {
+	Sealed []byte `cbor:"1,keyasint"`
+}
+
+// LogChunk is a part of a redo log under log/<env_id>/<txn>/<chunk>: one write of many secrets. The chunk whose Chunks is set is
+// put last and is the commit: a transaction without it never happened.
+type LogChunk struct {
+	Changes []Change `cbor:"1,keyasint"`
+	Chunks  int      `cbor:"2,keyasint,omitempty"` // how many chunks the transaction has; set on the last only
+}
+
+// Change is what a transaction does to one secret.
+type Change struct {
+	Name     string   `cbor:"1,keyasint"`
+	Sealed   []byte   `cbor:"2,keyasint,omitempty"` // absent for a soft delete
+	Version  Version  `cbor:"3,keyasint"`           // metadata of the new version; for a delete, that of the newest as it becomes
+	Tags     []string `cbor:"4,keyasint,omitempty"`
+	Keep     int      `cbor:"5,keyasint"` // max_versions at the time of the write
+	IsDelete bool     `cbor:"6,keyasint,omitempty"`
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// Head reads the newest value and the metadata of a secret.
+func (s *Store) Head(ctx context.Context, env ID, name string) (*Head, error) {
+	head, err := get[Head](ctx, s, headKey(env, name))
+	if head != nil && !head.wellFormed() {
+		return nil, ErrDamaged
+	}
+	return head, err
+}
+
+// PutHead writes the head of a secret: the commit of a write.
+func (s *Store) PutHead(ctx context.Context, env ID, name string, r *Head) error {
+	return put(ctx, s, headKey(env, name), r)
+}
+
+// Secrets lists the names of an environment's secrets.
+func (s *Store) Secrets(ctx context.Context, env ID) ([]string, error) {
+	return s.list(ctx, headPrefix+string(env)+"/")
+}
+
+// OldValue reads the sealed value of version n, no longer the newest.
+func (s *Store) OldValue(ctx context.Context, env ID, name string, n uint64) (*OldValue, error) {
+	return get[OldValue](ctx, s, versionKey(env, name, n))
+}
+
+// PutOldValue writes the sealed value of version n, about to be replaced as the newest.
+func (s *Store) PutOldValue(ctx context.Context, env ID, name string, n uint64, r *OldValue) error {
+	return put(ctx, s, versionKey(env, name, n), r)
+}
+
+// DeleteOldValue removes the value of version n; one that is gone already is no error.
+func (s *Store) DeleteOldValue(ctx context.Context, env ID, name string, n uint64) error {
+	return s.storage.Delete(ctx, versionKey(env, name, n))
+}
+
+// PutLogChunk writes a part of a transaction.
+func (s *Store) PutLogChunk(ctx context.Context, env, txn ID, chunk int, r *LogChunk) error {
+	return put(ctx, s, logKey(env, txn, chunk), r)
+}
+
+// DeleteLogChunk removes a part of a transaction.
+func (s *Store) DeleteLogChunk(ctx context.Context, env, txn ID, chunk int) error {
+	return s.storage.Delete(ctx, logKey(env, txn, chunk))
+}
+
+// LoggedEnvironments lists the environments under which parts of transactions stand.
+func (s *Store) LoggedEnvironments(ctx context.Context) ([]ID, error) {
+	return s.children(ctx, logPrefix)
+}
+
+// Transactions lists an environment's transactions, committed or not, in no meaningful order.
+func (s *Store) Transactions(ctx context.Context, env ID) ([]ID, error) {
+	return s.children(ctx, logPrefix+string(env)+"/")
+}
+
+// Transaction reads all of a transaction. committed is false when its last chunk was never put; chunks are the numbers of the
+// parts that stand in storage, the last first, which is the order to remove them in.
+func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change, chunks []int, committed bool, err error) {
+	names, err := s.list(ctx, logPrefix+string(env)+"/"+string(txn)+"/")
+	if err != nil {
+		return nil, nil, false, err
+	}
+	parts := make(map[int]*LogChunk, len(names))
+	last := -1
+	for _, name := range names {
+		n, err := strconv.Atoi(name)
+		if err != nil || n < 0 {
+			return nil, nil, false, ErrDamaged
+		}
+		part, err := get[LogChunk](ctx, s, logKey(env, txn, n))
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if part == nil {
+			return nil, nil, false, fmt.Errorf("a listed part of a transaction is gone: %w", ErrDamaged)
+		}
+		parts[n], last = part, max(last, n)
+	}
+	for n := last; n >= 0; n-- {
+		if parts[n] != nil {
+			chunks = append(chunks, n)
+		}
+	}
+	if last < 0 || parts[last].Chunks == 0 {
+		return nil, chunks, false, nil
+	}
+	if parts[last].Chunks != last+1 || len(parts) != last+1 {
+		return nil, nil, false, ErrDamaged
+	}
+	for n := range last + 1 {
+		changes = append(changes, parts[n].Changes...)
+	}
+	return changes, chunks, true, nil
+}
