@@ -1,0 +1,103 @@
+package vaulttest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const moduleLine = "module github.com/stashbase/vault-stashbase\n"
+
+func (s *Server) config() string {
+	storage := `storage "inmem" {}`
+	if s.options.Storage == Raft {
+		// The multiplier is the lowest Vault takes: a single node then leads after a second rather than five.
+		storage = fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"node\"\n  performance_multiplier = 1\n}", s.StorageDir())
+	}
+	return fmt.Sprintf(`%s
+listener "tcp" {
+  address         = %q
+  cluster_address = %q
+  tls_disable     = true
+}
+telemetry {
+  disable_hostname          = true
+  prometheus_retention_time = "1h"
+}
+api_addr             = %q
+cluster_addr         = %q
+plugin_directory     = %q
+log_level            = %q
+disable_mlock        = true
+raw_storage_endpoint = true
+%s
+`, storage, s.address, s.cluster, s.Address(), "https://"+s.cluster, s.pluginDir(), s.options.LogLevel, s.options.Config)
+}
+
+func (s *Server) environment() []string {
+	return append([]string{"HOME=" + s.dir, "TMPDIR=" + s.tempDir()}, s.options.Env...)
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+func vaultBinary() (string, error) {
+	path := os.Getenv("VAULT_BINARY")
+	if path == "" {
+		root, err := checkout()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(root, "bin", "vault")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w (%w)", ErrNoVault, err)
+	}
+	return path, nil
+}
+
+// checkout finds the root of the product's module above the working directory, which for a test is its package's folder.
+func checkout() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if strings.HasPrefix(contents(filepath.Join(dir, "go.mod")), moduleLine) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no go.mod of the project above the working directory")
+		}
+		dir = parent
+	}
+}
+
+func contents(path string) string {
+	b, err := os.ReadFile(path) //nolint:gosec // The path is one of this harness.
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func tail(text string, lines int) string {
+	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// around cuts out the first line that holds the mark, and the lines after it.
+func around(text, mark string, lines int) string {
+	_, rest, _ := strings.Cut(text, mark)
+	all := strings.Split(rest, "\n")
+	return mark + strings.Join(all[:min(lines, len(all))], "\n")
+}

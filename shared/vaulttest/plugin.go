@@ -1,0 +1,99 @@
+package vaulttest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// builds holds the plugins this test process has built, so that many servers cost one build.
+var builds = struct {
+	sync.Mutex
+	binary map[string][]byte
+}{binary: map[string][]byte{}}
+
+func (s *Server) mountPlugin() error {
+	binary, version, err := s.options.plugin()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.pluginDir(), s.options.PluginName), binary, 0o700); err != nil { //nolint:gosec // It is to be run.
+		return err
+	}
+	sum := sha256.Sum256(binary)
+	sys := s.Client().Sys()
+	_, err = sys.RegisterPluginDetailed(&api.RegisterPluginInput{
+		Name: s.options.PluginName, Type: api.PluginTypeSecrets, Command: s.options.PluginName,
+		SHA256: hex.EncodeToString(sum[:]), Version: version,
+	})
+	if err != nil {
+		return fmt.Errorf("register the plugin: %w", err)
+	}
+	config := s.options.MountConfig
+	config.PluginVersion = version
+	err = sys.Mount(s.options.MountPath, &api.MountInput{
+		Type: s.options.PluginName, Options: s.options.MountOptions, Config: config,
+	})
+	if err != nil {
+		return fmt.Errorf("mount the plugin: %w", err)
+	}
+	s.mount, err = sys.GetMount(s.options.MountPath)
+	return err
+}
+
+// plugin returns the binary to register and its version.
+func (o Options) plugin() ([]byte, string, error) {
+	path, version := o.PluginBinary, o.PluginVersion
+	if path == "" && o.PluginPackage == PluginPackage {
+		path, version = os.Getenv("STASHBASE_PLUGIN_BINARY"), os.Getenv("STASHBASE_PLUGIN_VERSION")
+	}
+	if path != "" {
+		binary, err := os.ReadFile(path) //nolint:gosec // The caller chose the file.
+		return binary, version, err
+	}
+	binary, err := build(o.PluginPackage)
+	return binary, testVersion, err
+}
+
+// build compiles the package once per test process. Paths are not trimmed, so that the packages a test has compiled already
+// need no second compilation.
+func build(pkg string) ([]byte, error) {
+	builds.Lock()
+	defer builds.Unlock()
+	if binary, done := builds.binary[pkg]; done {
+		return binary, nil
+	}
+	root, err := checkout()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "vaulttest-build")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	out := filepath.Join(dir, "plugin")
+	args := []string{"build", "-buildvcs=false", "-o", out, "-ldflags=-X main.version=" + testVersion}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, pkg)...) //nolint:gosec // The caller chose the package.
+	cmd.Dir = root
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("go build %s: %w\n%s", pkg, err, log.String())
+	}
+	binary, err := os.ReadFile(out) //nolint:gosec // The path is one of this harness.
+	if err == nil {
+		builds.binary[pkg] = binary
+	}
+	return binary, err
+}
