@@ -1,0 +1,170 @@
+package policies
+
+import (
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// examples has one set of parameters per golden file.
+var examples = []struct {
+	file, role string
+	params     Params
+}{
+	{"workspace-admin", "workspace-admin", Params{Mount: "stashbase/", Workspace: "acme"}},
+	{"developer", "developer", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
+	{"developer-every-environment", "developer", Params{Mount: "stashbase/", Workspace: "acme", Project: "api"}},
+	{"reader", "reader", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
+	{"workload", "workload", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
+	{"key-custodian", "key-custodian", Params{Mount: "stashbase/", Workspace: "acme"}},
+}
+
+func render(t *testing.T, role string, p Params) string {
+	t.Helper()
+	text, err := Render(role, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// parse answers path → capabilities as HCL reads the policy, and fails for a path named twice: Vault would merge the two.
+func parse(t *testing.T, text string) map[string][]string {
+	t.Helper()
+	var doc struct {
+		Path []map[string][]struct {
+			Capabilities []string `hcl:"capabilities"`
+		} `hcl:"path"`
+	}
+	if err := hcl.Decode(&doc, text); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	rules := map[string][]string{}
+	for _, block := range doc.Path {
+		for path, bodies := range block {
+			if rules[path] != nil || len(bodies) != 1 || len(bodies[0].Capabilities) == 0 {
+				t.Fatalf("path %q stands twice or allows nothing", path)
+			}
+			rules[path] = bodies[0].Capabilities
+		}
+	}
+	if len(rules) == 0 || len(rules) != strings.Count(text, "path \"") {
+		t.Fatalf("HCL reads %d rules of\n%s", len(rules), text)
+	}
+	return rules
+}
+
+func TestEachPolicyReadsAsTheGoldenFileSays(t *testing.T) {
+	covered := map[string]bool{}
+	for _, example := range examples {
+		covered[example.role] = true
+		t.Run(example.file, func(t *testing.T) {
+			got := render(t, example.role, example.params)
+			golden := filepath.Join("testdata", example.file+".hcl")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("differs from %s (go test -update writes it anew):\n%s", golden, got)
+			}
+			for path, capabilities := range parse(t, got) {
+				if !strings.HasPrefix(path, "stashbase/") || strings.ContainsAny(path, "{}*") {
+					t.Errorf("path %q is outside the mount, has a hole, or a glob", path)
+				}
+				for _, capability := range capabilities {
+					if !slices.Contains([]string{"create", "read", "update", "patch", "delete", "list"}, capability) {
+						t.Errorf("path %q has the capability %q", path, capability)
+					}
+				}
+			}
+		})
+	}
+	for _, role := range Roles() {
+		if !covered[role] {
+			t.Errorf("role %s has no golden file", role)
+		}
+	}
+}
+
+func TestRolesAreSortedAndDescribed(t *testing.T) {
+	want := []string{"developer", "key-custodian", "reader", "workload", "workspace-admin"}
+	if got := Roles(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, name := range Roles() {
+		role, err := Lookup(name)
+		if err != nil || role.Name != name || role.Description == "" || len(role.Required) == 0 {
+			t.Errorf("got %+v, %v", role, err)
+		}
+	}
+}
+
+func TestWrongParametersAreRefusedByName(t *testing.T) {
+	const canary = "cAnArY!"
+	for _, tc := range []struct {
+		name   string
+		role   string
+		params Params
+		status int
+		want   string
+	}{
+		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are developer, key-custodian, reader, workload, workspace-admin"},
+		{"no workspace", "workload", Params{Mount: "m", Project: "p", Environment: "e"}, http.StatusBadRequest, "invalid: workspace: the role workload needs it"},
+		{"no project", "developer", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: project: the role developer needs it"},
+		{"no environment", "reader", Params{Mount: "m", Workspace: "w", Project: "p"}, http.StatusBadRequest, "invalid: environment: the role reader needs it"},
+		{"a project too many", "key-custodian", Params{Mount: "m", Workspace: "w", Project: canary}, http.StatusBadRequest, "invalid: project: the role key-custodian does not take it; it takes workspace"},
+		{"an environment too many", "workspace-admin", Params{Mount: "m", Workspace: "w", Environment: "e"}, http.StatusBadRequest, "invalid: environment: the role workspace-admin does not take it; it takes workspace"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Render(tc.role, tc.params)
+			refused, ok := err.(*fault.Error)
+			if !ok || refused.Status != tc.status || refused.Error() != tc.want {
+				t.Errorf("\n got %v\nwant %v", err, tc.want)
+			}
+		})
+	}
+	for _, name := range []string{"*", "+", "a/b", `a"`, "a\nb", "A", "a*", "{{identity.entity.name}}", "${x}", canary} {
+		for param, p := range map[string]Params{
+			"workspace":   {Mount: "m", Workspace: name, Project: "p", Environment: "e"},
+			"project":     {Mount: "m", Workspace: "w", Project: name, Environment: "e"},
+			"environment": {Mount: "m", Workspace: "w", Project: "p", Environment: name},
+		} {
+			text, err := Render("workload", p)
+			if !fault.Is(err, fault.Invalid) || text != "" || !strings.HasPrefix(err.Error(), "invalid: "+param+": ") || strings.Contains(err.Error(), canary) {
+				t.Errorf("%s %q: got %q, %v", param, name, text, err)
+			}
+		}
+	}
+}
+
+func TestAMountIsAPathAndNothingElse(t *testing.T) {
+	for mount, want := range map[string]string{
+		"stashbase/": "stashbase/", "stashbase": "stashbase/", "/team/stash": "team/stash/", "Küche 7/": "Küche 7/", "a.b~c@d": "a.b~c@d/",
+	} {
+		text := render(t, "key-custodian", Params{Mount: mount, Workspace: "acme"})
+		if rules := parse(t, text); rules[want+"keys/acme"] == nil {
+			t.Errorf("mount %q: got %v", mount, rules)
+		}
+	}
+	for _, mount := range []string{"", "/", "//", "a//b", `a"b`, `a\b`, "a\nb", "a*", "+", "+/a", "a+b", "${x}", "%{x}", "{{x}}", "a'b", "a\u2028b", "a\x00"} {
+		if text, err := Render("key-custodian", Params{Mount: mount, Workspace: "acme"}); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "invalid: mount: ") {
+			t.Errorf("mount %q: got %q, %v", mount, text, err)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package policies
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// surface is every request the engine answers, with one tenant's names and, for what a policy must keep out, another's.
+func surface() []string {
+	engine := []string{
+		"read config", "update config", "patch config", "read info", "read master-key", "update master-key/rotate", "list workspaces/",
+		"list policies/", "read policies/workload",
+	}
+	tenant := []string{
+		"create workspaces/W", "read workspaces/W", "update workspaces/W", "patch workspaces/W", "delete workspaces/W",
+		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "list projects/W/",
+	}
+	project := []string{
+		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/",
+	}
+	environment := []string{
+		"create environments/W/P/E", "read environments/W/P/E", "update environments/W/P/E", "patch environments/W/P/E", "delete environments/W/P/E",
+		"list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N", "patch secrets/W/P/E/N", "delete secrets/W/P/E/N",
+		"read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N", "update metadata/W/P/E/N", "patch metadata/W/P/E/N", "delete metadata/W/P/E/N",
+		"update import/W/P/E", "read load/W/P/E",
+	}
+	all := engine
+	for _, w := range []string{"acme", "other"} {
+		all = append(all, named(tenant, w, "", "")...)
+		for _, p := range []string{"api", "web"} {
+			all = append(all, named(project, w, p, "")...)
+			for _, e := range []string{"dev", "production"} {
+				all = append(all, named(environment, w, p, e)...)
+			}
+		}
+	}
+	return all
+}
+
+func named(requests []string, w, p, e string) []string {
+	var out []string
+	fill := strings.NewReplacer("/W", "/"+w, "/P", "/"+p, "/E", "/"+e, "/N", "/DATABASE_URL")
+	for _, request := range requests {
+		out = append(out, fill.Replace(request))
+	}
+	return out
+}
+
+// allows decides as Vault 1.21 does (vault/acl.go, AllowOperation): an exact rule first, for a list then the exact rule without
+// the slash, then the rule whose first wildcard stands furthest right, of these the one with fewer wildcards.
+func allows(rules map[string][]string, request string) bool {
+	op, path, _ := strings.Cut(request, " ")
+	path = "stashbase/" + path
+	short := strings.TrimSuffix(path, "/")
+	for _, exact := range []string{path, short} {
+		if capabilities, ok := rules[exact]; ok && (exact == path || op == "list") {
+			return slices.Contains(capabilities, op)
+		}
+	}
+	if op == "list" && wildcardRule(rules, short) != "" {
+		return slices.Contains(rules[wildcardRule(rules, short)], op)
+	}
+	return slices.Contains(rules[wildcardRule(rules, path)], op)
+}
+
+func wildcardRule(rules map[string][]string, path string) string {
+	segments := strings.Split(path, "/")
+	best := ""
+	for pattern := range rules {
+		parts := strings.Split(pattern, "/")
+		if !slices.Contains(parts, "+") || !slices.EqualFunc(parts, segments, func(part, segment string) bool { return part == "+" || part == segment }) {
+			continue
+		}
+		ahead := strings.Index(pattern, "+") - strings.Index(best, "+")
+		if best == "" || ahead > 0 || ahead == 0 && strings.Count(pattern, "+") < strings.Count(best, "+") {
+			best = pattern
+		}
+	}
+	return best
+}
+
+func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
+	develop := []string{
+		"read environments/W/P/E", "list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N",
+		"patch secrets/W/P/E/N", "delete secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N",
+		"update metadata/W/P/E/N", "patch metadata/W/P/E/N", "update import/W/P/E", "read load/W/P/E",
+	}
+	inProject := named([]string{"read projects/W/P", "list environments/W/P/"}, "acme", "api", "")
+	want := map[string][]string{
+		"key-custodian": {"read keys/acme", "update keys/acme/rotate", "update keys/acme/rewrap"},
+		"workload":      {"read load/acme/api/dev"},
+		"reader": named([]string{
+			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E",
+		}, "acme", "api", "dev"),
+		"developer":                   slices.Concat(inProject, named(develop, "acme", "api", "dev")),
+		"developer-every-environment": slices.Concat(inProject, named(develop, "acme", "api", "dev"), named(develop, "acme", "api", "production")),
+		"workspace-admin":             tenantOnly(surface()),
+	}
+	for _, example := range examples {
+		t.Run(example.file, func(t *testing.T) {
+			rules := parse(t, render(t, example.role, example.params))
+			var got []string
+			for _, request := range surface() {
+				if allows(rules, request) {
+					got = append(got, request)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want[example.file])
+			if !slices.Equal(got, want[example.file]) {
+				t.Errorf("\n got %v\nwant %v", got, want[example.file])
+			}
+		})
+	}
+}
+
+// tenantOnly is what the workspace admin of acme may do: all of the tenant's but its lifecycle and its keys.
+func tenantOnly(all []string) []string {
+	want := []string{"read workspaces/acme", "read keys/acme", "list policies/", "read policies/workload"}
+	for _, request := range all {
+		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") {
+			want = append(want, request)
+		}
+	}
+	return want
+}

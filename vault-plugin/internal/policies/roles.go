@@ -1,0 +1,95 @@
+package policies
+
+// roles is every role there is. A path joins it with the feature that brings it: policies name each path, so that an engine
+// that learns more does not silently widen a right somebody handed out.
+//
+// Paths that only act (import, rotate, rewrap) need "update" alone, for Vault calls a write to them so.
+func roles() []Role {
+	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian()}
+}
+
+func workspaceAdmin() Role {
+	all := []string{"create", "read", "update", "patch", "delete"}
+	return Role{
+		Name:        "workspace-admin",
+		Description: "everything inside one workspace; the workspace itself and its keys are only looked at.",
+		Required:    []string{workspace},
+		rules: []rule{
+			{"The workspace: creating, changing and deleting it is the operator's.", "workspaces/{workspace}", []string{"read"}},
+			{"The state of its keys: rotating them is the key custodian's.", "keys/{workspace}", []string{"read"}},
+			{"Its projects.", "projects/{workspace}/", []string{"list"}},
+			{"Each project.", "projects/{workspace}/+", all},
+			{"Their environments.", "environments/{workspace}/+/", []string{"list"}},
+			{"Each environment.", "environments/{workspace}/+/+", all},
+			{"The names of secrets.", "secrets/{workspace}/+/+/", []string{"list"}},
+			{"Each secret.", "secrets/{workspace}/+/+/+", all},
+			{"What is known of all secrets of an environment, without values.", "metadata/{workspace}/+/+", []string{"read"}},
+			{"The history of each secret; deleting it removes all versions.", "metadata/{workspace}/+/+/+", all},
+			{"Many secrets at once.", "import/{workspace}/+/+", []string{"update"}},
+			{"All values of an environment.", "load/{workspace}/+/+", []string{"read"}},
+			{"The roles there are.", "policies/", []string{"list"}},
+			{"Policies to hand out.", "policies/+", []string{"read"}},
+		},
+	}
+}
+
+// developer without an environment works in all of the project's, production included: who wants production kept apart names
+// the environments, one policy each.
+func developer() Role {
+	return Role{
+		Name:        "developer",
+		Description: "reads and writes the secrets of one or all environments of a project; changes no environment, removes no history.",
+		Required:    []string{workspace, project},
+		Optional:    []string{environment},
+		rules: []rule{
+			{"The project.", "projects/{workspace}/{project}", []string{"read"}},
+			{"The names of its environments.", "environments/{workspace}/{project}/", []string{"list"}},
+			{"The environment: changing it is the workspace admin's.", "environments/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The names of secrets.", "secrets/{workspace}/{project}/{environment}/", []string{"list"}},
+			{"Each secret; delete hides the newest version and can be undone.", "secrets/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch", "delete"}},
+			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The history and settings of each secret; removing them is the workspace admin's.", "metadata/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch"}},
+			{"Many secrets at once.", "import/{workspace}/{project}/{environment}", []string{"update"}},
+			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+		},
+	}
+}
+
+func reader() Role {
+	return Role{
+		Name:        "reader",
+		Description: "reads the secrets of one environment, their versions and history.",
+		Required:    []string{workspace, project, environment},
+		rules: []rule{
+			{"The names of secrets.", "secrets/{workspace}/{project}/{environment}/", []string{"list"}},
+			{"Each secret.", "secrets/{workspace}/{project}/{environment}/+", []string{"read"}},
+			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The history of each secret.", "metadata/{workspace}/{project}/{environment}/+", []string{"read"}},
+			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+		},
+	}
+}
+
+func workload() Role {
+	return Role{
+		Name:        "workload",
+		Description: "loads the values of one environment, and nothing else.",
+		Required:    []string{workspace, project, environment},
+		rules: []rule{
+			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+		},
+	}
+}
+
+func keyCustodian() Role {
+	return Role{
+		Name:        "key-custodian",
+		Description: "looks after the keys of one workspace; sees no secret.",
+		Required:    []string{workspace},
+		rules: []rule{
+			{"The versions of the key and how far rewrapping is.", "keys/{workspace}", []string{"read"}},
+			{"A new version of the key.", "keys/{workspace}/rotate", []string{"update"}},
+			{"Stored data over to the newest version.", "keys/{workspace}/rewrap", []string{"update"}},
+		},
+	}
+}
