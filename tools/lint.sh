@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# All checks that run no test. Each runs even when an earlier one failed, so
+# that one run shows everything.
+set -uo pipefail
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
+go=${GO:-go}
+failed=()
+
+check() {
+	local name=$1
+	shift
+	echo "== $name"
+	if ! "$@"; then
+		failed+=("$name")
+	fi
+}
+
+formatted() {
+	local files
+	# gofmt reads folders on its own and would follow what is ignored.
+	files=$(git ls-files -z --cached --others --exclude-standard -- '*.go' |
+		xargs -0 sh -c 'for f; do test -e "$f" && printf "%s\0" "$f"; done' sh | xargs -0 gofmt -l)
+	if [[ -n $files ]]; then
+		printf 'not formatted (gofmt -w):\n%s\n' "$files"
+		return 1
+	fi
+}
+
+golangci() {
+	local binary
+	binary=$(tools/build-tool.sh lint github.com/golangci/golangci-lint/v2 \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint '-ldflags=-s -w') || return 1
+	"$binary" run ./... ./shared/vaulttest/testdata/...
+}
+
+# Exit codes of govulncheck: 0 nothing found, 3 vulnerabilities found, others
+# mean that it did not get to an answer.
+vulnerabilities() {
+	local binary status=0 out
+	binary=$(tools/build-tool.sh govulncheck golang.org/x/vuln golang.org/x/vuln/cmd/govulncheck '-ldflags=-s -w') || return 1
+	if [[ -n ${VULNDB:-} ]]; then
+		"$binary" -db "$VULNDB" ./...
+		return
+	fi
+	out=$("$binary" ./... 2>&1) || status=$?
+	printf '%s\n' "$out"
+	if ((status != 0 && status != 3)) && grep -qE 'dial tcp|no such host|403|Forbidden|proxyconnect|timeout|connection refused' <<<"$out"; then
+		echo "############################################################"
+		echo "## NOT SCANNED FOR KNOWN VULNERABILITIES: the database of"
+		echo "## govulncheck cannot be reached from here (above is why)."
+		echo "## VULNDB=URL or file:///folder names another copy of it."
+		echo "############################################################"
+		return 0
+	fi
+	return "$status"
+}
+
+tidy() {
+	local module status=0
+	for module in go.mod tools/*/go.mod; do
+		(cd -- "$(dirname -- "$module")" && "$go" mod tidy -diff) || {
+			echo "$module is not tidy"
+			status=1
+		}
+	done
+	return "$status"
+}
+
+# What git would see of the work tree: differences to the commit, and new files.
+worktree() {
+	git diff HEAD
+	git ls-files -z --others --exclude-standard | xargs -0 -r git hash-object --no-filters --
+}
+
+generated() {
+	local before
+	before=$(worktree | git hash-object --stdin)
+	make --no-print-directory generate || return 1
+	if [[ $(worktree | git hash-object --stdin) != "$before" ]]; then
+		git status --short
+		echo "generated files were stale; make generate has just written them: commit the result"
+		return 1
+	fi
+}
+
+check "gofmt" formatted
+check "go vet" "$go" vet ./...
+check "golangci-lint" golangci
+check "go mod tidy" tidy
+check "known vulnerabilities" vulnerabilities
+check "generated files" generated
+
+if ((${#failed[@]} > 0)); then
+	printf 'lint failed: %s\n' "${failed[@]}" >&2
+	exit 1
+fi
+echo "lint: clean"

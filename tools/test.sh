@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# tools/test.sh all|unit: the tests of every module here, through `make test`
+# and `make test-unit`.
+set -euo pipefail
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+go=${GO:-go}
+flags=(-timeout "${TEST_TIMEOUT:-40m}")
+read -ra more <<<"${TEST_FLAGS:-}"
+
+if [[ $1 == unit ]]; then
+	# What runs a real Vault is the harness and packages named acceptance.
+	packages=$("$go" list ./... | grep -vE '/(acceptance|vaulttest)(/|$)')
+	# shellcheck disable=SC2086 # An import path has no space.
+	exec "$go" test "${flags[@]}" ${more[@]+"${more[@]}"} $packages
+fi
+
+plugin=bin/test/vault-plugin-secrets-stashbase
+version=v0.1.0-test
+build=(-buildvcs=false -ldflags "-X main.version=$version" -o "$plugin")
+compiler=$("$go" env CC)
+if command -v "${compiler%% *}" >/dev/null; then
+	export CGO_ENABLED=1
+	flags+=(-race)
+	build+=(-race)
+elif [[ ${CI:-} == true ]]; then
+	echo "the race detector needs a C compiler, and $compiler is not here" >&2
+	exit 1
+else
+	echo "############################################################" >&2
+	echo "## NOT TESTED FOR DATA RACES: no C compiler ($compiler)" >&2
+	echo "############################################################" >&2
+fi
+
+# One plugin for all packages that run a Vault: with the race detector, whose
+# reports the harness reads from Vault's log.
+"$go" build "${build[@]}" ./vault-plugin
+export STASHBASE_PLUGIN_BINARY=$PWD/$plugin STASHBASE_PLUGIN_VERSION=$version
+
+status=0
+"$go" test "${flags[@]}" -p "${TEST_JOBS:-2}" ${more[@]+"${more[@]}"} ./... || status=$?
+
+# The key hierarchy must do with what Go's cryptographic module approves.
+GODEBUG=fips140=only "$go" test "${flags[@]}" ./shared/keyring/... || status=$?
+
+for module in tools/*/go.mod; do
+	dir=${module%/go.mod}
+	if [[ -n $(find "$dir" -name '*_test.go' -print -quit) ]]; then
+		(cd -- "$dir" && "$go" test "${flags[@]}" ./...) || status=$?
+	fi
+done
+exit "$status"
