@@ -24,7 +24,7 @@ func (s *Server) mountPlugin() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(s.pluginDir(), s.options.PluginName), binary, 0o700); err != nil { //nolint:gosec // It is to be run.
+	if err := os.WriteFile(filepath.Join(s.pluginDir(), s.options.PluginName), binary, 0o700); err != nil {
 		return err
 	}
 	sum := sha256.Sum256(binary)
@@ -55,7 +55,7 @@ func (o Options) plugin() ([]byte, string, error) {
 		path, version = os.Getenv("STASHBASE_PLUGIN_BINARY"), os.Getenv("STASHBASE_PLUGIN_VERSION")
 	}
 	if path != "" {
-		binary, err := os.ReadFile(path) //nolint:gosec // The caller chose the file.
+		binary, err := os.ReadFile(path)
 		return binary, version, err
 	}
 	binary, err := build(o.PluginPackage)
@@ -84,14 +84,14 @@ func build(pkg string) ([]byte, error) {
 	if raceDetector {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, pkg)...) //nolint:gosec // The caller chose the package.
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Dir = root
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("go build %s: %w\n%s", pkg, err, log.String())
 	}
-	binary, err := os.ReadFile(out) //nolint:gosec // The path is one of this harness.
+	binary, err := os.ReadFile(out)
 	if err == nil {
 		builds.binary[pkg] = binary
 	}

@@ -26,7 +26,7 @@ func (s *Server) spawn() error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(s.binary, "server", "-config="+s.configFile()) //nolint:gosec // The caller chose the binary.
+	cmd := exec.Command(s.binary, "server", "-config="+s.configFile())
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = s.environment(), s.dir, log, log
 	cmd.SysProcAttr = dieWithParent()
 	if s.process, err = start(cmd); err != nil {

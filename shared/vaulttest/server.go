@@ -195,8 +195,8 @@ func (s *Server) client(token string) *api.Client {
 	config.Error, config.AgentAddress, config.Address = nil, "", s.Address()
 	config.MaxRetries = 0
 	client, err := api.NewClient(config)
-	if err != nil { // It can only be a malformed address, and the address is ours.
-		panic("vaulttest: " + err.Error())
+	if err != nil {
+		panic("vaulttest: " + err.Error()) //nolint:forbidigo // Only a malformed address fails, and the address is ours.
 	}
 	client.SetToken(token)
 	client.ClearNamespace()
