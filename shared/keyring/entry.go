@@ -1,0 +1,210 @@
+package keyring
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// The key entry, format 1: all of a workspace's key versions, so that a rotation is one write. Integers are big-endian.
+//
+//	0    1  format  0x01
+//	1    4  minimum version for decryption, between the lowest and the highest version
+//	5    2  number of versions, 1 to MaxVersions; then for each, in increasing order:
+//	     4  version, not 0
+//	     8  creation time, Unix milliseconds
+//	   116  envelope of the key, whose key version is that of the master key
+//
+// A key's workspace and version are bound into its envelope. The minimum and the creation times are as true as the storage is.
+const (
+	entryHeaderSize  = 1 + 4 + 2
+	wrappedSize      = overhead + keySize
+	entryVersionSize = versionPublicSize + wrappedSize
+)
+
+// EntryInfo is what a key entry tells without a key.
+type EntryInfo struct {
+	MasterVersion uint32 // the lowest master key version that is needed to unwrap the entry
+	Latest        uint32
+	MinDecryption uint32
+	Versions      []VersionInfo // in increasing order
+}
+
+// InspectEntry reads what is public of the entry that Wrap made, and refuses all else with ErrFormat.
+func InspectEntry(entry []byte) (EntryInfo, error) {
+	e, err := parseEntry(entry)
+	if err != nil {
+		return EntryInfo{}, err
+	}
+	info := EntryInfo{MasterVersion: e.wrapped[0].version(), Latest: e.keys.latest(), MinDecryption: e.minimum, Versions: e.keys.infos()}
+	for _, wrapped := range e.wrapped {
+		info.MasterVersion = min(info.MasterVersion, wrapped.version())
+	}
+	return info, nil
+}
+
+// NewWorkspace mints the first key version of a workspace. Its errors are ErrTime and ErrWiped.
+func (m *Master) NewWorkspace(id WorkspaceID, now time.Time) (*Workspace, error) {
+	if m.keys.gone() {
+		return nil, ErrWiped
+	}
+	first, err := newVersion(1, now)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workspace{id, first.number, &ring{versions: []version{first}}}
+	clear(first.key[:])
+	return w, nil
+}
+
+// Wrap returns the key entry of a workspace, with every version wrapped under the latest master key. It is different each time.
+// Its error is ErrWiped.
+func (m *Master) Wrap(w *Workspace) ([]byte, error) {
+	if w.keys.gone() {
+		return nil, ErrWiped
+	}
+	latest := m.keys.latest()
+	kek, err := m.kek(latest, w.id)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(kek[:])
+	entry := make([]byte, 0, entryHeaderSize+len(w.keys.versions)*entryVersionSize)
+	entry = append(entry, formatV1)
+	entry = binary.BigEndian.AppendUint32(entry, w.minimum)
+	entry = binary.BigEndian.AppendUint16(entry, uint16(len(w.keys.versions)))
+	for i := range w.keys.versions {
+		v := &w.keys.versions[i]
+		entry = v.appendPublic(entry)
+		err := w.keys.use(v.number, func(key *[keySize]byte) error {
+			wrapped, err := wrapKey(kek, latest, w.id, v.number, key)
+			entry = append(entry, wrapped...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return entry, nil
+}
+
+// Unwrap opens a workspace's key entry, whatever master key versions it is wrapped under. It answers ErrOpen to an entry that is
+// damaged, of another workspace or of another master key; its other error is ErrWiped.
+func (m *Master) Unwrap(id WorkspaceID, entry []byte) (*Workspace, error) {
+	if m.keys.gone() {
+		return nil, ErrWiped
+	}
+	e, err := parseEntry(entry)
+	if err != nil {
+		return nil, ErrOpen
+	}
+	w := &Workspace{id, e.minimum, e.keys}
+	var kek *[keySize]byte
+	var kekVersion uint32
+	for i, wrapped := range e.wrapped {
+		// Usually all versions are wrapped under the same master key.
+		if kek == nil || wrapped.version() != kekVersion {
+			kekVersion = wrapped.version()
+			if kek, err = m.kek(kekVersion, id); err != nil {
+				w.Wipe()
+				return nil, opaque(err, ErrOpen)
+			}
+			defer clear(kek[:])
+		}
+		if err := unwrapKey(kek, wrapped, id, &e.keys.versions[i]); err != nil {
+			w.Wipe()
+			return nil, ErrOpen
+		}
+	}
+	return w, nil
+}
+
+// kek derives the key that wraps the keys of one workspace. The caller clears it.
+func (m *Master) kek(number uint32, id WorkspaceID) (*[keySize]byte, error) {
+	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(id[:]).encode()
+	if err != nil {
+		return nil, err
+	}
+	var kek []byte
+	err = m.keys.use(number, func(key *[keySize]byte) (err error) {
+		kek, err = expand(key, info, keySize)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return (*[keySize]byte)(kek), nil
+}
+
+func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number uint32, key *[keySize]byte) (envelope, error) {
+	h := newHead(domainWorkspaceKey, masterVersion)
+	m, keys, err := wrapKeys(kek, h[:], id, number)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(keys)
+	return seal(&h, m, keys, key[:])
+}
+
+// unwrapKey fills in the key of v.
+func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *version) error {
+	m, keys, err := wrapKeys(kek, wrapped[:commitmentAt], id, v.number)
+	if err != nil {
+		return err
+	}
+	defer clear(keys)
+	key, err := open(wrapped, m, keys)
+	if err != nil {
+		return err
+	}
+	copy(v.key[:], key)
+	clear(key)
+	return nil
+}
+
+// wrapKeys expands the message keys of a wrapped workspace key. The caller clears them.
+func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (message, []byte, error) {
+	m, err := endMessage(newMessage(h, bindingSize).text(labelWorkspaceKey).bytes(id[:]).u32(number))
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := expand(kek, m, messageKeysSize)
+	return m, keys, err
+}
+
+// parsedEntry is an entry whose keys are still zero, beside the envelopes they are in.
+type parsedEntry struct {
+	minimum uint32
+	keys    *ring
+	wrapped []envelope
+}
+
+func parseEntry(b []byte) (parsedEntry, error) {
+	if len(b) < entryHeaderSize || b[0] != formatV1 {
+		return parsedEntry{}, ErrFormat
+	}
+	count := int(binary.BigEndian.Uint16(b[5:]))
+	if count < 1 || count > MaxVersions || len(b) != entryHeaderSize+count*entryVersionSize {
+		return parsedEntry{}, ErrFormat
+	}
+	e := parsedEntry{
+		minimum: binary.BigEndian.Uint32(b[1:]),
+		keys:    &ring{versions: make([]version, count)},
+		wrapped: make([]envelope, count),
+	}
+	var previous uint32
+	for i := range count {
+		record := b[entryHeaderSize+i*entryVersionSize:][:entryVersionSize]
+		if err := e.keys.versions[i].parsePublic(record, previous); err != nil {
+			return parsedEntry{}, err
+		}
+		previous = e.keys.versions[i].number
+		var err error
+		if e.wrapped[i], err = parseEnvelope(record[versionPublicSize:], domainWorkspaceKey); err != nil {
+			return parsedEntry{}, err
+		}
+	}
+	if e.minimum < e.keys.oldest() || e.minimum > e.keys.latest() {
+		return parsedEntry{}, ErrFormat
+	}
+	return e, nil
+}

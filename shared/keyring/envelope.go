@@ -1,0 +1,117 @@
+package keyring
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+	"strings"
+)
+
+// The envelope, format 1. Integers are big-endian.
+//
+//	 0   1  format   0x01
+//	 1   1  suite    0x01 = HKDF-Expand-SHA-256 + AES-256-GCM + 32-byte commitment
+//	 2   1  domain   0x01 workspace key, 0x02 secret, 0x03 integration credential, 0x04 sync metadata, 0x05 application
+//	 3   1  flags    0x00, others are refused
+//	 4   4  key version, not 0: of the workspace key, for domain 0x01 of the master key
+//	 8  16  salt, random
+//	24  32  commitment
+//	56  12  nonce of AES-GCM, random
+//	68   n  ciphertext
+//	     16  tag of AES-GCM
+const (
+	versionAt    = 4
+	saltAt       = 8
+	commitmentAt = 24
+	sealedAt     = 56
+	overhead     = sealedAt + nonceSize + tagSize
+
+	commitmentSize = sealedAt - commitmentAt
+
+	formatV1 = 0x01
+	suiteV1  = 0x01
+	noFlags  = 0x00
+)
+
+const (
+	domainWorkspaceKey byte = iota + 1
+	domainSecret
+	domainCredential
+	domainSyncMetadata
+	domainApplication
+)
+
+// MaxPlaintext is the most that one ciphertext can hold, in bytes: far below the limit of AES-GCM (64 GiB), above which the
+// standard library panics, and far above any secret.
+const MaxPlaintext = 64 << 20
+
+// head is an envelope's header and salt, without the commitment and what follows.
+type head [commitmentAt]byte
+
+func newHead(domain byte, version uint32) (h head) {
+	h[0], h[1], h[2], h[3] = formatV1, suiteV1, domain, noFlags
+	binary.BigEndian.PutUint32(h[versionAt:], version)
+	random(h[saltAt:])
+	return h
+}
+
+// envelope is a sealed message whose header has been checked. It is not changed after it was made.
+type envelope []byte
+
+// parseEnvelope takes the domain that the caller expects: a ciphertext of another one is refused before any key is derived for it.
+func parseEnvelope(b []byte, domain byte) (envelope, error) {
+	if len(b) < overhead || len(b) > overhead+MaxPlaintext {
+		return nil, ErrFormat
+	}
+	if b[0] != formatV1 || b[1] != suiteV1 || b[2] != domain || b[3] != noFlags {
+		return nil, ErrFormat
+	}
+	e := envelope(b)
+	if e.version() == 0 {
+		return nil, ErrFormat
+	}
+	return e, nil
+}
+
+func (e envelope) version() uint32 {
+	if len(e) < overhead {
+		return 0
+	}
+	return binary.BigEndian.Uint32(e[versionAt:])
+}
+
+const (
+	textPrefix   = "stash:v"
+	digestPrefix = "stash-mac:v"
+)
+
+// printText writes a prefix, the key version and the payload: the form in which people and APIs see a ciphertext or a digest.
+func printText(prefix string, version uint32, payload []byte) string {
+	b := make([]byte, 0, len(prefix)+len("4294967295:")+base64.RawURLEncoding.EncodedLen(len(payload)))
+	b = append(b, prefix...)
+	b = strconv.AppendUint(b, uint64(version), 10)
+	b = append(b, ':')
+	return string(base64.RawURLEncoding.AppendEncode(b, payload))
+}
+
+// parseText is the inverse of printText. What it accepts may still be one of several texts for a value (the base64 decoder skips
+// line breaks, numbers can have leading zeros), so a caller prints its result and refuses a text that differs.
+func parseText(prefix, s string, maxPayload int) (version uint32, payload []byte, err error) {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok {
+		return 0, nil, ErrFormat
+	}
+	number, encoded, ok := strings.Cut(rest, ":")
+	if !ok || len(encoded) > base64.RawURLEncoding.EncodedLen(maxPayload) {
+		return 0, nil, ErrFormat
+	}
+	v, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || v == 0 {
+		return 0, nil, ErrFormat
+	}
+	payload, err = base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return 0, nil, ErrFormat
+	}
+	return uint32(v), payload, nil
+}

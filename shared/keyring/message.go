@@ -1,0 +1,69 @@
+package keyring
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// scheme is the first field of every derivation. It changes only together with the whole hierarchy; a new algorithm is a new suite.
+const scheme = "stash/v1"
+
+const labelMessage = "message"
+
+// Places in a message's info, all of whose fields before the binding have a fixed length.
+const (
+	bindingLenAt = 1 + (2 + len(scheme)) + (2 + len(labelMessage)) + (2 + saltAt) + (2 + commitmentAt - saltAt)
+	bindingAt    = bindingLenAt + 2
+)
+
+// message is T("stash/v1","message",header,salt,binding), the info of a message key. Its last field, the binding, is also the
+// AEAD's additional data, so both live in one buffer.
+type message []byte
+
+// newMessage begins a message: the caller adds the binding's fields, of about size bytes, and calls endMessage.
+func newMessage(h []byte, size int) tuple {
+	t := newTuple(make([]byte, 0, bindingAt+size))
+	t = t.text(scheme).text(labelMessage).bytes(h[:saltAt]).bytes(h[saltAt:commitmentAt])
+	t.buf[0] = byte(t.n + 1)
+	return newTuple(append(t.buf, 0, 0))
+}
+
+func endMessage(binding tuple) (message, error) {
+	info, err := binding.encode()
+	if err != nil {
+		return nil, err
+	}
+	size := len(info) - bindingAt
+	if size > math.MaxUint16 {
+		return nil, ErrTooLarge
+	}
+	binary.BigEndian.PutUint16(info[bindingLenAt:], uint16(size))
+	return info, nil
+}
+
+func (m message) binding() []byte { return m[bindingAt:] }
+
+// messageKeysSize is what a message's info is expanded to: the key, then the commitment.
+const messageKeysSize = keySize + commitmentSize
+
+// seal encrypts one message. keys are the expansion of m; the caller clears them.
+func seal(h *head, m message, keys, plaintext []byte) (envelope, error) {
+	out := make([]byte, 0, overhead+len(plaintext))
+	out = append(out, h[:]...)
+	out = append(out, keys[keySize:]...)
+	return appendSealed(out, keys[:keySize], plaintext, m.binding())
+}
+
+// open decrypts one message. Wrapped keys and ciphertexts are stored apart, and AES-GCM alone lets one who can exchange a key
+// craft a ciphertext that opens under both. The commitment, compared before anything is decrypted, leaves one key, header, salt
+// and binding under which an envelope opens.
+func open(e envelope, m message, keys []byte) ([]byte, error) {
+	if !equal(keys[keySize:], e[commitmentAt:sealedAt]) {
+		return nil, ErrOpen
+	}
+	plaintext, err := openSealed(keys[:keySize], e[sealedAt:], m.binding())
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return plaintext, nil
+}

@@ -1,0 +1,73 @@
+package keyring
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"hash"
+)
+
+// keySize is the size of every key of the hierarchy, in bytes.
+const keySize = 32
+
+const (
+	nonceSize = 12 // of AES-GCM, in bytes
+	tagSize   = 16 // of AES-GCM, in bytes
+)
+
+// expand is HKDF-Expand with SHA-256 (RFC 5869, section 2.3; feedback mode of NIST SP 800-108). Extract is left out because
+// every key of the hierarchy is uniform already. The caller clears what is returned.
+func expand(key *[keySize]byte, info []byte, size int) ([]byte, error) {
+	okm, err := hkdf.Expand(sha256.New, key[:], string(info), size)
+	if err != nil {
+		return nil, fmt.Errorf("keyring: derive a key: %w", err)
+	}
+	return okm, nil
+}
+
+// newHMAC is HMAC with SHA-256 (RFC 2104).
+func newHMAC(key *[keySize]byte) hash.Hash { return hmac.New(sha256.New, key[:]) }
+
+// newAEAD is AES-256-GCM (NIST SP 800-38D) that draws its own random nonce and puts it before the ciphertext, so that no code
+// here can choose one. Each key it is called with seals a single message, far from the 2^32 that a random nonce allows.
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("keyring: set up the cipher: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("keyring: set up the cipher: %w", err)
+	}
+	return aead, nil
+}
+
+// appendSealed appends the nonce, the ciphertext and the tag to dst.
+func appendSealed(dst, key, plaintext, additional []byte) ([]byte, error) {
+	aead, err := newAEAD(key)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(dst, nil, plaintext, additional), nil
+}
+
+// openSealed opens what appendSealed has appended. A plaintext of no bytes is returned as an empty slice, not as nil.
+func openSealed(key, sealed, additional []byte) ([]byte, error) {
+	aead, err := newAEAD(key)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([]byte, 0, max(0, len(sealed)-nonceSize-tagSize))
+	return aead.Open(dst, nil, sealed, additional)
+}
+
+// equal compares in constant time.
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// random fills b from the operating system's generator, which never fails: crypto/rand ends the program instead.
+func random(b []byte) { _, _ = rand.Read(b) }

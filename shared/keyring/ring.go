@@ -1,0 +1,176 @@
+package keyring
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// MaxVersions is the most live versions that a key can have.
+const MaxVersions = 500
+
+// maxCreated is the last millisecond of the year 9999, beyond which most encodings of time fail.
+const maxCreated = 253402300799999
+
+// VersionInfo is what is public of a key version. Creation times have a resolution of one millisecond.
+type VersionInfo struct {
+	Version uint32
+	Created time.Time
+}
+
+// version is one version of a key.
+type version struct {
+	number  uint32 // not 0
+	created int64  // Unix time in milliseconds
+	key     [keySize]byte
+}
+
+// newVersion mints a random key.
+func newVersion(number uint32, now time.Time) (version, error) {
+	v := version{number: number, created: now.UnixMilli()}
+	if !validCreated(v.created) {
+		return version{}, ErrTime
+	}
+	random(v.key[:])
+	return v, nil
+}
+
+func validCreated(ms int64) bool { return ms >= 0 && ms <= maxCreated }
+
+// ring is the live versions of a master or workspace key, in increasing order and at least one. Apart from wipe it is immutable:
+// changes make a new one with keys of its own, so that wiping the old one leaves the new one whole.
+type ring struct {
+	versions []version
+
+	// mu is held for reading while a key is in use, so that wipe waits for it.
+	mu    sync.RWMutex
+	wiped atomic.Bool
+}
+
+// use calls f with the key of a version. f must not keep it.
+func (r *ring) use(number uint32, f func(*[keySize]byte) error) error {
+	if r == nil {
+		return ErrWiped // of the zero value of an exported type
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.wiped.Load() {
+		return ErrWiped
+	}
+	i, ok := r.find(number)
+	if !ok {
+		return errUnknownVersion
+	}
+	return f(&r.versions[i].key)
+}
+
+func (r *ring) find(number uint32) (int, bool) {
+	return slices.BinarySearchFunc(r.versions, number, func(v version, n uint32) int { return cmp.Compare(v.number, n) })
+}
+
+func (r *ring) wipe() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wiped.Store(true)
+	for i := range r.versions {
+		clear(r.versions[i].key[:])
+	}
+}
+
+func (r *ring) gone() bool { return r == nil || r.wiped.Load() }
+
+// from copies the versions that are not below min.
+func (r *ring) from(min uint32) (*ring, error) { return r.copied(min, 0) }
+
+// rotated copies all versions and adds a new one.
+func (r *ring) rotated(now time.Time) (*ring, error) {
+	latest := r.latest()
+	if r != nil && len(r.versions) >= MaxVersions || latest == math.MaxUint32 {
+		return nil, ErrTooManyVersions
+	}
+	added, err := newVersion(latest+1, now)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(added.key[:])
+	next, err := r.copied(0, 1)
+	if err != nil {
+		return nil, err
+	}
+	next.versions = append(next.versions, added)
+	return next, nil
+}
+
+// copied leaves room for versions to be appended: an array that had to grow would leave a copy of the keys behind.
+func (r *ring) copied(min uint32, room int) (*ring, error) {
+	if r == nil {
+		return nil, ErrWiped
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.wiped.Load() {
+		return nil, ErrWiped
+	}
+	i, _ := r.find(min)
+	if i == len(r.versions) {
+		return nil, ErrMinimum
+	}
+	versions := make([]version, len(r.versions)-i, len(r.versions)-i+room)
+	copy(versions, r.versions[i:])
+	return &ring{versions: versions}, nil
+}
+
+func (r *ring) oldest() uint32 {
+	if r == nil {
+		return 0
+	}
+	return r.versions[0].number
+}
+
+func (r *ring) latest() uint32 {
+	if r == nil {
+		return 0
+	}
+	return r.versions[len(r.versions)-1].number
+}
+
+func (r *ring) infos() []VersionInfo {
+	if r == nil {
+		return nil
+	}
+	infos := make([]VersionInfo, len(r.versions))
+	for i := range r.versions {
+		infos[i] = r.versions[i].info()
+	}
+	return infos
+}
+
+func (v *version) info() VersionInfo {
+	return VersionInfo{Version: v.number, Created: time.UnixMilli(v.created).UTC()}
+}
+
+// versionPublicSize is the size of what appendPublic writes.
+const versionPublicSize = 4 + 8
+
+// appendPublic writes the number (u32) and the creation time (u64), big-endian: the start of a version in both codecs.
+func (v *version) appendPublic(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, v.number)
+	return binary.BigEndian.AppendUint64(b, uint64(v.created))
+}
+
+// parsePublic reads what appendPublic wrote, for the version that follows the one numbered previous.
+func (v *version) parsePublic(b []byte, previous uint32) error {
+	v.number = binary.BigEndian.Uint32(b)
+	v.created = int64(binary.BigEndian.Uint64(b[4:]))
+	if v.number <= previous || !validCreated(v.created) {
+		return ErrFormat
+	}
+	return nil
+}
