@@ -21,7 +21,9 @@ func (s *Store) Master(ctx context.Context) (*Master, error) { return get[Master
 func (s *Store) PutMaster(ctx context.Context, r *Master) error { return put(ctx, s, masterKey, r) }
 
 // Keys reads the key entry of a workspace.
-func (s *Store) Keys(ctx context.Context, ws ID) (*Keys, error) { return get[Keys](ctx, s, keysKey(ws)) }
+func (s *Store) Keys(ctx context.Context, ws ID) (*Keys, error) {
+	return get[Keys](ctx, s, keysKey(ws))
+}
 
 // PutKeys writes the key entry of a workspace.
 func (s *Store) PutKeys(ctx context.Context, ws ID, r *Keys) error {

@@ -19,11 +19,13 @@ const (
 	logPrefix         = "log/"
 )
 
-func workspaceKey(name string) string               { return workspacePrefix + name }
-func keysKey(ws ID) string                          { return keysPrefix + string(ws) }
-func projectKey(ws ID, name string) string          { return projectPrefix + string(ws) + "/" + name }
-func environmentKey(project ID, name string) string { return environmentPrefix + string(project) + "/" + name }
-func headKey(env ID, name string) string            { return headPrefix + string(env) + "/" + name }
+func workspaceKey(name string) string      { return workspacePrefix + name }
+func keysKey(ws ID) string                 { return keysPrefix + string(ws) }
+func projectKey(ws ID, name string) string { return projectPrefix + string(ws) + "/" + name }
+func environmentKey(project ID, name string) string {
+	return environmentPrefix + string(project) + "/" + name
+}
+func headKey(env ID, name string) string { return headPrefix + string(env) + "/" + name }
 
 func versionKey(env ID, name string, n uint64) string {
 	return versionPrefix + string(env) + "/" + name + "/" + strconv.FormatUint(n, 10)

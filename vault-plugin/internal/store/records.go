@@ -16,7 +16,7 @@ type Master struct {
 	RequestID string `cbor:"2,keyasint,omitempty"` // of the last rotation, to recognise a replay
 }
 
-// Settings are what config sets for all workspaces and a workspace may set for itself; zero means not set.
+// Settings are what config sets for all workspaces and a workspace may set for itself; in a workspace zero means not set.
 type Settings struct {
 	MaxVersions         int  `cbor:"1,keyasint,omitempty"`
 	CASRequired         bool `cbor:"2,keyasint,omitempty"`
@@ -25,7 +25,7 @@ type Settings struct {
 	MaxEnvironmentBytes int  `cbor:"5,keyasint,omitempty"`
 }
 
-// Config is the record under core/config; zero means the built-in default.
+// Config is the record under core/config, with every field set.
 type Config struct {
 	Settings         Settings      `cbor:"1,keyasint"`
 	MaxProjects      int           `cbor:"2,keyasint,omitempty"`
@@ -126,7 +126,7 @@ type Version struct {
 	Comment   string    `cbor:"5,keyasint,omitempty"`
 	Encoding  Encoding  `cbor:"6,keyasint,omitempty"`
 	Size      int       `cbor:"7,keyasint,omitempty"` // bytes of the value
-	Deleted   time.Time `cbor:"8,keyasint,omitzero"` // of a soft delete; zero means live
+	Deleted   time.Time `cbor:"8,keyasint,omitzero"`  // of a soft delete; zero means live
 	DeletedBy Actor     `cbor:"9,keyasint,omitempty"`
 	DeletedID string    `cbor:"10,keyasint,omitempty"` // request id of the delete
 }

@@ -18,7 +18,9 @@ func (s *Store) DeleteWorkspace(ctx context.Context, name string) error {
 }
 
 // Workspaces lists the names of all workspaces.
-func (s *Store) Workspaces(ctx context.Context) ([]string, error) { return s.list(ctx, workspacePrefix) }
+func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
+	return s.list(ctx, workspacePrefix)
+}
 
 // Project reads the record of a project.
 func (s *Store) Project(ctx context.Context, ws ID, name string) (*Project, error) {

@@ -1,0 +1,182 @@
+// Package backend is the face of the engine towards Vault: the paths, their schemas and help, the check of raw input, and the
+// life of a mount. A path file parses, calls one service and shapes the answer; behaviour lives in the services.
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Backend is one mount of the engine.
+type Backend struct {
+	*framework.Backend
+	version string
+	now     func() time.Time
+	intake  *intake.Checker
+
+	engine      atomic.Pointer[engine] // nil before Initialize, and while what it holds is out of date
+	initialized atomic.Bool            // storage may be used from now on
+	start       sync.Mutex             // one start at a time
+}
+
+// Factory answers a factory for mounts of the engine. version is what the plugin reports of itself, a semantic version with a
+// leading v. The factory also runs when Vault only asks what the plugin is: it touches no storage and starts nothing.
+func Factory(version string, now func() time.Time) logical.Factory {
+	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+		b, err := newBackend(version, now)
+		if err != nil {
+			return nil, err
+		}
+		cached := *conf
+		cached.System = cacheSystemView(conf.System)
+		return b, b.Setup(ctx, &cached)
+	}
+}
+
+func newBackend(version string, now func() time.Time) (*Backend, error) {
+	b := &Backend{version: version, now: now}
+	b.Backend = &framework.Backend{
+		Help:           strings.TrimSpace(help),
+		BackendType:    logical.TypeLogical,
+		RunningVersion: version,
+		PathsSpecial:   &logical.Paths{SealWrapStorage: store.SealWrapped()},
+		Paths:          b.paths(),
+		InitializeFunc: b.initialize,
+		PeriodicFunc:   b.periodic,
+		Clean:          b.clean,
+		Invalidate:     b.invalidate,
+	}
+	var err error
+	b.intake, err = intake.New(b.Paths, intake.StringValues("secrets", "metadata"))
+	return b, err
+}
+
+func (b *Backend) paths() []*framework.Path {
+	var all []*framework.Path
+	for _, family := range [][]*framework.Path{
+		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.keyPaths(), b.projectPaths(),
+		b.environmentPaths(), b.secretPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
+	} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+// initialize loads the mount. It never fails the mount: what is wrong is answered by every request, where a person sees it.
+func (b *Backend) initialize(ctx context.Context, req *logical.InitializationRequest) error {
+	b.initialized.Store(true)
+	_, _ = b.ready(ctx, req.Storage)
+	return nil
+}
+
+// ready answers the loaded mount. One that could not be loaded, or is out of date, is loaded now; before Vault has initialized
+// it, there is none.
+func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, error) {
+	if e := b.engine.Load(); e != nil {
+		return e, nil
+	}
+	if !b.initialized.Load() {
+		return nil, fault.New(fault.Unavailable, "the mount is being loaded; try again")
+	}
+	b.start.Lock()
+	defer b.start.Unlock()
+	if e := b.engine.Load(); e != nil {
+		return e, nil
+	}
+	e, err := startEngine(ctx, storage, b.now)
+	if err != nil {
+		b.Logger().Error("the mount could not be loaded", "error", err)
+		return nil, err
+	}
+	b.engine.Store(e)
+	return e, nil
+}
+
+// periodic runs every minute on the active node, with Vault's state lock held: it only wakes.
+func (b *Backend) periodic(ctx context.Context, req *logical.Request) error {
+	if !b.initialized.Load() {
+		return nil
+	}
+	e, err := b.ready(ctx, req.Storage)
+	if err == nil {
+		e.wake()
+	}
+	return nil // why a mount cannot be loaded is logged, and answered to every request
+}
+
+func (b *Backend) clean(context.Context) {
+	b.initialized.Store(false)
+	b.stop()
+}
+
+func (b *Backend) stop() {
+	if e := b.engine.Swap(nil); e != nil {
+		e.stop()
+	}
+}
+
+// invalidate answers a change of storage by another node: the next request loads the mount anew.
+func (b *Backend) invalidate(context.Context, string) { b.stop() }
+
+// HandleRequest checks the raw input before the framework converts it, and sees that every error leaves as one that keeps its
+// status on the way to Vault.
+func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	if req.Operation == logical.HelpOperation || req.Operation == logical.RollbackOperation {
+		return b.Backend.HandleRequest(ctx, req)
+	}
+	if _, err := b.ready(ctx, req.Storage); err != nil {
+		return nil, outgoing(err)
+	}
+	if err := b.intake.Check(req); err != nil {
+		return nil, outgoing(err)
+	}
+	resp, err := b.Backend.HandleRequest(ctx, req)
+	return resp, outgoing(err)
+}
+
+// HandleExistenceCheck asks about the path alone: Vault calls it before the ACL check, and the framework would convert, and
+// quote, whatever the request carries.
+func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, b.intake.ExistenceRequest(req))
+	return checkFound, exists, outgoing(err)
+}
+
+// outgoing turns an error into the one form whose status survives the plugin protocol: a bare logical.CodedError.
+func outgoing(err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return logical.CodedError(known.Status, known.Error())
+	case errors.Is(err, logical.ErrUnsupportedOperation), errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrReadOnly):
+		return err
+	default:
+		return logical.CodedError(http.StatusInternalServerError, string(fault.Unavailable)+": "+err.Error())
+	}
+}
+
+const help = `
+Stashbase keeps a team's secrets in workspaces, each with an encryption key hierarchy of its own.
+
+A workspace holds projects, a project holds environments, an environment holds secrets with versions.
+Begin with:
+
+    $ vault write -force stashbase/workspaces/acme
+    $ vault write -force stashbase/projects/acme/api
+    $ vault write -force stashbase/environments/acme/api/development
+    $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=...
+    $ vault kv get stashbase/load/acme/api/development
+`

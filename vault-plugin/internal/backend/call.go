@@ -1,0 +1,149 @@
+package backend
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
+type call struct {
+	*engine
+	req  *logical.Request
+	data *framework.FieldData
+
+	workspace, project, environment, name string // empty where the path has none
+}
+
+type handler func(ctx context.Context, c *call) (*logical.Response, error)
+
+// handle makes an operation of a handler.
+func (b *Backend) handle(h handler) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+		e, err := b.ready(ctx, req.Storage)
+		if err != nil {
+			return nil, err
+		}
+		c, err := newCall(e, req, data)
+		if err != nil {
+			return nil, err
+		}
+		return h(ctx, c)
+	}
+}
+
+func newCall(e *engine, req *logical.Request, data *framework.FieldData) (*call, error) {
+	c := &call{engine: e, req: req, data: data}
+	segments := []struct {
+		field string
+		to    *string
+		check func(field, name string) error
+	}{
+		{fieldWorkspace, &c.workspace, naming.Check},
+		{fieldProject, &c.project, naming.Check},
+		{fieldEnvironment, &c.environment, naming.Check},
+		{fieldName, &c.name, naming.CheckSecret},
+	}
+	for _, s := range segments {
+		raw, ok := data.Raw[s.field].(string)
+		if !ok {
+			continue
+		}
+		if err := s.check(s.field, raw); err != nil {
+			return nil, err
+		}
+		*s.to = raw
+	}
+	return c, nil
+}
+
+// exists makes an existence check: a look at memory, so that create and update are told apart without reading storage.
+func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
+	return func(_ context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
+		e := b.engine.Load()
+		if e == nil {
+			return false, nil // the request itself is answered with 503
+		}
+		c, err := newCall(e, req, data)
+		return err == nil && look(c), nil
+	}
+}
+
+// scope tells a service of the request.
+func (c *call) scope() workspaces.Call {
+	return workspaces.Call{Mount: c.req.MountPoint, RequestID: c.req.ID}
+}
+
+// origin tells who asks. The accessor is stored hashed: whoever reads metadata must not be able to revoke the token.
+func (c *call) origin() secrets.Origin {
+	by := store.Actor{EntityID: c.req.EntityID, DisplayName: c.req.DisplayName}
+	if c.req.ClientTokenAccessor != "" {
+		sum := sha256.Sum256([]byte(c.req.ClientTokenAccessor))
+		by.AccessorHash = hex.EncodeToString(sum[:])
+	}
+	return secrets.Origin{By: by, RequestID: c.req.ID}
+}
+
+// given reports whether the request carries a field; a null, which only a patch may send, asks for the reset value.
+func (c *call) given(field string) (present, null bool) {
+	raw, present := c.req.Data[field]
+	return present, present && raw == nil
+}
+
+// assign sets a part of a record from a field, if the request carries it.
+func assign[T any](c *call, field string, to *T, reset T) {
+	switch present, null := c.given(field); {
+	case null:
+		*to = reset
+	case present:
+		if v, ok := c.data.Get(field).(T); ok {
+			*to = v
+		}
+	}
+}
+
+// assignSeconds is assign for a duration.
+func assignSeconds(c *call, field string, to *time.Duration, reset time.Duration) {
+	seconds := int(*to / time.Second)
+	assign(c, field, &seconds, int(reset/time.Second))
+	*to = time.Duration(seconds) * time.Second
+}
+
+// number reads a field that counts from zero; nil where the request has none.
+func (c *call) number(field string) (*uint64, error) {
+	if present, null := c.given(field); !present || null {
+		return nil, nil
+	}
+	v, ok := c.data.Get(field).(int)
+	if !ok || v < 0 {
+		return nil, fault.New(fault.Invalid, "%s: must be a whole number from 0 on", field)
+	}
+	n := uint64(v)
+	return &n, nil
+}
+
+// text reads a string field; empty where the request has none.
+func (c *call) text(field string) string {
+	s, _ := c.data.Get(field).(string)
+	return s
+}
+
+// flag reads a boolean field; false where the request has none.
+func (c *call) flag(field string) bool {
+	v, _ := c.data.Get(field).(bool)
+	return v
+}
+
+func answer(data map[string]any) (*logical.Response, error) {
+	return &logical.Response{Data: data}, nil
+}

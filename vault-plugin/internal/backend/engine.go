@@ -1,0 +1,100 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// engine is the services of one mount, loaded and at work. It exists from Initialize to Clean.
+type engine struct {
+	jobs     *jobs.Group
+	settings *settings.Service
+	keys     *keys.Service
+	tree     *workspaces.Tree
+	secrets  *secrets.Service
+}
+
+// stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
+const stopWithin = 900 * time.Millisecond
+
+// startEngine loads a mount from storage and starts its background work.
+func startEngine(ctx context.Context, storage logical.Storage, now func() time.Time) (*engine, error) {
+	s, err := store.New(storage)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(ctx, s); err != nil {
+		return nil, err
+	}
+	e := &engine{jobs: jobs.NewGroup()}
+	if e.settings, err = settings.Load(ctx, s); err != nil {
+		return nil, err
+	}
+	if e.keys, err = keys.Load(ctx, s, e.jobs, now); err != nil {
+		return nil, err
+	}
+	e.secrets = secrets.New(s, e.keys, e.jobs, now)
+	e.settings.Watch(e.keys.Configure)
+	e.settings.Watch(e.secrets.Configure)
+	e.tree, err = workspaces.Load(ctx, workspaces.Deps{
+		Store: s, Settings: e.settings, Keys: e.keys, Contents: e.secrets, Now: now, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.secrets.Learn(ctx, e.tree); err != nil {
+		return nil, err
+	}
+	e.keys.Start()
+	e.secrets.Start()
+	e.sweep()
+	return e, nil
+}
+
+// checkSchema writes the layout's version on a mount that has none, and refuses a newer one than this binary knows.
+func checkSchema(ctx context.Context, s *store.Store) error {
+	schema, err := s.Schema(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the storage schema: %w", err)
+	case schema == nil:
+		return s.PutSchema(ctx, &store.Schema{Version: store.SchemaVersion})
+	case schema.Version > store.SchemaVersion:
+		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, this plugin knows up to %d; run the plugin version that wrote it, or a newer one",
+			schema.Version, store.SchemaVersion)
+	}
+	return nil
+}
+
+// sweep removes in the background what stands beneath anything deleted.
+func (e *engine) sweep() {
+	e.jobs.Start("sweep", func(ctx context.Context) {
+		_ = e.tree.Sweep(ctx) // what is left goes with the next sweep, at the latest at the next start
+	})
+}
+
+// wake has the background work tried again that has failed or was interrupted.
+func (e *engine) wake() {
+	e.keys.Wake()
+	e.secrets.Wake()
+}
+
+// stop ends the background work and wipes the keys.
+func (e *engine) stop() {
+	e.jobs.Stop(stopWithin)
+	e.keys.Wipe()
+}
+
+// health says what is wrong and what to do, a sentence each.
+func (e *engine) health() []string { return append(e.keys.Health(), e.tree.Health()...) }

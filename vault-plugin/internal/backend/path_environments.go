@@ -1,0 +1,131 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+const (
+	fieldProduction = "production"
+	fieldLocked     = "locked"
+	fieldBase       = "base"
+)
+
+func environmentFields() fields {
+	return fields{
+		fieldDescription:     stringField("What the environment is for, at most 512 bytes. Not encrypted by the workspace's keys."),
+		fieldProduction:      boolField("Whether this is a production environment; it is then deleted only with deletion_allowed."),
+		fieldLocked:          boolField("Whether writes are refused."),
+		fieldDeletionAllowed: boolField("Whether a production environment may be deleted."),
+		fieldBase:            stringField("Environment to inherit secrets from. Not available yet: it must be empty."),
+	}
+}
+
+func (b *Backend) environmentPaths() []*framework.Path {
+	answered := environmentFields()
+	answered[fieldName] = stringField("Name of the environment.")
+	answered[fieldCreated] = timeField("When it was created.")
+	answered[fieldUpdated] = timeField("When its settings were last changed.")
+	answered["secrets"] = intField("Number of secrets, soft-deleted ones included.")
+	answers := response("The environment.", answered)
+	return []*framework.Path{
+		{
+			Pattern:         "environments" + inProject + "/?",
+			DisplayAttrs:    display(),
+			Fields:          pathFields(2, listFields()),
+			HelpSynopsis:    "List the environments of a project.",
+			HelpDescription: environmentHelp,
+			Operations: operations{
+				logical.ListOperation: operation(b.handle(listEnvironments), "List the environments of a project.", "list", "environments",
+					listResponse("The environments.", "By name: updated_time, production, locked, secrets.")),
+			},
+		},
+		{
+			Pattern:         "environments" + inEnvironment,
+			DisplayAttrs:    display(),
+			Fields:          pathFields(3, environmentFields(), fields{fieldConfirm: query(stringField("For a delete of an environment that holds secrets: its name again."))}),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.tree.Exists(c.workspace, c.project, c.environment) }),
+			HelpSynopsis:    "Create, read, change or delete an environment: a set of secrets that is delivered as one.",
+			HelpDescription: environmentHelp,
+			Operations: operations{
+				logical.ReadOperation:   operation(b.handle(readEnvironment), "Read an environment.", "read", "environment", answers),
+				logical.CreateOperation: changing(operation(b.handle(putEnvironment), "Create an environment.", "create", "environment", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(putEnvironment), "Change the fields given, keep the others.", "write", "environment", answers)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteEnvironment), "Delete an environment and its secrets.", "delete", "environment",
+					response("What was deleted.", fields{
+						fieldName: stringField("Name the environment had."),
+						"secrets": intField("Number of secrets that went with it."),
+					}))),
+			},
+		},
+	}
+}
+
+func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
+	all, err := c.tree.ProjectEnvironments(c.scope(), c.workspace, c.project)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]item, len(all))
+	for i, e := range all {
+		items[i] = item{e.Name, map[string]any{
+			fieldUpdated: stamp(e.Stamp.Updated), fieldProduction: e.Production, fieldLocked: e.Locked, "secrets": e.Secrets,
+		}}
+	}
+	return answerList(c, items)
+}
+
+func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
+	e, err := c.tree.Environment(c.scope(), c.workspace, c.project, c.environment)
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeEnvironment(e))
+}
+
+func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
+	if c.text(fieldBase) != "" {
+		return nil, fault.New(fault.Invalid, "%s: inheritance is not available in this version; leave it empty", fieldBase)
+	}
+	e, err := c.tree.PutEnvironment(ctx, c.scope(), c.workspace, c.project, c.environment, func(record *store.Environment) {
+		assign(c, fieldDescription, &record.Description, "")
+		assign(c, fieldProduction, &record.Production, false)
+		assign(c, fieldLocked, &record.Locked, false)
+		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeEnvironment(e))
+}
+
+func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
+	receipt, err := c.tree.DeleteEnvironment(ctx, c.scope(), c.workspace, c.project, c.environment, c.text(fieldConfirm))
+	if err != nil {
+		return nil, err
+	}
+	return answer(map[string]any{fieldName: c.environment, "secrets": receipt.Secrets})
+}
+
+func describeEnvironment(e workspaces.Environment) map[string]any {
+	return map[string]any{
+		fieldName: e.Name, fieldDescription: e.Description, fieldProduction: e.Production, fieldLocked: e.Locked,
+		fieldDeletionAllowed: e.DeletionAllowed, fieldBase: "",
+		fieldCreated: stamp(e.Stamp.Created), fieldUpdated: stamp(e.Stamp.Updated), "secrets": e.Secrets,
+	}
+}
+
+const environmentHelp = `
+An environment holds the secrets that one deployment of a project needs; they are delivered together by load/. A locked
+environment can be read and not written. A production environment is deleted only when deletion_allowed is set.
+
+    $ vault write -force stashbase/environments/acme/api/development
+    $ vault write stashbase/environments/acme/api/production production=true
+    $ vault write stashbase/environments/acme/api/production locked=true
+`

@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/dotenv"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+)
+
+const (
+	fieldSecrets = "secrets"
+	fieldContent = "content"
+	fieldFormat  = "format"
+	fieldMode    = "mode"
+	fieldDryRun  = "dry_run"
+)
+
+func (b *Backend) importPaths() []*framework.Path {
+	return []*framework.Path{{
+		Pattern:      "import" + inEnvironment,
+		DisplayAttrs: display(),
+		Fields: pathFields(3, fields{
+			fieldSecrets: {Type: framework.TypeMap, Description: "Names and values, all JSON strings. Give this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldContent: {Type: framework.TypeString, Description: "A document with names and values, in `format`. Give this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldFormat:  {Type: framework.TypeString, Description: "Format of `content`.", Default: "dotenv", AllowedValues: []any{"dotenv"}},
+			fieldMode:    {Type: framework.TypeString, Description: "merge keeps secrets the import does not name; replace soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
+			fieldComment: stringField("Why the versions are written, at most 512 bytes. Not encrypted by the workspace's keys."),
+			fieldDryRun:  boolField("Answer what the import would do, and do nothing."),
+		}),
+		HelpSynopsis:    "Write many secrets of an environment at once.",
+		HelpDescription: importHelp,
+		Operations: operations{
+			logical.UpdateOperation: changing(operation(b.handle(importSecrets), "Write many secrets, all or nothing.", "import", "secrets",
+				response("What the import did, by names.", fields{
+					"created":   list("Secrets that are new."),
+					"updated":   list("Secrets that have a new version."),
+					"unchanged": list("Secrets that had this value already."),
+					"deleted":   list("Secrets that mode=replace has soft-deleted."),
+					fieldDryRun: boolField("Whether nothing was done."),
+				}))),
+		},
+	}}
+}
+
+func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
+	in, err := importInput(c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, value := range in.Values {
+			clear(value)
+		}
+	}()
+	done, err := c.secrets.Import(ctx, c.scope(), c.workspace, c.project, c.environment, in)
+	if err != nil {
+		return nil, err
+	}
+	return answer(map[string]any{
+		"created": append([]string{}, done.Created...), "updated": append([]string{}, done.Updated...),
+		"unchanged": append([]string{}, done.Unchanged...), "deleted": append([]string{}, done.Deleted...),
+		fieldDryRun: in.DryRun,
+	})
+}
+
+func importInput(c *call) (secrets.Import, error) {
+	in := secrets.Import{Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun), Origin: c.origin()}
+	if len(in.Comment) > secrets.MaxComment {
+		return in, fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", fieldComment, len(in.Comment), secrets.MaxComment)
+	}
+	switch c.text(fieldMode) {
+	case "merge":
+	case "replace":
+		in.Replace = true
+	default:
+		return in, fault.New(fault.Invalid, "%s: must be merge or replace", fieldMode)
+	}
+	var err error
+	in.Values, err = importValues(c)
+	return in, err
+}
+
+func importValues(c *call) (map[string][]byte, error) {
+	asMap, _ := c.given(fieldSecrets)
+	asText, _ := c.given(fieldContent)
+	if asMap == asText {
+		return nil, fault.New(fault.Invalid, "%s: give either this or %s", fieldSecrets, fieldContent)
+	}
+	if asText {
+		return documentValues(c)
+	}
+	raw, _ := c.data.Get(fieldSecrets).(map[string]any)
+	values := make(map[string][]byte, len(raw))
+	for name, value := range raw {
+		// The name is not told: whoever swaps names and values must not find a value in the error.
+		if err := naming.CheckSecret(fieldSecrets, name); err != nil {
+			return nil, err
+		}
+		text, _ := value.(string)
+		values[name] = []byte(text)
+	}
+	return values, nil
+}
+
+func documentValues(c *call) (map[string][]byte, error) {
+	if c.text(fieldFormat) != "dotenv" {
+		return nil, fault.New(fault.Invalid, "%s: must be dotenv", fieldFormat)
+	}
+	pairs, err := dotenv.Parse(c.text(fieldContent))
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string][]byte, len(pairs))
+	for _, p := range pairs {
+		values[p.Name] = []byte(p.Value)
+	}
+	return values, nil
+}
+
+const importHelp = `
+All or nothing: a reader sees every secret of the import or none, and so does the next start after a crash. A secret that has the
+value already gets no new version. With mode=replace, live secrets that the import does not name are soft-deleted.
+
+    $ vault write stashbase/import/acme/api/development content=@.env
+    $ vault write stashbase/import/acme/api/development mode=replace dry_run=true content=@.env
+    $ vault write stashbase/import/acme/api/development - < secrets.json      # {"secrets": {"NAME": "value"}}
+
+In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
+most 1 MiB: a larger document goes as secrets={...}.
+`

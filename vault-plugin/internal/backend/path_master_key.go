@@ -1,0 +1,93 @@
+package backend
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+)
+
+const (
+	fieldLatestVersion = "latest_version"
+	fieldVersions      = "versions"
+	fieldRewrap        = "rewrap"
+)
+
+func (b *Backend) masterKeyPaths() []*framework.Path {
+	answers := response("The master key's versions and progress.", fields{
+		fieldLatestVersion: intField("The version that wraps new workspace keys."),
+		fieldVersions:      object("By version: `created_time`, `state` (active or decrypt-only)."),
+		fieldRewrap:        object("`state` (idle, running or failed), `total` workspaces, `done` of them under the latest version, `failed`."),
+	})
+	return []*framework.Path{
+		{
+			Pattern:         "master-key",
+			DisplayAttrs:    display(),
+			HelpSynopsis:    "The versions of the master key, and how far a rotation has come.",
+			HelpDescription: masterKeyHelp,
+			Operations: operations{
+				logical.ReadOperation: operation(b.handle(readMasterKey), "Read the master key's versions.", "read", "master-key", answers),
+			},
+		},
+		{
+			Pattern:         "master-key/rotate",
+			DisplayAttrs:    display(),
+			HelpSynopsis:    "Rotate the master key.",
+			HelpDescription: masterKeyHelp,
+			Operations: operations{
+				logical.UpdateOperation: changing(operation(b.handle(rotateMasterKey), "Add a master key version and wrap every workspace's keys under it.", "rotate", "master-key", answers)),
+			},
+		},
+	}
+}
+
+func readMasterKey(_ context.Context, c *call) (*logical.Response, error) {
+	return answer(describeMaster(c.keys.MasterStatus()))
+}
+
+func rotateMasterKey(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := c.keys.RotateMaster(ctx, c.req.ID); err != nil {
+		return nil, err
+	}
+	return answer(describeMaster(c.keys.MasterStatus()))
+}
+
+func describeMaster(m keys.MasterStatus) map[string]any {
+	state := "idle"
+	switch {
+	case m.Running:
+		state = "running"
+	case m.Failed > 0:
+		state = "failed"
+	}
+	return map[string]any{
+		fieldLatestVersion: int(m.Latest),
+		fieldVersions:      describeVersions(m.Versions, m.Latest),
+		fieldRewrap:        map[string]any{"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed},
+	}
+}
+
+func describeVersions(versions []keyring.VersionInfo, latest uint32) map[string]any {
+	all := make(map[string]any, len(versions))
+	for _, v := range versions {
+		state := "decrypt-only"
+		if v.Version == latest {
+			state = "active"
+		}
+		all[strconv.FormatUint(uint64(v.Version), 10)] = map[string]any{fieldCreated: stamp(v.Created), "state": state}
+	}
+	return all
+}
+
+const masterKeyHelp = `
+The master key wraps the keys of the workspaces, and nothing else; it never leaves Vault's barrier. Rotating it touches one small
+entry per workspace and no secret: the entries are wrapped again in the background, and when none is left under an older
+version, the older versions are destroyed. Nobody has to wait for it.
+
+    $ vault write -force stashbase/master-key/rotate
+    $ vault read stashbase/master-key
+`

@@ -1,0 +1,86 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/policies"
+)
+
+const fieldRole = "role"
+
+func (b *Backend) policyPaths() []*framework.Path {
+	about := make(fields)
+	for name, f := range pathFields(3) {
+		f.Required = false
+		about[name] = query(f)
+	}
+	about[fieldRole] = stringField("Name of the role.")
+	return []*framework.Path{
+		{
+			Pattern:         "policies/?",
+			DisplayAttrs:    display(),
+			Fields:          listFields(),
+			HelpSynopsis:    "List the roles there are ready policies for.",
+			HelpDescription: policyHelp,
+			Operations: operations{
+				logical.ListOperation: operation(b.handle(listPolicies), "List the roles.", "list", "policies",
+					listResponse("The roles.", "By name: description, required and optional parameters.")),
+			},
+		},
+		{
+			Pattern:         "policies/(?P<" + fieldRole + ">[^/]+)",
+			DisplayAttrs:    display(),
+			Fields:          about,
+			HelpSynopsis:    "A ready Vault policy with the least rights a role needs.",
+			HelpDescription: policyHelp,
+			Operations: operations{
+				logical.ReadOperation: operation(b.handle(readPolicy), "Read the policy of a role.", "read", "policy",
+					response("The policy.", fields{
+						fieldRole:        stringField("Name of the role."),
+						fieldDescription: stringField("What the role is for."),
+						"policy":         stringField("The policy in HCL, for `vault policy write`."),
+					})),
+			},
+		},
+	}
+}
+
+func listPolicies(_ context.Context, c *call) (*logical.Response, error) {
+	var items []item
+	for _, name := range policies.Roles() {
+		role, err := policies.Lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item{name, map[string]any{
+			fieldDescription: role.Description, "required": role.Required, "optional": append([]string{}, role.Optional...),
+		}})
+	}
+	return answerList(c, items)
+}
+
+func readPolicy(_ context.Context, c *call) (*logical.Response, error) {
+	name := c.text(fieldRole)
+	role, err := policies.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := policies.Render(name, policies.Params{
+		Mount: c.req.MountPoint, Workspace: c.workspace, Project: c.project, Environment: c.environment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(map[string]any{fieldRole: role.Name, fieldDescription: role.Description, "policy": policy})
+}
+
+const policyHelp = `
+A policy is written for this mount and for the names given as parameters. Read it before you use it: it is a beginning that
+holds nothing the role does not need.
+
+    $ vault list stashbase/policies
+    $ vault read -field=policy stashbase/policies/workload workspace=acme project=api environment=production | vault policy write api-production -
+`

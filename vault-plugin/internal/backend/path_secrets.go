@@ -1,0 +1,238 @@
+package backend
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+const (
+	fieldValue      = "value"
+	fieldEncoding   = "encoding"
+	fieldComment    = "comment"
+	fieldTags       = "tags"
+	fieldCAS        = "cas"
+	fieldReferences = "references"
+	fieldVersion    = "version"
+)
+
+func secretFields() fields {
+	return fields{
+		fieldValue:      {Type: framework.TypeString, Description: "The value, a JSON string; with encoding=base64, bytes in base64.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+		fieldEncoding:   {Type: framework.TypeString, Description: "How the value is written and answered.", Default: "text", AllowedValues: []any{"text", "base64"}},
+		fieldComment:    stringField("Why this version was written, at most 512 bytes. Not encrypted by the workspace's keys."),
+		fieldTags:       {Type: framework.TypeCommaStringSlice, Description: "Labels of the secret: at most 16, of 64 bytes. Left out: those it has. Not encrypted by the workspace's keys."},
+		fieldCAS:        intField("Write only if the newest version has this number; 0: only if the secret does not exist."),
+		fieldReferences: boolField("Whether ${NAME} in the value refers to other secrets. Not available yet: it must be false."),
+		fieldVersion:    query(intField("For a read: the version to answer; left out or 0, the newest.")),
+	}
+}
+
+// versionAnswer are the fields that describe one version wherever it is answered.
+func versionAnswer() fields {
+	return fields{
+		fieldName:       stringField("Name of the secret."),
+		fieldVersion:    intField("Number of the version."),
+		fieldCreated:    timeField("When the version was written."),
+		"created_by":    object("Who wrote it: entity_id, display_name, accessor_sha256."),
+		fieldComment:    stringField("Why it was written."),
+		fieldEncoding:   stringField("text or base64."),
+		"size":          intField("Bytes of the value."),
+		"deletion_time": stringField("When it was deleted, RFC 3339; empty while it is live."),
+		fieldTags:       list("Labels of the secret."),
+	}
+}
+
+func (b *Backend) secretPaths() []*framework.Path {
+	read := versionAnswer()
+	read[fieldValue] = stringField("The value.")
+	read[fieldReferences] = boolField("Whether the value refers to other secrets.")
+	written := response("The version that was written.", versionAnswer())
+	return []*framework.Path{
+		{
+			Pattern:         "secrets" + inEnvironment + "/?",
+			DisplayAttrs:    display(),
+			Fields:          pathFields(3, listFields()),
+			HelpSynopsis:    "List the secrets of an environment.",
+			HelpDescription: secretHelp,
+			Operations: operations{
+				logical.ListOperation: operation(b.handle(listSecrets), "List the secrets of an environment.", "list", "secrets",
+					listResponse("The secrets, soft-deleted ones included.", "By name: state (live, deleted or damaged), version, updated_time.")),
+			},
+		},
+		{
+			Pattern:         "secrets" + inSecret,
+			DisplayAttrs:    display(),
+			Fields:          pathFields(4, secretFields()),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.secrets.Exists(c.workspace, c.project, c.environment, c.name) }),
+			HelpSynopsis:    "Write, read or delete a secret.",
+			HelpDescription: secretHelp,
+			Operations: operations{
+				logical.ReadOperation:   operation(b.handle(readSecret), "Read the newest version, or the one asked for.", "read", "secret", response("One version of the secret.", read)),
+				logical.CreateOperation: changing(operation(b.handle(writeSecret), "Write the first version.", "create", "secret", written)),
+				logical.UpdateOperation: changing(operation(b.handle(writeSecret), "Write a new version.", "write", "secret", written)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Mark the newest version as deleted.", "delete", "secret",
+					response("The version that is marked.", fields{
+						fieldName:       stringField("Name of the secret."),
+						fieldVersion:    intField("Number of the version."),
+						"deletion_time": timeField("When it was deleted."),
+					}))),
+			},
+		},
+	}
+}
+
+func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
+	all, err := c.secrets.Metadata(ctx, c.scope(), c.workspace, c.project, c.environment)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]item, len(all))
+	for i, m := range all {
+		items[i] = item{m.Name, summary(m)}
+	}
+	return answerList(c, items)
+}
+
+// summary tells of a secret what a list is read for.
+func summary(m secrets.Metadata) map[string]any {
+	newest, ok := m.Newest()
+	if !ok {
+		return map[string]any{"state": "damaged"}
+	}
+	state, updated := "live", newest.Created
+	if !newest.Deleted.IsZero() {
+		state, updated = "deleted", newest.Deleted
+	}
+	return map[string]any{"state": state, fieldVersion: int64(newest.Number), fieldUpdated: stamp(updated)}
+}
+
+func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	version, err := c.number(fieldVersion)
+	if err != nil {
+		return nil, err
+	}
+	if version == nil {
+		version = new(uint64)
+	}
+	s, err := c.secrets.Read(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, *version)
+	if err != nil {
+		return nil, err
+	}
+	data := describeVersion(s.Name, s.Version, s.Tags)
+	if !s.Version.Deleted.IsZero() {
+		// As KV v2 does: what is deleted is not found, but its metadata are answered.
+		return logical.RespondWithStatusCode(&logical.Response{Data: data}, c.req, http.StatusNotFound)
+	}
+	data[fieldValue], data[fieldReferences] = encode(s.Value, s.Version.Encoding), false
+	return answer(data)
+}
+
+func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	in, err := secretInput(c)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(in.Value)
+	w, err := c.secrets.Write(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, in)
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeVersion(c.name, w.Version, w.Tags))
+}
+
+func secretInput(c *call) (secrets.Input, error) {
+	in := secrets.Input{Comment: c.text(fieldComment), Origin: c.origin()}
+	if present, _ := c.given(fieldValue); !present {
+		return in, fault.New(fault.Invalid, "%s: is required; the empty string is a value", fieldValue)
+	}
+	if c.flag(fieldReferences) {
+		return in, fault.New(fault.Invalid, "%s: references are not available in this version; leave it false", fieldReferences)
+	}
+	var err error
+	if in.Encoding, err = secrets.EncodingOf(c.text(fieldEncoding)); err != nil {
+		return in, err
+	}
+	if in.Value, err = decode(c.text(fieldValue), in.Encoding); err != nil {
+		return in, err
+	}
+	if in.CAS, err = c.number(fieldCAS); err != nil {
+		return in, err
+	}
+	if present, _ := c.given(fieldTags); present {
+		tags, _ := c.data.Get(fieldTags).([]string)
+		in.Tags = &tags
+	}
+	return in, nil
+}
+
+func decode(value string, as store.Encoding) ([]byte, error) {
+	if as == store.Text {
+		return []byte(value), nil
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(value)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "%s: is not base64 (RFC 4648, with padding), which encoding=base64 asks for", fieldValue)
+	}
+	return raw, nil
+}
+
+// encode makes a value fit for JSON, and clears it.
+func encode(value []byte, as store.Encoding) string {
+	defer clear(value)
+	if as == store.Base64 {
+		return base64.StdEncoding.EncodeToString(value)
+	}
+	return string(value)
+}
+
+func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	d, err := c.secrets.Delete(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, c.origin())
+	if err != nil {
+		return nil, err
+	}
+	return answer(map[string]any{fieldName: c.name, fieldVersion: int64(d.Version.Number), "deletion_time": stamp(d.Version.Deleted)})
+}
+
+func describeVersion(name string, v store.Version, tags []string) map[string]any {
+	encoding, deleted := "text", ""
+	if v.Encoding == store.Base64 {
+		encoding = "base64"
+	}
+	if !v.Deleted.IsZero() {
+		deleted = stamp(v.Deleted)
+	}
+	return map[string]any{
+		fieldName: name, fieldVersion: int64(v.Number), fieldCreated: stamp(v.Created), "created_by": describeActor(v.By),
+		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deleted, fieldTags: append([]string{}, tags...),
+	}
+}
+
+func describeActor(a store.Actor) map[string]any {
+	return map[string]any{"entity_id": a.EntityID, "display_name": a.DisplayName, "accessor_sha256": a.AccessorHash}
+}
+
+func versionNumber(n uint64) string { return strconv.FormatUint(n, 10) }
+
+const secretHelp = `
+A secret has a name, such as DATABASE_URL, and versions. Every write makes a new version; the newest max_versions are kept. A
+delete marks the newest version: reading it then answers its metadata with status 404, and the next write goes on with the next
+number. Older versions are read by number.
+
+    $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=@database-url
+    $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=... cas=1 comment="moved to the new cluster"
+    $ vault read stashbase/secrets/acme/api/development/DATABASE_URL
+    $ vault read stashbase/secrets/acme/api/development/DATABASE_URL version=1
+    $ vault list stashbase/secrets/acme/api/development
+    $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL
+
+Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
+`

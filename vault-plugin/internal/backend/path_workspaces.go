@@ -1,0 +1,179 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+func workspaceFields() fields {
+	all := settingsFields()
+	for _, f := range all {
+		f.Description += " 0 or left out: the engine's config."
+	}
+	all[fieldCASRequired].Description = "Whether every write of a secret must carry `cas`; true in config holds for all workspaces."
+	all[fieldDescription] = stringField("What the workspace is for, at most 512 bytes. Not encrypted by the workspace's keys.")
+	all["metadata"] = object("Names and values of your own: at most 64, of 128 and 512 bytes. Not encrypted by the workspace's keys.")
+	all[fieldDeletionAllowed] = boolField("Whether the workspace may be deleted, which shreds everything in it.")
+	return all
+}
+
+func (b *Backend) workspacePaths() []*framework.Path {
+	answered := workspaceFields()
+	for name, f := range (fields{
+		fieldName:      stringField("Name of the workspace."),
+		"id":           stringField("Id of this incarnation of the workspace; a workspace created again has another."),
+		fieldCreated:   timeField("When it was created."),
+		fieldUpdated:   timeField("When its settings were last changed."),
+		"effective":    object("What holds in it: its own settings where it has any, else the engine's."),
+		"projects":     intField("Number of projects."),
+		"environments": intField("Number of environments."),
+		"secrets":      intField("Number of secrets."),
+	}) {
+		answered[name] = f
+	}
+	answers := response("The workspace.", answered)
+	return []*framework.Path{
+		{
+			Pattern:         "workspaces/?",
+			DisplayAttrs:    display(),
+			Fields:          listFields(),
+			HelpSynopsis:    "List the workspaces.",
+			HelpDescription: workspaceHelp,
+			Operations: operations{
+				logical.ListOperation: operation(b.handle(listWorkspaces), "List the workspaces.", "list", "workspaces",
+					listResponse("The workspaces.", "By name: updated_time, projects, environments, secrets.")),
+			},
+		},
+		{
+			Pattern:         "workspaces" + inWorkspace,
+			DisplayAttrs:    display(),
+			Fields:          pathFields(1, workspaceFields(), fields{fieldConfirm: query(stringField("For a delete: the name of the workspace again."))}),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.tree.Exists(c.workspace, "", "") }),
+			HelpSynopsis:    "Create, read, change or shred a workspace: a tenant with encryption keys of its own.",
+			HelpDescription: workspaceHelp,
+			Operations: operations{
+				logical.ReadOperation:   operation(b.handle(readWorkspace), "Read a workspace.", "read", "workspace", answers),
+				logical.CreateOperation: changing(operation(b.handle(putWorkspace), "Create a workspace with keys of its own.", "create", "workspace", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(putWorkspace), "Change the fields given, keep the others.", "write", "workspace", answers)),
+				logical.PatchOperation:  changing(operation(b.handle(putWorkspace), "Change the fields given; null resets one.", "patch", "workspace", answers)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteWorkspace), "Shred a workspace.", "delete", "workspace",
+					response("What was destroyed.", fields{
+						fieldName:      stringField("Name the workspace had."),
+						"key_versions": intField("Number of key versions destroyed."),
+						"projects":     intField("Number of projects that went with it."),
+						"environments": intField("Number of environments that went with it."),
+						"secrets":      intField("Number of secrets that went with it."),
+					}))),
+			},
+		},
+	}
+}
+
+func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
+	all := c.tree.Workspaces()
+	items := make([]item, len(all))
+	for i, w := range all {
+		items[i] = item{w.Name, map[string]any{
+			fieldUpdated: stamp(w.Stamp.Updated), "projects": w.Counts.Projects,
+			"environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
+		}}
+	}
+	return answerList(c, items)
+}
+
+func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
+	w, err := c.tree.Workspace(c.workspace)
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeWorkspace(w))
+}
+
+func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
+	mustExist := c.req.Operation == logical.PatchOperation
+	w, err := c.tree.PutWorkspace(ctx, c.scope(), c.workspace, mustExist, func(record *store.Workspace) {
+		assign(c, fieldDescription, &record.Description, "")
+		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
+		assignSettings(c, &record.Settings, store.Settings{})
+		assignMetadata(c, &record.Metadata)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeWorkspace(w))
+}
+
+// assignMetadata replaces the metadata; a patch changes single entries, and null removes one.
+func assignMetadata(c *call, to *map[string]string) {
+	present, null := c.given("metadata")
+	if !present {
+		return
+	}
+	next := make(map[string]string)
+	if c.req.Operation == logical.PatchOperation && !null {
+		for k, v := range *to {
+			next[k] = v
+		}
+	}
+	raw, _ := c.req.Data["metadata"].(map[string]any)
+	for k, v := range raw {
+		if s, ok := v.(string); ok {
+			next[k] = s
+		} else {
+			delete(next, k)
+		}
+	}
+	*to = next
+}
+
+func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
+	receipt, err := c.tree.DeleteWorkspace(ctx, c.scope(), c.workspace, c.text(fieldConfirm), c.keyVersions)
+	if err != nil {
+		return nil, err
+	}
+	return answer(map[string]any{
+		fieldName: c.workspace, "key_versions": receipt.KeyVersions,
+		"projects": receipt.Projects, "environments": receipt.Environments, "secrets": receipt.Secrets,
+	})
+}
+
+func (c *call) keyVersions(ws store.ID) int {
+	entry, _ := c.keys.Entry(ws)
+	return len(entry.Versions)
+}
+
+func describeWorkspace(w workspaces.Workspace) map[string]any {
+	all := describeSettings(w.Settings)
+	metadata := make(map[string]any, len(w.Metadata))
+	for k, v := range w.Metadata {
+		metadata[k] = v
+	}
+	for name, value := range map[string]any{
+		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": metadata,
+		fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
+		"effective": describeSettings(w.Effective),
+		"projects":  w.Counts.Projects, "environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
+	} {
+		all[name] = value
+	}
+	return all
+}
+
+const workspaceHelp = `
+A workspace is a tenant. Everything in it is sealed under keys that no other workspace shares, so what is stored for one is
+worthless under another.
+
+Deleting a workspace shreds it: its keys are destroyed at once, which makes everything in it unreadable for ever, and the
+ciphertexts are swept in the background. It must be allowed first, and the name given again:
+
+    $ vault write -force stashbase/workspaces/acme
+    $ vault write stashbase/workspaces/acme deletion_allowed=true
+    $ vault delete stashbase/workspaces/acme confirm=acme
+
+Whoever holds an old snapshot of Vault's storage together with Vault's own keys can still read what the snapshot holds.
+`

@@ -1,0 +1,238 @@
+// Package keys owns the key hierarchy's life in storage: the master key, the wrapped keys of each workspace, the cache of
+// unwrapped keyrings, and rotation. Plaintext keys stay within package keyring; this one moves its sealed entries.
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// loadParallelism bounds the storage reads in flight while a mount starts.
+const loadParallelism = 64
+
+// Service holds the keys of one mount.
+type Service struct {
+	store *store.Store
+	now   func() time.Time
+	jobs  *jobs.Group
+	cache cache
+
+	// Lock order: entry lock of a workspace, then master. Whatever wraps keys holds master shared until its entry is stored, so
+	// that after a rotation of the master every entry not yet under the new version is known in entries.
+	locks  keylock.Map[store.ID]
+	master master
+
+	mu      sync.RWMutex
+	entries map[store.ID]Entry
+}
+
+// Entry is what is known of a workspace's key entry without opening it.
+type Entry struct {
+	keyring.EntryInfo
+	RequestID string // of the last rotation
+	Rewrap    store.Rewrap
+	Damaged   bool // the stored entry could not be read at start
+}
+
+// Load reads the master key, minting it on a mount that never had one, and what is public of every workspace's keys.
+func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
+	svc := &Service{store: s, now: now, jobs: group, entries: make(map[store.ID]Entry)}
+	ids, err := s.KeyIDs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the workspaces' keys: %w", err)
+	}
+	if err := svc.loadMaster(ctx, len(ids) > 0); err != nil {
+		return nil, err
+	}
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(loadParallelism)
+	for _, id := range ids {
+		work.Go(func() error {
+			record, err := s.Keys(workCtx, id)
+			if err != nil && !errors.Is(err, store.ErrDamaged) {
+				return fmt.Errorf("read a workspace's keys: %w", err)
+			}
+			svc.remember(id, record)
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	return svc, nil
+}
+
+// Start goes on with a rewrap of the workspaces' keys that a restart has interrupted.
+func (s *Service) Start() {
+	if len(s.MasterStatus().Versions) > 1 {
+		s.startMasterRewrap()
+	}
+}
+
+// remember keeps what is public of a stored entry; a nil or unreadable one is kept as damaged.
+func (s *Service) remember(id store.ID, record *store.Keys) {
+	entry := Entry{Damaged: true}
+	if record != nil {
+		if info, err := keyring.InspectEntry(record.Ring); err == nil {
+			entry = Entry{EntryInfo: info, RequestID: record.RequestID, Rewrap: record.Rewrap}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[id] = entry
+}
+
+// Entry answers what is known of a workspace's keys; false means that it has none.
+func (s *Service) Entry(id store.ID) (Entry, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	entry, ok := s.entries[id]
+	return entry, ok
+}
+
+// IDs lists the workspaces that have a key entry, in no order.
+func (s *Service) IDs() []store.ID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ids := make([]store.ID, 0, len(s.entries))
+	for id := range s.entries {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Create mints and stores the first key of a new workspace.
+func (s *Service) Create(ctx context.Context, id store.ID) error {
+	ws, err := keyring.ParseWorkspaceID(string(id))
+	if err != nil {
+		return err
+	}
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	ring, err := s.master.ring.NewWorkspace(ws, s.now())
+	if err != nil {
+		return fmt.Errorf("mint a workspace key: %w", err)
+	}
+	entry, err := s.master.ring.Wrap(ring)
+	if err != nil {
+		return fmt.Errorf("wrap a workspace key: %w", err)
+	}
+	record := &store.Keys{Ring: entry}
+	if err := s.store.PutKeys(ctx, id, record); err != nil {
+		return fmt.Errorf("store a workspace key: %w", err)
+	}
+	s.remember(id, record)
+	s.cache.add(id, ring, s.now())
+	return nil
+}
+
+// Shred destroys a workspace's keys: from its return on, nothing sealed under them can be opened by anyone.
+func (s *Service) Shred(ctx context.Context, id store.ID) error {
+	defer s.locks.Lock(id)()
+	if err := s.store.DeleteKeys(ctx, id); err != nil {
+		return fmt.Errorf("destroy a workspace's keys: %w", err)
+	}
+	s.mu.Lock()
+	delete(s.entries, id)
+	s.mu.Unlock()
+	s.cache.evict(id)
+	return nil
+}
+
+// With calls use with a workspace's unwrapped keyring. The keyring may be evicted, and with that wiped, while it is in use: use
+// is then called once more with a fresh one, so it must not have had an effect when it answers keyring.ErrWiped.
+func (s *Service) With(ctx context.Context, id store.ID, use func(*keyring.Workspace) error) error {
+	for attempt := 0; ; attempt++ {
+		ring, err := s.ring(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := use(ring); attempt > 0 || !errors.Is(err, keyring.ErrWiped) {
+			return err
+		}
+	}
+}
+
+func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
+	if ring := s.cache.get(id, s.now()); ring != nil {
+		return ring, nil
+	}
+	// The entry's own lock makes this the only load of this keyring, and keeps a rotation from happening in the midst of it.
+	defer s.locks.Lock(id)()
+	if ring := s.cache.get(id, s.now()); ring != nil {
+		return ring, nil
+	}
+	record, ring, err := s.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.remember(id, record)
+	s.cache.add(id, ring, s.now())
+	return ring, nil
+}
+
+// open reads and unwraps a key entry. The caller holds the entry's lock.
+func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.Workspace, error) {
+	ws, err := keyring.ParseWorkspaceID(string(id))
+	if err != nil {
+		return nil, nil, ErrDamaged()
+	}
+	record, err := s.store.Keys(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
+		return nil, nil, fmt.Errorf("read a workspace's keys: %w", err)
+	}
+	if record == nil {
+		return nil, nil, ErrDamaged()
+	}
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	ring, err := s.master.ring.Unwrap(ws, record.Ring)
+	if err != nil {
+		return nil, nil, ErrDamaged()
+	}
+	return record, ring, nil
+}
+
+// ErrDamaged says that a key entry cannot be used: status 500.
+func ErrDamaged() error {
+	return fault.Damaged("the key entry of this workspace cannot be opened: it is missing, damaged or was moved here; " +
+		"restore it from a snapshot of Vault's storage")
+}
+
+// Configure sets the bounds of the cache of unwrapped keyrings.
+func (s *Service) Configure(c store.Config) { s.cache.configure(c.KeyringCacheSize, c.KeyringCacheTTL) }
+
+// Evict drops a workspace's unwrapped keyring, for storage that another node has changed.
+func (s *Service) Evict(id store.ID) { s.cache.evict(id) }
+
+// Wipe clears every key from memory. The service is of no use afterwards.
+func (s *Service) Wipe() {
+	s.cache.clear()
+	s.master.mu.Lock()
+	defer s.master.mu.Unlock()
+	s.master.ring.Wipe()
+}
+
+// Health names the workspaces' entries that could not be read at start, by their place in storage.
+func (s *Service) Health() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var wrong []string
+	for id, entry := range s.entries {
+		if entry.Damaged {
+			wrong = append(wrong, fmt.Sprintf("the key entry keys/%s is damaged; restore it from a snapshot of Vault's storage", id))
+		}
+	}
+	return append(wrong, s.master.health()...)
+}

@@ -1,0 +1,209 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// masterRewrapParallelism bounds how many entries are wrapped again at once, so that requests are not kept waiting.
+const masterRewrapParallelism = 4
+
+const masterRewrapJob = "master-rewrap"
+
+type master struct {
+	mu        sync.RWMutex
+	ring      *keyring.Master
+	requestID string // of the last rotation
+	failed    atomic.Int64
+}
+
+// MasterStatus tells the live versions of the master key and how far the workspaces' keys have moved to the latest.
+type MasterStatus struct {
+	Latest   uint32
+	Versions []keyring.VersionInfo
+	Running  bool
+	Total    int // workspaces
+	Done     int // whose keys are wrapped under the latest version
+	Failed   int // whose keys could not be wrapped again in the last pass
+}
+
+func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
+	record, err := s.store.Master(ctx)
+	if err != nil {
+		return fmt.Errorf("read the master key: %w", err)
+	}
+	if record != nil {
+		ring, err := keyring.DecodeMaster(record.Ring)
+		clear(record.Ring)
+		if err != nil {
+			return fault.Damaged("the master key's entry core/master is damaged; restore it from a snapshot of Vault's storage")
+		}
+		s.master.ring, s.master.requestID = ring, record.RequestID
+		return nil
+	}
+	if hasWorkspaces {
+		// A new master key would open none of them, and hide that the old one is gone.
+		return fault.Damaged("the master key's entry core/master is missing although workspaces exist; restore it from a snapshot of Vault's storage")
+	}
+	ring, err := keyring.NewMaster(s.now())
+	if err != nil {
+		return fmt.Errorf("mint the master key: %w", err)
+	}
+	s.master.ring = ring
+	return s.storeMaster(ctx, ring, "")
+}
+
+func (s *Service) storeMaster(ctx context.Context, ring *keyring.Master, requestID string) error {
+	encoded, err := ring.Encode()
+	if err != nil {
+		return fmt.Errorf("encode the master key: %w", err)
+	}
+	defer clear(encoded)
+	if err := s.store.PutMaster(ctx, &store.Master{Ring: encoded, RequestID: requestID}); err != nil {
+		return fmt.Errorf("store the master key: %w", err)
+	}
+	return nil
+}
+
+// replaceMaster stores what change makes of the master key and puts it in force. Nothing is wrapped meanwhile.
+func (s *Service) replaceMaster(ctx context.Context, requestID string, change func(*keyring.Master) (*keyring.Master, error)) error {
+	next, err := change(s.master.ring)
+	if err != nil {
+		return err
+	}
+	if err := s.storeMaster(ctx, next, requestID); err != nil {
+		return err
+	}
+	old := s.master.ring
+	s.master.ring, s.master.requestID = next, requestID
+	old.Wipe()
+	return nil
+}
+
+// RotateMaster adds a version of the master key and has every workspace's keys wrapped again under it in the background.
+func (s *Service) RotateMaster(ctx context.Context, requestID string) error {
+	s.master.mu.Lock()
+	defer s.master.mu.Unlock()
+	if requestID != "" && s.master.requestID == requestID {
+		return nil // a replay
+	}
+	err := s.replaceMaster(ctx, requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Rotate(s.now()) })
+	if err != nil {
+		return err
+	}
+	s.startMasterRewrap()
+	return nil
+}
+
+// Wake tries again what the last pass has left undone, and drops keyrings that have outlived their time.
+func (s *Service) Wake() {
+	s.cache.expire(s.now())
+	s.Start()
+}
+
+func (s *Service) startMasterRewrap() { s.jobs.Start(masterRewrapJob, s.rewrapMaster) }
+
+// rewrapMaster wraps every workspace's keys under the latest master version; when none is left under an older one, those are
+// destroyed. It keeps no cursor: an entry tells which version wraps it, and the older master versions tell that work is left.
+func (s *Service) rewrapMaster(ctx context.Context) {
+	var failed atomic.Int64
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(masterRewrapParallelism)
+	for _, id := range s.behindMaster() {
+		work.Go(func() error {
+			if err := s.rewrapEntry(workCtx, id); err != nil {
+				failed.Add(1)
+			}
+			return nil
+		})
+	}
+	_ = work.Wait()
+	if ctx.Err() != nil {
+		return
+	}
+	s.master.mu.Lock()
+	defer s.master.mu.Unlock()
+	// Whatever was wrapped under an older version has been stored by now, so behind is complete.
+	if len(s.behind(s.master.ring.Latest())) == 0 {
+		latest := s.master.ring.Latest()
+		err := s.replaceMaster(ctx, s.master.requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Trim(latest) })
+		if err != nil {
+			failed.Add(1)
+		}
+	}
+	s.master.failed.Store(failed.Load())
+}
+
+func (s *Service) rewrapEntry(ctx context.Context, id store.ID) error {
+	defer s.locks.Lock(id)()
+	if _, exists := s.Entry(id); !exists {
+		return nil // shredded meanwhile
+	}
+	record, ring, err := s.open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer ring.Wipe()
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	if record.Ring, err = s.master.ring.Wrap(ring); err != nil {
+		return fmt.Errorf("wrap a workspace key: %w", err)
+	}
+	if err := s.store.PutKeys(ctx, id, record); err != nil {
+		return fmt.Errorf("store a workspace key: %w", err)
+	}
+	s.remember(id, record)
+	return nil
+}
+
+func (s *Service) behindMaster() []store.ID {
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	return s.behind(s.master.ring.Latest())
+}
+
+// behind lists the workspaces whose keys are wrapped under a version older than latest, or by none that is known.
+func (s *Service) behind(latest uint32) []store.ID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var ids []store.ID
+	for id, entry := range s.entries {
+		if entry.Damaged || entry.MasterVersion < latest {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// MasterStatus answers from memory.
+func (s *Service) MasterStatus() MasterStatus {
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	latest := s.master.ring.Latest()
+	behind := len(s.behind(latest))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return MasterStatus{
+		Latest:   latest,
+		Versions: s.master.ring.Versions(),
+		Running:  s.jobs.Running(masterRewrapJob),
+		Total:    len(s.entries),
+		Done:     len(s.entries) - behind,
+		Failed:   int(s.master.failed.Load()),
+	}
+}
+
+func (m *master) health() []string {
+	if n := m.failed.Load(); n > 0 {
+		return []string{fmt.Sprintf("the keys of %d workspaces could not be wrapped under the latest master key; it is tried again every minute", n)}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Rotate adds a key version for new writes and, in the same Put, notes that the total secrets stored so far are to be sealed
+// again. A replay, known by its request id, answers what the first call did.
+func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, total int) (Entry, error) {
+	defer s.locks.Lock(id)()
+	record, ring, err := s.open(ctx, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	if requestID != "" && record.RequestID == requestID {
+		ring.Wipe()
+		entry, _ := s.Entry(id)
+		return entry, nil
+	}
+	next, err := ring.Rotate(s.now())
+	ring.Wipe()
+	if errors.Is(err, keyring.ErrTooManyVersions) {
+		return Entry{}, fault.New(fault.Limit, "the workspace has %d key versions, the most it may have; old versions must be trimmed first", keyring.MaxVersions)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("rotate a workspace key: %w", err)
+	}
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	sealed, err := s.master.ring.Wrap(next)
+	if err != nil {
+		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
+	}
+	record = &store.Keys{Ring: sealed, RequestID: requestID, Rewrap: s.newRewrap(next.Latest(), total)}
+	if err := s.store.PutKeys(ctx, id, record); err != nil {
+		// Whether the entry was stored is unknown: the next use reads it again.
+		s.cache.evict(id)
+		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
+	}
+	s.remember(id, record)
+	s.cache.add(id, next, s.now())
+	entry, _ := s.Entry(id)
+	return entry, nil
+}
+
+func (s *Service) newRewrap(target uint32, total int) store.Rewrap {
+	now := s.now()
+	return store.Rewrap{State: store.RewrapRunning, Target: target, Total: total, Started: now, Updated: now}
+}
+
+// BeginRewrap notes that a workspace's total secrets are to be sealed again under the latest version. One that runs goes on.
+func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entry, error) {
+	err := s.SaveRewrap(ctx, id, func(r *store.Rewrap, latest uint32) {
+		if r.State != store.RewrapRunning {
+			*r = s.newRewrap(latest, total)
+		}
+	})
+	entry, _ := s.Entry(id)
+	return entry, err
+}
+
+// SaveRewrap stores what change makes of a workspace's rewrap. A workspace that was shredded meanwhile stays so: the error is
+// then of kind NotFound.
+func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *store.Rewrap, latest uint32)) error {
+	defer s.locks.Lock(id)()
+	record, err := s.store.Keys(ctx, id)
+	if errors.Is(err, store.ErrDamaged) {
+		return ErrDamaged()
+	}
+	if err != nil {
+		return fmt.Errorf("read a workspace's keys: %w", err)
+	}
+	if record == nil {
+		return fault.New(fault.NotFound, "the workspace's keys are gone")
+	}
+	info, err := keyring.InspectEntry(record.Ring)
+	if err != nil {
+		return ErrDamaged()
+	}
+	change(&record.Rewrap, info.Latest)
+	record.Rewrap.Updated = s.now()
+	if err := s.store.PutKeys(ctx, id, record); err != nil {
+		return fmt.Errorf("store the progress of a rewrap: %w", err)
+	}
+	s.remember(id, record)
+	return nil
+}

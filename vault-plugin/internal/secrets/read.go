@@ -1,0 +1,187 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Secret is one version of a secret with its value.
+type Secret struct {
+	Name    string
+	Version store.Version
+	Tags    []string
+	Value   []byte // nil for a deleted version
+}
+
+// Read answers one version of a secret, the newest where version is 0. A deleted version is answered without its value.
+func (s *Service) Read(ctx context.Context, call workspaces.Call, w, p, e, name string, version uint64) (Secret, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return Secret{}, err
+	}
+	head, err := s.head(ctx, a, name)
+	if err != nil {
+		return Secret{}, err
+	}
+	if head == nil {
+		return Secret{}, errNoSecret(a.Place, name)
+	}
+	meta := head.Newest()
+	if version != 0 {
+		var kept bool
+		if meta, kept = head.Version(version); !kept {
+			return Secret{}, fault.Missing("version %d of secret %s of %s does not exist or is no longer kept", version, name, a.Path())
+		}
+	}
+	secret := Secret{Name: name, Version: meta, Tags: head.Tags}
+	if !meta.Deleted.IsZero() {
+		return secret, nil
+	}
+	sealed := head.Sealed
+	if meta.Number != head.Newest().Number {
+		if sealed, err = s.oldValue(ctx, a, name, meta.Number); err != nil {
+			return Secret{}, err
+		}
+	}
+	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		secret.Value, err = open(seal, a.Place, name, meta.Number, sealed)
+		return err
+	})
+	return secret, err
+}
+
+// oldValue reads the sealed value of a version that is not the newest. Where a redo log is still being applied, it may stand in
+// the stored head, as its newest.
+func (s *Service) oldValue(ctx context.Context, a at, name string, n uint64) ([]byte, error) {
+	old, err := s.storedOldValue(ctx, a, name, n)
+	if err != nil || old != nil {
+		return old, err
+	}
+	head, err := s.store.Head(ctx, a.EnvironmentID, name)
+	switch {
+	case errors.Is(err, store.ErrDamaged):
+		return nil, errDamagedHead(a.Place, name)
+	case err != nil:
+		return nil, fmt.Errorf("read a secret: %w", err)
+	case head != nil && head.Newest().Number == n:
+		return head.Sealed, nil
+	}
+	// It may have been put aside between the two looks.
+	old, err = s.storedOldValue(ctx, a, name, n)
+	if err == nil && old == nil {
+		if head != nil && head.Versions[0].Number > n {
+			return nil, fault.Missing("version %d of secret %s of %s is no longer kept", n, name, a.Path())
+		}
+		err = errUnopened(a.Place, name, n)
+	}
+	return old, err
+}
+
+func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint64) ([]byte, error) {
+	old, err := s.store.OldValue(ctx, a.EnvironmentID, name, n)
+	switch {
+	case errors.Is(err, store.ErrDamaged):
+		return nil, errUnopened(a.Place, name, n)
+	case err != nil:
+		return nil, fmt.Errorf("read an old version: %w", err)
+	case old == nil:
+		return nil, nil
+	}
+	return old.Sealed, nil
+}
+
+// Load opens the newest version of every live secret of an environment, all as they were at one moment.
+func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string) ([]Secret, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.snapshot(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var all []Secret
+	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		all = make([]Secret, 0, len(entries))
+		for _, entry := range entries {
+			if entry.err != nil {
+				return entry.err // an environment with a hole in it is worse than none
+			}
+			newest := entry.head.Newest()
+			if !newest.Deleted.IsZero() {
+				continue
+			}
+			value, err := open(seal, a.Place, entry.name, newest.Number, entry.head.Sealed)
+			if err != nil {
+				return err
+			}
+			all = append(all, Secret{Name: entry.name, Version: newest, Tags: entry.head.Tags, Value: value})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Metadata is what is known of a secret without its value.
+type Metadata struct {
+	Name     string
+	Versions []store.Version // kept ones, oldest first; none where the entry is damaged
+	Tags     []string
+	Damaged  bool
+}
+
+// Newest is the metadata of the newest version; false where the entry is damaged.
+func (m Metadata) Newest() (store.Version, bool) {
+	if m.Damaged {
+		return store.Version{}, false
+	}
+	return m.Versions[len(m.Versions)-1], true
+}
+
+// MetadataOf answers the history of one secret.
+func (s *Service) MetadataOf(ctx context.Context, call workspaces.Call, w, p, e, name string) (Metadata, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return Metadata{}, err
+	}
+	head, err := s.head(ctx, a, name)
+	if err != nil {
+		return Metadata{}, err
+	}
+	if head == nil {
+		return Metadata{}, errNoSecret(a.Place, name)
+	}
+	return Metadata{Name: name, Versions: head.Versions, Tags: head.Tags}, nil
+}
+
+// Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
+func (s *Service) Metadata(ctx context.Context, call workspaces.Call, w, p, e string) ([]Metadata, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.snapshot(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Metadata, len(entries))
+	for i, entry := range entries {
+		all[i] = Metadata{Name: entry.name, Damaged: entry.err != nil}
+		if entry.err == nil {
+			all[i].Versions, all[i].Tags = entry.head.Versions, entry.head.Tags
+		}
+	}
+	return all, nil
+}
+
+// Exists reports from memory whether a secret exists, soft-deleted or not.
+func (s *Service) Exists(w, p, e, name string) bool {
+	a, err := s.read(workspaces.Call{}, w, p, e)
+	return err == nil && a.env.has(name)
+}

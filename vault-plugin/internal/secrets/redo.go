@@ -1,0 +1,237 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// transaction is a committed redo log whose changes are being applied to the secrets' own entries.
+type transaction struct {
+	id      store.ID
+	changes []store.Change
+	chunks  int
+}
+
+// storeLog puts the chunks of a transaction, the last one alone at the end: it is the commit. When that Put fails, its outcome is
+// unknown; the commit is then taken back, and where that fails too, the environment is closed until a start has found out.
+func (s *Service) storeLog(ctx context.Context, a at, txn *transaction, parts []store.LogChunk) error {
+	last := len(parts) - 1
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(parallelism)
+	for n := range parts[:last] {
+		work.Go(func() error { return s.store.PutLogChunk(workCtx, a.EnvironmentID, txn.id, n, &parts[n]) })
+	}
+	err := work.Wait()
+	if err == nil {
+		err = s.store.PutLogChunk(ctx, a.EnvironmentID, txn.id, last, &parts[last])
+	}
+	if err == nil {
+		return nil
+	}
+	undo := context.WithoutCancel(ctx)
+	if s.store.DeleteLogChunk(undo, a.EnvironmentID, txn.id, last) != nil {
+		why := fmt.Sprintf("whether an import into %s was stored is unknown, because storage failed; reload the plugin when storage is well again: vault plugin reload", a.Path())
+		a.env.broken.Store(&why)
+		return err
+	}
+	for n := range parts[:last] {
+		_ = s.store.DeleteLogChunk(undo, a.EnvironmentID, txn.id, n) // without its commit a chunk means nothing; the next start removes it
+	}
+	return err
+}
+
+// announce makes a committed transaction visible: all of it at one moment.
+func (e *environment) announce(cache *cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range txn.changes {
+		if applied(heads[c.Name], c) {
+			continue // a start replays a log that was applied in part
+		}
+		s := e.secrets[c.Name]
+		if s == nil {
+			s = &slot{size: unknownSize}
+			e.secrets[c.Name] = s
+			e.unmeasured++
+		}
+		next := apply(heads[c.Name], c)
+		s.revision++
+		s.doubtful, s.pending = false, &pending{next, c}
+		e.measure(s, size(c.Name, next))
+		cache.drop(cacheKey{id, c.Name})
+	}
+	e.transactions = append(e.transactions, txn)
+}
+
+// waiting answers the change that a redo log still holds for a secret.
+func (e *environment) waiting(name string) (store.Change, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if s := e.secrets[name]; s != nil && s.pending != nil {
+		return s.pending.change, true
+	}
+	return store.Change{}, false
+}
+
+func (s *Service) startApply(id store.ID, env *environment) {
+	s.jobs.Start("apply "+string(id), func(ctx context.Context) {
+		// A failure leaves the rest in the log, where Wake and the next import find it.
+		_ = s.applyAll(ctx, id, env)
+	})
+}
+
+// drain applies what a redo log still holds, before the next one is written.
+func (s *Service) drain(ctx context.Context, id store.ID, env *environment) error {
+	if !env.hasTransactions() {
+		return nil
+	}
+	return s.applyAll(ctx, id, env)
+}
+
+// applyAll moves the changes of the environment's transactions into the secrets' own entries, then removes the logs. It may be
+// interrupted anywhere, and run beside itself.
+func (s *Service) applyAll(ctx context.Context, id store.ID, env *environment) error {
+	for {
+		txn := env.firstTransaction()
+		if txn == nil {
+			return nil
+		}
+		work, workCtx := errgroup.WithContext(ctx)
+		work.SetLimit(parallelism)
+		for _, c := range txn.changes {
+			work.Go(func() error {
+				defer env.locks.Lock(c.Name)()
+				if _, waits := env.waiting(c.Name); !waits {
+					return nil // applied already, by a write that came between
+				}
+				return s.applyChange(workCtx, id, env, c)
+			})
+		}
+		if err := work.Wait(); err != nil {
+			return fmt.Errorf("apply an import: %w", err)
+		}
+		if err := s.removeLog(ctx, id, txn.id, txn.chunks); err != nil {
+			return err
+		}
+		env.finish(txn)
+	}
+}
+
+// removeLog removes the commit first: what is left without it never happened.
+func (s *Service) removeLog(ctx context.Context, env, txn store.ID, chunks int) error {
+	for n := chunks - 1; n >= 0; n-- {
+		if err := s.store.DeleteLogChunk(ctx, env, txn, n); err != nil {
+			return fmt.Errorf("remove an applied import: %w", err)
+		}
+	}
+	return nil
+}
+
+func (e *environment) firstTransaction() *transaction {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if len(e.transactions) == 0 {
+		return nil
+	}
+	return e.transactions[0]
+}
+
+func (e *environment) finish(txn *transaction) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.transactions) > 0 && e.transactions[0] == txn {
+		e.transactions = e.transactions[1:]
+	}
+}
+
+// applyChange moves one change into the secret's own entry, unless it is there already. The caller holds the name's lock.
+func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment, c store.Change) error {
+	if env.gone.Load() {
+		return errStopped
+	}
+	key := cacheKey{id, c.Name}
+	head, err := s.store.Head(ctx, id, c.Name)
+	if err != nil {
+		return err
+	}
+	if head == nil && c.IsDelete {
+		return store.ErrDamaged
+	}
+	if !applied(head, c) {
+		if head, err = s.storeChange(ctx, key, head, c); err != nil {
+			return err
+		}
+	}
+	env.unpin(&s.cache, key, head)
+	return nil
+}
+
+// unpin lets a secret be read from its own entry again. Nothing changes for a reader, so the revision stays.
+func (e *environment) unpin(cache *cache, key cacheKey, head *store.Head) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.secrets[key.name]; s != nil && s.pending != nil {
+		s.pending = nil
+		cache.put(key, head)
+	}
+}
+
+// replay takes in the redo logs that stand in storage: committed ones become visible before the first read, others are removed.
+func (s *Service) replay(ctx context.Context) error {
+	logged, err := s.store.LoggedEnvironments(ctx)
+	if err != nil {
+		return fmt.Errorf("list the imports under way: %w", err)
+	}
+	for _, id := range logged {
+		s.mu.RLock()
+		env := s.envs[id]
+		s.mu.RUnlock()
+		if env == nil {
+			continue // deleted; the sweep removes its logs
+		}
+		if err := s.replayEnvironment(ctx, id, env); errors.Is(err, store.ErrDamaged) {
+			why := "a stored import into this environment is damaged; restore it from a snapshot of Vault's storage"
+			env.broken.Store(&why)
+		} else if err != nil {
+			return fmt.Errorf("replay an import: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) replayEnvironment(ctx context.Context, id store.ID, env *environment) error {
+	txns, err := s.store.Transactions(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, txn := range txns {
+		changes, parts, committed, err := s.store.Transaction(ctx, id, txn)
+		if err != nil {
+			return err
+		}
+		if !committed {
+			for _, n := range parts {
+				if err := s.store.DeleteLogChunk(ctx, id, txn, n); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		heads := make(map[string]*store.Head, len(changes))
+		for _, c := range changes {
+			if heads[c.Name], err = s.store.Head(ctx, id, c.Name); err != nil {
+				return err
+			}
+			if heads[c.Name] == nil && c.IsDelete {
+				return store.ErrDamaged // a delete is only ever logged for a secret that is stored
+			}
+		}
+		env.announce(&s.cache, id, &transaction{txn, changes, len(parts)}, heads)
+	}
+	return nil
+}

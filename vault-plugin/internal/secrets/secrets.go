@@ -1,0 +1,205 @@
+// Package secrets owns the secrets of environments: their versions, reading and writing them one by one or many at once, and
+// sealing them again after a key rotation. Values are opened late, one call at a time; what is cached is sealed.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// parallelism bounds the storage calls of one operation in flight. (Measured: 1,000 Puts take ~244 ms one by one, ~30 ms so.)
+const parallelism = 64
+
+// Service holds the secrets of one mount.
+type Service struct {
+	store *store.Store
+	keys  *keys.Service
+	jobs  *jobs.Group
+	now   func() time.Time
+	tree  *workspaces.Tree // set by Learn
+	cache cache
+
+	mu   sync.RWMutex
+	envs map[store.ID]*environment
+}
+
+// New makes a service that holds nothing until Learn.
+func New(s *store.Store, k *keys.Service, group *jobs.Group, now func() time.Time) *Service {
+	return &Service{store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment)}
+}
+
+// Learn takes in the names of all secrets, and what redo logs a restart has left.
+func (s *Service) Learn(ctx context.Context, tree *workspaces.Tree) error {
+	s.tree = tree
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(parallelism)
+	for _, id := range tree.Environments() {
+		work.Go(func() error {
+			names, err := s.store.Secrets(workCtx, id)
+			if err != nil {
+				return fmt.Errorf("list an environment's secrets: %w", err)
+			}
+			s.environment(id).learn(names)
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	return s.replay(ctx)
+}
+
+// Start goes on with the background work that a restart has interrupted. Wake does so again for what has failed since.
+func (s *Service) Start() {
+	s.mu.RLock()
+	for id, env := range s.envs {
+		if env.hasTransactions() {
+			s.startApply(id, env)
+		}
+	}
+	s.mu.RUnlock()
+	for _, id := range s.keys.IDs() {
+		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapRunning {
+			s.startRewrap(id)
+		}
+	}
+}
+
+// Wake tries again what is left to do.
+func (s *Service) Wake() { s.Start() }
+
+// Configure sets the size of the cache of sealed secrets.
+func (s *Service) Configure(c store.Config) { s.cache.configure(c.SecretCacheBytes) }
+
+// environment answers the state of an environment, which is empty at first: Learn has seen of every one that holds anything.
+func (s *Service) environment(id store.ID) *environment {
+	s.mu.RLock()
+	env := s.envs[id]
+	s.mu.RUnlock()
+	if env != nil {
+		return env
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.envs[id] == nil {
+		s.envs[id] = newEnvironment()
+	}
+	return s.envs[id]
+}
+
+// Count answers how many secrets an environment has.
+func (s *Service) Count(id store.ID) int {
+	s.mu.RLock()
+	env := s.envs[id]
+	s.mu.RUnlock()
+	if env == nil {
+		return 0
+	}
+	return env.count()
+}
+
+// Freeze waits for the writes under way and holds back new ones until thaw.
+func (s *Service) Freeze(id store.ID) (secrets int, thaw func(gone bool)) {
+	env := s.environment(id)
+	env.commit.Lock()
+	return env.count(), func(gone bool) {
+		if gone {
+			env.gone.Store(true)
+			s.mu.Lock()
+			delete(s.envs, id)
+			s.mu.Unlock()
+			s.cache.dropEnvironment(id, env.names())
+		}
+		env.commit.Unlock()
+	}
+}
+
+// at is where an operation works: an environment found, and the state of what it holds.
+type at struct {
+	workspaces.Place
+	env *environment
+}
+
+func (s *Service) read(call workspaces.Call, w, p, e string) (at, error) {
+	place, err := s.tree.Find(call, w, p, e)
+	if err != nil {
+		return at{}, err
+	}
+	env := s.environment(place.EnvironmentID)
+	return at{place, env}, env.fault()
+}
+
+// write enters an environment to change it; leave must be called. exclusive keeps out all other writers. The place is found
+// again inside, for the environment may have been locked or deleted while the caller waited.
+func (s *Service) write(call workspaces.Call, w, p, e string, exclusive bool) (_ at, leave func(), err error) {
+	before, err := s.read(call, w, p, e)
+	if err != nil {
+		return at{}, nil, err
+	}
+	lock, leave := before.env.commit.RLock, before.env.commit.RUnlock
+	if exclusive {
+		lock, leave = before.env.commit.Lock, before.env.commit.Unlock
+	}
+	lock()
+	inside, err := s.read(call, w, p, e)
+	switch {
+	case err == nil && inside.env != before.env:
+		err = fault.New(fault.Unavailable, "environment %s was replaced meanwhile; try again", inside.Path())
+	case err == nil && inside.Locked:
+		err = fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", inside.Path(), call.Mount, inside.Path())
+	}
+	if err != nil {
+		leave()
+		return at{}, nil, err
+	}
+	return inside, leave, nil
+}
+
+// with calls use with the environment's encryption context. use may be called twice: it must have had no effect when it answers
+// keyring.ErrWiped.
+func (s *Service) with(ctx context.Context, place workspaces.Place, use func(*keyring.Context[keyring.SecretLocation]) error) error {
+	return s.keys.With(ctx, place.WorkspaceID, func(ring *keyring.Workspace) error {
+		seal, err := ring.Secrets(place.Project, place.Environment)
+		if err != nil {
+			return err
+		}
+		defer seal.Wipe()
+		return use(seal)
+	})
+}
+
+// open opens the value of one version. Which check has failed is not told: whoever may write to storage must not learn it.
+func open(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, version uint64, sealed []byte) ([]byte, error) {
+	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)
+	if err == nil {
+		var value []byte
+		if value, err = seal.Open(keyring.SecretLocation{Name: name, Version: version}, ciphertext); err == nil {
+			return value, nil
+		}
+	}
+	if errors.Is(err, keyring.ErrWiped) {
+		return nil, err
+	}
+	return nil, errUnopened(place, name, version)
+}
+
+func errUnopened(place workspaces.Place, name string, version uint64) error {
+	return fault.Damaged("version %d of secret %s of %s cannot be opened: its stored entry is damaged or was moved here; "+
+		"restore it from a snapshot of Vault's storage, or write a new version", version, name, place.Path())
+}
+
+func errDamagedHead(place workspaces.Place, name string) error {
+	return fault.Damaged("the stored entry of secret %s of %s is missing or damaged; restore it from a snapshot of Vault's storage", name, place.Path())
+}

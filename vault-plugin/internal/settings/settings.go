@@ -1,0 +1,171 @@
+// Package settings owns the engine's configuration: the defaults, the bounds of each field, and what holds for a workspace that
+// sets some of them itself.
+package settings
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Range is the bounds of a field, both included.
+type Range struct{ Min, Max, Default int }
+
+// The bounds of the fields, in the order of config's answer.
+var (
+	MaxVersions         = Range{1, 100, 10}
+	MaxValueBytes       = Range{1, 384 << 10, 64 << 10} // a sealed value of 384 KiB with its metadata stays under Consul's 512 KiB
+	MaxSecrets          = Range{1, 100_000, 5_000}
+	MaxEnvironmentBytes = Range{1, 24 << 20, 4 << 20} // Vault answers at most 32 MiB
+	MaxProjects         = Range{1, 10_000, 1_000}
+	MaxEnvironments     = Range{1, 10_000, 1_000}
+	KeyringCacheSize    = Range{1, 100_000, 1_000}
+	SecretCacheBytes    = Range{0, 4 << 30, 64 << 20}
+	KeyringCacheTTL     = Range{1, 24 * 60 * 60, 5 * 60} // seconds
+)
+
+// Check refuses a value outside the range; field is its name.
+func (r Range) Check(field string, v int) error {
+	if v < r.Min || v > r.Max {
+		return fault.New(fault.Invalid, "%s: must be between %d and %d", field, r.Min, r.Max)
+	}
+	return nil
+}
+
+// Check refuses a workspace's own settings of which one is outside its bounds; zero means not set and passes.
+func Check(s store.Settings) error { return check(s, true) }
+
+func check(s store.Settings, zeroPasses bool) error {
+	fields := []struct {
+		name string
+		set  int
+		in   Range
+	}{
+		{"max_versions", s.MaxVersions, MaxVersions},
+		{"max_value_bytes", s.MaxValueBytes, MaxValueBytes},
+		{"max_secrets", s.MaxSecrets, MaxSecrets},
+		{"max_environment_bytes", s.MaxEnvironmentBytes, MaxEnvironmentBytes},
+	}
+	for _, f := range fields {
+		if zeroPasses && f.set == 0 {
+			continue
+		}
+		if err := f.in.Check(f.name, f.set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckConfig refuses a configuration of which one field is outside its bounds.
+func CheckConfig(c store.Config) error {
+	fields := []struct {
+		name string
+		set  int
+		in   Range
+	}{
+		{"max_projects", c.MaxProjects, MaxProjects},
+		{"max_environments", c.MaxEnvironments, MaxEnvironments},
+		{"keyring_cache_size", c.KeyringCacheSize, KeyringCacheSize},
+		{"keyring_cache_ttl", int(c.KeyringCacheTTL / time.Second), KeyringCacheTTL},
+		{"secret_cache_bytes", c.SecretCacheBytes, SecretCacheBytes},
+	}
+	for _, f := range fields {
+		if err := f.in.Check(f.name, f.set); err != nil {
+			return err
+		}
+	}
+	return check(c.Settings, false)
+}
+
+// Default is the configuration of a mount that was never configured.
+func Default() store.Config {
+	return store.Config{
+		Settings: store.Settings{
+			MaxVersions:         MaxVersions.Default,
+			MaxValueBytes:       MaxValueBytes.Default,
+			MaxSecrets:          MaxSecrets.Default,
+			MaxEnvironmentBytes: MaxEnvironmentBytes.Default,
+		},
+		MaxProjects:      MaxProjects.Default,
+		MaxEnvironments:  MaxEnvironments.Default,
+		KeyringCacheSize: KeyringCacheSize.Default,
+		KeyringCacheTTL:  time.Duration(KeyringCacheTTL.Default) * time.Second,
+		SecretCacheBytes: SecretCacheBytes.Default,
+	}
+}
+
+// Service holds the configuration in force.
+type Service struct {
+	store   *store.Store
+	current atomic.Pointer[store.Config]
+	write   sync.Mutex // one change at a time: each is made from what the one before has left
+	watch   []func(store.Config)
+}
+
+// Load reads the stored configuration.
+func Load(ctx context.Context, s *store.Store) (*Service, error) {
+	stored, err := s.Config(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if stored == nil {
+		d := Default()
+		stored = &d
+	}
+	svc := &Service{store: s}
+	svc.current.Store(stored)
+	return svc, nil
+}
+
+// Watch has f called with every configuration, this one first. It must be called before the service is shared.
+func (s *Service) Watch(f func(store.Config)) {
+	s.watch = append(s.watch, f)
+	f(s.Config())
+}
+
+// Config answers the configuration in force.
+func (s *Service) Config() store.Config { return *s.current.Load() }
+
+// Change stores what change makes of the configuration in force, after checking its bounds.
+func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store.Config, error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	next := s.Config()
+	change(&next)
+	if err := CheckConfig(next); err != nil {
+		return store.Config{}, err
+	}
+	if err := s.store.PutConfig(ctx, &next); err != nil {
+		return store.Config{}, err
+	}
+	s.current.Store(&next)
+	for _, f := range s.watch {
+		f(next)
+	}
+	return next, nil
+}
+
+// Effective is what holds in a workspace: its own settings where it has any, else the engine's. cas_required holds when either
+// asks for it.
+func (s *Service) Effective(own store.Settings) store.Settings {
+	base := s.current.Load().Settings
+	pick := func(own, base int) int {
+		if own != 0 {
+			return own
+		}
+		return base
+	}
+	return store.Settings{
+		MaxVersions:         pick(own.MaxVersions, base.MaxVersions),
+		CASRequired:         own.CASRequired || base.CASRequired,
+		MaxValueBytes:       pick(own.MaxValueBytes, base.MaxValueBytes),
+		MaxSecrets:          pick(own.MaxSecrets, base.MaxSecrets),
+		MaxEnvironmentBytes: pick(own.MaxEnvironmentBytes, base.MaxEnvironmentBytes),
+	}
+}

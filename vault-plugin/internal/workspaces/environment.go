@@ -1,0 +1,136 @@
+package workspaces
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Environment is an environment as it is answered.
+type Environment struct {
+	Name string
+	store.Environment
+	Secrets int
+}
+
+// Environment reads one environment.
+func (t *Tree) Environment(call Call, w, p, name string) (Environment, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, pr, err := t.project(call, w, p)
+	if err != nil {
+		return Environment{}, err
+	}
+	env := pr.environments[name]
+	if env == nil {
+		return Environment{}, fault.Missing("environment %q of %s/%s does not exist", name, w, p)
+	}
+	return t.describeEnvironment(name, env), nil
+}
+
+func (t *Tree) describeEnvironment(name string, env *store.Environment) Environment {
+	return Environment{Name: name, Environment: *env, Secrets: t.contents.Count(env.ID)}
+}
+
+// ProjectEnvironments lists a project's environments by name.
+func (t *Tree) ProjectEnvironments(call Call, w, p string) ([]Environment, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, pr, err := t.project(call, w, p)
+	if err != nil {
+		return nil, err
+	}
+	var all []Environment
+	for _, name := range slices.Sorted(maps.Keys(pr.environments)) {
+		all = append(all, t.describeEnvironment(name, pr.environments[name]))
+	}
+	return all, nil
+}
+
+// PutEnvironment creates an environment or changes one. When it answers, a write begun before it locked the environment has ended.
+func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string, change func(*store.Environment)) (Environment, error) {
+	defer t.changes.Lock(w)()
+	t.mu.RLock()
+	ws, pr, err := t.project(call, w, p)
+	var env *store.Environment
+	var siblings int
+	if err == nil {
+		env = pr.environments[name]
+		for _, project := range ws.projects {
+			siblings += len(project.environments)
+		}
+	}
+	t.mu.RUnlock()
+	if err != nil {
+		return Environment{}, err
+	}
+	record := store.Environment{ID: store.NewID(), Stamp: t.newStamp(call)}
+	if env != nil {
+		record = *env
+		record.Stamp.Updated = t.now().UTC()
+	} else if limit := t.settings.Config().MaxEnvironments; siblings >= limit {
+		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, as many as max_environments of %sconfig allows", w, siblings, call.Mount)
+	}
+	change(&record)
+	if err := checkDescription(record.Description); err != nil {
+		return Environment{}, err
+	}
+	if env != nil && record.Locked != env.Locked {
+		_, thaw := t.contents.Freeze(env.ID)
+		defer thaw(false)
+	}
+	if err := t.store.PutEnvironment(ctx, pr.record.ID, name, &record); err != nil {
+		return Environment{}, fmt.Errorf("store environment %q: %w", name, err)
+	}
+	t.mu.Lock()
+	pr.environments[name] = &record
+	t.ids.environments[record.ID] = true
+	t.mu.Unlock()
+	return t.Environment(call, w, p, name)
+}
+
+// DeleteEnvironment removes an environment with its secrets. One that holds any needs its name repeated; a locked one, or a
+// production one that does not allow it, refuses in any case.
+func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, confirm string) (Receipt, error) {
+	defer t.changes.Lock(w)()
+	env, err := t.Environment(call, w, p, name)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := mayDelete(call, w+"/"+p+"/"+name, &env.Environment); err != nil {
+		return Receipt{}, err
+	}
+	secrets, thaw := t.contents.Freeze(env.ID)
+	if secrets > 0 && confirm != name {
+		thaw(false)
+		return Receipt{}, fault.New(fault.Conflict, "environment %s/%s/%s holds %d secrets; to delete them all, repeat its name: confirm=%s", w, p, name, secrets, name)
+	}
+	t.mu.RLock()
+	pr := t.workspaces[w].projects[p]
+	t.mu.RUnlock()
+	if err := t.store.DeleteEnvironment(ctx, pr.record.ID, name); err != nil {
+		thaw(false)
+		return Receipt{}, fmt.Errorf("delete environment %q: %w", name, err)
+	}
+	t.mu.Lock()
+	delete(pr.environments, name)
+	delete(t.ids.environments, env.ID)
+	t.mu.Unlock()
+	thaw(true)
+	t.orphaned()
+	return Receipt{Counts: Counts{Secrets: secrets}}, nil
+}
+
+func mayDelete(call Call, path string, env *store.Environment) error {
+	if env.Locked {
+		return fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", path, call.Mount, path)
+	}
+	if env.Production && !env.DeletionAllowed {
+		return fault.New(fault.Conflict, "environment %s is a production environment; allow its deletion first with: vault write %senvironments/%s deletion_allowed=true", path, call.Mount, path)
+	}
+	return nil
+}

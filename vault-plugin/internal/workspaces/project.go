@@ -1,0 +1,177 @@
+package workspaces
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Project is a project as it is answered.
+type Project struct {
+	Name string
+	store.Project
+	Counts Counts
+}
+
+// Project reads one project.
+func (t *Tree) Project(call Call, w, name string) (Project, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws, err := t.workspace(call, w)
+	if err != nil {
+		return Project{}, err
+	}
+	p := ws.projects[name]
+	if p == nil {
+		return Project{}, fault.Missing("project %q of %s does not exist", name, w)
+	}
+	return t.describeProject(name, p), nil
+}
+
+func (t *Tree) describeProject(name string, p *project) Project {
+	return Project{Name: name, Project: *p.record, Counts: t.countProject(p)}
+}
+
+// Projects lists a workspace's projects by name.
+func (t *Tree) Projects(call Call, w string) ([]Project, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws, err := t.workspace(call, w)
+	if err != nil {
+		return nil, err
+	}
+	var all []Project
+	for _, name := range slices.Sorted(maps.Keys(ws.projects)) {
+		all = append(all, t.describeProject(name, ws.projects[name]))
+	}
+	return all, nil
+}
+
+// PutProject creates a project or changes one.
+func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change func(*store.Project)) (Project, error) {
+	defer t.changes.Lock(w)()
+	t.mu.RLock()
+	ws, err := t.workspace(call, w)
+	var p *project
+	var siblings int
+	if err == nil {
+		p, siblings = ws.projects[name], len(ws.projects)
+	}
+	t.mu.RUnlock()
+	if err != nil {
+		return Project{}, err
+	}
+	record := store.Project{ID: store.NewID(), Stamp: t.newStamp(call)}
+	if p != nil {
+		record = *p.record
+		record.Stamp.Updated = t.now().UTC()
+	} else if limit := t.settings.Config().MaxProjects; siblings >= limit {
+		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, as many as max_projects of %sconfig allows", w, siblings, call.Mount)
+	}
+	change(&record)
+	if err := checkDescription(record.Description); err != nil {
+		return Project{}, err
+	}
+	if err := t.store.PutProject(ctx, ws.record.ID, name, &record); err != nil {
+		return Project{}, fmt.Errorf("store project %q: %w", name, err)
+	}
+	t.mu.Lock()
+	if p == nil {
+		ws.projects[name] = &project{record: &record, environments: make(map[string]*store.Environment)}
+		t.ids.projects[record.ID] = true
+	} else {
+		p.record = &record
+	}
+	t.mu.Unlock()
+	return t.Project(call, w, name)
+}
+
+// DeleteProject removes a project and all its environments. One that holds anything needs its name repeated; a locked
+// environment, or a production environment that does not allow it, refuses in any case.
+func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm string) (Receipt, error) {
+	defer t.changes.Lock(w)()
+	t.mu.RLock()
+	ws, err := t.workspace(call, w)
+	var p *project
+	var environments map[string]*store.Environment
+	if err == nil {
+		p = ws.projects[name]
+	}
+	if p != nil {
+		environments = maps.Clone(p.environments)
+	}
+	t.mu.RUnlock()
+	if err != nil {
+		return Receipt{}, err
+	}
+	if p == nil {
+		return Receipt{}, fault.Missing("project %q of %s does not exist", name, w)
+	}
+	for _, e := range slices.Sorted(maps.Keys(environments)) {
+		if err := mayDelete(call, w+"/"+name+"/"+e, environments[e]); err != nil {
+			return Receipt{}, err
+		}
+	}
+	thaw := t.freeze(t.environmentIDs(ws, name))
+	receipt := Receipt{Counts: t.countsOf(ws, name)}
+	if receipt.Environments > 0 && confirm != name {
+		thaw(false)
+		return Receipt{}, fault.New(fault.Conflict, "project %s/%s holds %d environments with %d secrets; to delete them all, repeat its name: confirm=%s",
+			w, name, receipt.Environments, receipt.Secrets, name)
+	}
+	if err := t.store.DeleteProject(ctx, ws.record.ID, name); err != nil {
+		thaw(false)
+		return Receipt{}, fmt.Errorf("delete project %q: %w", name, err)
+	}
+	t.mu.Lock()
+	t.forgetProject(p)
+	delete(ws.projects, name)
+	t.mu.Unlock()
+	thaw(true)
+	t.orphaned()
+	return receipt, nil
+}
+
+// environmentIDs lists the environments of a project, or of all projects where its name is empty, in a fixed order: all who
+// freeze several do it in this order.
+func (t *Tree) environmentIDs(ws *workspace, project string) []store.ID {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var ids []store.ID
+	for name, p := range ws.projects {
+		if project != "" && name != project {
+			continue
+		}
+		for _, e := range p.environments {
+			ids = append(ids, e.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (t *Tree) countsOf(ws *workspace, project string) Counts {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if project == "" {
+		return t.countWorkspace(ws)
+	}
+	return t.countProject(ws.projects[project])
+}
+
+// freeze holds back the writes to several environments until thaw is called.
+func (t *Tree) freeze(envs []store.ID) (thaw func(gone bool)) {
+	thaws := make([]func(bool), len(envs))
+	for i, env := range envs {
+		_, thaws[i] = t.contents.Freeze(env)
+	}
+	return func(gone bool) {
+		for _, thaw := range thaws {
+			thaw(gone)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package workspaces
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Counts tells how much the tree holds.
+type Counts struct{ Workspaces, Projects, Environments, Secrets int }
+
+// Counts answers from memory.
+func (t *Tree) Counts() Counts {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var c Counts
+	for _, ws := range t.workspaces {
+		c.add(t.countWorkspace(ws))
+	}
+	c.Workspaces = len(t.workspaces)
+	return c
+}
+
+func (c *Counts) add(d Counts) {
+	c.Projects += d.Projects
+	c.Environments += d.Environments
+	c.Secrets += d.Secrets
+}
+
+func (t *Tree) countWorkspace(ws *workspace) Counts {
+	c := Counts{Projects: len(ws.projects)}
+	for _, p := range ws.projects {
+		c.add(t.countProject(p))
+	}
+	return c
+}
+
+func (t *Tree) countProject(p *project) Counts {
+	c := Counts{Environments: len(p.environments)}
+	for _, e := range p.environments {
+		c.Secrets += t.contents.Count(e.ID)
+	}
+	return c
+}
+
+// Places lists the environments of the workspace with an id, in the order of the environments' ids.
+func (t *Tree) Places(ws store.ID) []Place {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var places []Place
+	for w, node := range t.workspaces {
+		if node.record.ID != ws {
+			continue
+		}
+		effective := t.settings.Effective(node.record.Settings)
+		for p, pr := range node.projects {
+			for e, env := range pr.environments {
+				places = append(places, Place{
+					Workspace: w, Project: p, Environment: e, WorkspaceID: ws, EnvironmentID: env.ID,
+					Locked: env.Locked, Settings: effective,
+				})
+			}
+		}
+	}
+	slices.SortFunc(places, func(a, b Place) int {
+		if a.EnvironmentID < b.EnvironmentID {
+			return -1
+		}
+		return 1
+	})
+	return places
+}
+
+// Environments lists the ids of all environments, in no order.
+func (t *Tree) Environments() []store.ID {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ids := make([]store.ID, 0, len(t.ids.environments))
+	for id := range t.ids.environments {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// WorkspaceID answers the id of a workspace; a missing one is an error that tells how to make it.
+func (t *Tree) WorkspaceID(call Call, w string) (store.ID, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws, err := t.workspace(call, w)
+	if err != nil {
+		return "", err
+	}
+	return ws.record.ID, nil
+}
+
+// Known answers what a sweep must leave alone. It is false when a record could not be read: what then looks like an orphan may
+// be the contents of something whose record is damaged, so nothing may be swept.
+func (t *Tree) Known() (store.Known, bool) {
+	in := func(ids map[store.ID]bool) func(store.ID) bool {
+		return func(id store.ID) bool {
+			t.mu.RLock()
+			defer t.mu.RUnlock()
+			return ids[id]
+		}
+	}
+	return store.Known{
+		Workspace: in(t.ids.workspaces), Project: in(t.ids.projects), Environment: in(t.ids.environments),
+	}, len(t.damaged) == 0
+}
+
+// Health names the records that could not be read.
+func (t *Tree) Health() []string {
+	wrong := make([]string, len(t.damaged))
+	for i, place := range t.damaged {
+		wrong[i] = fmt.Sprintf("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage. Until then nothing is swept", place)
+	}
+	return wrong
+}

@@ -1,0 +1,266 @@
+// Package workspaces owns the tree of workspaces, projects and environments: their records, which are all in memory, their
+// limits, and what deleting one takes. It knows nothing of the secrets in an environment but how many there are.
+package workspaces
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Keys is the part of the key service that a workspace's life needs.
+type Keys interface {
+	Create(ctx context.Context, ws store.ID) error
+	Shred(ctx context.Context, ws store.ID) error
+	IDs() []store.ID
+}
+
+// Contents is what environments hold, as seen by the tree that owns them.
+type Contents interface {
+	// Freeze waits for the writes under way in an environment and holds back new ones until thaw is called. It answers how many
+	// secrets there are. thaw(true) says that the environment is gone for ever.
+	Freeze(env store.ID) (secrets int, thaw func(gone bool))
+	// Count answers how many secrets an environment has.
+	Count(env store.ID) int
+}
+
+// Tree holds every record in memory. The records are immutable: a change replaces one.
+type Tree struct {
+	store    *store.Store
+	settings *settings.Service
+	keys     Keys
+	contents Contents
+	now      func() time.Time
+	orphaned func() // called after something was deleted whose contents are to be swept
+
+	// Changes to a workspace and all beneath it are made one at a time, under the workspace's name.
+	changes keylock.Map[string]
+
+	mu         sync.RWMutex
+	workspaces map[string]*workspace
+	ids        known
+	damaged    []string // places in storage whose record could not be read
+}
+
+// known are the ids of everything that has a record; what stands beneath any other id is swept.
+type known struct {
+	workspaces, projects, environments map[store.ID]bool
+}
+
+type workspace struct {
+	record   *store.Workspace
+	projects map[string]*project
+}
+
+type project struct {
+	record       *store.Project
+	environments map[string]*store.Environment
+}
+
+// Deps are the services a Tree works with.
+type Deps struct {
+	Store    *store.Store
+	Settings *settings.Service
+	Keys     Keys
+	Contents Contents
+	Now      func() time.Time
+	Orphaned func()
+}
+
+// loadParallelism bounds the storage reads in flight while a mount starts.
+const loadParallelism = 64
+
+// Load reads the whole tree, and goes on with a creation or a shredding of a workspace that a crash has interrupted.
+func Load(ctx context.Context, d Deps) (*Tree, error) {
+	t := &Tree{
+		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, orphaned: d.Orphaned,
+		workspaces: make(map[string]*workspace),
+		ids:        known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
+	}
+	names, err := d.Store.Workspaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the workspaces: %w", err)
+	}
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(loadParallelism)
+	for _, name := range names {
+		work.Go(func() error { return t.loadWorkspace(workCtx, name) })
+	}
+	if err := work.Wait(); err != nil {
+		return nil, fmt.Errorf("load the workspaces: %w", err)
+	}
+	slices.Sort(t.damaged)
+	if len(t.damaged) > 0 {
+		return t, nil // what could not be read must not make anything look orphaned
+	}
+	return t, t.settle(ctx)
+}
+
+// settle ends what a crash has left half-done. A workspace exists when both its key entry and its record do: the key entry is
+// the first to be made and the first to be destroyed.
+func (t *Tree) settle(ctx context.Context) error {
+	keyed := make(map[store.ID]bool)
+	for _, id := range t.keys.IDs() {
+		keyed[id] = true
+		if !t.ids.workspaces[id] {
+			if err := t.keys.Shred(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	for name, ws := range t.workspaces {
+		if keyed[ws.record.ID] {
+			continue
+		}
+		if err := t.store.DeleteWorkspace(ctx, name); err != nil {
+			return fmt.Errorf("remove the record of a shredded workspace: %w", err)
+		}
+		t.forgetWorkspace(name)
+	}
+	return nil
+}
+
+func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
+	record, err := t.store.Workspace(ctx, name)
+	if skip, err := t.unreadable("ws/"+name, record == nil, err); skip {
+		return err
+	}
+	ws := &workspace{record: record, projects: make(map[string]*project)}
+	t.mu.Lock()
+	t.workspaces[name] = ws
+	t.ids.workspaces[record.ID] = true
+	t.mu.Unlock()
+	names, err := t.store.Projects(ctx, record.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range names {
+		if err := t.loadProject(ctx, ws, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) error {
+	record, err := t.store.Project(ctx, ws.record.ID, name)
+	if skip, err := t.unreadable(fmt.Sprintf("proj/%s/%s", ws.record.ID, name), record == nil, err); skip {
+		return err
+	}
+	p := &project{record: record, environments: make(map[string]*store.Environment)}
+	t.mu.Lock()
+	ws.projects[name] = p
+	t.ids.projects[record.ID] = true
+	t.mu.Unlock()
+	names, err := t.store.Environments(ctx, record.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		env, err := t.store.Environment(ctx, record.ID, e)
+		if skip, err := t.unreadable(fmt.Sprintf("env/%s/%s", record.ID, e), env == nil, err); skip {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		t.mu.Lock()
+		p.environments[e] = env
+		t.ids.environments[env.ID] = true
+		t.mu.Unlock()
+	}
+	return nil
+}
+
+// unreadable notes a record that is damaged and has it skipped; any other error is passed on.
+func (t *Tree) unreadable(place string, missing bool, err error) (skip bool, _ error) {
+	if errors.Is(err, store.ErrDamaged) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.damaged = append(t.damaged, place)
+		return true, nil
+	}
+	return err != nil || missing, err
+}
+
+// Call is what an operation knows of the request that asks for it.
+type Call struct {
+	Mount     string // path of the mount with a trailing slash, for the commands that errors suggest
+	RequestID string // a replay of a request carries the same
+}
+
+// Place is where an environment stands and what holds there.
+type Place struct {
+	Workspace, Project, Environment string
+	WorkspaceID, EnvironmentID      store.ID
+	Locked                          bool
+	Settings                        store.Settings // effective
+}
+
+// Path answers workspace/project/environment.
+func (p Place) Path() string { return p.Workspace + "/" + p.Project + "/" + p.Environment }
+
+// Find answers the place of an environment. What is missing on the way is an error of status 400 that tells how to make it.
+func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws, pr, err := t.project(call, w, p)
+	if err != nil {
+		return Place{}, err
+	}
+	env := pr.environments[e]
+	if env == nil {
+		return Place{}, fault.New(fault.NotFound, "environment %q of %s/%s does not exist; create it with: vault write -force %senvironments/%s/%s/%s", e, w, p, call.Mount, w, p, e)
+	}
+	return Place{
+		Workspace: w, Project: p, Environment: e,
+		WorkspaceID: ws.record.ID, EnvironmentID: env.ID,
+		Locked: env.Locked, Settings: t.settings.Effective(ws.record.Settings),
+	}, nil
+}
+
+// workspace finds a parent. The caller holds mu, here and in project.
+func (t *Tree) workspace(call Call, w string) (*workspace, error) {
+	ws := t.workspaces[w]
+	if ws == nil {
+		return nil, fault.New(fault.NotFound, "workspace %q does not exist; create it with: vault write -force %sworkspaces/%s", w, call.Mount, w)
+	}
+	return ws, nil
+}
+
+func (t *Tree) project(call Call, w, p string) (*workspace, *project, error) {
+	ws, err := t.workspace(call, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	pr := ws.projects[p]
+	if pr == nil {
+		return nil, nil, fault.New(fault.NotFound, "project %q of %s does not exist; create it with: vault write -force %sprojects/%s/%s", p, w, call.Mount, w, p)
+	}
+	return ws, pr, nil
+}
+
+// Exists reports whether a workspace, project or environment exists; empty names are not looked at.
+func (t *Tree) Exists(w, p, e string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws := t.workspaces[w]
+	if ws == nil || p == "" {
+		return ws != nil
+	}
+	pr := ws.projects[p]
+	if pr == nil || e == "" {
+		return pr != nil
+	}
+	return pr.environments[e] != nil
+}

@@ -1,0 +1,176 @@
+package workspaces
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Limits of what a person writes about a workspace, a project or an environment.
+const (
+	MaxDescription   = 512 // bytes
+	MaxMetadata      = 64  // entries
+	MaxMetadataKey   = 128 // bytes
+	MaxMetadataValue = 512 // bytes
+)
+
+// Workspace is a workspace as it is answered.
+type Workspace struct {
+	Name string
+	store.Workspace
+	Effective store.Settings
+	Counts    Counts
+}
+
+// Workspace reads one workspace.
+func (t *Tree) Workspace(name string) (Workspace, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ws := t.workspaces[name]
+	if ws == nil {
+		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+	}
+	return t.describeWorkspace(name, ws), nil
+}
+
+func (t *Tree) describeWorkspace(name string, ws *workspace) Workspace {
+	return Workspace{Name: name, Workspace: *ws.record, Effective: t.settings.Effective(ws.record.Settings), Counts: t.countWorkspace(ws)}
+}
+
+// Workspaces lists all workspaces by name.
+func (t *Tree) Workspaces() []Workspace {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var all []Workspace
+	for _, name := range slices.Sorted(maps.Keys(t.workspaces)) {
+		all = append(all, t.describeWorkspace(name, t.workspaces[name]))
+	}
+	return all
+}
+
+// PutWorkspace creates a workspace with keys of its own, or changes one; mustExist refuses to create.
+func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExist bool, change func(*store.Workspace)) (Workspace, error) {
+	defer t.changes.Lock(name)()
+	t.mu.RLock()
+	ws := t.workspaces[name]
+	t.mu.RUnlock()
+	if ws == nil && mustExist {
+		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+	}
+	record := store.Workspace{ID: store.NewID(), Stamp: t.newStamp(call)}
+	if ws != nil {
+		record = *ws.record
+		record.Stamp.Updated = t.now().UTC()
+	}
+	change(&record)
+	if err := checkWorkspace(record); err != nil {
+		return Workspace{}, err
+	}
+	if ws == nil {
+		// The key entry comes first: a record without one would be a workspace that was shredded.
+		if err := t.keys.Create(ctx, record.ID); err != nil {
+			return Workspace{}, err
+		}
+	}
+	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
+		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
+	}
+	t.mu.Lock()
+	if ws == nil {
+		t.workspaces[name] = &workspace{record: &record, projects: make(map[string]*project)}
+		t.ids.workspaces[record.ID] = true
+	} else {
+		ws.record = &record
+	}
+	t.mu.Unlock()
+	return t.Workspace(name)
+}
+
+func (t *Tree) newStamp(call Call) store.Stamp {
+	now := t.now().UTC()
+	return store.Stamp{Created: now, Updated: now, RequestID: call.RequestID}
+}
+
+func checkWorkspace(r store.Workspace) error {
+	if err := checkDescription(r.Description); err != nil {
+		return err
+	}
+	if len(r.Metadata) > MaxMetadata {
+		return fault.New(fault.Limit, "metadata: has %d entries; at most %d are kept", len(r.Metadata), MaxMetadata)
+	}
+	for key, value := range r.Metadata {
+		if len(key) == 0 || len(key) > MaxMetadataKey || len(value) > MaxMetadataValue {
+			return fault.New(fault.Limit, "metadata: a key has 1 to %d bytes and a value at most %d", MaxMetadataKey, MaxMetadataValue)
+		}
+	}
+	return settings.Check(r.Settings)
+}
+
+func checkDescription(text string) error {
+	if len(text) > MaxDescription {
+		return fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(text), MaxDescription)
+	}
+	return nil
+}
+
+// Receipt tells what a deletion has ended.
+type Receipt struct {
+	Counts
+	KeyVersions int // destroyed; 0 unless a workspace was shredded
+}
+
+// DeleteWorkspace shreds a workspace: its keys are destroyed first, so nothing under it can be read from then on. What is left
+// in storage is swept in the background.
+func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm string, keyVersions func(store.ID) int) (Receipt, error) {
+	defer t.changes.Lock(name)()
+	t.mu.RLock()
+	ws := t.workspaces[name]
+	t.mu.RUnlock()
+	if ws == nil {
+		return Receipt{}, fault.Missing("workspace %q does not exist", name)
+	}
+	if !ws.record.DeletionAllowed {
+		return Receipt{}, fault.New(fault.Conflict, "workspace %q may not be deleted; allow it first with: vault write %sworkspaces/%s deletion_allowed=true", name, call.Mount, name)
+	}
+	if confirm != name {
+		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, and everything in it for ever; repeat its name: confirm=%s", name)
+	}
+	thaw := t.freeze(t.environmentIDs(ws, ""))
+	receipt := Receipt{Counts: t.countsOf(ws, ""), KeyVersions: keyVersions(ws.record.ID)}
+	if err := t.keys.Shred(ctx, ws.record.ID); err != nil {
+		thaw(false)
+		return Receipt{}, err
+	}
+	t.forgetWorkspace(name)
+	thaw(true)
+	t.orphaned()
+	if err := t.store.DeleteWorkspace(ctx, name); err != nil {
+		// The workspace is gone all the same; the next start removes a record without keys.
+		return receipt, fault.Damaged("workspace %q is shredded, but its record could not be removed; it goes at the next start", name)
+	}
+	return receipt, nil
+}
+
+// forgetWorkspace drops a workspace and all beneath it from memory.
+func (t *Tree) forgetWorkspace(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ws := t.workspaces[name]
+	for _, p := range ws.projects {
+		t.forgetProject(p)
+	}
+	delete(t.ids.workspaces, ws.record.ID)
+	delete(t.workspaces, name)
+}
+
+func (t *Tree) forgetProject(p *project) {
+	for _, e := range p.environments {
+		delete(t.ids.environments, e.ID)
+	}
+	delete(t.ids.projects, p.record.ID)
+}

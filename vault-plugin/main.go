@@ -1,0 +1,37 @@
+// Vault-plugin-secrets-stashbase is the Stashbase secrets engine. Vault starts it; it serves every mount of the plugin in one
+// process.
+package main
+
+import (
+	"crypto/tls"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/sdk/plugin"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+)
+
+// version is set by the linker, and equal to the -version the plugin is registered with.
+var version = "v0.0.0-dev"
+
+func main() {
+	if err := serve(os.Args[1:]); err != nil {
+		hclog.New(&hclog.LoggerOptions{}).Error("the plugin could not be served", "error", err)
+		os.Exit(1)
+	}
+}
+
+func serve(args []string) error {
+	meta := &api.PluginAPIClientMeta{}
+	if err := meta.FlagSet().Parse(args); err != nil {
+		return err
+	}
+	var tlsProvider func() (*tls.Config, error) = api.VaultPluginTLSProvider(meta.GetTLSConfig())
+	return plugin.ServeMultiplex(&plugin.ServeOpts{
+		BackendFactoryFunc: backend.Factory(version, time.Now),
+		TLSProviderFunc:    tlsProvider,
+	})
+}
