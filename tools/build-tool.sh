@@ -16,7 +16,7 @@ shift 3
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/vault-stashbase"
-name=$(basename -- "$package")
+name=$(basename -- "${package%/v[0-9]}")
 cd -- "$root/tools/$dir"
 
 version=$(awk -v m="$module" '$1 == m { print $2; exit } $1 == "require" && $2 == m { print $3; exit }' go.mod)

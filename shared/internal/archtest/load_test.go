@@ -1,0 +1,159 @@
+// Package archtest holds no product code: its tests read the sources and the import graph of the module and fail where a rule of
+// the architecture is broken. It stands below shared/ only because that is where everything may look from; it imports nothing of
+// the project.
+//
+// Who breaks a rule on purpose changes the table of that rule in the same commit, so that the change shows in review.
+package archtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const module = "github.com/stashbase/vault-stashbase"
+
+// root is the checkout, seen from the folder the test runs in.
+const root = "../../.."
+
+// listed is a package as `go list` shows it.
+type listed struct {
+	ImportPath   string
+	Dir          string
+	Export       string
+	Deps         []string
+	GoFiles      []string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Error        *struct{ Err string }
+}
+
+// rel is the package's path below the module: "shared/keyring".
+func (p listed) rel() string { return relative(p.ImportPath) }
+
+func (p listed) allImports() []string {
+	return append(append(append([]string(nil), p.Imports...), p.TestImports...), p.XTestImports...)
+}
+
+func relative(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+
+func ours(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
+
+// below reports whether path is dir or inside it.
+func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+var graph = sync.OnceValues(func() (map[string]listed, error) {
+	cmd := exec.Command("go", "list", "-deps", "-export",
+		"-json=ImportPath,Dir,Export,Deps,GoFiles,Imports,TestImports,XTestImports,Error", "./...")
+	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, stderr.String())
+	}
+	packages := map[string]listed{}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p listed
+		switch err := decoder.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return packages, nil
+		case err != nil:
+			return nil, err
+		case p.Error != nil:
+			return nil, fmt.Errorf("%s: %s", p.ImportPath, p.Error.Err)
+		}
+		packages[p.ImportPath] = p
+	}
+})
+
+// packages returns those of the module, by import path, and all others they need.
+func packages(t *testing.T) (own, all map[string]listed) {
+	t.Helper()
+	all, err := graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own = map[string]listed{}
+	for path, p := range all {
+		if ours(path) {
+			own[path] = p
+		}
+	}
+	return own, all
+}
+
+// checked is a package's syntax with its types.
+type checked struct {
+	listed
+	set   *token.FileSet
+	files []*ast.File
+	info  *types.Info
+}
+
+// at is a position a reader can go to.
+func (c checked) at(n ast.Node) string {
+	p := c.set.Position(n.Pos())
+	return fmt.Sprintf("%s/%s:%d", c.rel(), filepath.Base(p.Filename), p.Line)
+}
+
+// product type-checks the module's packages that end up in a program: no tests, no test harness.
+var product = sync.OnceValues(func() ([]checked, error) {
+	all, err := graph()
+	if err != nil {
+		return nil, err
+	}
+	set := token.NewFileSet()
+	imports := importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) {
+		return os.Open(all[path].Export)
+	})
+	var found []checked
+	for path, p := range all {
+		if !ours(path) || below(p.rel(), "shared/vaulttest") || len(p.GoFiles) == 0 {
+			continue
+		}
+		c := checked{listed: p, set: set, info: &types.Info{
+			Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
+		}}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				return nil, err
+			}
+			c.files = append(c.files, file)
+		}
+		config := types.Config{Importer: imports}
+		if _, err := config.Check(path, set, c.files, c.info); err != nil {
+			return nil, err
+		}
+		found = append(found, c)
+	}
+	return found, nil
+})
+
+func productPackages(t *testing.T) []checked {
+	t.Helper()
+	found, err := product()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) == 0 {
+		t.Fatal("no package found: the test shows nothing")
+	}
+	return found
+}
