@@ -24,12 +24,11 @@ func TestMatchChoosesAndCapturesAsTheFrameworkDoes(t *testing.T) {
 		var paths []*framework.Path
 		for _, pattern := range patterns {
 			path := &framework.Path{Pattern: pattern, Fields: map[string]*framework.FieldSchema{"a": {Type: framework.TypeString}, "b": {Type: framework.TypeString}}}
-			path.Callbacks = map[logical.Operation]framework.OperationFunc{
-				logical.ReadOperation: func(_ context.Context, _ *logical.Request, fd *framework.FieldData) (*logical.Response, error) {
-					captured = fd.Raw
-					return nil, nil
-				},
+			read := func(_ context.Context, _ *logical.Request, fd *framework.FieldData) (*logical.Response, error) {
+				captured = fd.Raw
+				return nil, nil
 			}
+			path.Operations = map[logical.Operation]framework.OperationHandler{logical.ReadOperation: &framework.PathOperation{Callback: read}}
 			paths = append(paths, path)
 		}
 		return paths
@@ -76,7 +75,7 @@ func TestRequestsTheFrameworkAnswersAlonePassAndLeakNothing(t *testing.T) {
 	}{
 		{"an unknown path", &logical.Request{Operation: logical.UpdateOperation, Path: "nothing/here"}},
 		{"an unsupported operation", &logical.Request{Operation: logical.DeleteOperation, Path: "things/acme/db"}},
-		{"an unsupported operation of a path with callbacks", &logical.Request{Operation: logical.UpdateOperation, Path: "info"}},
+		{"an unsupported operation of a path without fields", &logical.Request{Operation: logical.UpdateOperation, Path: "info"}},
 		{"help", &logical.Request{Operation: logical.HelpOperation, Path: "things/acme/db"}},
 		{"rollback", &logical.Request{Operation: logical.RollbackOperation, Path: ""}},
 		{"renewal", &logical.Request{Operation: logical.RenewOperation, Path: "things/acme/db"}},

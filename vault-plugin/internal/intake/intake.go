@@ -45,7 +45,7 @@ func StringValues(fields ...string) Option {
 }
 
 // New compiles the patterns once, in the order the framework tries them. Its errors are mistakes of the plugin's author: a
-// pattern that does not compile, a capture without a field, a field of a type Check has no form for, arbitrary input, a name
+// pattern that does not compile, no Operations, a capture without a field, a field of a type Check has no form for, arbitrary input, a name
 // given to StringValues that is no TypeMap.
 func New(paths []*framework.Path, options ...Option) (*Checker, error) {
 	c := &Checker{stringValues: map[string]bool{}}
@@ -79,6 +79,10 @@ func newRoute(path *framework.Path) (route, error) {
 	r := route{path: path, captured: map[string]bool{}}
 	if path.Pattern == "" {
 		return r, fmt.Errorf("the pattern is blank")
+	}
+	if path.Operations == nil {
+		// The framework would fall back on the deprecated Callbacks, which serves does not look at.
+		return r, fmt.Errorf("there are no Operations")
 	}
 	if path.TakesArbitraryInput {
 		return r, fmt.Errorf("arbitrary input cannot be checked")
@@ -183,12 +187,8 @@ func unconverted(op logical.Operation) bool {
 	}
 }
 
-// serves mirrors the framework: Callbacks count only where there are no Operations, and an operation without a handler is
-// answered before any conversion.
+// serves mirrors the framework: an operation without a handler is answered before any conversion.
 func (r *route) serves(op logical.Operation) bool {
-	if r.path.Operations == nil {
-		return r.path.Callbacks[op] != nil
-	}
 	operation, ok := r.path.Operations[op]
 	return ok && operation.Handler() != nil
 }

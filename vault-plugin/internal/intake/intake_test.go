@@ -59,8 +59,8 @@ func testPaths() []*framework.Path {
 			ExistenceCheck: func(context.Context, *logical.Request, *framework.FieldData) (bool, error) { return true, nil },
 		},
 		{
-			Pattern:   "info$",
-			Callbacks: map[logical.Operation]framework.OperationFunc{logical.ReadOperation: handled},
+			Pattern:    "info$",
+			Operations: map[logical.Operation]framework.OperationHandler{logical.ReadOperation: &framework.PathOperation{Callback: handled}},
 		},
 	}
 }
@@ -247,19 +247,24 @@ func TestNewRefusesWhatCannotBeChecked(t *testing.T) {
 		name    string
 		path    framework.Path
 		options []Option
+		want    string
 	}{
-		{"a blank pattern", framework.Path{}, nil},
-		{"a broken pattern", framework.Path{Pattern: "(", Fields: text}, nil},
-		{"a capture without a field", framework.Path{Pattern: "(?P<b>x)", Fields: text}, nil},
-		{"a type without a form", framework.Path{Pattern: "x", Fields: map[string]*framework.FieldSchema{"a": {Type: framework.TypeHeader}}}, nil},
-		{"arbitrary input", framework.Path{Pattern: "x", TakesArbitraryInput: true}, nil},
-		{"string values of a field nobody declares", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("b")}},
-		{"string values of a field that is no map", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("a")}},
+		{"a blank pattern", framework.Path{}, nil, `the pattern is blank`},
+		{"a broken pattern", framework.Path{Pattern: "(", Fields: text}, nil, `error parsing regexp`},
+		{"a capture without a field", framework.Path{Pattern: "(?P<b>x)", Fields: text}, nil, `the capture "b" has no field`},
+		{"a type without a form", framework.Path{Pattern: "x", Fields: map[string]*framework.FieldSchema{"a": {Type: framework.TypeHeader}}}, nil, `field "a": no form for type header`},
+		{"arbitrary input", framework.Path{Pattern: "x", TakesArbitraryInput: true}, nil, `arbitrary input`},
+		{"string values of a field nobody declares", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("b")}, `"b", which no path declares`},
+		{"string values of a field that is no map", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("a")}, `"a", which is no TypeMap here`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := New([]*framework.Path{&tc.path}, tc.options...); err == nil {
-				t.Error("accepted")
+			tc.path.Operations = map[logical.Operation]framework.OperationHandler{}
+			if _, err := New([]*framework.Path{&tc.path}, tc.options...); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q in it", err, tc.want)
 			}
 		})
+	}
+	if _, err := New([]*framework.Path{{Pattern: "x", Fields: text}}); err == nil || !strings.Contains(err.Error(), "no Operations") {
+		t.Errorf("a path without operations: got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -133,8 +134,8 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Render(tc.role, tc.params)
-			refused, ok := err.(*fault.Error)
-			if !ok || refused.Status != tc.status || refused.Error() != tc.want {
+			var refused *fault.Error
+			if !errors.As(err, &refused) || refused.Status != tc.status || refused.Error() != tc.want {
 				t.Errorf("\n got %v\nwant %v", err, tc.want)
 			}
 		})
