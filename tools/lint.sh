@@ -18,7 +18,9 @@ check() {
 
 formatted() {
 	local files
-	# gofmt reads folders on its own and would follow what is ignored.
+	# gofmt reads folders on its own and would follow what is ignored; a file
+	# that is deleted in the work tree is still listed.
+	# shellcheck disable=SC2016 # The inner shell expands it.
 	files=$(git ls-files -z --cached --others --exclude-standard -- '*.go' |
 		xargs -0 sh -c 'for f; do test -e "$f" && printf "%s\0" "$f"; done' sh | xargs -0 gofmt -l)
 	if [[ -n $files ]]; then
