@@ -51,7 +51,7 @@ func (m *Master) NewWorkspace(id WorkspaceID, now time.Time) (*Workspace, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{id, first.number, &ring{versions: []version{first}}}
+	w := &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}
 	clear(first.key[:])
 	return w, nil
 }
@@ -146,7 +146,7 @@ func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number ui
 }
 
 // unwrapKey fills in the key of v.
-func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *version) error {
+func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersion) error {
 	m, keys, err := wrapKeys(kek, wrapped[:commitmentAt], id, v.number)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func parseEntry(b []byte) (parsedEntry, error) {
 	}
 	e := parsedEntry{
 		minimum: binary.BigEndian.Uint32(b[1:]),
-		keys:    &ring{versions: make([]version, count)},
+		keys:    &ring{versions: make([]keyVersion, count)},
 		wrapped: make([]envelope, count),
 	}
 	var previous uint32

@@ -18,7 +18,7 @@ func NewMaster(now time.Time) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Master{keys: &ring{versions: []version{first}}}
+	m := &Master{keys: &ring{versions: []keyVersion{first}}}
 	clear(first.key[:])
 	random(m.mount[:])
 	return m, nil
@@ -39,10 +39,10 @@ func (m *Master) Rotate(now time.Time) (*Master, error) {
 	return &Master{m.mount, keys}, nil
 }
 
-// Trim leaves out the versions below min. What is still wrapped under them, see InspectEntry, can then never be unwrapped. Its
+// Trim leaves out the versions below lowest. What is still wrapped under them, see InspectEntry, can then never be unwrapped. Its
 // errors are ErrMinimum, if no version would be left, and ErrWiped.
-func (m *Master) Trim(min uint32) (*Master, error) {
-	keys, err := m.keys.from(min)
+func (m *Master) Trim(lowest uint32) (*Master, error) {
+	keys, err := m.keys.from(lowest)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func DecodeMaster(b []byte) (*Master, error) {
 	if count < 1 || count > MaxVersions || len(b) != masterHeaderSize+count*masterVersionSize {
 		return nil, ErrFormat
 	}
-	m := &Master{mount: [16]byte(b[1:]), keys: &ring{versions: make([]version, count)}}
+	m := &Master{mount: [16]byte(b[1:]), keys: &ring{versions: make([]keyVersion, count)}}
 	var previous uint32
 	for i := range m.keys.versions {
 		record := b[masterHeaderSize+i*masterVersionSize:]

@@ -22,18 +22,18 @@ type VersionInfo struct {
 	Created time.Time
 }
 
-// version is one version of a key.
-type version struct {
+// keyVersion is one version of a key.
+type keyVersion struct {
 	number  uint32 // not 0
 	created int64  // Unix time in milliseconds
 	key     [keySize]byte
 }
 
 // newVersion mints a random key.
-func newVersion(number uint32, now time.Time) (version, error) {
-	v := version{number: number, created: now.UnixMilli()}
+func newVersion(number uint32, now time.Time) (keyVersion, error) {
+	v := keyVersion{number: number, created: now.UnixMilli()}
 	if !validCreated(v.created) {
-		return version{}, ErrTime
+		return keyVersion{}, ErrTime
 	}
 	random(v.key[:])
 	return v, nil
@@ -44,7 +44,7 @@ func validCreated(ms int64) bool { return ms >= 0 && ms <= maxCreated }
 // ring is the live versions of a master or workspace key, in increasing order and at least one. Apart from wipe it is immutable:
 // changes make a new one with keys of its own, so that wiping the old one leaves the new one whole.
 type ring struct {
-	versions []version
+	versions []keyVersion
 
 	// mu is held for reading while a key is in use, so that wipe waits for it.
 	mu    sync.RWMutex
@@ -69,7 +69,7 @@ func (r *ring) use(number uint32, f func(*[keySize]byte) error) error {
 }
 
 func (r *ring) find(number uint32) (int, bool) {
-	return slices.BinarySearchFunc(r.versions, number, func(v version, n uint32) int { return cmp.Compare(v.number, n) })
+	return slices.BinarySearchFunc(r.versions, number, func(v keyVersion, n uint32) int { return cmp.Compare(v.number, n) })
 }
 
 func (r *ring) wipe() {
@@ -86,8 +86,8 @@ func (r *ring) wipe() {
 
 func (r *ring) gone() bool { return r == nil || r.wiped.Load() }
 
-// from copies the versions that are not below min.
-func (r *ring) from(min uint32) (*ring, error) { return r.copied(min, 0) }
+// from copies the versions without those below lowest.
+func (r *ring) from(lowest uint32) (*ring, error) { return r.copied(lowest, 0) }
 
 // rotated copies all versions and adds a new one.
 func (r *ring) rotated(now time.Time) (*ring, error) {
@@ -109,7 +109,7 @@ func (r *ring) rotated(now time.Time) (*ring, error) {
 }
 
 // copied leaves room for versions to be appended: an array that had to grow would leave a copy of the keys behind.
-func (r *ring) copied(min uint32, room int) (*ring, error) {
+func (r *ring) copied(lowest uint32, room int) (*ring, error) {
 	if r == nil {
 		return nil, ErrWiped
 	}
@@ -118,11 +118,11 @@ func (r *ring) copied(min uint32, room int) (*ring, error) {
 	if r.wiped.Load() {
 		return nil, ErrWiped
 	}
-	i, _ := r.find(min)
+	i, _ := r.find(lowest)
 	if i == len(r.versions) {
 		return nil, ErrMinimum
 	}
-	versions := make([]version, len(r.versions)-i, len(r.versions)-i+room)
+	versions := make([]keyVersion, len(r.versions)-i, len(r.versions)-i+room)
 	copy(versions, r.versions[i:])
 	return &ring{versions: versions}, nil
 }
@@ -152,7 +152,7 @@ func (r *ring) infos() []VersionInfo {
 	return infos
 }
 
-func (v *version) info() VersionInfo {
+func (v *keyVersion) info() VersionInfo {
 	return VersionInfo{Version: v.number, Created: time.UnixMilli(v.created).UTC()}
 }
 
@@ -160,13 +160,13 @@ func (v *version) info() VersionInfo {
 const versionPublicSize = 4 + 8
 
 // appendPublic writes the number (u32) and the creation time (u64), big-endian: the start of a version in both codecs.
-func (v *version) appendPublic(b []byte) []byte {
+func (v *keyVersion) appendPublic(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, v.number)
 	return binary.BigEndian.AppendUint64(b, uint64(v.created))
 }
 
 // parsePublic reads what appendPublic wrote, for the version that follows the one numbered previous.
-func (v *version) parsePublic(b []byte, previous uint32) error {
+func (v *keyVersion) parsePublic(b []byte, previous uint32) error {
 	v.number = binary.BigEndian.Uint32(b)
 	v.created = int64(binary.BigEndian.Uint64(b[4:]))
 	if v.number <= previous || !validCreated(v.created) {

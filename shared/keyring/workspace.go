@@ -62,17 +62,17 @@ func (w *Workspace) Rotate(now time.Time) (*Workspace, error) {
 	return &Workspace{w.id, w.minimum, keys}, nil
 }
 
-// SetMinDecryption makes contexts of the result refuse what is sealed under versions below min, which stay and can be allowed
+// SetMinDecryption makes contexts of the result refuse what is sealed under versions below lowest, which stay and can be allowed
 // again until Trim destroys them. Its errors are ErrMinimum and ErrWiped.
-func (w *Workspace) SetMinDecryption(min uint32) (*Workspace, error) {
-	if min < w.keys.oldest() || min > w.keys.latest() {
+func (w *Workspace) SetMinDecryption(lowest uint32) (*Workspace, error) {
+	if lowest < w.keys.oldest() || lowest > w.keys.latest() {
 		return nil, ErrMinimum
 	}
 	keys, err := w.keys.from(0)
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{w.id, min, keys}, nil
+	return &Workspace{w.id, lowest, keys}, nil
 }
 
 // Trim leaves out the versions below MinDecryption. Once the result's entry has replaced the old one in storage they are destroyed,

@@ -1,0 +1,59 @@
+package keyring
+
+import (
+	"testing"
+	"time"
+)
+
+// day is when the tests' keys are made.
+var day = time.Date(2026, time.March, 4, 5, 6, 7, 891e6, time.UTC)
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func newTestMaster(t testing.TB) *Master {
+	t.Helper()
+	return must(NewMaster(day))(t)
+}
+
+func newTestWorkspace(t testing.TB, m *Master) *Workspace {
+	t.Helper()
+	id := must(NewWorkspaceID())(t)
+	return must(m.NewWorkspace(id, day))(t)
+}
+
+// rotated has n versions more than w.
+func rotated(t testing.TB, w *Workspace, n int) *Workspace {
+	t.Helper()
+	for range n {
+		w = must(w.Rotate(day))(t)
+	}
+	return w
+}
+
+// parts splits T(f1..fn), and answers what follows it.
+func parts(t testing.TB, b []byte) (fields [][]byte, rest []byte) {
+	t.Helper()
+	if len(b) == 0 {
+		t.Fatal("a tuple has at least its count")
+	}
+	n, b := int(b[0]), b[1:]
+	for range n {
+		if len(b) < 2 {
+			t.Fatal("tuple is truncated")
+		}
+		size := int(b[0])<<8 | int(b[1])
+		if len(b) < 2+size {
+			t.Fatal("tuple is truncated")
+		}
+		fields, b = append(fields, b[2:2+size]), b[2+size:]
+	}
+	return fields, b
+}

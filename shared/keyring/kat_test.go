@@ -1,0 +1,198 @@
+package keyring
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// vector is one known answer, in the shape of testdata/kat/v1.json: bytes are in hexadecimal, the scope is text or "hex:...".
+type vector struct {
+	Name                string   `json:"name"`
+	MasterKey           string   `json:"master_key"`
+	MasterVersion       uint32   `json:"master_version"`
+	WorkspaceID         string   `json:"ws_id,omitempty"`
+	WrappedWorkspaceKey string   `json:"wrapped_workspace_key,omitempty"`
+	WorkspaceKey        string   `json:"workspace_key,omitempty"`
+	WorkspaceKeyVersion uint32   `json:"workspace_key_version,omitempty"`
+	Domain              string   `json:"domain"`
+	Scope               []string `json:"scope"`
+	ContextKey          string   `json:"context_key"`
+	Binding             *string  `json:"binding,omitempty"`
+	Plaintext           *string  `json:"plaintext,omitempty"`
+	Ciphertext          *string  `json:"ciphertext,omitempty"`
+	Text                *string  `json:"text,omitempty"`
+	Message             *string  `json:"message,omitempty"`
+	MAC                 *string  `json:"mac,omitempty"`
+}
+
+var vectorFile = filepath.Join("testdata", "kat", "v1.json")
+
+func readVectors(t testing.TB) []vector {
+	t.Helper()
+	b, err := os.ReadFile(vectorFile)
+	if errors.Is(err, os.ErrNotExist) && *addVectors {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []vector
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&vectors); err != nil {
+		t.Fatal(err)
+	}
+	return vectors
+}
+
+func TestKnownAnswers(t *testing.T) {
+	domains := make(map[string]bool)
+	for _, v := range readVectors(t) {
+		domains[v.Domain] = true
+		t.Run(v.Name, func(t *testing.T) { v.verify(t) })
+	}
+	for _, domain := range []string{
+		labelSecret, labelCredential, labelSyncMetadata, labelApplication, labelAccessToken, labelFingerprint, labelActivity,
+		labelApplicationHMAC, labelEngineActivity,
+	} {
+		if !domains[domain] {
+			t.Errorf("no vector of domain %s", domain)
+		}
+	}
+}
+
+func (v vector) verify(t *testing.T) {
+	m := v.master(t)
+	if v.Domain == labelEngineActivity {
+		verifyDigest(t, v, must(m.EngineActivity())(t), v.activity(t))
+		return
+	}
+	w := v.workspace(t, m)
+	scope := v.Scope[1:]
+	switch v.Domain {
+	case labelSecret:
+		at := v.location(t, 2)
+		verifySealed(t, v, must(w.Secrets(scope[0], scope[1]))(t), SecretLocation{string(at[0]), binary.BigEndian.Uint64(at[1])})
+	case labelCredential:
+		at := v.location(t, 3)
+		verifySealed(t, v, must(w.Integration(scope[0], scope[1]))(t),
+			CredentialLocation{[32]byte(at[0]), string(at[1]), binary.BigEndian.Uint64(at[2])})
+	case labelSyncMetadata:
+		verifySealed(t, v, must(w.SyncMetadata(scope[0], scope[1]))(t), SyncLocation{string(v.location(t, 1)[0])})
+	case labelApplication:
+		verifySealed(t, v, must(w.Application(scope[0]))(t), ApplicationLocation{v.location(t, 1)[0]})
+	case labelAccessToken:
+		verifyDigest(t, v, must(w.AccessTokens())(t), AccessTokenLocation{string(v.input(t)[1])})
+	case labelFingerprint:
+		verifyDigest(t, v, must(w.Fingerprints(scope[0], scope[1]))(t), FingerprintLocation{string(v.input(t)[1])})
+	case labelActivity:
+		verifyDigest(t, v, must(w.Activity())(t), v.activity(t))
+	case labelApplicationHMAC:
+		verifyDigest(t, v, must(w.ApplicationHMAC(scope[0]))(t), HMACLocation{})
+	default:
+		t.Fatalf("unknown domain %q", v.Domain)
+	}
+}
+
+// master is the vector's master key, decoded from a record put together by hand.
+func (v vector) master(t *testing.T) *Master {
+	record := append([]byte{1}, make([]byte, 16)...)
+	if v.Domain == labelEngineActivity {
+		copy(record[1:], unhex(t, strings.TrimPrefix(v.Scope[0], "hex:")))
+	}
+	record = append(record, 0, 1)
+	record = binary.BigEndian.AppendUint32(record, v.MasterVersion)
+	record = append(binary.BigEndian.AppendUint64(record, 0), unhex(t, v.MasterKey)...)
+	return must(DecodeMaster(record))(t)
+}
+
+// workspace is unwrapped from an entry put together by hand.
+func (v vector) workspace(t *testing.T, m *Master) *Workspace {
+	entry := binary.BigEndian.AppendUint32([]byte{1}, v.WorkspaceKeyVersion)
+	entry = binary.BigEndian.AppendUint32(append(entry, 0, 1), v.WorkspaceKeyVersion)
+	entry = append(binary.BigEndian.AppendUint64(entry, 0), unhex(t, v.WrappedWorkspaceKey)...)
+	w := must(m.Unwrap(must(ParseWorkspaceID(v.WorkspaceID))(t), entry))(t)
+	v.expectKey(t, w.keys.use, v.WorkspaceKeyVersion, v.WorkspaceKey)
+	if v.Scope[0] != "hex:"+v.WorkspaceID {
+		t.Errorf("scope begins with %s", v.Scope[0])
+	}
+	return w
+}
+
+func (v vector) expectKey(t *testing.T, use func(uint32, func(*[keySize]byte) error) error, version uint32, want string) {
+	t.Helper()
+	err := use(version, func(key *[keySize]byte) error {
+		if got := hex.EncodeToString(key[:]); got != want {
+			t.Errorf("derived %s, want %s", got, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// location is the last n fields of the binding.
+func (v vector) location(t *testing.T, n int) [][]byte {
+	fields, rest := parts(t, unhex(t, *v.Binding))
+	if len(rest) != 0 || len(fields) != 1+len(v.Scope)+n {
+		t.Fatalf("binding %s", *v.Binding)
+	}
+	return fields[len(fields)-n:]
+}
+
+func (v vector) input(t *testing.T) [][]byte {
+	fields, _ := parts(t, unhex(t, *v.Message))
+	return fields
+}
+
+func (v vector) activity(t *testing.T) ActivityLocation {
+	fields := v.input(t)
+	return ActivityLocation{string(fields[1]), binary.BigEndian.Uint64(fields[2]), [32]byte(fields[3])}
+}
+
+func verifySealed[L Location](t *testing.T, v vector, c *Context[L], at L) {
+	v.expectKey(t, c.keys.use, v.WorkspaceKeyVersion, v.ContextKey)
+	m := must(endMessage(at.bind(newMessage(make([]byte, commitmentAt), 0).all(c.scope))))(t)
+	if got := hex.EncodeToString(m.binding()); got != *v.Binding {
+		t.Errorf("bound to %s, want %s", got, *v.Binding)
+	}
+	ct := must(ParseCiphertext[L](unhex(t, *v.Ciphertext)))(t)
+	same := must(ParseText[L](*v.Text))(t)
+	if ct.Text() != *v.Text || !bytes.Equal(same.Bytes(), ct.Bytes()) || ct.KeyVersion() != v.WorkspaceKeyVersion {
+		t.Error("text and bytes differ")
+	}
+	if got := must(c.Open(at, ct))(t); hex.EncodeToString(got) != *v.Plaintext {
+		t.Errorf("opened %x, want %s", got, *v.Plaintext)
+	}
+	moved := must(c.Rewrap(at, ct))(t)
+	if got := must(c.Open(at, moved))(t); hex.EncodeToString(got) != *v.Plaintext {
+		t.Errorf("opened %x after a rewrap, want %s", got, *v.Plaintext)
+	}
+}
+
+func verifyDigest[L macLocation](t *testing.T, v vector, m *MAC[L], at L) {
+	version := m.keys.parent.latest()
+	v.expectKey(t, m.keys.use, version, v.ContextKey)
+	_, rest := parts(t, unhex(t, *v.Message))
+	data := rest[8:]
+	if got := must(m.Sum(at, data))(t).Sum(); hex.EncodeToString(got[:]) != *v.MAC {
+		t.Errorf("made %x, want %s", got, *v.MAC)
+	}
+	stored := must(ParseDigest[L](version, [32]byte(unhex(t, *v.MAC))))(t)
+	if err := m.Verify(at, data, stored); err != nil {
+		t.Error(err)
+	}
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	return must(hex.DecodeString(s))(t)
+}
