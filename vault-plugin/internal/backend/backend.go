@@ -127,6 +127,13 @@ func (b *Backend) stop() {
 	}
 }
 
+// Settle waits until no background work is under way, for tests that look at what it has done.
+func (b *Backend) Settle() {
+	if e := b.engine.Load(); e != nil {
+		e.jobs.Wait()
+	}
+}
+
 // invalidate answers a change of storage by another node: the next request loads the mount anew.
 func (b *Backend) invalidate(context.Context, string) { b.stop() }
 

@@ -1,0 +1,222 @@
+// Package enginetest mounts the engine in memory for tests of its many cases: requests take the same way as through Vault (the
+// existence check, JSON on the wire both ways), every answer is held against its declared schema, time is a clock the test
+// turns, and storage counts calls and can go down. It is imported by tests only.
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+)
+
+// Clock is the time of a mount.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock begins at a fixed moment.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+
+// Now answers the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance turns the clock.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Mount is one mount of the engine.
+type Mount struct {
+	Backend *backend.Backend
+	Storage *Storage
+	Clock   *Clock
+
+	t        testing.TB
+	requests *atomic.Int64
+}
+
+// New mounts the engine on empty storage.
+func New(t testing.TB) *Mount { return Open(t, NewStorage(), NewClock()) }
+
+// Open mounts the engine on a storage, as Vault does at its start: the caches are cold.
+func Open(t testing.TB, storage *Storage, clock *Clock) *Mount {
+	t.Helper()
+	m := Factory(t, storage, clock)
+	if err := m.Backend.Initialize(t.Context(), &logical.InitializationRequest{Storage: storage}); err != nil {
+		t.Fatalf("initialize: %v", err)
+	}
+	return m
+}
+
+// Factory makes a mount that Vault has not initialized yet.
+func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
+	t.Helper()
+	conf := &logical.BackendConfig{
+		Logger: hclog.NewNullLogger(), System: logical.TestSystemView(), StorageView: storage, BackendUUID: "test",
+	}
+	made, err := backend.Factory("v0.0.0-test", clock.Now)(t.Context(), conf)
+	if err != nil {
+		t.Fatalf("factory: %v", err)
+	}
+	b, ok := made.(*backend.Backend)
+	if !ok {
+		t.Fatalf("the factory made a %T", made)
+	}
+	t.Cleanup(func() { b.Cleanup(context.Background()) })
+	return &Mount{Backend: b, Storage: storage, Clock: clock, t: t, requests: &atomic.Int64{}}
+}
+
+// Restart ends this mount's process and opens another on what is stored.
+func (m *Mount) Restart() *Mount {
+	m.t.Helper()
+	m.Backend.Cleanup(context.Background())
+	return Open(m.t, m.Storage.Clone(), m.Clock)
+}
+
+// Settle waits for the background work.
+func (m *Mount) Settle() { m.Backend.Settle() }
+
+// Data is the body of a request or an answer.
+type Data = map[string]any
+
+// Request is one request; ID is made up where it is empty.
+type Request struct {
+	Op   logical.Operation // CreateOperation and UpdateOperation mean: a write
+	Path string
+	Data Data
+	ID   string
+}
+
+// Refused is an error as a client of Vault's API sees it.
+type Refused struct {
+	Status int
+	Text   string
+}
+
+// Error answers status and text.
+func (r *Refused) Error() string { return fmt.Sprintf("%d %s", r.Status, r.Text) }
+
+// Word is the word that the text begins with.
+func (r *Refused) Word() string {
+	word, _, _ := strings.Cut(r.Text, ":")
+	return word
+}
+
+// Do sends a request as Vault does and answers what a client sees: the answer's data, or a *Refused. The data of a soft-deleted
+// secret come together with a *Refused of status 404.
+func (m *Mount) Do(req Request) (Data, error) {
+	m.t.Helper()
+	if req.ID == "" {
+		req.ID = fmt.Sprintf("request-%d", m.requests.Add(1))
+	}
+	in := &logical.Request{
+		ID: req.ID, Operation: req.Op, Path: req.Path, Data: wire(m.t, req.Data), Storage: m.Storage, MountPoint: "stashbase/",
+		EntityID: "entity", DisplayName: "tester", ClientTokenAccessor: "accessor",
+	}
+	ctx := context.Background()
+	if req.Op == logical.CreateOperation || req.Op == logical.UpdateOperation {
+		in.Operation = logical.UpdateOperation
+		found, exists, err := m.Backend.HandleExistenceCheck(ctx, in)
+		if err != nil {
+			return nil, refused(err)
+		}
+		if found && !exists {
+			in.Operation = logical.CreateOperation
+		}
+	}
+	resp, err := m.Backend.HandleRequest(ctx, in)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return m.answered(in, resp)
+}
+
+func (m *Mount) answered(in *logical.Request, resp *logical.Response) (Data, error) {
+	m.t.Helper()
+	if resp == nil {
+		return nil, nil
+	}
+	if resp.IsError() {
+		return nil, &Refused{http.StatusBadRequest, resp.Error().Error()}
+	}
+	if status, raw := resp.Data[logical.HTTPStatusCode].(int); raw {
+		var body struct{ Data Data }
+		text, _ := resp.Data[logical.HTTPRawBody].(string)
+		if err := json.Unmarshal([]byte(text), &body); err != nil {
+			m.t.Errorf("%s %s: raw body: %v", in.Operation, in.Path, err)
+		}
+		return body.Data, &Refused{status, ""}
+	}
+	m.validate(in, resp)
+	return wire(m.t, resp.Data), nil
+}
+
+// validate holds an answer against the schema its operation declares.
+func (m *Mount) validate(in *logical.Request, resp *logical.Response) {
+	m.t.Helper()
+	path := m.Backend.Route(in.Path)
+	if path == nil {
+		return
+	}
+	declared, ok := path.Operations[in.Operation].(*framework.PathOperation)
+	if !ok || len(declared.Responses[http.StatusOK]) == 0 {
+		m.t.Errorf("%s %s: declares no answer of status 200", in.Operation, in.Path)
+		return
+	}
+	if of := declared.Responses[http.StatusOK][0]; of.Fields != nil {
+		t, isT := m.t.(*testing.T)
+		if isT {
+			schema.ValidateResponse(t, &of, resp, true)
+		}
+	}
+}
+
+func refused(err error) error {
+	var coded logical.HTTPCodedError
+	switch {
+	case errors.As(err, &coded):
+		return &Refused{coded.Code(), coded.Error()}
+	case errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrUnsupportedOperation):
+		return &Refused{http.StatusMethodNotAllowed, err.Error()}
+	default:
+		return &Refused{http.StatusInternalServerError, err.Error()}
+	}
+}
+
+// wire takes data through JSON, as the plugin protocol does.
+func wire(t testing.TB, data Data) Data {
+	t.Helper()
+	if data == nil {
+		return nil
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		t.Fatalf("data cannot travel: %v", err)
+	}
+	var out Data
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatalf("data cannot travel: %v", err)
+	}
+	return out
+}
