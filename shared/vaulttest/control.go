@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,22 +19,36 @@ func (s *Server) ReloadPlugin(t testing.TB) {
 	must(t, err)
 }
 
-// KillPlugin ends the plugin's process with SIGKILL and returns once it is gone. Vault starts another with the next request to
-// the mount.
+// KillPlugin ends the plugin's process with SIGKILL and returns once Vault has noticed. Vault starts another with the next request
+// to the mount. A request on its way at the moment of the kill is answered with status 500.
 func (s *Server) KillPlugin(t testing.TB) {
 	t.Helper()
 	killed := s.killPlugins()
 	if len(killed) == 0 {
 		t.Fatal("no plugin process is running (they are found through /proc, which only Linux has)")
 	}
-	must(t, s.poll(stopTimeout, "the plugin to be gone", func(context.Context) error {
-		for _, pid := range s.pluginProcesses() {
-			if slices.Contains(killed, pid) {
-				return fmt.Errorf("process %d is still there", pid)
+	// The process is gone a moment before Vault knows, and a request in that moment would fail instead of being replayed.
+	must(t, s.poll(stopTimeout, "Vault to notice", func(context.Context) error {
+		log := s.ServerLog()
+		for _, pid := range killed {
+			if !exited(log, pid) {
+				return fmt.Errorf("process %d is still in use", pid)
 			}
 		}
 		return nil
 	}))
+}
+
+// exited looks for go-plugin's log line about the end of a process.
+func exited(log string, pid int) bool {
+	id := fmt.Sprintf(" id=%d", pid)
+	for line := range strings.Lines(log) {
+		_, fields, ok := strings.Cut(line, "plugin process exited:")
+		if ok && (strings.Contains(fields, id+" ") || strings.Contains(fields, id+"\n")) {
+			return true
+		}
+	}
+	return false
 }
 
 // Kill ends Vault and its plugins with SIGKILL, as a power failure would.

@@ -42,6 +42,17 @@ func TestPluginIsMountedWithItsVersion(t *testing.T) {
 	}
 }
 
+func TestDefaultsMountTheEngine(t *testing.T) {
+	s := vaulttest.Start(t, vaulttest.Options{})
+	mount, err := s.Client().Sys().GetMount("stashbase")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mount.Type != vaulttest.PluginName || mount.RunningVersion == "" || mount.PluginVersion != mount.RunningVersion {
+		t.Errorf("type %q, running version %q, plugin version %q", mount.Type, mount.RunningVersion, mount.PluginVersion)
+	}
+}
+
 func TestPluginSeesOnlyTheEnvironmentItWasGiven(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "of the developer")
 	s := vault.Server(t)
