@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -97,4 +98,8 @@ func (e *engine) stop() {
 }
 
 // health says what is wrong and what to do, a sentence each.
-func (e *engine) health() []string { return append(e.keys.Health(), e.tree.Health()...) }
+func (e *engine) health() []string {
+	wrong := slices.Concat(e.keys.Health(), e.tree.Health(), e.secrets.Health())
+	slices.Sort(wrong)
+	return wrong
+}

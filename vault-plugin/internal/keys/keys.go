@@ -112,29 +112,30 @@ func (s *Service) IDs() []store.ID {
 	return ids
 }
 
-// Create mints and stores the first key of a new workspace.
-func (s *Service) Create(ctx context.Context, id store.ID) error {
-	ws, err := keyring.ParseWorkspaceID(string(id))
+// Create mints a workspace's id and its first key, and stores the key.
+func (s *Service) Create(ctx context.Context) (store.ID, error) {
+	ws, err := keyring.NewWorkspaceID()
 	if err != nil {
-		return err
+		return "", fmt.Errorf("mint a workspace id: %w", err)
 	}
+	id := store.ID(ws.String())
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	ring, err := s.master.ring.NewWorkspace(ws, s.now())
 	if err != nil {
-		return fmt.Errorf("mint a workspace key: %w", err)
+		return "", fmt.Errorf("mint a workspace key: %w", err)
 	}
 	entry, err := s.master.ring.Wrap(ring)
 	if err != nil {
-		return fmt.Errorf("wrap a workspace key: %w", err)
+		return "", fmt.Errorf("wrap a workspace key: %w", err)
 	}
 	record := &store.Keys{Ring: entry}
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		return fmt.Errorf("store a workspace key: %w", err)
+		return "", fmt.Errorf("store a workspace key: %w", err)
 	}
 	s.remember(id, record)
 	s.cache.add(id, ring, s.now())
-	return nil
+	return id, nil
 }
 
 // Shred destroys a workspace's keys: from its return on, nothing sealed under them can be opened by anyone.

@@ -203,3 +203,21 @@ func errUnopened(place workspaces.Place, name string, version uint64) error {
 func errDamagedHead(place workspaces.Place, name string) error {
 	return fault.Damaged("the stored entry of secret %s of %s is missing or damaged; restore it from a snapshot of Vault's storage", name, place.Path())
 }
+
+// Health names what is closed or was left undone because storage is damaged.
+func (s *Service) Health() []string {
+	var wrong []string
+	s.mu.RLock()
+	for id, env := range s.envs {
+		if why := env.broken.Load(); why != nil {
+			wrong = append(wrong, fmt.Sprintf("the environment of id %s is closed: %s", id, *why))
+		}
+	}
+	s.mu.RUnlock()
+	for _, id := range s.keys.IDs() {
+		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapFailed {
+			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
+		}
+	}
+	return wrong
+}

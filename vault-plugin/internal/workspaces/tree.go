@@ -20,7 +20,7 @@ import (
 
 // Keys is the part of the key service that a workspace's life needs.
 type Keys interface {
-	Create(ctx context.Context, ws store.ID) error
+	Create(ctx context.Context) (store.ID, error)
 	Shred(ctx context.Context, ws store.ID) error
 	IDs() []store.ID
 }

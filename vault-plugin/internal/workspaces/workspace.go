@@ -62,7 +62,7 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	if ws == nil && mustExist {
 		return Workspace{}, fault.Missing("workspace %q does not exist", name)
 	}
-	record := store.Workspace{ID: store.NewID(), Stamp: t.newStamp(call)}
+	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
 		record = *ws.record
 		record.Stamp.Updated = t.now().UTC()
@@ -73,7 +73,8 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	}
 	if ws == nil {
 		// The key entry comes first: a record without one would be a workspace that was shredded.
-		if err := t.keys.Create(ctx, record.ID); err != nil {
+		var err error
+		if record.ID, err = t.keys.Create(ctx); err != nil {
 			return Workspace{}, err
 		}
 	}
