@@ -59,7 +59,7 @@ func newBackend(version string, now func() time.Time) (*Backend, error) {
 		Invalidate:     b.invalidate,
 	}
 	var err error
-	b.intake, err = intake.New(b.Paths, intake.StringValues("secrets", "metadata"))
+	b.intake, err = intake.New(b.Paths, intake.StringValues("secrets", "metadata", "custom_metadata"))
 	return b, err
 }
 
@@ -67,7 +67,7 @@ func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.secretPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
+		b.environmentPaths(), b.secretPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}

@@ -19,6 +19,7 @@ import (
 // call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
 type call struct {
 	*engine
+	now  func() time.Time
 	req  *logical.Request
 	data *framework.FieldData
 
@@ -34,7 +35,7 @@ func (b *Backend) handle(h handler) framework.OperationFunc {
 		if err != nil {
 			return nil, err
 		}
-		c, err := newCall(e, req, data)
+		c, err := newCall(e, b.now, req, data)
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +43,8 @@ func (b *Backend) handle(h handler) framework.OperationFunc {
 	}
 }
 
-func newCall(e *engine, req *logical.Request, data *framework.FieldData) (*call, error) {
-	c := &call{engine: e, req: req, data: data}
+func newCall(e *engine, now func() time.Time, req *logical.Request, data *framework.FieldData) (*call, error) {
+	c := &call{engine: e, now: now, req: req, data: data}
 	segments := []struct {
 		field string
 		to    *string
@@ -74,7 +75,7 @@ func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
 		if e == nil {
 			return false, nil // the request itself is answered with 503
 		}
-		c, err := newCall(e, req, data)
+		c, err := newCall(e, b.now, req, data)
 		return err == nil && look(c), nil
 	}
 }

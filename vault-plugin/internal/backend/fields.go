@@ -61,6 +61,10 @@ func intField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeInt, Description: help}
 }
 
+func durationField(help string) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Description: help}
+}
+
 func boolField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeBool, Description: help}
 }

@@ -17,6 +17,7 @@ const (
 	fieldMaxValueBytes       = "max_value_bytes"
 	fieldMaxSecrets          = "max_secrets"
 	fieldMaxEnvironmentBytes = "max_environment_bytes"
+	fieldDeleteVersionAfter  = "delete_version_after"
 	fieldMaxProjects         = "max_projects"
 	fieldMaxEnvironments     = "max_environments"
 	fieldKeyringCacheSize    = "keyring_cache_size"
@@ -27,6 +28,7 @@ const (
 // settingsFields are the fields that config sets for all workspaces and a workspace may set for itself.
 func settingsFields() fields {
 	return fields{
+		fieldDeleteVersionAfter:  durationField("How long after it was written a version is deleted, up to 3650 days; 0 is never. Answered in seconds."),
 		fieldMaxVersions:         intField("How many versions of a secret are kept, 1 to 100."),
 		fieldCASRequired:         boolField("Whether every write of a secret must carry `cas`."),
 		fieldMaxValueBytes:       intField("The largest value of a secret in bytes, 1 to 393216 (384 KiB)."),
@@ -40,7 +42,7 @@ func configFields() fields {
 	all[fieldMaxProjects] = intField("The most projects in one workspace, 1 to 10000.")
 	all[fieldMaxEnvironments] = intField("The most environments in one workspace, over all its projects, 1 to 10000.")
 	all[fieldKeyringCacheSize] = intField("How many workspaces' keys are kept unwrapped in memory, 1 to 100000.")
-	all[fieldKeyringCacheTTL] = &framework.FieldSchema{Type: framework.TypeDurationSecond, Description: "How long a workspace's keys stay unwrapped in memory, 1s to 24h. Answered in seconds."}
+	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Answered in seconds.")
 	all[fieldSecretCacheBytes] = intField("How many bytes of sealed secrets are kept in memory, 0 to 4294967296.")
 	return all
 }
@@ -83,6 +85,7 @@ func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func assignSettings(c *call, to *store.Settings, reset store.Settings) {
+	assignSeconds(c, fieldDeleteVersionAfter, &to.DeleteVersionAfter, reset.DeleteVersionAfter)
 	assign(c, fieldMaxVersions, &to.MaxVersions, reset.MaxVersions)
 	assign(c, fieldCASRequired, &to.CASRequired, reset.CASRequired)
 	assign(c, fieldMaxValueBytes, &to.MaxValueBytes, reset.MaxValueBytes)
@@ -102,6 +105,7 @@ func describeConfig(config store.Config) map[string]any {
 
 func describeSettings(s store.Settings) map[string]any {
 	return map[string]any{
+		fieldDeleteVersionAfter:  int(s.DeleteVersionAfter / time.Second),
 		fieldMaxVersions:         s.MaxVersions,
 		fieldCASRequired:         s.CASRequired,
 		fieldMaxValueBytes:       s.MaxValueBytes,

@@ -33,6 +33,7 @@ func secretFields() fields {
 		fieldCAS:        intField("Write only if the newest version has this number; 0: only if the secret does not exist."),
 		fieldReferences: boolField("Whether ${NAME} in the value refers to other secrets. Not available yet: it must be false."),
 		fieldVersion:    query(intField("For a read: the version to answer; left out or 0, the newest.")),
+		fieldVersions:   query(versionsField("For a delete: the versions to mark; left out, the newest.")),
 	}
 }
 
@@ -47,6 +48,7 @@ func versionAnswer() fields {
 		fieldEncoding:   stringField("text or base64."),
 		"size":          intField("Bytes of the value."),
 		"deletion_time": stringField("When it was deleted, RFC 3339; empty while it is live."),
+		"destroyed":     boolField("Whether the value is gone for ever."),
 		fieldTags:       list("Labels of the secret."),
 	}
 }
@@ -79,12 +81,8 @@ func (b *Backend) secretPaths() []*framework.Path {
 				logical.ReadOperation:   operation(b.handle(readSecret), "Read the newest version, or the one asked for.", "read", "secret", response("One version of the secret.", read)),
 				logical.CreateOperation: changing(operation(b.handle(writeSecret), "Write the first version.", "create", "secret", written)),
 				logical.UpdateOperation: changing(operation(b.handle(writeSecret), "Write a new version.", "write", "secret", written)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Mark the newest version as deleted.", "delete", "secret",
-					response("The version that is marked.", fields{
-						fieldName:       stringField("Name of the secret."),
-						fieldVersion:    intField("Number of the version."),
-						"deletion_time": timeField("When it was deleted."),
-					}))),
+				logical.PatchOperation:  changing(operation(b.handle(patchSecret), "Write a new version in which only the fields given differ.", "patch", "secret", written)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Mark the newest version, or those named, as deleted.", "delete", "secret", historyResponse())),
 			},
 		},
 	}
@@ -97,19 +95,22 @@ func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	}
 	items := make([]item, len(all))
 	for i, m := range all {
-		items[i] = item{m.Name, summary(m)}
+		items[i] = item{m.Name, summary(c, m)}
 	}
 	return answerList(c, items)
 }
 
 // summary tells of a secret what a list is read for.
-func summary(m secrets.Metadata) map[string]any {
+func summary(c *call, m secrets.Metadata) map[string]any {
 	newest, ok := m.Newest()
 	if !ok {
 		return map[string]any{"state": "damaged"}
 	}
 	state, updated := "live", newest.Created
-	if !newest.Deleted.IsZero() {
+	switch {
+	case newest.Destroyed:
+		state = "destroyed"
+	case !newest.Live(c.now()):
 		state, updated = "deleted", newest.Deleted
 	}
 	return map[string]any{"state": state, fieldVersion: int64(newest.Number), fieldUpdated: stamp(updated)}
@@ -128,7 +129,7 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	data := describeVersion(s.Name, s.Version, s.Tags)
-	if !s.Version.Deleted.IsZero() {
+	if !s.Version.Live(c.now()) {
 		// As KV v2 does: what is deleted is not found, but its metadata are answered.
 		return logical.RespondWithStatusCode(&logical.Response{Data: data}, c.req, http.StatusNotFound)
 	}
@@ -151,7 +152,8 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 
 func secretInput(c *call) (secrets.Input, error) {
 	in := secrets.Input{Comment: c.text(fieldComment), Origin: c.origin()}
-	if present, _ := c.given(fieldValue); !present {
+	present, _ := c.given(fieldValue)
+	if !present && c.req.Operation != logical.PatchOperation {
 		return in, fault.New(fault.Invalid, "%s: is required; the empty string is a value", fieldValue)
 	}
 	if c.flag(fieldReferences) {
@@ -161,8 +163,10 @@ func secretInput(c *call) (secrets.Input, error) {
 	if in.Encoding, err = secrets.EncodingOf(c.text(fieldEncoding)); err != nil {
 		return in, err
 	}
-	if in.Value, err = decode(c.text(fieldValue), in.Encoding); err != nil {
-		return in, err
+	if present {
+		if in.Value, err = decode(c.text(fieldValue), in.Encoding); err != nil {
+			return in, err
+		}
 	}
 	if in.CAS, err = c.number(fieldCAS); err != nil {
 		return in, err
@@ -194,12 +198,32 @@ func encode(value []byte, as store.Encoding) string {
 	return string(value)
 }
 
-func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	d, err := c.secrets.Delete(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, c.origin())
+func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if _, null := c.given(fieldValue); null {
+		return nil, fault.New(fault.Invalid, "%s: cannot be null; leave it out to keep the value, or delete the secret", fieldValue)
+	}
+	in, err := secretInput(c)
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldName: c.name, fieldVersion: int64(d.Version.Number), "deletion_time": stamp(d.Version.Deleted)})
+	defer clear(in.Value)
+	w, err := c.secrets.Patch(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, in)
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeVersion(c.name, w.Version, w.Tags))
+}
+
+func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	versions, err := c.versions(false)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.secrets.Delete(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, versions, c.origin())
+	if err != nil {
+		return nil, err
+	}
+	return answer(describeHistory(c, m))
 }
 
 func describeVersion(name string, v store.Version, tags []string) map[string]any {
@@ -212,7 +236,7 @@ func describeVersion(name string, v store.Version, tags []string) map[string]any
 	}
 	return map[string]any{
 		fieldName: name, fieldVersion: int64(v.Number), fieldCreated: stamp(v.Created), "created_by": describeActor(v.By),
-		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deleted, fieldTags: append([]string{}, tags...),
+		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deleted, "destroyed": v.Destroyed, fieldTags: append([]string{}, tags...),
 	}
 }
 
@@ -232,7 +256,10 @@ number. Older versions are read by number.
     $ vault read stashbase/secrets/acme/api/development/DATABASE_URL
     $ vault read stashbase/secrets/acme/api/development/DATABASE_URL version=1
     $ vault list stashbase/secrets/acme/api/development
+    $ vault patch stashbase/secrets/acme/api/development/DATABASE_URL tags=database
     $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL
+    $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL versions=1,2
 
-Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
+A patch writes a new version in which only the fields given differ from the newest. Deleted versions come back with undelete/;
+destroy/ removes their values for ever, and a delete of metadata/ the whole secret. Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
 `

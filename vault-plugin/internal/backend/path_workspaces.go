@@ -100,7 +100,7 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
 		assignSettings(c, &record.Settings, store.Settings{})
-		assignMetadata(c, &record.Metadata)
+		assignMetadata(c, "metadata", &record.Metadata)
 	})
 	if err != nil {
 		return nil, err
@@ -109,8 +109,8 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 // assignMetadata replaces the metadata; a patch changes single entries, and null removes one.
-func assignMetadata(c *call, to *map[string]string) {
-	present, null := c.given("metadata")
+func assignMetadata(c *call, field string, to *map[string]string) {
+	present, null := c.given(field)
 	if !present {
 		return
 	}
@@ -120,7 +120,7 @@ func assignMetadata(c *call, to *map[string]string) {
 			next[k] = v
 		}
 	}
-	raw, _ := c.req.Data["metadata"].(map[string]any)
+	raw, _ := c.req.Data[field].(map[string]any)
 	for k, v := range raw {
 		if s, ok := v.(string); ok {
 			next[k] = s
@@ -149,12 +149,8 @@ func (c *call) keyVersions(ws store.ID) int {
 
 func describeWorkspace(w workspaces.Workspace) map[string]any {
 	all := describeSettings(w.Settings)
-	metadata := make(map[string]any, len(w.Metadata))
-	for k, v := range w.Metadata {
-		metadata[k] = v
-	}
 	for name, value := range map[string]any{
-		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": metadata,
+		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": stringMap(w.Metadata),
 		fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
 		"effective": describeSettings(w.Effective),
 		"projects":  w.Counts.Projects, "environments": w.Counts.Environments, "secrets": w.Counts.Secrets,

@@ -30,6 +30,8 @@ type environment struct {
 	unmeasured   int
 	reserved     struct{ secrets, bytes int } // by writes under way
 	transactions []*transaction               // committed, not yet applied; one at most but while a start replays
+	tombs        map[string]bool              // names that have a tombstone, those that came back included
+	dying        map[string]*store.Head       // removed secrets of which something is left in storage
 }
 
 // slot is what is known of one secret.
@@ -48,7 +50,9 @@ type pending struct {
 
 const unknownSize = -1
 
-func newEnvironment() *environment { return &environment{secrets: make(map[string]*slot)} }
+func newEnvironment() *environment {
+	return &environment{secrets: make(map[string]*slot), tombs: make(map[string]bool), dying: make(map[string]*store.Head)}
+}
 
 // learn takes in the names that a listing of storage has shown.
 func (e *environment) learn(names []string) {
@@ -91,9 +95,10 @@ func (e *environment) hasTransactions() bool {
 	return len(e.transactions) > 0
 }
 
-// size is what a head counts against the environment's limit: a soft-deleted secret counts nothing.
+// size is what a head counts against the environment's limit: a deleted or destroyed secret counts nothing, one that is to be
+// deleted later counts until it is written again.
 func size(name string, head *store.Head) int {
-	if newest := head.Newest(); newest.Deleted.IsZero() {
+	if newest := head.Newest(); !newest.Destroyed && newest.Deleted.IsZero() {
 		return len(name) + newest.Size
 	}
 	return 0

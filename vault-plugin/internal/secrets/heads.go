@@ -52,17 +52,24 @@ func (s *Service) keep(a at, name string, revision uint64, head *store.Head) (*s
 		}
 		return head, nil
 	}
-	if head == nil {
-		if !slot.doubtful {
-			return nil, errDamagedHead(a.Place, name)
-		}
-		delete(a.env.secrets, name)
-		a.env.unmeasured--
+	switch {
+	case head == nil && !slot.doubtful:
+		return nil, errDamagedHead(a.Place, name)
+	case head == nil:
+		a.env.forget(name, slot)
+		return nil, nil
+	case head.Dying:
+		a.env.dying[name] = head
+		a.env.forget(name, slot)
+		s.startClearing(a.EnvironmentID, a.env)
 		return nil, nil
 	}
 	slot.doubtful = false
 	a.env.measure(slot, size(name, head))
 	s.cache.put(cacheKey{a.EnvironmentID, name}, head)
+	if len(leftover(head)) > 0 {
+		s.startPruning(a, name)
+	}
 	return head, nil
 }
 

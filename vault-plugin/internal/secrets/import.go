@@ -61,6 +61,7 @@ type importPlan struct {
 	growth
 	changes []store.Change
 	heads   map[string]*store.Head // before the import; nil for a new secret
+	lasts   map[string]uint64      // of secrets that were removed: the number their versions had reached
 }
 
 // plan compares what is wanted with what there is, and seals what is to be stored. The caller holds the environment exclusively.
@@ -69,8 +70,17 @@ func (s *Service) plan(ctx context.Context, a at, in Import) (plan importPlan, e
 	if err != nil {
 		return importPlan{}, err
 	}
+	lasts := make(map[string]uint64)
+	for name := range in.Values {
+		if heads[name] != nil {
+			continue
+		}
+		if lasts[name], err = s.lastOf(ctx, a, name); err != nil {
+			return importPlan{}, err
+		}
+	}
 	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		plan = importPlan{heads: heads}
+		plan = importPlan{heads: heads, lasts: lasts}
 		for _, name := range slices.Sorted(maps.Keys(in.Values)) {
 			if err := s.planValue(a, seal, &plan, name, in); err != nil {
 				return err
@@ -87,7 +97,7 @@ func (s *Service) plan(ctx context.Context, a at, in Import) (plan importPlan, e
 			continue
 		}
 		newest := head.Newest()
-		if !newest.Deleted.IsZero() {
+		if !newest.Live(s.now()) {
 			if in.RequestID != "" && newest.DeletedID == in.RequestID {
 				plan.Deleted = append(plan.Deleted, name) // a replay
 			}
@@ -109,7 +119,7 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 	if head != nil {
 		newest := head.Newest()
 		replayed := in.RequestID != "" && newest.RequestID == in.RequestID
-		same, err := holds(seal, a.Place, name, head, value)
+		same, err := s.holds(seal, a.Place, name, head, value)
 		switch {
 		case err != nil:
 			return err
@@ -124,7 +134,11 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 			return nil
 		}
 	}
-	change := s.change(a.Place, name, head, input)
+	upon := on(head)
+	if head == nil {
+		upon.last = plan.lasts[name]
+	}
+	change := s.change(a.Place, name, upon, input)
 	if !in.DryRun {
 		var err error
 		if change.Sealed, err = sealWith(seal, name, change.Version.Number, value); err != nil {
@@ -143,10 +157,17 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 	return nil
 }
 
+// deletion describes a soft delete of the newest version.
+func (s *Service) deletion(name string, head *store.Head, by Origin) store.Change {
+	v := head.Newest()
+	v.Deleted, v.DeletedBy, v.DeletedID = s.now().UTC(), by.By, by.RequestID
+	return store.Change{Name: name, Version: v, IsDelete: true}
+}
+
 // holds reports whether the newest version is live text and has this value.
-func holds(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, head *store.Head, value []byte) (bool, error) {
+func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, head *store.Head, value []byte) (bool, error) {
 	newest := head.Newest()
-	if !newest.Deleted.IsZero() || newest.Encoding != store.Text || newest.Size != len(value) {
+	if !newest.Live(s.now()) || newest.Encoding != store.Text || newest.Size != len(value) {
 		return false, nil
 	}
 	current, err := open(seal, place, name, newest.Number, head.Sealed)

@@ -16,10 +16,11 @@ type Secret struct {
 	Name    string
 	Version store.Version
 	Tags    []string
-	Value   []byte // nil for a deleted version
+	Value   []byte // nil for a version that is deleted or destroyed
 }
 
-// Read answers one version of a secret, the newest where version is 0. A deleted version is answered without its value.
+// Read answers one version of a secret, the newest where version is 0. A version that is deleted or
+// destroyed is answered without its value.
 func (s *Service) Read(ctx context.Context, call workspaces.Call, w, p, e, name string, version uint64) (Secret, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
@@ -40,20 +41,26 @@ func (s *Service) Read(ctx context.Context, call workspaces.Call, w, p, e, name 
 		}
 	}
 	secret := Secret{Name: name, Version: meta, Tags: head.Tags}
-	if !meta.Deleted.IsZero() {
+	if !meta.Live(s.now()) {
 		return secret, nil
 	}
-	sealed := head.Sealed
-	if meta.Number != head.Newest().Number {
-		if sealed, err = s.oldValue(ctx, a, name, meta.Number); err != nil {
-			return Secret{}, err
-		}
+	sealed, err := s.sealedValue(ctx, a, name, head, meta.Number)
+	if err != nil {
+		return Secret{}, err
 	}
 	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		secret.Value, err = open(seal, a.Place, name, meta.Number, sealed)
 		return err
 	})
 	return secret, err
+}
+
+// sealedValue answers the sealed value of a kept version.
+func (s *Service) sealedValue(ctx context.Context, a at, name string, head *store.Head, n uint64) ([]byte, error) {
+	if n == head.Newest().Number {
+		return head.Sealed, nil
+	}
+	return s.oldValue(ctx, a, name, n)
 }
 
 // oldValue reads the sealed value of a version that is not the newest. Where a redo log is still being applied, it may stand in
@@ -114,7 +121,7 @@ func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string
 				return entry.err // an environment with a hole in it is worse than none
 			}
 			newest := entry.head.Newest()
-			if !newest.Deleted.IsZero() {
+			if !newest.Live(s.now()) {
 				continue
 			}
 			value, err := open(seal, a.Place, entry.name, newest.Number, entry.head.Sealed)
@@ -126,62 +133,4 @@ func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string
 		return nil
 	})
 	return all, err
-}
-
-// Metadata is what is known of a secret without its value.
-type Metadata struct {
-	Name     string
-	Versions []store.Version // kept ones, oldest first; none where the entry is damaged
-	Tags     []string
-	Damaged  bool
-}
-
-// Newest is the metadata of the newest version; false where the entry is damaged.
-func (m Metadata) Newest() (store.Version, bool) {
-	if m.Damaged {
-		return store.Version{}, false
-	}
-	return m.Versions[len(m.Versions)-1], true
-}
-
-// MetadataOf answers the history of one secret.
-func (s *Service) MetadataOf(ctx context.Context, call workspaces.Call, w, p, e, name string) (Metadata, error) {
-	a, err := s.read(call, w, p, e)
-	if err != nil {
-		return Metadata{}, err
-	}
-	head, err := s.head(ctx, a, name)
-	if err != nil {
-		return Metadata{}, err
-	}
-	if head == nil {
-		return Metadata{}, errNoSecret(a.Place, name)
-	}
-	return Metadata{Name: name, Versions: head.Versions, Tags: head.Tags}, nil
-}
-
-// Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
-func (s *Service) Metadata(ctx context.Context, call workspaces.Call, w, p, e string) ([]Metadata, error) {
-	a, err := s.read(call, w, p, e)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := s.snapshot(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Metadata, len(entries))
-	for i, entry := range entries {
-		all[i] = Metadata{Name: entry.name, Damaged: entry.err != nil}
-		if entry.err == nil {
-			all[i].Versions, all[i].Tags = entry.head.Versions, entry.head.Tags
-		}
-	}
-	return all, nil
-}
-
-// Exists reports from memory whether a secret exists, soft-deleted or not.
-func (s *Service) Exists(w, p, e, name string) bool {
-	a, err := s.read(workspaces.Call{}, w, p, e)
-	return err == nil && a.env.has(name)
 }

@@ -135,13 +135,17 @@ func (s *Service) rewrapSecret(ctx context.Context, a at, name string) error {
 		return nil
 	}
 	defer a.env.locks.Lock(name)()
-	head, err := s.current(ctx, a, name)
+	upon, err := s.current(ctx, a, name)
+	head := upon.head
 	if err != nil || head == nil {
 		return err
 	}
 	return s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		var failure error
 		for _, v := range head.Versions[:len(head.Versions)-1] {
+			if v.Destroyed {
+				continue
+			}
 			failure = errors.Join(failure, s.rewrapOld(ctx, a, seal, name, v.Number))
 		}
 		return errors.Join(failure, s.rewrapHead(ctx, a, seal, name, head))
@@ -161,6 +165,9 @@ func (s *Service) rewrapOld(ctx context.Context, a at, seal *keyring.Context[key
 }
 
 func (s *Service) rewrapHead(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, head *store.Head) error {
+	if head.Newest().Destroyed {
+		return nil
+	}
 	again, changed, err := reseal(seal, a.Place, name, head.Newest().Number, head.Sealed)
 	if err != nil || !changed {
 		return err

@@ -58,6 +58,9 @@ func (s *Service) Learn(ctx context.Context, tree *workspaces.Tree) error {
 	if err := work.Wait(); err != nil {
 		return err
 	}
+	if err := s.learnTombstones(ctx); err != nil {
+		return err
+	}
 	return s.replay(ctx)
 }
 
@@ -67,6 +70,9 @@ func (s *Service) Start() {
 	for id, env := range s.envs {
 		if env.hasTransactions() {
 			s.startApply(id, env)
+		}
+		if len(env.dyingNames()) > 0 {
+			s.startClearing(id, env)
 		}
 	}
 	s.mu.RUnlock()

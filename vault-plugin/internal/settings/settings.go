@@ -29,6 +29,9 @@ var (
 	KeyringCacheTTL     = Range{1, 24 * 60 * 60, 5 * 60} // seconds
 )
 
+// MaxDeleteVersionAfter bounds delete_version_after.
+const MaxDeleteVersionAfter = 10 * 365 * 24 * time.Hour
+
 // Check refuses a value outside the range; field is its name.
 func (r Range) Check(field string, v int) error {
 	if v < r.Min || v > r.Max {
@@ -58,6 +61,9 @@ func check(s store.Settings, zeroPasses bool) error {
 		if err := f.in.Check(f.name, f.set); err != nil {
 			return err
 		}
+	}
+	if after := s.DeleteVersionAfter; after < 0 || after > MaxDeleteVersionAfter {
+		return fault.New(fault.Invalid, "delete_version_after: must be at most %d days; 0 is never", MaxDeleteVersionAfter/(24*time.Hour))
 	}
 	return nil
 }
@@ -155,17 +161,20 @@ func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store
 // asks for it.
 func (s *Service) Effective(own store.Settings) store.Settings {
 	base := s.current.Load().Settings
-	pick := func(own, base int) int {
-		if own != 0 {
-			return own
-		}
-		return base
-	}
 	return store.Settings{
 		MaxVersions:         pick(own.MaxVersions, base.MaxVersions),
 		CASRequired:         own.CASRequired || base.CASRequired,
 		MaxValueBytes:       pick(own.MaxValueBytes, base.MaxValueBytes),
 		MaxSecrets:          pick(own.MaxSecrets, base.MaxSecrets),
 		MaxEnvironmentBytes: pick(own.MaxEnvironmentBytes, base.MaxEnvironmentBytes),
+		DeleteVersionAfter:  pick(own.DeleteVersionAfter, base.DeleteVersionAfter),
 	}
+}
+
+// pick answers a workspace's own setting where it has one, else the engine's.
+func pick[T int | time.Duration](own, base T) T {
+	if own != 0 {
+		return own
+	}
+	return base
 }

@@ -17,6 +17,7 @@ const (
 	headPrefix        = "sec/"
 	versionPrefix     = "ver/"
 	logPrefix         = "log/"
+	tombstonePrefix   = "tomb/"
 )
 
 func workspaceKey(name string) string      { return workspacePrefix + name }
@@ -30,6 +31,8 @@ func headKey(env ID, name string) string { return headPrefix + string(env) + "/"
 func versionKey(env ID, name string, n uint64) string {
 	return versionPrefix + string(env) + "/" + name + "/" + strconv.FormatUint(n, 10)
 }
+
+func tombstoneKey(env ID, name string) string { return tombstonePrefix + string(env) + "/" + name }
 
 func logKey(env ID, txn ID, chunk int) string {
 	return logPrefix + string(env) + "/" + string(txn) + "/" + strconv.Itoa(chunk)

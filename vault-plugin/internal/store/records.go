@@ -23,6 +23,8 @@ type Settings struct {
 	MaxValueBytes       int  `cbor:"3,keyasint,omitempty"`
 	MaxSecrets          int  `cbor:"4,keyasint,omitempty"`
 	MaxEnvironmentBytes int  `cbor:"5,keyasint,omitempty"`
+
+	DeleteVersionAfter time.Duration `cbor:"6,keyasint,omitempty"` // of every new version; 0 is never
 }
 
 // Config is the record under core/config, with every field set.
@@ -126,9 +128,22 @@ type Version struct {
 	Comment   string    `cbor:"5,keyasint,omitempty"`
 	Encoding  Encoding  `cbor:"6,keyasint,omitempty"`
 	Size      int       `cbor:"7,keyasint,omitempty"` // bytes of the value
-	Deleted   time.Time `cbor:"8,keyasint,omitzero"`  // of a soft delete; zero means live
+	Deleted   time.Time `cbor:"8,keyasint,omitzero"`  // of a soft delete; may lie ahead, with delete_version_after
 	DeletedBy Actor     `cbor:"9,keyasint,omitempty"`
 	DeletedID string    `cbor:"10,keyasint,omitempty"` // request id of the delete
+	Destroyed bool      `cbor:"11,keyasint,omitempty"` // its value is gone for ever
+}
+
+// Live reports whether the version's value is answered at a moment.
+func (v Version) Live(now time.Time) bool {
+	return !v.Destroyed && (v.Deleted.IsZero() || v.Deleted.After(now))
+}
+
+// SecretSettings are what a secret sets for itself; zero means not set.
+type SecretSettings struct {
+	MaxVersions        int           `cbor:"1,keyasint,omitempty"`
+	CASRequired        bool          `cbor:"2,keyasint,omitempty"`
+	DeleteVersionAfter time.Duration `cbor:"3,keyasint,omitempty"` // negative: never, whatever the workspace says
 }
 
 // Head is the record under sec/<env_id>/<name>: the newest value, sealed, and the metadata of all kept versions.
@@ -138,6 +153,13 @@ type Head struct {
 	Tags     []string  `cbor:"2,keyasint,omitempty"`
 	Floor    uint64    `cbor:"3,keyasint,omitempty"` // no older value stands in storage under a number below this
 	Versions []Version `cbor:"4,keyasint"`           // oldest first, without gaps; the last is the newest
+
+	Doomed   []uint64          `cbor:"5,keyasint,omitempty"` // destroyed versions whose value may still be in storage
+	Metadata map[string]string `cbor:"6,keyasint,omitempty"` // custom_metadata
+	Settings SecretSettings    `cbor:"7,keyasint,omitzero"`
+	// Dying says that the secret was removed with all its versions: it does not exist, and what is left of it in storage is
+	// being removed. The head goes last.
+	Dying bool `cbor:"8,keyasint,omitempty"`
 }
 
 // Newest is the metadata of the newest version.
@@ -163,6 +185,12 @@ func (h *Head) wellFormed() bool {
 		}
 	}
 	return true
+}
+
+// Tombstone is the record under tomb/<env_id>/<name>: a secret of this name was removed with all its versions. Should it come
+// back, its versions go on from Last, so that no ciphertext of old fits one of them.
+type Tombstone struct {
+	Last uint64 `cbor:"1,keyasint"`
 }
 
 // OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of a version that is no longer the newest.

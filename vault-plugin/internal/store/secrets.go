@@ -20,6 +20,31 @@ func (s *Store) PutHead(ctx context.Context, env ID, name string, r *Head) error
 	return put(ctx, s, headKey(env, name), r)
 }
 
+// DeleteHead removes the head of a secret, the last that is left of it.
+func (s *Store) DeleteHead(ctx context.Context, env ID, name string) error {
+	return s.storage.Delete(ctx, headKey(env, name))
+}
+
+// Tombstone reads what is known of a removed secret.
+func (s *Store) Tombstone(ctx context.Context, env ID, name string) (*Tombstone, error) {
+	return get[Tombstone](ctx, s, tombstoneKey(env, name))
+}
+
+// PutTombstone writes what must outlive a removed secret.
+func (s *Store) PutTombstone(ctx context.Context, env ID, name string, r *Tombstone) error {
+	return put(ctx, s, tombstoneKey(env, name), r)
+}
+
+// TombstonedEnvironments lists the environments in which secrets were removed.
+func (s *Store) TombstonedEnvironments(ctx context.Context) ([]ID, error) {
+	return s.children(ctx, tombstonePrefix)
+}
+
+// Tombstones lists the names of an environment's removed secrets, those that came back included.
+func (s *Store) Tombstones(ctx context.Context, env ID) ([]string, error) {
+	return s.list(ctx, tombstonePrefix+string(env)+"/")
+}
+
 // Secrets lists the names of an environment's secrets.
 func (s *Store) Secrets(ctx context.Context, env ID) ([]string, error) {
 	return s.list(ctx, headPrefix+string(env)+"/")

@@ -31,6 +31,9 @@ const MaxEntryBytes = 512 << 10
 // ErrDamaged says that an entry stands in storage but is not a record of its kind. What stood there is not part of it.
 var ErrDamaged = errors.New("stored entry is damaged")
 
+// ErrTooLarge says that a record would be larger than MaxEntryBytes. Nothing was stored.
+var ErrTooLarge = errors.New("record is too large for storage")
+
 // Store reads and writes typed records.
 type Store struct {
 	storage logical.Storage
@@ -76,7 +79,7 @@ func put[R any](ctx context.Context, s *Store, key string, record *R) error {
 		return fmt.Errorf("encode record: %w", err)
 	}
 	if len(value) > MaxEntryBytes {
-		return fmt.Errorf("record of %d bytes is over the %d that every storage backend takes", len(value), MaxEntryBytes)
+		return ErrTooLarge
 	}
 	return s.storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value, SealWrap: key == masterKey || strings.HasPrefix(key, keysPrefix)})
 }

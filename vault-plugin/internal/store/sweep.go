@@ -25,6 +25,7 @@ func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 		{headPrefix, known.Environment},
 		{versionPrefix, known.Environment},
 		{logPrefix, known.Environment},
+		{tombstonePrefix, known.Environment},
 	}
 	var orphans []string
 	for _, kind := range kinds {

@@ -101,15 +101,23 @@ func checkWorkspace(r store.Workspace) error {
 	if err := checkDescription(r.Description); err != nil {
 		return err
 	}
-	if len(r.Metadata) > MaxMetadata {
-		return fault.New(fault.Limit, "metadata: has %d entries; at most %d are kept", len(r.Metadata), MaxMetadata)
-	}
-	for key, value := range r.Metadata {
-		if len(key) == 0 || len(key) > MaxMetadataKey || len(value) > MaxMetadataValue {
-			return fault.New(fault.Limit, "metadata: a key has 1 to %d bytes and a value at most %d", MaxMetadataKey, MaxMetadataValue)
-		}
+	if err := CheckMetadata("metadata", r.Metadata); err != nil {
+		return err
 	}
 	return settings.Check(r.Settings)
+}
+
+// CheckMetadata refuses names and values of a caller's own that are too many or too long; field is what they were given as.
+func CheckMetadata(field string, m map[string]string) error {
+	if len(m) > MaxMetadata {
+		return fault.New(fault.Limit, "%s: has %d entries; at most %d are kept", field, len(m), MaxMetadata)
+	}
+	for key, value := range m {
+		if len(key) == 0 || len(key) > MaxMetadataKey || len(value) > MaxMetadataValue {
+			return fault.New(fault.Limit, "%s: a key has 1 to %d bytes and a value at most %d", field, MaxMetadataKey, MaxMetadataValue)
+		}
+	}
+	return nil
 }
 
 func checkDescription(text string) error {

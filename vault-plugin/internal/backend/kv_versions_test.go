@@ -1,0 +1,243 @@
+package backend_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+const versioned = "acme/api/development/KEY"
+
+// threeVersions mounts the engine with one secret whose versions 1 to 3 have the values v1 to v3.
+func threeVersions(t *testing.T) *enginetest.Mount {
+	t.Helper()
+	m := enginetest.New(t)
+	m.Populate("acme", "api", "development")
+	for _, value := range []string{"v1", "v2", "v3"} {
+		m.Write("secrets/"+versioned, enginetest.Data{"value": value})
+	}
+	return m
+}
+
+// read answers the value of a version as a client sees it, or "" for one that is not found.
+func read(t *testing.T, m *enginetest.Mount, version string) string {
+	t.Helper()
+	data, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "secrets/" + versioned, Data: enginetest.Data{"version": version}})
+	if err != nil {
+		return ""
+	}
+	value, _ := data["value"].(string)
+	return value
+}
+
+func values(t *testing.T, m *enginetest.Mount, versions ...string) string {
+	t.Helper()
+	var all []string
+	for _, v := range versions {
+		all = append(all, read(t, m, v))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestVersionsAreDeletedAndComeBack(t *testing.T) {
+	m := threeVersions(t)
+	m.Delete("secrets/"+versioned, enginetest.Data{"versions": "1,3"})
+	if got := values(t, m, "1", "2", "3"); got != " v2 " {
+		t.Errorf("after deleting 1 and 3 the versions read %q", got)
+	}
+	if _, there := m.Read("load/acme/api/development")["KEY"]; there {
+		t.Error("a secret whose newest version is deleted is delivered")
+	}
+	m = m.Restart()
+	m.Write("undelete/"+versioned, enginetest.Data{"versions": []string{"1", "3", "77"}})
+	if got := values(t, m.Restart(), "1", "2", "3"); got != "v1 v2 v3" {
+		t.Errorf("after undeleting them the versions read %q", got)
+	}
+}
+
+func TestDestroyedVersionsLeaveNothingInStorage(t *testing.T) {
+	m := threeVersions(t)
+	m.Write("destroy/"+versioned, enginetest.Data{"versions": "1,3"})
+	if got := values(t, m, "1", "2", "3"); got != " v2 " {
+		t.Errorf("after destroying 1 and 3 the versions read %q", got)
+	}
+	for _, key := range m.Storage.Keys() {
+		if strings.HasPrefix(key, "ver/") && strings.HasSuffix(key, "/1") {
+			t.Errorf("%s is still there", key)
+		}
+	}
+	m.Write("undelete/"+versioned, enginetest.Data{"versions": "1,3"})
+	if got := values(t, m.Restart(), "1", "2", "3"); got != " v2 " {
+		t.Errorf("after undeleting destroyed versions they read %q", got)
+	}
+	m = m.Restart()
+	if got := enginetest.Version(m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})); got != 4 {
+		t.Errorf("the next version is %d", got)
+	}
+	m.Write("keys/acme/rotate", nil)
+	m.Settle()
+	if state := m.Read("keys/acme")["rewrap"].(map[string]any)["state"]; state != "done" {
+		t.Errorf("a rewrap over destroyed versions ends %v", state)
+	}
+}
+
+func TestDestructionIsFinishedAfterACrash(t *testing.T) {
+	for calls := 1; calls <= 4; calls++ {
+		m := threeVersions(t)
+		m.Storage.FailFrom(calls, false)
+		_, err := m.Do(enginetest.Request{Op: logical.UpdateOperation, Path: "destroy/" + versioned, Data: enginetest.Data{"versions": "1,2"}})
+		m = m.Restart()
+		got := values(t, m, "1", "2", "3")
+		if got != "v1 v2 v3" && got != "  v3" || err == nil && got != "  v3" {
+			t.Errorf("a crash at call %d (%v) leaves the versions %q", calls, err, got)
+		}
+		m.Settle()
+		if left := strings.Count(strings.Join(m.Storage.Keys(), "\n"), "ver/"); got == "  v3" && left != 0 {
+			t.Errorf("a crash at call %d leaves %d destroyed values in storage", calls, left)
+		}
+	}
+}
+
+func TestRollbackMakesAnOldValueTheNewest(t *testing.T) {
+	m := threeVersions(t)
+	m.Write("secrets/"+versioned, enginetest.Data{"value": "AQI=", "encoding": "base64"})
+	if got := enginetest.Version(m.Write("rollback/"+versioned, enginetest.Data{"version": 1, "comment": "back"})); got != 5 {
+		t.Errorf("a rollback writes version %d", got)
+	}
+	if got := m.Read("secrets/" + versioned); got["value"] != "v1" || got["encoding"] != "text" || got["comment"] != "back" {
+		t.Errorf("after the rollback the secret is %v", got)
+	}
+	m.Write("rollback/"+versioned, enginetest.Data{"version": "4"})
+	if got := m.Read("secrets/" + versioned); got["value"] != "AQI=" || got["encoding"] != "base64" {
+		t.Errorf("after a rollback to bytes the secret is %v", got)
+	}
+	m.Delete("secrets/"+versioned, enginetest.Data{"versions": "2"})
+	for name, data := range map[string]enginetest.Data{
+		"a deleted version": {"version": 2}, "a version that never was": {"version": 99}, "no version": {}, "version 0": {"version": 0},
+		"a wrong cas": {"version": 1, "cas": 1},
+	} {
+		if got := m.Refuse(logical.UpdateOperation, "rollback/"+versioned, data); got.Status != 400 && got.Status != 409 {
+			t.Errorf("%s is refused with %v", name, got)
+		}
+	}
+}
+
+func TestPatchChangesOnlyWhatItCarries(t *testing.T) {
+	m := threeVersions(t)
+	m.Must(logical.PatchOperation, "secrets/"+versioned, enginetest.Data{"tags": "a,b", "comment": "tagged"})
+	if got := m.Read("secrets/" + versioned); got["value"] != "v3" || enginetest.Version(got) != 4 || len(got["tags"].([]any)) != 2 {
+		t.Errorf("after a patch of the tags the secret is %v", got)
+	}
+	m.Must(logical.PatchOperation, "secrets/"+versioned, enginetest.Data{"value": "v5"})
+	if got := m.Read("secrets/" + versioned); got["value"] != "v5" || len(got["tags"].([]any)) != 2 {
+		t.Errorf("after a patch of the value the secret is %v", got)
+	}
+	if got := m.Refuse(logical.PatchOperation, "secrets/"+versioned, enginetest.Data{"value": nil}); got.Status != 400 {
+		t.Errorf("a null value is refused with %v", got)
+	}
+	m.Delete("secrets/"+versioned, nil)
+	for _, path := range []string{"secrets/" + versioned, "secrets/acme/api/development/NONE"} {
+		if got := m.Refuse(logical.PatchOperation, path, enginetest.Data{"value": "x"}); got.Status != 404 {
+			t.Errorf("a patch of %s is refused with %v", path, got)
+		}
+	}
+}
+
+func TestVersionsExpire(t *testing.T) {
+	m := enginetest.New(t)
+	m.Populate("acme", "api", "development")
+	m.Write("workspaces/acme", enginetest.Data{"delete_version_after": "1h"})
+	m.Write("secrets/"+versioned, enginetest.Data{"value": "v1"})
+	m.Clock.Advance(59 * time.Minute)
+	if got := read(t, m, "0"); got != "v1" {
+		t.Errorf("before its time the version reads %q", got)
+	}
+	m.Clock.Advance(2 * time.Minute)
+	if got := read(t, m, "0"); got != "" {
+		t.Errorf("after its time the version reads %q", got)
+	}
+	if got := m.Read("load/acme/api/development"); len(got) != 0 {
+		t.Errorf("after its time the version is delivered: %v", got)
+	}
+	m.Write("metadata/"+versioned, enginetest.Data{"delete_version_after": "-1s"})
+	m.Write("secrets/"+versioned, enginetest.Data{"value": "v2"})
+	m.Clock.Advance(1000 * time.Hour)
+	if got := read(t, m.Restart(), "0"); got != "v2" {
+		t.Errorf("a version that never expires reads %q", got)
+	}
+}
+
+func TestMetadataAreTheSecretsOwn(t *testing.T) {
+	m := threeVersions(t)
+	m.Write("metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "a", "team": "b"}, "max_versions": 2, "cas_required": true})
+	m.Must(logical.PatchOperation, "metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "c", "team": nil}})
+	m = m.Restart()
+	got := m.Read("metadata/" + versioned)
+	if custom := got["custom_metadata"].(map[string]any); len(custom) != 1 || custom["owner"] != "c" {
+		t.Errorf("custom_metadata are %v", custom)
+	}
+	if got["oldest_version"] != 2.0 || values(t, m, "1", "2", "3") != " v2 v3" {
+		t.Errorf("a lower max_versions leaves %v", got)
+	}
+	if got := m.Refuse(logical.UpdateOperation, "secrets/"+versioned, enginetest.Data{"value": "x"}); got.Word() != "invalid" {
+		t.Errorf("a write without cas is refused with %v", got)
+	}
+	m.Write("secrets/"+versioned, enginetest.Data{"value": "v4", "cas": 3})
+	m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"KEY": "v5"}})
+	m.Settle()
+	if got := m.Restart().Read("metadata/" + versioned); got["oldest_version"] != 4.0 || got["max_versions"] != 2.0 {
+		t.Errorf("after writes and an import the metadata are %v", got)
+	}
+}
+
+func TestRemovedSecretGoesOnWithItsNumbers(t *testing.T) {
+	m := threeVersions(t)
+	m.Delete("metadata/"+versioned, nil)
+	if keys := strings.Join(m.Storage.Keys(), "\n"); strings.Contains(keys, "sec/") || strings.Contains(keys, "ver/") {
+		t.Errorf("a removed secret leaves\n%s", keys)
+	}
+	for _, step := range []string{"at once", "after a restart"} {
+		if got := m.Refuse(logical.ReadOperation, "secrets/"+versioned, nil); got.Status != 404 {
+			t.Errorf("%s a removed secret reads %v", step, got)
+		}
+		if _, err := m.Do(enginetest.Request{Op: logical.ListOperation, Path: "secrets/acme/api/development/"}); err != nil {
+			t.Errorf("%s the list is refused: %v", step, err)
+		}
+		m = m.Restart()
+	}
+	if got := enginetest.Version(m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})); got != 4 {
+		t.Errorf("the secret comes back with version %d", got)
+	}
+	m.Delete("metadata/"+versioned, nil)
+	m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"KEY": "v5"}})
+	if got := enginetest.Version(m.Read("secrets/" + versioned)); got != 5 {
+		t.Errorf("an import brings it back with version %d", got)
+	}
+}
+
+func TestRemovalIsFinishedAfterACrash(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		for calls := 1; calls <= 7; calls++ {
+			m := threeVersions(t)
+			m.Storage.FailFrom(calls, stored)
+			_, err := m.Do(enginetest.Request{Op: logical.DeleteOperation, Path: "metadata/" + versioned})
+			m = m.Restart()
+			got := values(t, m, "1", "2", "3")
+			if got != "v1 v2 v3" && got != "  " || err == nil && got != "  " {
+				t.Fatalf("a crash at call %d (%v) leaves the versions %q", calls, err, got)
+			}
+			m.Settle()
+			gone := got == "  "
+			if keys := strings.Join(m.Storage.Keys(), "\n"); gone && (strings.Contains(keys, "ver/") || strings.Contains(keys, "sec/")) {
+				t.Errorf("a crash at call %d leaves\n%s", calls, keys)
+			}
+			if next := enginetest.Version(m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})); next != 4 {
+				t.Errorf("after a crash at call %d the next version is %d", calls, next)
+			}
+		}
+	}
+}
