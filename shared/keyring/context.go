@@ -112,11 +112,10 @@ func (c *Context[L]) messageKeys(at L, version uint32, h []byte) (m message, key
 type Ciphertext[L Location] struct {
 	_ [0]func(L)
 
-	// A pointer, because fmt prints the fields of a value past its Format method for some verbs, but no pointer's target.
-	sealed *envelope
+	sealed hidden[envelope]
 }
 
-func newCiphertext[L Location](e envelope) Ciphertext[L] { return Ciphertext[L]{sealed: &e} }
+func newCiphertext[L Location](e envelope) Ciphertext[L] { return Ciphertext[L]{sealed: hide(e)} }
 
 // ParseCiphertext reads the stored form. It refuses with ErrFormat what is not a ciphertext of the location's kind.
 func ParseCiphertext[L Location](b []byte) (Ciphertext[L], error) {
@@ -164,5 +163,5 @@ func (ct Ciphertext[L]) envelope() envelope {
 	if ct.sealed == nil {
 		return nil
 	}
-	return *ct.sealed
+	return ct.sealed()
 }

@@ -51,9 +51,7 @@ func (m *Master) NewWorkspace(id WorkspaceID, now time.Time) (*Workspace, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}
-	clear(first.key[:])
-	return w, nil
+	return &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}, nil
 }
 
 // Wrap returns the key entry of a workspace, with every version wrapped under the latest master key. It is different each time.
@@ -156,8 +154,7 @@ func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersi
 	if err != nil {
 		return err
 	}
-	copy(v.key[:], key)
-	clear(key)
+	v.key = (*[keySize]byte)(key)
 	return nil
 }
 
@@ -171,7 +168,7 @@ func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (mess
 	return m, keys, err
 }
 
-// parsedEntry is an entry whose keys are still zero, beside the envelopes they are in.
+// parsedEntry is an entry whose keys are still missing, beside the envelopes they are in.
 type parsedEntry struct {
 	minimum uint32
 	keys    *ring

@@ -116,7 +116,7 @@ func (g generator) vector(t *testing.T, d *derived, label string, names []string
 		MasterKey:           hex.EncodeToString(master.key[:]),
 		MasterVersion:       master.number,
 		WorkspaceID:         g.w.id.String(),
-		WrappedWorkspaceKey: hex.EncodeToString(must(wrapKey(kek, master.number, g.w.id, key.number, &key.key))(t)),
+		WrappedWorkspaceKey: hex.EncodeToString(must(wrapKey(kek, master.number, g.w.id, key.number, key.key))(t)),
 		WorkspaceKey:        hex.EncodeToString(key.key[:]),
 		WorkspaceKeyVersion: key.number,
 		Domain:              label,
