@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -42,11 +41,25 @@ func renderings(b []byte) []string {
 	return forms
 }
 
-// findLeak answers how a part of a secret appears in an output, or nothing.
-func findLeak(output string, secret []byte) string {
+// search looks for secrets in one output. It knows each place where a rendering could begin, so that a window costs one look-up.
+type search struct {
+	output string
+	starts map[string]bool
+}
+
+func newSearch(output string) search {
+	s := search{output, make(map[string]bool)}
+	for i := range len(output) - window + 1 {
+		s.starts[output[i:i+window]] = true
+	}
+	return s
+}
+
+// find answers how a part of a secret appears, or nothing.
+func (s search) find(secret []byte) string {
 	for i := range len(secret) - window + 1 {
 		for j, form := range renderings(secret[i : i+window]) {
-			if strings.Contains(output, form) {
+			if s.starts[form[:window]] && strings.Contains(s.output, form) {
 				return fmt.Sprintf("bytes %d to %d, in rendering %d", i, i+window, j)
 			}
 		}
@@ -71,24 +84,34 @@ func outputs[T any](value T) string {
 		Exported T
 		hidden   T
 		pointer  *T
+		any      any
 	}
-	var out bytes.Buffer
+	held := holder{value, value, &value, value}
 	forms := []any{
-		value, &value, []T{value}, [1]T{value}, map[string]T{"k": value}, holder{value, value, &value}, &holder{value, value, &value},
-		[]any{value}, errors.Join(fmt.Errorf("%v %w", value, ErrOpen)),
+		value, &value, []T{value}, [1]T{value}, map[string]T{"k": value}, held, &held, []any{value}, fmt.Errorf("%v %w", value, ErrOpen),
+	}
+	var out strings.Builder
+	seen := make(map[string]bool)
+	note := func(s string) {
+		if !seen[s] {
+			seen[s] = true
+			out.WriteString(s + "\n")
+		}
 	}
 	for _, form := range forms {
 		for _, format := range formats() {
-			fmt.Fprintf(&out, format+"\n", form)
+			note(fmt.Sprintf(format, form))
 		}
-		fmt.Fprint(&out, form)
+		note(fmt.Sprint(form))
 		b, err := json.Marshal(form)
-		fmt.Fprintf(&out, "%s %v\n", b, err)
+		note(fmt.Sprintf("%s %v", b, err))
 		b, err = xml.Marshal(form)
-		fmt.Fprintf(&out, "%s %v\n", b, err)
-		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		note(fmt.Sprintf("%s %v", b, err))
+		var log bytes.Buffer
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
 			slog.New(handler).Error("message", "form", form)
 		}
+		note(log.String())
 	}
 	return out.String()
 }
@@ -126,8 +149,9 @@ func plant(t *testing.T) planted {
 	for i, err := range plantedErrors(m, w, c, tokens, ct, d, plaintext) {
 		if err == nil {
 			t.Errorf("error %d is none", i)
+		} else if p.printed[err.Error()] == "" {
+			p.printed[err.Error()] = outputs(err)
 		}
-		p.printed[fmt.Sprintf("error %d", i)] = outputs(err)
 	}
 	return p
 }
@@ -183,8 +207,9 @@ func plantedErrors(
 func TestNothingPrintsAKeyAPlaintextOrACiphertext(t *testing.T) {
 	p := plant(t)
 	for name, output := range p.printed {
+		search := newSearch(output)
 		for of, secret := range p.secrets {
-			if leak := findLeak(output, secret); leak != "" {
+			if leak := search.find(secret); leak != "" {
 				t.Errorf("%s prints the %s: %s", name, of, leak)
 			}
 		}
@@ -195,11 +220,13 @@ func TestNothingPrintsAKeyAPlaintextOrACiphertext(t *testing.T) {
 func TestLeakSearchFindsAPlantedKey(t *testing.T) {
 	secret := randomBytes(keySize)
 	type naive struct{ Key []byte }
-	type hidden struct{ key [keySize]byte }
+	type plain struct{ key [keySize]byte }
+	type near struct{ key *[keySize]byte }
 	for name, output := range map[string]string{
 		"outputs of bytes":    outputs(secret),
 		"outputs of a field":  outputs(naive{secret}),
-		"outputs of an array": outputs(hidden{[keySize]byte(secret)}),
+		"outputs of an array": outputs(plain{[keySize]byte(secret)}),
+		"outputs, a pointer":  outputs(near{(*[keySize]byte)(secret)}),
 		"outputs of an error": outputs(fmt.Errorf("bad key %q", secret)),
 		"raw":                 "key " + string(secret),
 		"part":                string(secret[11:19]),
@@ -210,11 +237,11 @@ func TestLeakSearchFindsAPlantedKey(t *testing.T) {
 		"base64 1":            base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)),
 		"base64 2":            base64.URLEncoding.EncodeToString(append([]byte("xy"), secret...)),
 	} {
-		if findLeak(output, secret) == "" {
+		if newSearch(output).find(secret) == "" {
 			t.Errorf("not found: %s", name)
 		}
 	}
-	if leak := findLeak(outputs("nothing"), secret); leak != "" {
+	if leak := newSearch(outputs("nothing")).find(secret); leak != "" {
 		t.Errorf("found where it is not: %s", leak)
 	}
 }
