@@ -134,13 +134,13 @@ func (m *Master) kek(number uint32, id WorkspaceID) (*[keySize]byte, error) {
 }
 
 func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number uint32, key *[keySize]byte) (envelope, error) {
-	h := newHead(domainWorkspaceKey, masterVersion)
-	m, keys, err := wrapKeys(kek, h[:], id, number)
+	h := newHead(domainWorkspaceKey, masterVersion, len(key))
+	m, keys, err := wrapKeys(kek, h, id, number)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(keys)
-	return seal(&h, m, keys, key[:])
+	return seal(h, m, keys, key[:])
 }
 
 // unwrapKey fills in the key of v.
@@ -160,7 +160,7 @@ func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersi
 
 // wrapKeys expands the message keys of a wrapped workspace key. The caller clears them.
 func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (message, []byte, error) {
-	m, err := endMessage(newMessage(h, bindingSize).text(labelWorkspaceKey).bytes(id[:]).u32(number))
+	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(id[:]).u32(number))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -134,7 +134,7 @@ func (g generator) vector(t *testing.T, d *derived, label string, names []string
 
 func sealed[L Location](t *testing.T, g generator, c *Context[L], at L, plaintext []byte, names ...string) vector {
 	ct := must(c.Seal(at, plaintext))(t)
-	m := must(endMessage(at.bind(newMessage(ct.Bytes(), 0).all(c.scope))))(t)
+	m := must(endMessage(at.bind(c.message.begin(ct.Bytes()))))(t)
 	label, _ := parts(t, m.binding())
 	v := g.vector(t, c.keys, string(label[0]), names)
 	v.Binding, v.Plaintext = hexOf(m.binding()), hexOf(plaintext)
