@@ -19,7 +19,8 @@ var wanted = []struct {
 	make func(t *testing.T, g generator) vector
 }{
 	{"secret", func(t *testing.T, g generator) vector {
-		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), SecretLocation{"DATABASE_URL", 1}, []byte("postgres://db"), "shop", "production")
+		at := SecretLocation{"DATABASE_URL", 1}
+		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), at, []byte("postgres://db"), "shop", "production")
 	}},
 	{"secret, empty", func(t *testing.T, g generator) vector {
 		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), SecretLocation{"EMPTY", 2}, nil, "shop", "production")
@@ -46,7 +47,8 @@ var wanted = []struct {
 		return digested(t, g, must(g.w.AccessTokens())(t), AccessTokenLocation{"0123456789abcdefghijkl"}, []byte("sbt_sat_example"))
 	}},
 	{"sync fingerprint", func(t *testing.T, g generator) vector {
-		return digested(t, g, must(g.w.Fingerprints("github", "ci"))(t), FingerprintLocation{"DATABASE_URL"}, []byte("postgres://db"), "github", "ci")
+		at := FingerprintLocation{"DATABASE_URL"}
+		return digested(t, g, must(g.w.Fingerprints("github", "ci"))(t), at, []byte("postgres://db"), "github", "ci")
 	}},
 	{"activity, first record", func(t *testing.T, g generator) vector {
 		return digested(t, g, must(g.w.Activity())(t), ActivityLocation{Stream: "main"}, []byte("record 0"))

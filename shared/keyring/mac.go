@@ -1,6 +1,9 @@
 package keyring
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash"
+)
 
 // macLocation is what a MAC is about, beside the data.
 type macLocation interface {
@@ -67,16 +70,18 @@ func (m *MAC[L]) sum(at L, data []byte, d *digest) error {
 		return err
 	}
 	prefix = binary.BigEndian.AppendUint64(prefix, uint64(len(data)))
+	var h hash.Hash
 	err = m.keys.use(d.version, func(key *[keySize]byte) error {
-		h := newHMAC(key)
-		h.Write(prefix)
-		h.Write(data)
-		h.Sum(d.sum[:0])
+		h = newHMAC(key)
 		return nil
 	})
 	if err != nil {
 		return opaque(err, ErrVerify)
 	}
+	// Outside of use: long data must not keep Wipe waiting, and with it everybody who comes after.
+	h.Write(prefix)
+	h.Write(data)
+	h.Sum(d.sum[:0])
 	return nil
 }
 
