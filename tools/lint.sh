@@ -30,10 +30,17 @@ formatted() {
 }
 
 golangci() {
-	local binary
+	local binary module dir status=0
 	binary=$(tools/build-tool.sh lint github.com/golangci/golangci-lint/v2 \
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint '-ldflags=-s -w') || return 1
-	"$binary" run ./... ./shared/vaulttest/testdata/...
+	"$binary" run ./... ./shared/vaulttest/testdata/... || status=1
+	for module in tools/*/go.mod; do
+		dir=${module%/go.mod}
+		if [[ -n $(find "$dir" -name '*.go' -print -quit) ]]; then
+			(cd -- "$dir" && "$binary" run ./...) || status=1
+		fi
+	done
+	return "$status"
 }
 
 # Exit codes of govulncheck: 0 nothing found, 3 vulnerabilities found, others

@@ -17,7 +17,7 @@ type Context[L Location] struct {
 	_ [0]func(L) // makes contexts of different locations inconvertible, and incomparable
 
 	keys    *derived
-	scope   fields // of every binding: label, workspace, names
+	message template // whose binding has the label, the workspace and the names
 	minimum uint32
 }
 
@@ -26,11 +26,8 @@ func newContext[L Location](w *Workspace, label string, names ...string) (*Conte
 	if err != nil {
 		return nil, err
 	}
-	scope, err := newTuple(nil).text(label).bytes(w.id[:]).texts(names).fields()
-	if err != nil {
-		return nil, err
-	}
-	return &Context[L]{keys: keys, scope: scope, minimum: w.minimum}, nil
+	scope := newTemplate().text(label).bytes(w.id[:]).texts(names)
+	return &Context[L]{keys: keys, message: template(scope), minimum: w.minimum}, nil
 }
 
 // Seal encrypts plaintext, of at most MaxPlaintext bytes, for one location under the latest key version. Its errors are
@@ -43,13 +40,13 @@ func (c *Context[L]) Seal(at L, plaintext []byte) (Ciphertext[L], error) {
 		return Ciphertext[L]{}, ErrWiped
 	}
 	version := c.keys.parent.latest()
-	h := newHead(at.domain(), version)
-	m, keys, err := c.messageKeys(at, version, h[:])
+	h := newHead(at.domain(), version, len(plaintext))
+	m, keys, err := c.messageKeys(at, version, h)
 	if err != nil {
 		return Ciphertext[L]{}, err
 	}
 	defer clear(keys)
-	e, err := seal(&h, m, keys, plaintext)
+	e, err := seal(h, m, keys, plaintext)
 	if err != nil {
 		return Ciphertext[L]{}, err
 	}
@@ -88,12 +85,9 @@ func (c *Context[L]) Rewrap(at L, ct Ciphertext[L]) (Ciphertext[L], error) {
 // Wipe clears the context's keys from memory, once the operations that use them are done.
 func (c *Context[L]) Wipe() { c.keys.wipe() }
 
-// bindingSize is room for the binding of usual names, so that the buffer seldom grows.
-const bindingSize = 256
-
 // messageKeys expands the keys of one message. The caller clears them.
 func (c *Context[L]) messageKeys(at L, version uint32, h []byte) (m message, keys []byte, err error) {
-	m, err = endMessage(at.bind(newMessage(h, bindingSize).all(c.scope)))
+	m, err = endMessage(at.bind(c.message.begin(h)))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,11 +106,10 @@ func (c *Context[L]) messageKeys(at L, version uint32, h []byte) (m message, key
 type Ciphertext[L Location] struct {
 	_ [0]func(L)
 
-	// A pointer, because fmt prints the fields of a value past its Format method for some verbs, but no pointer's target.
-	sealed *envelope
+	sealed hidden[envelope]
 }
 
-func newCiphertext[L Location](e envelope) Ciphertext[L] { return Ciphertext[L]{sealed: &e} }
+func newCiphertext[L Location](e envelope) Ciphertext[L] { return Ciphertext[L]{sealed: hide(e)} }
 
 // ParseCiphertext reads the stored form. It refuses with ErrFormat what is not a ciphertext of the location's kind.
 func ParseCiphertext[L Location](b []byte) (Ciphertext[L], error) {
@@ -164,5 +157,5 @@ func (ct Ciphertext[L]) envelope() envelope {
 	if ct.sealed == nil {
 		return nil
 	}
-	return *ct.sealed
+	return ct.sealed()
 }

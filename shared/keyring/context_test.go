@@ -133,11 +133,11 @@ func refused(t *testing.T, k kind, b []byte, how string) {
 
 // Without the commitment this would open: the attacker knows both keys and made one ciphertext for both.
 func TestCommitmentIsCheckedThoughTheTagIsRight(t *testing.T) {
-	h := newHead(domainSecret, 1)
-	m := must(endMessage(newMessage(h[:], 0).text("binding")))(t)
+	h := newHead(domainSecret, 1, 9)
+	m := must(endMessage(template(newTemplate()).begin(h).text("binding")))(t)
 	keys := make([]byte, messageKeysSize)
 	random(keys)
-	e := must(seal(&h, m, keys, []byte("plaintext")))(t)
+	e := must(seal(h, m, keys, []byte("plaintext")))(t)
 	must(open(e, m, keys))(t)
 	other := bytes.Clone(keys)
 	other[keySize] ^= 1

@@ -34,7 +34,8 @@ func TestEveryPairOfContextsHasDifferentKeys(t *testing.T) {
 		note(fmt.Sprint(w), w.keys.use, versions)
 		for _, v := range master.Versions() {
 			kek := must(master.kek(v.Version, w.id))(t)
-			note(fmt.Sprintf("%v wrapping %d", w, v.Version), (&ring{versions: []keyVersion{{number: 1, key: *kek}}}).use, []VersionInfo{{Version: 1}})
+			wrapping := &ring{versions: []keyVersion{{number: 1, key: kek}}}
+			note(fmt.Sprintf("%v wrapping %d", w, v.Version), wrapping.use, wrapping.infos())
 		}
 		note(fmt.Sprintf("%v tokens", w), must(w.AccessTokens())(t).keys.use, versions)
 		note(fmt.Sprintf("%v activity", w), must(w.Activity())(t).keys.use, versions)

@@ -51,9 +51,7 @@ func (m *Master) NewWorkspace(id WorkspaceID, now time.Time) (*Workspace, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}
-	clear(first.key[:])
-	return w, nil
+	return &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}, nil
 }
 
 // Wrap returns the key entry of a workspace, with every version wrapped under the latest master key. It is different each time.
@@ -136,13 +134,13 @@ func (m *Master) kek(number uint32, id WorkspaceID) (*[keySize]byte, error) {
 }
 
 func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number uint32, key *[keySize]byte) (envelope, error) {
-	h := newHead(domainWorkspaceKey, masterVersion)
-	m, keys, err := wrapKeys(kek, h[:], id, number)
+	h := newHead(domainWorkspaceKey, masterVersion, len(key))
+	m, keys, err := wrapKeys(kek, h, id, number)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(keys)
-	return seal(&h, m, keys, key[:])
+	return seal(h, m, keys, key[:])
 }
 
 // unwrapKey fills in the key of v.
@@ -156,14 +154,13 @@ func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersi
 	if err != nil {
 		return err
 	}
-	copy(v.key[:], key)
-	clear(key)
+	v.key = (*[keySize]byte)(key)
 	return nil
 }
 
 // wrapKeys expands the message keys of a wrapped workspace key. The caller clears them.
 func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (message, []byte, error) {
-	m, err := endMessage(newMessage(h, bindingSize).text(labelWorkspaceKey).bytes(id[:]).u32(number))
+	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(id[:]).u32(number))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +168,7 @@ func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (mess
 	return m, keys, err
 }
 
-// parsedEntry is an entry whose keys are still zero, beside the envelopes they are in.
+// parsedEntry is an entry whose keys are still missing, beside the envelopes they are in.
 type parsedEntry struct {
 	minimum uint32
 	keys    *ring

@@ -45,10 +45,9 @@ const (
 // standard library panics, and far above any secret.
 const MaxPlaintext = 64 << 20
 
-// head is an envelope's header and salt, without the commitment and what follows.
-type head [commitmentAt]byte
-
-func newHead(domain byte, version uint32) (h head) {
+// newHead begins an envelope with its header and a new salt, in a buffer that has room for the rest.
+func newHead(domain byte, version uint32, plaintextSize int) []byte {
+	h := make([]byte, commitmentAt, overhead+plaintextSize)
 	h[0], h[1], h[2], h[3] = formatV1, suiteV1, domain, noFlags
 	binary.BigEndian.PutUint32(h[versionAt:], version)
 	random(h[saltAt:])

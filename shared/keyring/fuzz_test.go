@@ -114,7 +114,7 @@ func FuzzKeyEntry(f *testing.F) {
 		for _, v := range got.Versions() {
 			i, _ := got.keys.find(v.Version)
 			j, ok := w.keys.find(v.Version)
-			if !ok || got.keys.versions[i].key != w.keys.versions[j].key {
+			if !ok || got.keys.versions[i].key == nil || *got.keys.versions[i].key != *w.keys.versions[j].key {
 				t.Fatalf("version %d has another key", v.Version)
 			}
 		}
@@ -125,7 +125,7 @@ func FuzzKeyEntry(f *testing.F) {
 func fixedRing(n uint32) *ring {
 	r := &ring{}
 	for i := range n {
-		r.versions = append(r.versions, keyVersion{number: i + 1, key: [keySize]byte{byte(n), byte(i + 1)}})
+		r.versions = append(r.versions, keyVersion{number: i + 1, key: &[keySize]byte{byte(n), byte(i + 1)}})
 	}
 	return r
 }

@@ -19,7 +19,8 @@ var wanted = []struct {
 	make func(t *testing.T, g generator) vector
 }{
 	{"secret", func(t *testing.T, g generator) vector {
-		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), SecretLocation{"DATABASE_URL", 1}, []byte("postgres://db"), "shop", "production")
+		at := SecretLocation{"DATABASE_URL", 1}
+		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), at, []byte("postgres://db"), "shop", "production")
 	}},
 	{"secret, empty", func(t *testing.T, g generator) vector {
 		return sealed(t, g, must(g.w.Secrets("shop", "production"))(t), SecretLocation{"EMPTY", 2}, nil, "shop", "production")
@@ -46,7 +47,8 @@ var wanted = []struct {
 		return digested(t, g, must(g.w.AccessTokens())(t), AccessTokenLocation{"0123456789abcdefghijkl"}, []byte("sbt_sat_example"))
 	}},
 	{"sync fingerprint", func(t *testing.T, g generator) vector {
-		return digested(t, g, must(g.w.Fingerprints("github", "ci"))(t), FingerprintLocation{"DATABASE_URL"}, []byte("postgres://db"), "github", "ci")
+		at := FingerprintLocation{"DATABASE_URL"}
+		return digested(t, g, must(g.w.Fingerprints("github", "ci"))(t), at, []byte("postgres://db"), "github", "ci")
 	}},
 	{"activity, first record", func(t *testing.T, g generator) vector {
 		return digested(t, g, must(g.w.Activity())(t), ActivityLocation{Stream: "main"}, []byte("record 0"))
@@ -116,7 +118,7 @@ func (g generator) vector(t *testing.T, d *derived, label string, names []string
 		MasterKey:           hex.EncodeToString(master.key[:]),
 		MasterVersion:       master.number,
 		WorkspaceID:         g.w.id.String(),
-		WrappedWorkspaceKey: hex.EncodeToString(must(wrapKey(kek, master.number, g.w.id, key.number, &key.key))(t)),
+		WrappedWorkspaceKey: hex.EncodeToString(must(wrapKey(kek, master.number, g.w.id, key.number, key.key))(t)),
 		WorkspaceKey:        hex.EncodeToString(key.key[:]),
 		WorkspaceKeyVersion: key.number,
 		Domain:              label,
@@ -134,7 +136,7 @@ func (g generator) vector(t *testing.T, d *derived, label string, names []string
 
 func sealed[L Location](t *testing.T, g generator, c *Context[L], at L, plaintext []byte, names ...string) vector {
 	ct := must(c.Seal(at, plaintext))(t)
-	m := must(endMessage(at.bind(newMessage(ct.Bytes(), 0).all(c.scope))))(t)
+	m := must(endMessage(at.bind(c.message.begin(ct.Bytes()))))(t)
 	label, _ := parts(t, m.binding())
 	v := g.vector(t, c.keys, string(label[0]), names)
 	v.Binding, v.Plaintext = hexOf(m.binding()), hexOf(plaintext)

@@ -160,7 +160,7 @@ func (v vector) activity(t *testing.T) ActivityLocation {
 
 func verifySealed[L Location](t *testing.T, v vector, c *Context[L], at L) {
 	v.expectKey(t, c.keys.use, v.WorkspaceKeyVersion, v.ContextKey)
-	m := must(endMessage(at.bind(newMessage(make([]byte, commitmentAt), 0).all(c.scope))))(t)
+	m := must(endMessage(at.bind(c.message.begin(make([]byte, commitmentAt)))))(t)
 	if got := hex.EncodeToString(m.binding()); got != *v.Binding {
 		t.Errorf("bound to %s, want %s", got, *v.Binding)
 	}

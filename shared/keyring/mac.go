@@ -1,6 +1,9 @@
 package keyring
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash"
+)
 
 // macLocation is what a MAC is about, beside the data.
 type macLocation interface {
@@ -41,7 +44,7 @@ func (m *MAC[L]) Sum(at L, data []byte) (Digest[L], error) {
 	if err := m.sum(at, data, &d); err != nil {
 		return Digest[L]{}, err
 	}
-	return Digest[L]{digest: &d}, nil
+	return Digest[L]{digest: hide(d)}, nil
 }
 
 // Verify compares, in constant time, a digest with that of data under the digest's key version. Its errors are ErrVerify,
@@ -67,16 +70,18 @@ func (m *MAC[L]) sum(at L, data []byte, d *digest) error {
 		return err
 	}
 	prefix = binary.BigEndian.AppendUint64(prefix, uint64(len(data)))
+	var h hash.Hash
 	err = m.keys.use(d.version, func(key *[keySize]byte) error {
-		h := newHMAC(key)
-		h.Write(prefix)
-		h.Write(data)
-		h.Sum(d.sum[:0])
+		h = newHMAC(key)
 		return nil
 	})
 	if err != nil {
 		return opaque(err, ErrVerify)
 	}
+	// Outside of use: long data must not keep Wipe waiting, and with it everybody who comes after.
+	h.Write(prefix)
+	h.Write(data)
+	h.Sum(d.sum[:0])
 	return nil
 }
 
@@ -85,12 +90,14 @@ type digest struct {
 	sum     [32]byte
 }
 
+func (d digest) text() string { return printText(digestPrefix, d.version, d.sum[:]) }
+
 // Digest is the result of a MAC: 32 bytes and the key version they were made under, to be stored together. No verb of package
 // fmt prints it.
 type Digest[L macLocation] struct {
 	_ [0]func(L)
 
-	digest *digest // a pointer for the reason given at Ciphertext
+	digest hidden[digest]
 }
 
 // ParseDigest makes a digest of its stored parts. It refuses key version 0 with ErrFormat.
@@ -98,23 +105,20 @@ func ParseDigest[L macLocation](keyVersion uint32, sum [32]byte) (Digest[L], err
 	if keyVersion == 0 {
 		return Digest[L]{}, ErrFormat
 	}
-	return Digest[L]{digest: &digest{keyVersion, sum}}, nil
+	return Digest[L]{digest: hide(digest{keyVersion, sum})}, nil
 }
 
 // ParseDigestText reads the text form, stash-mac:v<key version>:<base64url>. Each digest has one text; everything else is
 // refused with ErrFormat.
 func ParseDigestText[L macLocation](s string) (Digest[L], error) {
-	d := Digest[L]{digest: &digest{}}
-	version, payload, err := parseText(digestPrefix, s, len(d.digest.sum))
-	if err != nil || len(payload) != len(d.digest.sum) {
+	version, payload, err := parseText(digestPrefix, s, len(digest{}.sum))
+	if err != nil || len(payload) != len(digest{}.sum) {
 		return Digest[L]{}, ErrFormat
 	}
-	d.digest.version = version
-	copy(d.digest.sum[:], payload)
-	if d.Text() != s {
-		return Digest[L]{}, ErrFormat
+	if d := hide(digest{version, [32]byte(payload)}); d().text() == s {
+		return Digest[L]{digest: d}, nil
 	}
-	return d, nil
+	return Digest[L]{}, ErrFormat
 }
 
 // Sum is the 32 bytes of the digest.
@@ -122,7 +126,7 @@ func (d Digest[L]) Sum() [32]byte {
 	if d.digest == nil {
 		return [32]byte{}
 	}
-	return d.digest.sum
+	return d.digest().sum
 }
 
 // Text is the form that people and APIs see.
@@ -130,7 +134,7 @@ func (d Digest[L]) Text() string {
 	if d.digest == nil {
 		return ""
 	}
-	return printText(digestPrefix, d.digest.version, d.digest.sum[:])
+	return d.digest().text()
 }
 
 // KeyVersion is the version of the key that it was made under.
@@ -138,5 +142,5 @@ func (d Digest[L]) KeyVersion() uint32 {
 	if d.digest == nil {
 		return 0
 	}
-	return d.digest.version
+	return d.digest().version
 }

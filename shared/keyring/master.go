@@ -19,7 +19,6 @@ func NewMaster(now time.Time) (*Master, error) {
 		return nil, err
 	}
 	m := &Master{keys: &ring{versions: []keyVersion{first}}}
-	clear(first.key[:])
 	random(m.mount[:])
 	return m, nil
 }
@@ -109,8 +108,9 @@ func DecodeMaster(b []byte) (*Master, error) {
 			m.Wipe()
 			return nil, err
 		}
-		copy(v.key[:], record[versionPublicSize:])
-		if v.key == ([keySize]byte{}) {
+		key := [keySize]byte(record[versionPublicSize:])
+		v.key = &key
+		if key == ([keySize]byte{}) {
 			// A record that was cleared before it was stored. No random key is zero.
 			m.Wipe()
 			return nil, ErrFormat

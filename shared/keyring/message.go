@@ -12,7 +12,9 @@ const labelMessage = "message"
 
 // Places in a message's info, all of whose fields before the binding have a fixed length.
 const (
-	bindingLenAt = 1 + (2 + len(scheme)) + (2 + len(labelMessage)) + (2 + saltAt) + (2 + commitmentAt - saltAt)
+	infoHeaderAt = 1 + (2 + len(scheme)) + (2 + len(labelMessage)) + 2
+	infoSaltAt   = infoHeaderAt + saltAt + 2
+	bindingLenAt = infoSaltAt + commitmentAt - saltAt
 	bindingAt    = bindingLenAt + 2
 )
 
@@ -20,12 +22,26 @@ const (
 // AEAD's additional data, so both live in one buffer.
 type message []byte
 
-// newMessage begins a message: the caller adds the binding's fields, of about size bytes, and calls endMessage.
-func newMessage(h []byte, size int) tuple {
-	t := newTuple(make([]byte, 0, bindingAt+size))
-	t = t.text(scheme).text(labelMessage).bytes(h[:saltAt]).bytes(h[saltAt:commitmentAt])
+// template is a message that lacks its header, its salt and the end of its binding: what the messages of a context share.
+type template tuple
+
+func newTemplate() tuple {
+	t := newTuple(nil).text(scheme).text(labelMessage).bytes(make([]byte, saltAt)).bytes(make([]byte, commitmentAt-saltAt))
 	t.buf[0] = byte(t.n + 1)
 	return newTuple(append(t.buf, 0, 0))
+}
+
+// locationSize is room for the fields of a usual location, so that the buffer seldom grows.
+const locationSize = 64
+
+// begin makes the message of an envelope with the given head: the caller adds the fields that the binding lacks, and calls endMessage.
+func (t template) begin(h []byte) tuple {
+	info := make([]byte, len(t.buf), len(t.buf)+locationSize)
+	copy(info, t.buf)
+	copy(info[infoHeaderAt:], h[:saltAt])
+	copy(info[infoSaltAt:], h[saltAt:commitmentAt])
+	t.buf = info
+	return tuple(t)
 }
 
 func endMessage(binding tuple) (message, error) {
@@ -46,12 +62,9 @@ func (m message) binding() []byte { return m[bindingAt:] }
 // messageKeysSize is what a message's info is expanded to: the key, then the commitment.
 const messageKeysSize = keySize + commitmentSize
 
-// seal encrypts one message. keys are the expansion of m; the caller clears them.
-func seal(h *head, m message, keys, plaintext []byte) (envelope, error) {
-	out := make([]byte, 0, overhead+len(plaintext))
-	out = append(out, h[:]...)
-	out = append(out, keys[keySize:]...)
-	return appendSealed(out, keys[:keySize], plaintext, m.binding())
+// seal completes the envelope that newHead has begun. keys are the expansion of m; the caller clears them.
+func seal(h []byte, m message, keys, plaintext []byte) (envelope, error) {
+	return appendSealed(append(h, keys[keySize:]...), keys[:keySize], plaintext, m.binding())
 }
 
 // open decrypts one message. Wrapped keys and ciphertexts are stored apart, and AES-GCM alone lets one who can exchange a key

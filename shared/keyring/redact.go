@@ -6,8 +6,10 @@ import (
 )
 
 // Every exported type that holds a key, or what one has made, implements fmt.Formatter, which precedes all that fmt would do by
-// itself, and refuses encoding/json. Package fmt goes past a Format method for %p and %w, and in a field that is not exported: there it
-// finds a pointer, whose target it does not print.
+// itself, and refuses encoding/json. But fmt does not call Format for %p and %w, nor on a field that is not exported of somebody's
+// struct. There it prints a type's fields, and for a verb that does not suit a pointer, such as %s, also what the pointer points to,
+// though not what the pointers in that point to. So bytes that must not be printed are two pointers away from the exported type, or
+// behind a function.
 var (
 	_ fmt.Formatter = Master{}
 	_ fmt.Formatter = Workspace{}
@@ -16,6 +18,11 @@ var (
 	_ fmt.Formatter = Ciphertext[SecretLocation]{}
 	_ fmt.Formatter = Digest[HMACLocation]{}
 )
+
+// hidden keeps a value from fmt, which prints a function as its address at most.
+type hidden[T any] func() T
+
+func hide[T any](v T) hidden[T] { return func() T { return v } }
 
 // Format prints that this is a master key, whatever the verb.
 func (m Master) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[master key]") }

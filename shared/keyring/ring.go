@@ -26,12 +26,12 @@ type VersionInfo struct {
 type keyVersion struct {
 	number  uint32 // not 0
 	created int64  // Unix time in milliseconds
-	key     [keySize]byte
+	key     *[keySize]byte
 }
 
 // newVersion mints a random key.
 func newVersion(number uint32, now time.Time) (keyVersion, error) {
-	v := keyVersion{number: number, created: now.UnixMilli()}
+	v := keyVersion{number: number, created: now.UnixMilli(), key: new([keySize]byte)}
 	if !validCreated(v.created) {
 		return keyVersion{}, ErrTime
 	}
@@ -65,7 +65,7 @@ func (r *ring) use(number uint32, f func(*[keySize]byte) error) error {
 	if !ok {
 		return errUnknownVersion
 	}
-	return f(&r.versions[i].key)
+	return f(r.versions[i].key)
 }
 
 func (r *ring) find(number uint32) (int, bool) {
@@ -80,36 +80,16 @@ func (r *ring) wipe() {
 	defer r.mu.Unlock()
 	r.wiped.Store(true)
 	for i := range r.versions {
-		clear(r.versions[i].key[:])
+		if key := r.versions[i].key; key != nil { // an entry is unwrapped one by one
+			clear(key[:])
+		}
 	}
 }
 
 func (r *ring) gone() bool { return r == nil || r.wiped.Load() }
 
-// from copies the versions without those below lowest.
-func (r *ring) from(lowest uint32) (*ring, error) { return r.copied(lowest, 0) }
-
-// rotated copies all versions and adds a new one.
-func (r *ring) rotated(now time.Time) (*ring, error) {
-	latest := r.latest()
-	if r != nil && len(r.versions) >= MaxVersions || latest == math.MaxUint32 {
-		return nil, ErrTooManyVersions
-	}
-	added, err := newVersion(latest+1, now)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(added.key[:])
-	next, err := r.copied(0, 1)
-	if err != nil {
-		return nil, err
-	}
-	next.versions = append(next.versions, added)
-	return next, nil
-}
-
-// copied leaves room for versions to be appended: an array that had to grow would leave a copy of the keys behind.
-func (r *ring) copied(lowest uint32, room int) (*ring, error) {
+// from copies the versions that are not below lowest.
+func (r *ring) from(lowest uint32) (*ring, error) {
 	if r == nil {
 		return nil, ErrWiped
 	}
@@ -122,9 +102,32 @@ func (r *ring) copied(lowest uint32, room int) (*ring, error) {
 	if i == len(r.versions) {
 		return nil, ErrMinimum
 	}
-	versions := make([]keyVersion, len(r.versions)-i, len(r.versions)-i+room)
-	copy(versions, r.versions[i:])
-	return &ring{versions: versions}, nil
+	next := &ring{versions: slices.Clone(r.versions[i:])}
+	for i := range next.versions {
+		key := *next.versions[i].key
+		next.versions[i].key = &key
+	}
+	return next, nil
+}
+
+// rotated copies all versions and adds a new one.
+func (r *ring) rotated(now time.Time) (*ring, error) {
+	next, err := r.from(0)
+	if err != nil {
+		return nil, err
+	}
+	latest := next.latest()
+	if len(next.versions) >= MaxVersions || latest == math.MaxUint32 {
+		next.wipe()
+		return nil, ErrTooManyVersions
+	}
+	added, err := newVersion(latest+1, now)
+	if err != nil {
+		next.wipe()
+		return nil, err
+	}
+	next.versions = append(next.versions, added)
+	return next, nil
 }
 
 func (r *ring) oldest() uint32 {

@@ -124,7 +124,7 @@ func TestKeyHasAtMost500Versions(t *testing.T) {
 		t.Errorf("master: %v", err)
 	}
 	must(DecodeMaster(must(m.Encode())(t)))(t)
-	last := &ring{versions: []keyVersion{{number: 1<<32 - 1}}}
+	last := &ring{versions: []keyVersion{{number: 1<<32 - 1, key: new([keySize]byte)}}}
 	if _, err := last.rotated(day); !errors.Is(err, ErrTooManyVersions) {
 		t.Errorf("beyond the highest version: %v", err)
 	}

@@ -91,7 +91,9 @@ func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
 func (m *Mount) Restart() *Mount {
 	m.t.Helper()
 	m.Backend.Cleanup(context.Background())
-	return Open(m.t, m.Storage.Clone(), m.Clock)
+	again := Open(m.t, m.Storage.Clone(), m.Clock)
+	again.requests = m.requests // ids stay unique: one that comes again would be a replay
+	return again
 }
 
 // Settle waits for the background work.

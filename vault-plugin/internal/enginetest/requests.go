@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"errors"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -54,6 +55,35 @@ func (m *Mount) Refuse(op logical.Operation, path string, data Data) *Refused {
 		m.t.Fatalf("%s %s: was not refused", op, path)
 	}
 	return refused
+}
+
+// Patch is `vault patch`, which has to succeed.
+func (m *Mount) Patch(path string, data Data) Data {
+	m.t.Helper()
+	return m.Must(logical.PatchOperation, path, data)
+}
+
+// Exists asks what Vault asks before a write, to tell a create from an update.
+func (m *Mount) Exists(path string) bool {
+	m.t.Helper()
+	_, exists, err := m.Backend.HandleExistenceCheck(context.Background(), &logical.Request{
+		ID: "existence", Operation: logical.UpdateOperation, Path: path, Storage: m.Storage, MountPoint: "stashbase/",
+	})
+	if err != nil {
+		m.t.Fatalf("existence of %s: %v", path, err)
+	}
+	return exists
+}
+
+// Tick is the call that Vault's active node makes every minute.
+func (m *Mount) Tick() {
+	m.t.Helper()
+	_, err := m.Backend.HandleRequest(context.Background(), &logical.Request{
+		ID: "tick", Operation: logical.RollbackOperation, Storage: m.Storage, MountPoint: "stashbase/",
+	})
+	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
+		m.t.Fatalf("periodic: %v", err)
+	}
 }
 
 // Populate makes a workspace, a project and environments in it.

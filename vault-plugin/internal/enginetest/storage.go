@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -74,6 +75,24 @@ func (s *Storage) Hook(f func(op, key string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hook = f
+}
+
+// Diff lists the keys whose entries are not the same, byte for byte, in the other storage, sorted.
+func (s *Storage) Diff(other *Storage) []string {
+	mine, theirs := s.Clone().entries, other.Clone().entries
+	var keys []string
+	for key, value := range mine {
+		if at, ok := theirs[key]; !ok || !bytes.Equal(value, at) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range theirs {
+		if _, ok := mine[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Keys lists everything that is stored, sorted.

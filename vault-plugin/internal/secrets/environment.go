@@ -46,6 +46,7 @@ type slot struct {
 type pending struct {
 	head   *store.Head
 	change store.Change
+	txn    *transaction // that brings it
 }
 
 const unknownSize = -1

@@ -44,7 +44,7 @@ func (s *Service) Import(ctx context.Context, call workspaces.Call, w, p, e stri
 		return Imported{}, err
 	}
 	plan, err := s.plan(ctx, a, in)
-	if err != nil || in.DryRun || len(plan.changes) == 0 {
+	if err != nil || len(plan.changes) == 0 {
 		return plan.Imported, err
 	}
 	release, err := s.admit(ctx, a, plan.growth)
@@ -52,6 +52,9 @@ func (s *Service) Import(ctx context.Context, call workspaces.Call, w, p, e stri
 		return Imported{}, err
 	}
 	defer release()
+	if in.DryRun {
+		return plan.Imported, nil
+	}
 	return plan.Imported, s.commitAll(ctx, a, plan)
 }
 

@@ -61,7 +61,7 @@ func (e *environment) announce(cache *cache, id store.ID, txn *transaction, head
 		}
 		next := apply(heads[c.Name], c)
 		s.revision++
-		s.doubtful, s.pending = false, &pending{next, c}
+		s.doubtful, s.pending = false, &pending{next, c, txn}
 		e.measure(s, size(c.Name, next))
 		cache.drop(cacheKey{id, c.Name})
 	}
@@ -76,6 +76,14 @@ func (e *environment) waiting(name string) (store.Change, bool) {
 		return s.pending.change, true
 	}
 	return store.Change{}, false
+}
+
+// waitsFor reports whether what a secret waits for is a change of this transaction. The caller holds the name's lock.
+func (e *environment) waitsFor(txn *transaction, name string) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	s := e.secrets[name]
+	return s != nil && s.pending != nil && s.pending.txn == txn
 }
 
 func (s *Service) startApply(id store.ID, env *environment) {
@@ -106,8 +114,8 @@ func (s *Service) applyAll(ctx context.Context, id store.ID, env *environment) e
 		for _, c := range txn.changes {
 			work.Go(func() error {
 				defer env.locks.Lock(c.Name)()
-				if _, waits := env.waiting(c.Name); !waits {
-					return nil // applied already, by a write that came between
+				if !env.waitsFor(txn, c.Name) {
+					return nil // applied already, by a write that came between; what waits now may be of a later import
 				}
 				return s.applyChange(workCtx, id, env, c)
 			})

@@ -53,6 +53,9 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 	}
 	write := func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 		value, _ := d.Get("value").(string)
+		if req.Path == "race" {
+			race()
+		}
 		cache.Delete(req.Path)
 		return nil, req.Storage.Put(ctx, &logical.StorageEntry{Key: req.Path, Value: []byte(value)})
 	}
@@ -65,4 +68,16 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 		},
 	}}
 	return b, b.Setup(ctx, conf)
+}
+
+// race is what the race detector is there to find.
+func race() {
+	var shared int
+	done := make(chan struct{})
+	go func() {
+		shared++
+		close(done)
+	}()
+	shared++
+	<-done
 }

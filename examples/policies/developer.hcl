@@ -1,0 +1,52 @@
+# developer: reads and writes the secrets of one or all environments of a project; changes no environment, removes no history.
+#
+# workspace    acme
+# project      api
+# environment  development
+#
+# Written by: vault read -field=policy stashbase/policies/developer workspace=acme project=api environment=development
+
+# The project.
+path "stashbase/projects/acme/api" {
+  capabilities = ["read"]
+}
+
+# The names of its environments.
+path "stashbase/environments/acme/api/" {
+  capabilities = ["list"]
+}
+
+# The environment: changing it is the workspace admin's.
+path "stashbase/environments/acme/api/development" {
+  capabilities = ["read"]
+}
+
+# The names of secrets.
+path "stashbase/secrets/acme/api/development/" {
+  capabilities = ["list"]
+}
+
+# Each secret; delete hides the newest version and can be undone.
+path "stashbase/secrets/acme/api/development/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# What is known of all secrets, without values.
+path "stashbase/metadata/acme/api/development" {
+  capabilities = ["read"]
+}
+
+# The history and settings of each secret; removing them is the workspace admin's.
+path "stashbase/metadata/acme/api/development/+" {
+  capabilities = ["create", "read", "update", "patch"]
+}
+
+# Many secrets at once.
+path "stashbase/import/acme/api/development" {
+  capabilities = ["update"]
+}
+
+# All values of the environment.
+path "stashbase/load/acme/api/development" {
+  capabilities = ["read"]
+}

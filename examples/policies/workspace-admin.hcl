@@ -1,0 +1,75 @@
+# workspace-admin: everything inside one workspace; the workspace itself and its keys are only looked at.
+#
+# workspace    acme
+#
+# Written by: vault read -field=policy stashbase/policies/workspace-admin workspace=acme
+
+# The workspace: creating, changing and deleting it is the operator's.
+path "stashbase/workspaces/acme" {
+  capabilities = ["read"]
+}
+
+# The state of its keys: rotating them is the key custodian's.
+path "stashbase/keys/acme" {
+  capabilities = ["read"]
+}
+
+# Its projects.
+path "stashbase/projects/acme/" {
+  capabilities = ["list"]
+}
+
+# Each project.
+path "stashbase/projects/acme/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# Their environments.
+path "stashbase/environments/acme/+/" {
+  capabilities = ["list"]
+}
+
+# Each environment.
+path "stashbase/environments/acme/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# The names of secrets.
+path "stashbase/secrets/acme/+/+/" {
+  capabilities = ["list"]
+}
+
+# Each secret.
+path "stashbase/secrets/acme/+/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# What is known of all secrets of an environment, without values.
+path "stashbase/metadata/acme/+/+" {
+  capabilities = ["read"]
+}
+
+# The history of each secret; deleting it removes all versions.
+path "stashbase/metadata/acme/+/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# Many secrets at once.
+path "stashbase/import/acme/+/+" {
+  capabilities = ["update"]
+}
+
+# All values of an environment.
+path "stashbase/load/acme/+/+" {
+  capabilities = ["read"]
+}
+
+# The roles there are.
+path "stashbase/policies/" {
+  capabilities = ["list"]
+}
+
+# Policies to hand out.
+path "stashbase/policies/+" {
+  capabilities = ["read"]
+}

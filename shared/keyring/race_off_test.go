@@ -1,0 +1,5 @@
+//go:build !race
+
+package keyring
+
+func raceEnabled() bool { return false }

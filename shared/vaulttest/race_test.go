@@ -1,0 +1,33 @@
+//go:build race
+
+package vaulttest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+func TestRaceInThePluginFailsTheStop(t *testing.T) {
+	s, err := vaulttest.Launch(own(vaulttest.Dev))
+	if errors.Is(err, vaulttest.ErrNoVault) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.Client(), "test/race", "x")
+	s.Eventually(t, 10*time.Second, "the report", func(context.Context) error {
+		if !strings.Contains(s.ServerLog(), "DATA RACE") {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	if err := s.Stop(); err == nil || !strings.Contains(err.Error(), "DATA RACE") {
+		t.Errorf("stopped with %v, and without the report", err)
+	}
+}

@@ -1,0 +1,193 @@
+package acceptance_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+const (
+	admin     = "workspace-admin"
+	developer = "developer"
+	reader    = "reader"
+	workload  = "workload"
+	custodian = "key-custodian"
+)
+
+// everything is what can be allowed on a path.
+const everything = "create read update patch delete list"
+
+// rights are capabilities by role.
+type rights map[string]string
+
+// matrix says of every path what each role may do there, where the role reaches. What is not said is refused.
+var matrix = []struct {
+	path    string
+	creates bool // a write where nothing stands yet is a create for Vault
+	may     rights
+}{
+	{"config", false, nil},
+	{"info", false, nil},
+	{"master-key", false, nil},
+	{"master-key/rotate", false, nil},
+	{"policies/", false, rights{admin: "list"}},
+	{"policies/{role}", false, rights{admin: "read"}},
+	{"workspaces/", false, nil},
+	{"workspaces/{workspace}", true, rights{admin: "read"}},
+	{"keys/{workspace}", false, rights{admin: "read", custodian: "read"}},
+	{"keys/{workspace}/rotate", false, rights{custodian: "update"}},
+	{"keys/{workspace}/rewrap", false, rights{custodian: "update"}},
+	{"projects/{workspace}/", false, rights{admin: "list"}},
+	{"projects/{workspace}/{project}", true, rights{admin: "create read update patch delete", developer: "read"}},
+	{"environments/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
+	{"environments/{workspace}/{project}/{environment}", true, rights{admin: "create read update patch delete", developer: "read"}},
+	{"secrets/{workspace}/{project}/{environment}/", false, rights{admin: "list", developer: "list", reader: "list"}},
+	{"secrets/{workspace}/{project}/{environment}/{name}", true, rights{admin: "create read update patch delete", developer: "create read update patch delete", reader: "read"}},
+	{"metadata/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
+	{"metadata/{workspace}/{project}/{environment}/{name}", false, rights{admin: "create read update patch delete", developer: "create read update patch", reader: "read"}},
+	{"import/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
+	{"load/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read", workload: "read"}},
+}
+
+// place is where the names of a path may point.
+type place struct{ workspace, project, environment string }
+
+// The places of the matrix: the one the roles are given for, and what is beside it.
+var (
+	own              = place{"acme", "api", "development"}
+	otherEnvironment = place{"acme", "api", "production"}
+	otherProject     = place{"acme", "web", "development"}
+	otherWorkspace   = place{"other", "api", "development"}
+	places           = []place{own, otherEnvironment, otherProject, otherWorkspace}
+)
+
+func (p place) fill(path string) string {
+	return strings.NewReplacer("{workspace}", p.workspace, "{project}", p.project, "{environment}", p.environment,
+		"{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
+}
+
+// holders are the roles as they are given out, and the places they reach.
+var holders = []struct {
+	name, role, parameters string
+	reach                  []place
+}{
+	{"workspace admin", admin, "workspace=acme", []place{own, otherEnvironment, otherProject}},
+	{"developer", developer, "workspace=acme&project=api&environment=development", []place{own}},
+	{"developer of every environment", developer, "workspace=acme&project=api", []place{own, otherEnvironment}},
+	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
+	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
+	{"key custodian", custodian, "workspace=acme", []place{own}},
+}
+
+func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
+	c := root(t, vault.Server(t))
+	d := openapi(c)
+	var listed, roles []string
+	for _, row := range matrix {
+		listed = append(listed, "/"+row.path)
+		roles = slices.AppendSeq(roles, maps.Keys(row.may))
+		if got := d.Paths["/"+row.path].CreateSupported; got != row.creates {
+			t.Errorf("%s: creates is %t in the table and %t in the engine", row.path, row.creates, got)
+		}
+	}
+	slices.Sort(listed)
+	same(t, "paths in the table", listed, slices.Sorted(maps.Keys(d.Paths)))
+	for _, holder := range holders {
+		roles = append(roles, holder.role)
+	}
+	slices.Sort(roles)
+	same(t, "roles in the table", slices.Compact(roles), c.list("policies"))
+}
+
+// Every request carries a field that no path takes. The ACL decides before the engine sees it, so the requests that are allowed
+// change nothing.
+func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
+	s := vault.Server(t)
+	operator := mounted(t, s, "teams/stash")
+	users := make([]caller, len(holders))
+	for i, holder := range holders {
+		policy, _ := operator.read("policies/" + holder.role + "?" + holder.parameters)["policy"].(string)
+		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).at(operator.mount)
+	}
+	all := func(t *testing.T, requests map[string]string) {
+		t.Helper()
+		for i, holder := range holders {
+			t.Run(holder.name, func(t *testing.T) {
+				for _, row := range matrix {
+					reached := filled(row.path, holder.reach)
+					for _, path := range filled(row.path, places) {
+						for method, capability := range requests {
+							if capability == "update" && row.creates && method == "PUT" {
+								capability = "create"
+							}
+							allowed := slices.Contains(reached, path) && slices.Contains(strings.Fields(row.may[holder.role]), capability)
+							users[i].in(t).decided(method, path, capability, allowed)
+						}
+					}
+				}
+			})
+		}
+	}
+	// On the empty mount a write is a create, where the path knows the difference.
+	t.Run("empty", func(t *testing.T) { all(t, map[string]string{"PUT": "update"}) })
+	for _, p := range places {
+		operator.write("workspaces/"+p.workspace, nil)
+		operator.write("secrets/"+operator.environment(p.workspace, p.project, p.environment)+"/DATABASE_URL", data{"value": "x"})
+	}
+	t.Run("populated", func(t *testing.T) {
+		all(t, map[string]string{"POST": "update", "GET": "read", "PATCH": "patch", "DELETE": "delete", "LIST": "list"})
+	})
+	expect(t, "afterwards, info", operator.read("info"), data{"workspaces": 2, "projects": 3, "environments": 4, "secrets": 4})
+}
+
+// filled lists the paths that a template has at some places.
+func filled(path string, at []place) []string {
+	var all []string
+	for _, p := range at {
+		all = append(all, p.fill(path))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// decided makes a request and sees whether it was allowed.
+func (c caller) decided(method, path, capability string, allowed bool) {
+	c.t.Helper()
+	url, body := strings.TrimSuffix(path, "/"), data(nil)
+	switch method {
+	case http.MethodGet, http.MethodDelete:
+		url += "?surplus=1"
+	case "LIST":
+	default:
+		body = data{"surplus": "1"}
+	}
+	if a := c.send(method, url, body); (a.status != http.StatusForbidden) != allowed {
+		c.t.Errorf("%s: allowed should be %t: %s", capability, allowed, a)
+	}
+}
+
+// mounted mounts the plugin once more until the test ends, and answers a caller with the root token at that mount.
+func mounted(t testing.TB, s *vaulttest.Server, path string) caller {
+	t.Helper()
+	sys := s.Client().Sys()
+	first, err := sys.GetMount(vaulttest.MountPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = sys.Mount(path, &api.MountInput{Type: first.Type, Config: api.MountConfigInput{PluginVersion: first.PluginVersion}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sys.Unmount(path); err != nil {
+			t.Error(err)
+		}
+	})
+	return root(t, s).at(path)
+}

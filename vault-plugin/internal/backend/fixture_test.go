@@ -1,0 +1,156 @@
+package backend_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+type data = enginetest.Data
+
+const (
+	dev    = "acme/api/development" // where most tests work
+	secret = "secrets/" + dev + "/DATABASE_URL"
+)
+
+// populated is a mount with the environment dev.
+func populated(t *testing.T) *enginetest.Mount {
+	t.Helper()
+	m := enginetest.New(t)
+	m.Populate("acme", "api", "development")
+	return m
+}
+
+// planted makes a value that occurs nowhere else.
+func planted() string { return rand.Text() }
+
+// refusal sends a request that has to be refused.
+func refusal(t *testing.T, m *enginetest.Mount, req enginetest.Request) *enginetest.Refused {
+	t.Helper()
+	answer, err := m.Do(req)
+	var refused *enginetest.Refused
+	if !errors.As(err, &refused) {
+		t.Fatalf("%s %s was not refused: %v, %v", req.Op, req.Path, err, slices.Sorted(maps.Keys(answer)))
+	}
+	return refused
+}
+
+// expect holds a refusal against its status and parts of its text, the first of which is the word it begins with.
+func expect(t *testing.T, got *enginetest.Refused, status int, word string, parts ...string) {
+	t.Helper()
+	if got.Status != status || got.Word() != word {
+		t.Errorf("refused with %d %q, want %d %s", got.Status, got.Text, status, word)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got.Text, part) {
+			t.Errorf("the error does not say %q: %s", part, got.Text)
+		}
+	}
+}
+
+// leaks answers a part of the value that occurs in the text, or "".
+func leaks(text, value string) string {
+	const window = 4
+	for i := 0; i+window <= len(value); i++ {
+		if part := value[i : i+window]; strings.Contains(text, part) {
+			return part
+		}
+	}
+	return ""
+}
+
+// has holds an answer against the fields that matter to a test; numbers are float64, as they come from the wire.
+func has(t *testing.T, got data, want data) {
+	t.Helper()
+	for _, field := range slices.Sorted(maps.Keys(want)) {
+		w := want[field]
+		if n, ok := w.(int); ok {
+			w = float64(n)
+		}
+		if !equal(got[field], w) {
+			t.Errorf("%s is %v, want %v", field, got[field], w)
+		}
+	}
+}
+
+func equal(got, want any) bool {
+	switch w := want.(type) {
+	case data:
+		g, ok := got.(data)
+		return ok && maps.EqualFunc(g, w, func(a, b any) bool { return equal(a, b) })
+	case []string:
+		g, ok := got.([]any)
+		return ok && slices.EqualFunc(g, w, func(a any, b string) bool { return a == b })
+	case int:
+		return got == float64(w)
+	default:
+		return got == want
+	}
+}
+
+func object(t *testing.T, in data, path ...string) data {
+	t.Helper()
+	for _, field := range path {
+		next, ok := in[field].(data)
+		if !ok {
+			t.Fatalf("there is no object %s in %v", strings.Join(path, "."), in)
+		}
+		in = next
+	}
+	return in
+}
+
+// eventually polls a condition that background work brings about.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(10 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("never came about: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// restarting answers the mount as it is, and then what a restart makes of it.
+func restarting(m **enginetest.Mount) iter.Seq[*enginetest.Mount] {
+	return func(yield func(*enginetest.Mount) bool) {
+		if yield(*m) {
+			*m = (*m).Restart()
+			yield(*m)
+		}
+	}
+}
+
+func write(path string, d data) enginetest.Request {
+	return enginetest.Request{Op: logical.UpdateOperation, Path: path, Data: d}
+}
+
+func read(path string, d data) enginetest.Request {
+	return enginetest.Request{Op: logical.ReadOperation, Path: path, Data: d}
+}
+
+func remove(path string, d data) enginetest.Request {
+	return enginetest.Request{Op: logical.DeleteOperation, Path: path, Data: d}
+}
+
+func patch(path string, d data) enginetest.Request {
+	return enginetest.Request{Op: logical.PatchOperation, Path: path, Data: d}
+}
+
+func listing(path string, d data) enginetest.Request {
+	return enginetest.Request{Op: logical.ListOperation, Path: path + "/", Data: d}
+}

@@ -1,0 +1,166 @@
+package backend_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func names(created, updated, unchanged, deleted []string) data {
+	return data{"created": created, "updated": updated, "unchanged": unchanged, "deleted": deleted}
+}
+
+func TestAnImportMergesOrReplaces(t *testing.T) {
+	m := populated(t)
+	at := "import/" + dev
+	has(t, m.Write(at, data{"secrets": data{"A": "1", "B": "", "C": "3"}, "comment": "first"}), names([]string{"A", "B", "C"}, []string{}, []string{}, []string{}))
+	has(t, m.Write(at, data{"secrets": data{"A": "1", "B": "2", "D": "4"}}), names([]string{"D"}, []string{"B"}, []string{"A"}, []string{}))
+	for m := range restarting(&m) {
+		has(t, m.Read("load/"+dev), data{"A": "1", "B": "2", "C": "3", "D": "4"})
+		has(t, m.Read("secrets/"+dev+"/A"), data{"version": 1, "comment": "first"})
+		has(t, m.Read("secrets/"+dev+"/B"), data{"version": 2, "comment": ""})
+	}
+
+	before := m.Storage.Clone()
+	replace := data{"mode": "replace", "dry_run": true, "secrets": data{"B": "2", "C": "changed", "E": "new"}}
+	want := names([]string{"E"}, []string{"C"}, []string{"B"}, []string{"A", "D"})
+	want["dry_run"] = true
+	has(t, m.Write(at, replace), want)
+	if changed := before.Diff(m.Storage); changed != nil {
+		t.Errorf("a dry run has changed %v", changed)
+	}
+	replace["dry_run"], want["dry_run"] = false, false
+	has(t, m.Write(at, replace), want)
+	for m := range restarting(&m) {
+		if got := m.Read("load/" + dev); len(got) != 3 {
+			t.Errorf("load answers %d secrets", len(got))
+		}
+		has(t, m.Read("load/"+dev), data{"B": "2", "C": "changed", "E": "new"})
+		has(t, m.Read("metadata/"+dev+"/A"), data{"state": "deleted", "version": 1})
+	}
+	has(t, m.Write(at, data{"secrets": data{"A": "1"}}), names([]string{}, []string{"A"}, []string{}, []string{}))
+	has(t, m.Read("secrets/"+dev+"/A"), data{"version": 2, "value": "1"})
+}
+
+func TestAnImportReadsDotenv(t *testing.T) {
+	m := populated(t)
+	content := "# comment\nexport A=plain\nB=\"two\\nlines\"\nC='$HOME'\n\nD=\n"
+	m.Write("import/"+dev, data{"content": content})
+	has(t, m.Read("load/"+dev), data{"A": "plain", "B": "two\nlines", "C": "$HOME", "D": ""})
+	has(t, m.Write("import/"+dev, data{"content": content, "format": "dotenv"}), data{"unchanged": []string{"A", "B", "C", "D"}})
+}
+
+func TestAnUnchangedImportStoresNothing(t *testing.T) {
+	m := populated(t)
+	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
+	m.Settle()
+	before := m.Storage.Clone()
+	has(t, m.Write("import/"+dev, data{"mode": "replace", "secrets": data{"A": "1", "B": "2"}}), data{"unchanged": []string{"A", "B"}})
+	m.Settle()
+	if changed := before.Diff(m.Storage); changed != nil {
+		t.Errorf("it has changed %v", changed)
+	}
+}
+
+func TestAnImportKeepsTagsAndGivesTextWhereBytesWere(t *testing.T) {
+	m := populated(t)
+	m.Write(secret, data{"value": "aGk=", "encoding": "base64", "tags": "db"})
+	has(t, m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "hi"}}), data{"updated": []string{"DATABASE_URL"}})
+	has(t, m.Read(secret), data{"value": "hi", "encoding": "text", "version": 2, "tags": []string{"db"}})
+	has(t, m.Must("read", secret, data{"version": 1}), data{"value": "aGk=", "encoding": "base64"})
+}
+
+// The second import was lost when the background work of the first took the second's change for its own: it dropped the change
+// from memory, and with the log of the second import it went for good.
+func TestImportsInQuickSuccessionAreAllKept(t *testing.T) {
+	m := populated(t)
+	const rounds, secrets = 100, 5
+	for round := 1; round <= rounds; round++ {
+		values := make(data)
+		for i := range secrets {
+			values[fmt.Sprint("S", i)] = fmt.Sprint("round ", round)
+		}
+		m.Write("import/"+dev, data{"secrets": values})
+		has(t, m.Read("secrets/"+dev+"/S0"), data{"version": round})
+	}
+	m.Settle()
+	for m := range restarting(&m) {
+		for i := range secrets {
+			has(t, m.Read(fmt.Sprint("secrets/", dev, "/S", i)), data{"value": fmt.Sprint("round ", rounds), "version": rounds})
+			has(t, m.Must("read", fmt.Sprint("secrets/", dev, "/S", i), data{"version": rounds - 9}), data{"value": fmt.Sprint("round ", rounds-9)})
+		}
+	}
+	if logs := stored(m, "log/"); len(logs) > 0 {
+		t.Errorf("logs are left: %v", logs)
+	}
+}
+
+func TestWritesBesideAnImportsBackgroundWorkKeepEveryVersion(t *testing.T) {
+	m := populated(t)
+	for round := range 50 {
+		m.Write("import/"+dev, data{"secrets": data{"A": fmt.Sprint("import ", round), "B": fmt.Sprint("import ", round)}})
+		has(t, m.Write("secrets/"+dev+"/A", data{"value": fmt.Sprint("write ", round)}), data{"version": 2*round + 2})
+		m.Delete("secrets/"+dev+"/B", nil)
+		has(t, m.Must("read", "secrets/"+dev+"/A", data{"version": 2*round + 1}), data{"value": fmt.Sprint("import ", round)})
+	}
+	m.Settle()
+	for m := range restarting(&m) {
+		has(t, m.Read("secrets/"+dev+"/A"), data{"version": 100, "value": "write 49"})
+		has(t, m.Read("metadata/"+dev+"/B"), data{"version": 50, "state": "deleted"})
+	}
+}
+
+func TestAnImportOverALimitStoresNothing(t *testing.T) {
+	m := populated(t)
+	m.Write("workspaces/acme", data{"max_secrets": 3, "max_value_bytes": 100, "max_environment_bytes": 150})
+	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
+	m.Settle()
+	value := planted() + strings.Repeat("x", 75)
+	cases := []struct {
+		name    string
+		secrets data
+		says    []string
+	}{
+		{"count", data{"C": "3", "D": "4"}, []string{dev, "3 secrets", "max_secrets"}},
+		{"bytes of the environment", data{"A": value[:75], "B": value[:75]}, []string{dev, "150 bytes", "max_environment_bytes"}},
+		{"bytes of one value", data{"A": value}, []string{"secrets: A:", "101 bytes", "max_value_bytes", "100"}},
+	}
+	for _, c := range cases {
+		for _, dry := range []bool{false, true} {
+			t.Run(fmt.Sprint(c.name, " dry_run=", dry), func(t *testing.T) {
+				before := m.Storage.Clone()
+				got := refusal(t, m, write("import/"+dev, data{"secrets": c.secrets, "dry_run": dry}))
+				expect(t, got, 400, "limit", c.says...)
+				if part := leaks(got.Text, value[:26]); part != "" {
+					t.Errorf("the error shows %q of a value", part)
+				}
+				if changed := before.Diff(m.Storage); changed != nil {
+					t.Errorf("it has changed %v", changed)
+				}
+			})
+		}
+	}
+	for m := range restarting(&m) {
+		m.Write("import/"+dev, data{"secrets": data{"A": strings.Repeat("a", 100), "B": strings.Repeat("b", 40)}})
+		m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}}) // room is given back
+	}
+	m.Write("import/"+dev, data{"mode": "replace", "secrets": data{"A": strings.Repeat("a", 98), "C": strings.Repeat("c", 50)}})
+	expect(t, refusal(t, m, write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})), 400, "limit", "max_environment_bytes")
+	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
+	m.Delete("secrets/"+dev+"/C", nil) // gives back its bytes, not its place
+	m.Write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})
+	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
+}
+
+func TestLoadIsRefusedWholeWhenOneSecretCannotBeOpened(t *testing.T) {
+	m := populated(t)
+	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
+	m.Settle()
+	key := stored(m, "sec/")[1]
+	m.Storage.SetRaw(key, []byte("junk"))
+	m = m.Restart()
+	expect(t, refusal(t, m, read("load/"+dev, nil)), 500, "unavailable", "secret B", dev, "snapshot")
+	has(t, m.Read("secrets/"+dev+"/A"), data{"value": "1"})
+	has(t, object(t, m.Read("metadata/"+dev), "secrets", "B"), data{"state": "damaged"})
+	has(t, object(t, m.Must("list", "secrets/"+dev+"/", nil), "key_info", "B"), data{"state": "damaged"})
+}

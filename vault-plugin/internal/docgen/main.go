@@ -1,0 +1,61 @@
+// Docgen writes what docs/ and examples/ repeat of the engine: the reference of its paths, from their schemas and help, and the
+// ready policies. It knows how these files look; what they say is declared where the engine declares it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+)
+
+//go:generate go run . ../../..
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "docgen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: docgen ROOT, the folder of the checkout")
+	}
+	files, err := render()
+	if err != nil {
+		return err
+	}
+	for path, text := range files {
+		if err := os.WriteFile(filepath.Join(args[0], path), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render answers every generated file by its path below the checkout.
+func render() (map[string]string, error) {
+	files, err := policyFiles()
+	if err != nil {
+		return nil, err
+	}
+	// Without a storage, as Vault makes a backend when it only asks what the plugin is.
+	made, err := backend.Factory("v0.0.0", time.Now)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
+	if err != nil {
+		return nil, err
+	}
+	b, ok := made.(*backend.Backend)
+	if !ok {
+		return nil, fmt.Errorf("the factory made a %T", made)
+	}
+	maps.Copy(files, map[string]string{"docs/reference/api.md": reference(b.Paths)})
+	return files, nil
+}
