@@ -23,8 +23,8 @@ func threeVersions(t *testing.T) *enginetest.Mount {
 	return m
 }
 
-// read answers the value of a version as a client sees it, or "" for one that is not found.
-func read(t *testing.T, m *enginetest.Mount, version string) string {
+// valueOf answers the value of a version as a client sees it, or "" for one that is not found.
+func valueOf(t *testing.T, m *enginetest.Mount, version string) string {
 	t.Helper()
 	data, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "secrets/" + versioned, Data: enginetest.Data{"version": version}})
 	if err != nil {
@@ -38,7 +38,7 @@ func values(t *testing.T, m *enginetest.Mount, versions ...string) string {
 	t.Helper()
 	var all []string
 	for _, v := range versions {
-		all = append(all, read(t, m, v))
+		all = append(all, valueOf(t, m, v))
 	}
 	return strings.Join(all, " ")
 }
@@ -153,11 +153,11 @@ func TestVersionsExpire(t *testing.T) {
 	m.Write("workspaces/acme", enginetest.Data{"delete_version_after": "1h"})
 	m.Write("secrets/"+versioned, enginetest.Data{"value": "v1"})
 	m.Clock.Advance(59 * time.Minute)
-	if got := read(t, m, "0"); got != "v1" {
+	if got := valueOf(t, m, "0"); got != "v1" {
 		t.Errorf("before its time the version reads %q", got)
 	}
 	m.Clock.Advance(2 * time.Minute)
-	if got := read(t, m, "0"); got != "" {
+	if got := valueOf(t, m, "0"); got != "" {
 		t.Errorf("after its time the version reads %q", got)
 	}
 	if got := m.Read("load/acme/api/development"); len(got) != 0 {
@@ -166,7 +166,7 @@ func TestVersionsExpire(t *testing.T) {
 	m.Write("metadata/"+versioned, enginetest.Data{"delete_version_after": "-1s"})
 	m.Write("secrets/"+versioned, enginetest.Data{"value": "v2"})
 	m.Clock.Advance(1000 * time.Hour)
-	if got := read(t, m.Restart(), "0"); got != "v2" {
+	if got := valueOf(t, m.Restart(), "0"); got != "v2" {
 		t.Errorf("a version that never expires reads %q", got)
 	}
 }

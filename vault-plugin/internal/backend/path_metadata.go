@@ -29,6 +29,7 @@ func historyResponse() map[int][]framework.Response {
 	all[fieldName] = stringField("Name of the secret.")
 	all["state"] = stringField("live, deleted or destroyed: that of the newest version.")
 	all[fieldVersion] = intField("Number of the newest version.")
+	all["deletion_time"] = stringField("When the newest version was or will be deleted, RFC 3339; else empty.")
 	all["oldest_version"] = intField("Number of the oldest version kept.")
 	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed.")
 	return response("The history of the secret.", all)
@@ -134,6 +135,7 @@ func describeHistory(c *call, m secrets.Metadata) map[string]any {
 		fieldName: m.Name, "state": summary(c, m)["state"], fieldTags: append([]string{}, m.Tags...), fieldCustomMetadata: stringMap(m.Custom),
 		fieldMaxVersions: m.Settings.MaxVersions, fieldCASRequired: m.Settings.CASRequired,
 		fieldDeleteVersionAfter: int(m.Settings.DeleteVersionAfter / time.Second),
+		"deletion_time":         deletionTime(newest),
 		fieldVersion:            int64(newest.Number), "oldest_version": int64(m.Versions[0].Number), fieldVersions: versions,
 	}
 }

@@ -47,7 +47,7 @@ func versionAnswer() fields {
 		fieldComment:    stringField("Why it was written."),
 		fieldEncoding:   stringField("text or base64."),
 		"size":          intField("Bytes of the value."),
-		"deletion_time": stringField("When it was deleted, RFC 3339; empty while it is live."),
+		"deletion_time": stringField("When it was or will be deleted, RFC 3339; else empty."),
 		"destroyed":     boolField("Whether the value is gone for ever."),
 		fieldTags:       list("Labels of the secret."),
 	}
@@ -227,17 +227,21 @@ func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func describeVersion(name string, v store.Version, tags []string) map[string]any {
-	encoding, deleted := "text", ""
+	encoding := "text"
 	if v.Encoding == store.Base64 {
 		encoding = "base64"
 	}
-	if !v.Deleted.IsZero() {
-		deleted = stamp(v.Deleted)
-	}
 	return map[string]any{
 		fieldName: name, fieldVersion: int64(v.Number), fieldCreated: stamp(v.Created), "created_by": describeActor(v.By),
-		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deleted, "destroyed": v.Destroyed, fieldTags: append([]string{}, tags...),
+		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deletionTime(v), "destroyed": v.Destroyed, fieldTags: append([]string{}, tags...),
 	}
+}
+
+func deletionTime(v store.Version) string {
+	if v.Deleted.IsZero() {
+		return ""
+	}
+	return stamp(v.Deleted)
 }
 
 func describeActor(a store.Actor) map[string]any {
