@@ -66,7 +66,7 @@ func newBackend(version string, now func() time.Time) (*Backend, error) {
 func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
-		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.keyPaths(), b.projectPaths(),
+		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
 		b.environmentPaths(), b.secretPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)

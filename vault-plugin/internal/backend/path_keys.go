@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -12,23 +13,46 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
+const (
+	fieldMinDecryption = "min_decryption_version"
+	fieldAutoRotate    = "auto_rotate_period"
+	fieldForce         = "force"
+)
+
 func (b *Backend) keyPaths() []*framework.Path {
 	answers := response("The workspace's key versions and progress.", fields{
-		fieldLatestVersion:       intField("The version that seals what is written now."),
-		"min_decryption_version": intField("The oldest version that may still open anything."),
-		fieldVersions:            object("By version: `created_time`, `state` (active or decrypt-only)."),
+		fieldLatestVersion: intField("The version that seals what is written now."),
+		fieldMinDecryption: intField("The oldest version that may still open anything."),
+		fieldVersions:      object("By version: `created_time`, `state` (active, decrypt-only or refused)."),
+		fieldAutoRotate:    durationField("How old the latest version may get before it is rotated, in seconds; 0 is for ever."),
+		"next_rotation":    stringField("When the latest version is rotated, RFC 3339; empty where it is not."),
 		fieldRewrap: object("`state` (idle, running, done or failed), `target_version`, `total` secrets, `done`, `failed`, " +
 			"and the times it was started and last moved."),
 	})
 	return []*framework.Path{
 		{
-			Pattern:         "keys" + inWorkspace,
-			DisplayAttrs:    display(),
-			Fields:          pathFields(1),
-			HelpSynopsis:    "The key versions of a workspace, and how far a rewrap has come.",
+			Pattern:      "keys" + inWorkspace,
+			DisplayAttrs: display(),
+			Fields: pathFields(1, fields{
+				fieldMinDecryption: intField("The oldest version that may still open anything. Raising it is refused while something stored is sealed under a version below."),
+				fieldAutoRotate:    durationField("How old the latest version may get before it is rotated: at least 24h, or 0 for ever."),
+				fieldForce:         boolField("Raise the minimum though something stored needs the versions below, for a suspected exposure: it cannot be read until the minimum is lowered again."),
+			}),
+			HelpSynopsis:    "The key versions of a workspace, which of them may be used, and how far a rewrap has come.",
 			HelpDescription: keysHelp,
 			Operations: operations{
-				logical.ReadOperation: operation(b.handle(readKeys), "Read a workspace's key versions.", "read", "keys", answers),
+				logical.ReadOperation:   operation(b.handle(readKeys), "Read a workspace's key versions.", "read", "keys", answers),
+				logical.UpdateOperation: changing(operation(b.handle(writeKeys), "Change the minimum version or the period of rotation.", "configure", "keys", answers)),
+			},
+		},
+		{
+			Pattern:         "keys" + inWorkspace + "/trim",
+			DisplayAttrs:    display(),
+			Fields:          pathFields(1, fields{fieldForce: boolField("Destroy the versions though something stored needs them. It is lost for ever.")}),
+			HelpSynopsis:    "Destroy a workspace's key versions below the minimum.",
+			HelpDescription: keysHelp,
+			Operations: operations{
+				logical.UpdateOperation: changing(operation(b.handle(trimKeys), "Destroy the key versions below the minimum.", "trim", "keys", answers)),
 			},
 		},
 		{
@@ -56,8 +80,46 @@ func (b *Backend) keyPaths() []*framework.Path {
 
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
-	if err != nil {
+	if fault.Is(err, fault.NotFound) {
 		return nil, fault.Missing("workspace %q does not exist", c.workspace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answerKeys(c, id)
+}
+
+func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
+	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	if err != nil {
+		return nil, err
+	}
+	lowest, err := c.number(fieldMinDecryption)
+	if err != nil || lowest != nil && (*lowest == 0 || *lowest > math.MaxUint32) {
+		return nil, fault.New(fault.Invalid, "%s: must be the number of a key version, from 1 on", fieldMinDecryption)
+	}
+	if present, _ := c.given(fieldAutoRotate); present {
+		var period time.Duration
+		assignSeconds(c, fieldAutoRotate, &period, 0)
+		if _, err := c.keys.SetAutoRotate(ctx, id, period); err != nil {
+			return nil, err
+		}
+	}
+	if lowest != nil {
+		if err := c.secrets.SetMinDecryption(ctx, c.scope(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
+			return nil, err
+		}
+	}
+	return answerKeys(c, id)
+}
+
+func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
+	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.secrets.Trim(ctx, c.scope(), c.workspace, id, c.flag(fieldForce)); err != nil {
+		return nil, err
 	}
 	return answerKeys(c, id)
 }
@@ -95,11 +157,17 @@ func answerKeys(c *call, id store.ID) (*logical.Response, error) {
 		rewrap["target_version"] = int(entry.Rewrap.Target)
 		addTimes(rewrap, entry.Rewrap.Started, entry.Rewrap.Updated)
 	}
+	next := ""
+	if due := entry.Due(); !due.IsZero() {
+		next = stamp(due)
+	}
 	return answer(map[string]any{
-		fieldLatestVersion:       int(entry.Latest),
-		"min_decryption_version": int(entry.MinDecryption),
-		fieldVersions:            describeVersions(entry.Versions, entry.Latest),
-		fieldRewrap:              rewrap,
+		fieldLatestVersion: int(entry.Latest),
+		fieldMinDecryption: int(entry.MinDecryption),
+		fieldVersions:      describeVersions(entry.Versions, entry.MinDecryption, entry.Latest),
+		fieldAutoRotate:    int(entry.AutoRotate / time.Second),
+		"next_rotation":    next,
+		fieldRewrap:        rewrap,
 	})
 }
 
@@ -114,6 +182,13 @@ plaintext ever leaving the engine. The progress is stored: a restart goes on whe
 
     $ vault write -force stashbase/keys/acme/rotate
     $ vault read stashbase/keys/acme
+
+When a rewrap is done, the older versions are of no more use: raise the minimum, and nothing sealed under them is accepted any
+more; trim, and they are destroyed. Both are refused, with counts, while something stored still needs them.
+
+    $ vault write stashbase/keys/acme min_decryption_version=2
+    $ vault write -force stashbase/keys/acme/trim
+    $ vault write stashbase/keys/acme auto_rotate_period=2160h
 
 A rewrap that ended with failures names none of them here: the secrets in question answer an error when they are read. Start it
 again with keys/<workspace>/rewrap when they are mended.

@@ -66,17 +66,20 @@ func describeMaster(m keys.MasterStatus) map[string]any {
 	}
 	return map[string]any{
 		fieldLatestVersion: int(m.Latest),
-		fieldVersions:      describeVersions(m.Versions, m.Latest),
+		fieldVersions:      describeVersions(m.Versions, 0, m.Latest),
 		fieldRewrap:        map[string]any{"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed},
 	}
 }
 
-func describeVersions(versions []keyring.VersionInfo, latest uint32) map[string]any {
+func describeVersions(versions []keyring.VersionInfo, lowest, latest uint32) map[string]any {
 	all := make(map[string]any, len(versions))
 	for _, v := range versions {
 		state := "decrypt-only"
-		if v.Version == latest {
+		switch {
+		case v.Version == latest:
 			state = "active"
+		case v.Version < lowest:
+			state = "refused"
 		}
 		all[strconv.FormatUint(uint64(v.Version), 10)] = map[string]any{fieldCreated: stamp(v.Created), "state": state}
 	}

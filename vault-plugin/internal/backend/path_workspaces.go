@@ -29,6 +29,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 		"id":           stringField("Id of this incarnation of the workspace; a workspace created again has another."),
 		fieldCreated:   timeField("When it was created."),
 		fieldUpdated:   timeField("When its settings were last changed."),
+		fieldLocked:    boolField("Whether everything in it is refused."),
 		"effective":    object("What holds in it: its own settings where it has any, else the engine's."),
 		"projects":     intField("Number of projects."),
 		"environments": intField("Number of environments."),
@@ -46,7 +47,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 			HelpDescription: workspaceHelp,
 			Operations: operations{
 				logical.ListOperation: operation(b.handle(listWorkspaces), "List the workspaces.", "list", "workspaces",
-					listResponse("The workspaces.", "By name: updated_time, projects, environments, secrets.")),
+					listResponse("The workspaces.", "By name: updated_time, locked, projects, environments, secrets.")),
 			},
 		},
 		{
@@ -74,12 +75,51 @@ func (b *Backend) workspacePaths() []*framework.Path {
 	}
 }
 
+func (b *Backend) lockPaths() []*framework.Path {
+	of := func(verb, synopsis, summary string, locked bool) *framework.Path {
+		return &framework.Path{
+			Pattern:         "workspaces" + inWorkspace + "/" + verb,
+			DisplayAttrs:    display(),
+			Fields:          pathFields(1),
+			HelpSynopsis:    synopsis,
+			HelpDescription: lockHelp,
+			Operations: operations{
+				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
+					w, err := c.tree.SetLocked(ctx, c.workspace, locked)
+					if err != nil {
+						return nil, err
+					}
+					if !locked {
+						c.secrets.Unlocked(w.ID)
+					}
+					return answer(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
+				}), summary, verb, "workspace", response("Whether it is locked.", fields{
+					fieldName:   stringField("Name of the workspace."),
+					fieldLocked: boolField("Whether everything in it is refused."),
+				}))),
+			},
+		}
+	}
+	return []*framework.Path{
+		of("lock", "Lock a workspace.", "Refuse everything in a workspace and wipe its keys from memory.", true),
+		of("unlock", "Unlock a workspace.", "Allow again what a lock refuses.", false),
+	}
+}
+
+const lockHelp = `
+While a workspace is locked, everything in it is refused, for everyone: reading, writing, keys. Its record can be read, and it can
+be unlocked. Its keys are wiped from memory, and background work in it stops until then. A lock outlives restarts.
+
+    $ vault write -force stashbase/workspaces/acme/lock
+    $ vault write -force stashbase/workspaces/acme/unlock
+`
+
 func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 	all := c.tree.Workspaces()
 	items := make([]item, len(all))
 	for i, w := range all {
 		items[i] = item{w.Name, map[string]any{
-			fieldUpdated: stamp(w.Stamp.Updated), "projects": w.Counts.Projects,
+			fieldUpdated: stamp(w.Stamp.Updated), fieldLocked: w.Locked, "projects": w.Counts.Projects,
 			"environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
 		}}
 	}
@@ -151,7 +191,7 @@ func describeWorkspace(w workspaces.Workspace) map[string]any {
 	all := describeSettings(w.Settings)
 	for name, value := range map[string]any{
 		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": stringMap(w.Metadata),
-		fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
+		fieldLocked: w.Locked, fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
 		"effective": describeSettings(w.Effective),
 		"projects":  w.Counts.Projects, "environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
 	} {

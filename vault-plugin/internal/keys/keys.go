@@ -35,6 +35,8 @@ type Service struct {
 
 	mu      sync.RWMutex
 	entries map[store.ID]Entry
+	locked  map[store.ID]bool
+	nextDue time.Time // no rotation is due before; zero: none at all
 }
 
 // Entry is what is known of a workspace's key entry without opening it.
@@ -43,11 +45,21 @@ type Entry struct {
 	RequestID string // of the last rotation
 	Rewrap    store.Rewrap
 	Damaged   bool // the stored entry could not be read at start
+
+	AutoRotate time.Duration
+}
+
+// Due is when the latest version has reached the age it may have; zero is never.
+func (e Entry) Due() time.Time {
+	if e.AutoRotate == 0 || e.Damaged || len(e.Versions) == 0 {
+		return time.Time{}
+	}
+	return e.Versions[len(e.Versions)-1].Created.Add(e.AutoRotate)
 }
 
 // Load reads the master key, minting it on a mount that never had one, and what is public of every workspace's keys.
 func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
-	svc := &Service{store: s, now: now, jobs: group, entries: make(map[store.ID]Entry)}
+	svc := &Service{store: s, now: now, jobs: group, entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool)}
 	ids, err := s.KeyIDs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the workspaces' keys: %w", err)
@@ -85,12 +97,15 @@ func (s *Service) remember(id store.ID, record *store.Keys) {
 	entry := Entry{Damaged: true}
 	if record != nil {
 		if info, err := keyring.InspectEntry(record.Ring); err == nil {
-			entry = Entry{EntryInfo: info, RequestID: record.RequestID, Rewrap: record.Rewrap}
+			entry = Entry{EntryInfo: info, RequestID: record.RequestID, Rewrap: record.Rewrap, AutoRotate: record.AutoRotate}
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries[id] = entry
+	if due := entry.Due(); !due.IsZero() && (s.nextDue.IsZero() || due.Before(s.nextDue)) {
+		s.nextDue = due
+	}
 }
 
 // Entry answers what is known of a workspace's keys; false means that it has none.
@@ -173,6 +188,9 @@ func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, er
 	defer s.locks.Lock(id)()
 	if ring := s.cache.get(id, s.now()); ring != nil {
 		return ring, nil
+	}
+	if s.isLocked(id) {
+		return nil, fault.New(fault.Locked, "the workspace is locked")
 	}
 	record, ring, err := s.open(ctx, id)
 	if err != nil {

@@ -37,14 +37,19 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 	if err != nil {
 		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
 	}
-	record = &store.Keys{Ring: sealed, RequestID: requestID, Rewrap: s.newRewrap(next.Latest(), total)}
+	record.Ring, record.RequestID, record.Rewrap = sealed, requestID, s.newRewrap(next.Latest(), total)
+	return s.putRing(ctx, id, record, next)
+}
+
+// putRing stores a key entry together with the keyring it wraps. The caller holds the entry's lock, and master shared.
+func (s *Service) putRing(ctx context.Context, id store.ID, record *store.Keys, ring *keyring.Workspace) (Entry, error) {
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		// Whether the entry was stored is unknown: the next use reads it again.
 		s.cache.evict(id)
 		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
 	}
 	s.remember(id, record)
-	s.cache.add(id, next, s.now())
+	s.cache.add(id, ring, s.now())
 	entry, _ := s.Entry(id)
 	return entry, nil
 }
@@ -65,9 +70,17 @@ func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entr
 	return entry, err
 }
 
-// SaveRewrap stores what change makes of a workspace's rewrap. A workspace that was shredded meanwhile stays so: the error is
-// then of kind NotFound.
+// SaveRewrap stores what change makes of a workspace's rewrap.
 func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *store.Rewrap, latest uint32)) error {
+	return s.update(ctx, id, func(r *store.Keys, latest uint32) {
+		change(&r.Rewrap, latest)
+		r.Rewrap.Updated = s.now()
+	})
+}
+
+// update stores a change to what stands beside the keys in a workspace's entry. A workspace that was shredded meanwhile stays so:
+// the error is then of kind NotFound.
+func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.Keys, latest uint32)) error {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
 	if errors.Is(err, store.ErrDamaged) {
@@ -83,10 +96,9 @@ func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *st
 	if err != nil {
 		return ErrDamaged()
 	}
-	change(&record.Rewrap, info.Latest)
-	record.Rewrap.Updated = s.now()
+	change(record, info.Latest)
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		return fmt.Errorf("store the progress of a rewrap: %w", err)
+		return fmt.Errorf("store a workspace's keys: %w", err)
 	}
 	s.remember(id, record)
 	return nil

@@ -12,6 +12,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
+// errInterrupted ends a rewrap of a workspace that was locked; it goes on when the workspace is unlocked.
+var errInterrupted = errors.New("the workspace is locked")
+
 const (
 	// rewrapParallelism is low so that requests are not kept waiting behind the background work.
 	rewrapParallelism = 4
@@ -56,7 +59,7 @@ func (s *Service) startRewrap(ws store.ID) {
 // on. A record already under the target version costs a read and no write.
 func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 	entry, ok := s.keys.Entry(ws)
-	if !ok || entry.Rewrap.State != store.RewrapRunning {
+	if !ok || entry.Rewrap.State != store.RewrapRunning || s.tree.Locked(ws) {
 		return nil
 	}
 	job := entry.Rewrap
@@ -103,15 +106,18 @@ func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, afte
 		work.SetLimit(rewrapParallelism)
 		for _, name := range batch {
 			work.Go(func() error {
-				if err := s.rewrapSecret(workCtx, a, name); err != nil {
+				err := s.rewrapSecret(workCtx, a, name)
+				if errors.Is(err, errInterrupted) {
+					return err
+				}
+				if err != nil {
 					failed.Add(1)
 				}
 				return nil
 			})
 		}
-		_ = work.Wait()
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := errors.Join(work.Wait(), ctx.Err()); err != nil {
+			return err
 		}
 		err := s.keys.SaveRewrap(ctx, ws, func(r *store.Rewrap, _ uint32) {
 			r.Env, r.Name = a.EnvironmentID, batch[len(batch)-1]
@@ -133,6 +139,9 @@ func (s *Service) rewrapSecret(ctx context.Context, a at, name string) error {
 	defer a.env.commit.RUnlock()
 	if a.env.gone.Load() {
 		return nil
+	}
+	if s.tree.Locked(a.WorkspaceID) {
+		return errInterrupted
 	}
 	defer a.env.locks.Lock(name)()
 	upon, err := s.current(ctx, a, name)

@@ -83,8 +83,18 @@ func (s *Service) Start() {
 	}
 }
 
-// Wake tries again what is left to do.
-func (s *Service) Wake() { s.Start() }
+// Wake tries again what is left to do, and rotates the keys that have reached their age.
+func (s *Service) Wake() {
+	s.Start()
+	s.jobs.Start("auto-rotate", func(ctx context.Context) {
+		for _, ws := range s.keys.Due() {
+			_ = s.Rotate(ctx, ws, "") // one that fails stays due
+		}
+	})
+}
+
+// Unlocked goes on with what had to stop when a workspace was locked.
+func (s *Service) Unlocked(ws store.ID) { s.startRewrap(ws) }
 
 // Configure sets the size of the cache of sealed secrets.
 func (s *Service) Configure(c store.Config) { s.cache.configure(c.SecretCacheBytes) }

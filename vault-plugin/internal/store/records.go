@@ -52,6 +52,7 @@ type Workspace struct {
 	Settings        Settings          `cbor:"4,keyasint"`
 	DeletionAllowed bool              `cbor:"5,keyasint,omitempty"`
 	Stamp           Stamp             `cbor:"6,keyasint"`
+	Locked          bool              `cbor:"7,keyasint,omitempty"`
 }
 
 // Keys is the record under keys/<ws_id>: the wrapped key versions, and the rewrap that a rotation starts. They share one entry
@@ -60,6 +61,8 @@ type Keys struct {
 	Ring      []byte `cbor:"1,keyasint"`
 	RequestID string `cbor:"2,keyasint,omitempty"` // of the last rotation
 	Rewrap    Rewrap `cbor:"3,keyasint"`
+
+	AutoRotate time.Duration `cbor:"4,keyasint,omitempty"` // how old the latest version may get; 0 is for ever
 }
 
 // Rewrap is the durable progress of re-sealing a workspace's stored secrets under key version Target.

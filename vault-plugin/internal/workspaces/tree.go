@@ -22,6 +22,8 @@ import (
 type Keys interface {
 	Create(ctx context.Context) (store.ID, error)
 	Shred(ctx context.Context, ws store.ID) error
+	// SetLocked keeps a workspace's keys out of memory, or lets them in again.
+	SetLocked(ws store.ID, locked bool)
 	IDs() []store.ID
 }
 
@@ -140,6 +142,7 @@ func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 	t.workspaces[name] = ws
 	t.ids.workspaces[record.ID] = true
 	t.mu.Unlock()
+	t.keys.SetLocked(record.ID, record.Locked)
 	names, err := t.store.Projects(ctx, record.ID)
 	if err != nil {
 		return err
@@ -235,7 +238,14 @@ func (t *Tree) workspace(call Call, w string) (*workspace, error) {
 	if ws == nil {
 		return nil, fault.New(fault.NotFound, "workspace %q does not exist; create it with: vault write -force %sworkspaces/%s", w, call.Mount, w)
 	}
+	if ws.record.Locked {
+		return nil, errLocked(call, w)
+	}
 	return ws, nil
+}
+
+func errLocked(call Call, w string) error {
+	return fault.New(fault.Locked, "workspace %q is locked; unlock it first with: vault write -force %sworkspaces/%s/unlock", w, call.Mount, w)
 }
 
 func (t *Tree) project(call Call, w, p string) (*workspace, *project, error) {

@@ -59,8 +59,11 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
-	if ws == nil && mustExist {
+	switch {
+	case ws == nil && mustExist:
 		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+	case ws != nil && ws.record.Locked:
+		return Workspace{}, errLocked(call, name)
 	}
 	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
@@ -142,6 +145,9 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 	t.mu.RUnlock()
 	if ws == nil {
 		return Receipt{}, fault.Missing("workspace %q does not exist", name)
+	}
+	if ws.record.Locked {
+		return Receipt{}, errLocked(call, name)
 	}
 	if !ws.record.DeletionAllowed {
 		return Receipt{}, fault.New(fault.Conflict, "workspace %q may not be deleted; allow it first with: vault write %sworkspaces/%s deletion_allowed=true", name, call.Mount, name)

@@ -1,0 +1,49 @@
+package workspaces
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// SetLocked locks a workspace: when it answers, no operation in it is under way and its keys are out of memory. Everything but
+// looking at the workspace's own record and unlocking it is refused from then on, across restarts.
+func (t *Tree) SetLocked(ctx context.Context, name string, locked bool) (Workspace, error) {
+	defer t.changes.Lock(name)()
+	t.mu.RLock()
+	ws := t.workspaces[name]
+	t.mu.RUnlock()
+	if ws == nil {
+		return Workspace{}, fault.New(fault.NotFound, "workspace %q does not exist", name)
+	}
+	if ws.record.Locked == locked {
+		return t.Workspace(name)
+	}
+	record := *ws.record
+	record.Locked = locked
+	record.Stamp.Updated = t.now().UTC()
+	thaw := t.freeze(t.environmentIDs(ws, ""))
+	defer thaw(false)
+	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
+		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
+	}
+	t.mu.Lock()
+	ws.record = &record
+	t.mu.Unlock()
+	t.keys.SetLocked(record.ID, locked)
+	return t.Workspace(name)
+}
+
+// Locked reports whether the workspace with an id is locked; one that does not exist is.
+func (t *Tree) Locked(id store.ID) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, ws := range t.workspaces {
+		if ws.record.ID == id {
+			return ws.record.Locked
+		}
+	}
+	return true
+}
