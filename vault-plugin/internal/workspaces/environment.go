@@ -70,8 +70,11 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 	}
 	record := store.Environment{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if env != nil {
+		if replays(call, env.Stamp) {
+			return t.Environment(call, w, p, name)
+		}
 		record = *env
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
 	} else if limit := t.settings.Config().MaxEnvironments; siblings >= limit {
 		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, as many as max_environments of %sconfig allows", w, siblings, call.Mount)
 	}

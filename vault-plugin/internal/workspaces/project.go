@@ -67,8 +67,11 @@ func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change
 	}
 	record := store.Project{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if p != nil {
+		if replays(call, p.record.Stamp) {
+			return t.Project(call, w, name)
+		}
 		record = *p.record
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
 	} else if limit := t.settings.Config().MaxProjects; siblings >= limit {
 		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, as many as max_projects of %sconfig allows", w, siblings, call.Mount)
 	}

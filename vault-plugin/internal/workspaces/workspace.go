@@ -64,8 +64,11 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	}
 	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
+		if replays(call, ws.record.Stamp) {
+			return t.Workspace(name)
+		}
 		record = *ws.record
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
 	}
 	change(&record)
 	if err := checkWorkspace(record); err != nil {
@@ -95,6 +98,16 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 func (t *Tree) newStamp(call Call) store.Stamp {
 	now := t.now().UTC()
 	return store.Stamp{Created: now, Updated: now, RequestID: call.RequestID}
+}
+
+func (t *Tree) changedStamp(call Call, s store.Stamp) store.Stamp {
+	s.Updated, s.RequestID = t.now().UTC(), call.RequestID
+	return s
+}
+
+// replays reports whether a request is the one that a record already has the outcome of.
+func replays(call Call, s store.Stamp) bool {
+	return call.RequestID != "" && s.RequestID == call.RequestID
 }
 
 func checkWorkspace(r store.Workspace) error {
