@@ -136,7 +136,18 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	return answer(data)
 }
 
+// refuseVersion keeps apart what a read may ask for and what only looks like it: a delete of version 1 would delete the newest.
+func refuseVersion(c *call) error {
+	if present, _ := c.given(fieldVersion); present {
+		return fault.New(fault.Invalid, "%s: is for a read; a write makes the next version, a delete marks the newest", fieldVersion)
+	}
+	return nil
+}
+
 func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersion(c); err != nil {
+		return nil, err
+	}
 	in, err := secretInput(c)
 	if err != nil {
 		return nil, err
@@ -195,6 +206,9 @@ func encode(value []byte, as store.Encoding) string {
 }
 
 func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersion(c); err != nil {
+		return nil, err
+	}
 	d, err := c.secrets.Delete(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, c.origin())
 	if err != nil {
 		return nil, err
