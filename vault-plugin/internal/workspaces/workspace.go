@@ -33,9 +33,17 @@ func (t *Tree) Workspace(name string) (Workspace, error) {
 	defer t.mu.RUnlock()
 	ws := t.workspaces[name]
 	if ws == nil {
-		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+		return Workspace{}, t.noWorkspace(name)
 	}
 	return t.describeWorkspace(name, ws), nil
+}
+
+// noWorkspace says that a workspace is missing, or that its record is damaged.
+func (t *Tree) noWorkspace(name string) error {
+	if err := t.lost(workspacePlace(name)); err != nil {
+		return err
+	}
+	return fault.Missing("workspace %q does not exist", name)
 }
 
 func (t *Tree) describeWorkspace(name string, ws *workspace) Workspace {
@@ -59,8 +67,10 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
-	if ws == nil && mustExist {
-		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+	if ws == nil {
+		if err := t.noWorkspace(name); mustExist || !fault.Is(err, fault.NotFound) {
+			return Workspace{}, err
+		}
 	}
 	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
@@ -146,7 +156,7 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
 	if ws == nil {
-		return Receipt{}, fault.Missing("workspace %q does not exist", name)
+		return Receipt{}, t.noWorkspace(name)
 	}
 	if !ws.record.DeletionAllowed {
 		return Receipt{}, fault.New(fault.Conflict, "workspace %q may not be deleted; allow it first with: vault write %sworkspaces/%s deletion_allowed=true", name, call.Mount, name)
