@@ -12,6 +12,7 @@
 //	<!-- test: file NAME -->      the block, of any kind, is not run but written to that file
 //	<!-- test: not run, WHY -->   the block is not run
 //	<!-- test: no plugin -->      (anywhere) the session begins with nothing registered and nothing mounted
+//	<!-- test: raft -->           (anywhere) its Vault has integrated storage
 //
 // In docs/reference/api.md the commands are those of the engine's help, in indented lines that begin with `$ `; each family of
 // paths begins anew with the tree that the examples speak of.
@@ -26,6 +27,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,7 +71,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			continue
 		}
 		t.Run(strings.TrimPrefix(path, root+string(filepath.Separator)), func(t *testing.T) {
-			s := newSession(t, doc.noPlugin)
+			s := newSession(t, doc.options)
 			for _, b := range doc.blocks {
 				s.follow(t, b)
 			}
@@ -82,7 +84,7 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(t, false)
+	s := newSession(t, vaulttest.Options{})
 	s.write(t, ".env", "NAME=value\n")
 	s.write(t, "secrets.json", `{"secrets": {"OTHER": "value"}}`)
 	s.write(t, "database-url", "postgres://db.acme.example/api")
@@ -113,24 +115,26 @@ type session struct {
 	log string // of the block before
 }
 
-func newSession(t *testing.T, noPlugin bool) *session {
+func newSession(t *testing.T, o vaulttest.Options) *session {
 	t.Helper()
-	server := vaulttest.Start(t, vaulttest.Options{NoPlugin: noPlugin, LogLevel: "info"})
+	vault := needsVault(t)
+	// Registered without a version, as the documents tell to.
+	o.LogLevel, o.PluginBinary = "info", pluginBinary(t)
+	server := vaulttest.Start(t, o)
 	dir := t.TempDir()
 	bin := filepath.Join(dir, ".bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(absolute(t, vaultBinary()), filepath.Join(bin, "vault")); err != nil {
+	if err := os.Symlink(vault, filepath.Join(bin, "vault")); err != nil {
 		t.Fatal(err)
 	}
-	if noPlugin {
-		if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(pluginBinary(t), filepath.Join(dir, "bin", vaulttest.PluginName)); err != nil {
-			t.Fatal(err)
-		}
+	// Where `make build` leaves the plugin.
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(pluginBinary(t), filepath.Join(dir, "bin", vaulttest.PluginName)); err != nil {
+		t.Fatal(err)
 	}
 	return &session{dir: dir, env: []string{
 		"HOME=" + dir, "TMPDIR=" + t.TempDir(), "PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
@@ -174,8 +178,13 @@ func (s *session) run(t *testing.T, command string) {
 
 func (s *session) execute(t *testing.T, script string) (string, error) {
 	t.Helper()
-	return execute(t, s.dir, s.env, "bash", "-euo", "pipefail", "-c", script)
+	return execute(t, s.dir, s.env, "bash", "-euo", "pipefail", "-c", keepExports+script)
 }
+
+// keepExports makes what one block exports hold for the next, as in a reader's shell.
+const keepExports = `if [[ -f .bin/exports ]]; then . .bin/exports; fi
+trap 'export -p > .bin/exports' EXIT
+`
 
 func execute(t *testing.T, dir string, env []string, name string, args ...string) (string, error) {
 	t.Helper()
@@ -245,19 +254,43 @@ func needsVault(t *testing.T) string {
 	return absolute(t, path)
 }
 
-// pluginBinary is the plugin that the harness would use, or one built now.
-func pluginBinary(t *testing.T) string {
-	t.Helper()
+// built is the plugin that all tests share: the one the harness is given, or else one built once.
+var built = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("STASHBASE_PLUGIN_BINARY"); path != "" {
-		return absolute(t, path)
+		return filepath.Abs(path)
 	}
-	out := filepath.Join(t.TempDir(), vaulttest.PluginName)
+	dir, err := os.MkdirTemp("", "examples")
+	if err != nil {
+		return "", err
+	}
+	buildDir = dir
+	out := filepath.Join(dir, vaulttest.PluginName)
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", out, vaulttest.PluginPackage)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, text)
+		return "", fmt.Errorf("go build: %w\n%s", err, text)
 	}
-	return out
+	return out, nil
+})
+
+// buildDir is what built has made, and TestMain removes.
+var buildDir string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if buildDir != "" {
+		_ = os.RemoveAll(buildDir)
+	}
+	os.Exit(code)
+}
+
+func pluginBinary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func absolute(t *testing.T, path string) string {
@@ -286,8 +319,8 @@ type block struct {
 }
 
 type document struct {
-	noPlugin bool
-	blocks   []block
+	options vaulttest.Options
+	blocks  []block
 }
 
 func (d document) runs() bool {
@@ -309,7 +342,12 @@ func parse(text string) (document, error) {
 		line := strings.TrimSpace(lines[i])
 		if said, ok := strings.CutPrefix(line, "<!-- test: "); ok {
 			note = strings.TrimSuffix(said, " -->")
-			doc.noPlugin = doc.noPlugin || note == "no plugin"
+			switch note {
+			case "no plugin":
+				doc.options.NoPlugin, note = true, ""
+			case "raft":
+				doc.options.Storage, note = vaulttest.Raft, ""
+			}
 			continue
 		}
 		language, ok := strings.CutPrefix(line, "```")
@@ -351,7 +389,7 @@ func (b *block) decide(language, note string, ran bool) (known bool, err error) 
 		return false, nil
 	case note == "fails" && language == "sh":
 		b.kind = fails
-	case note != "" && note != "no plugin":
+	case note != "":
 		return false, fmt.Errorf("the note %q means nothing here", note)
 	case language == "sh":
 		b.kind = succeeds
