@@ -9,8 +9,9 @@ flags=(-timeout "${TEST_TIMEOUT:-40m}")
 read -ra more <<<"${TEST_FLAGS:-}"
 
 if [[ $1 == unit ]]; then
-	# What runs a real Vault is the harness and packages named acceptance.
-	packages=$("$go" list ./... | grep -vE '/(acceptance|vaulttest)(/|$)')
+	# A package whose tests need a Vault imports the harness.
+	packages=$("$go" list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+		grep -v shared/vaulttest | cut -d ' ' -f 1)
 	# shellcheck disable=SC2086 # An import path has no space.
 	exec "$go" test "${flags[@]}" ${more[@]+"${more[@]}"} $packages
 fi

@@ -16,7 +16,7 @@ type change struct {
 }
 
 var changes = []change{
-	{"nothing at all", func(b []byte, _, _ int) []byte { return nil }},
+	{"nothing at all", func([]byte, int, int) []byte { return nil }},
 	{"other format", func(b []byte, _, _ int) []byte { b[0]++; return b }},
 	{"trailing byte", func(b []byte, _, _ int) []byte { return append(b, 0) }},
 	{"trailing version", func(b []byte, header, _ int) []byte { return append(b, b[header:]...) }},

@@ -157,6 +157,26 @@ func TestCiphertextOfAnotherDomainIsRefusedBeforeAnyKeyIsDerived(t *testing.T) {
 	}
 }
 
+func TestEnvelopeWithAnotherHeaderDoesNotParse(t *testing.T) {
+	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets("p", "e"))(t)
+	sealed := must(c.Seal(SecretLocation{}, nil))(t).Bytes()
+	for _, test := range []struct {
+		name   string
+		change func(b []byte) []byte
+	}{
+		{"format", func(b []byte) []byte { b[0]++; return b }},
+		{"suite", func(b []byte) []byte { b[1]++; return b }},
+		{"domain", func(b []byte) []byte { b[2]++; return b }},
+		{"flags", func(b []byte) []byte { b[3]++; return b }},
+		{"key version 0", func(b []byte) []byte { b[7] = 0; return b }},
+		{"no room for the tag", func(b []byte) []byte { return b[:overhead-1] }},
+	} {
+		if ct, err := ParseCiphertext[SecretLocation](test.change(bytes.Clone(sealed))); ct.sealed != nil || !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
 func TestInputBeyondItsLimitIsRefused(t *testing.T) {
 	w := newTestWorkspace(t, newTestMaster(t))
 	app := must(w.Application("a"))(t)

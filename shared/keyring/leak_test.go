@@ -231,7 +231,7 @@ func TestLeakSearchFindsAPlantedKey(t *testing.T) {
 		"raw":                 "key " + string(secret),
 		"part":                string(secret[11:19]),
 		"upper case":          fmt.Sprintf("%X", secret[3:20]),
-		"decimal":             fmt.Sprint(secret),
+		"decimal":             fmt.Sprintf("%d", secret),
 		"Go syntax":           fmt.Sprintf("%#v", secret),
 		"base64 0":            base64.StdEncoding.EncodeToString(secret),
 		"base64 1":            base64.StdEncoding.EncodeToString(append([]byte("x"), secret...)),

@@ -106,15 +106,17 @@ func TestModelReadableExactlyWhenTheModelSaysSo(t *testing.T) {
 				break
 			}
 		}
-		counts[w.read(w.someRecord())]++
+		for range 4 {
+			counts[w.read(w.someRecord())]++
+		}
 	}
 	for _, r := range w.records {
 		counts[w.read(r)]++
 	}
 	t.Log(counts)
 	for _, outcome := range []string{"read", "refused", "wiped", "gone"} {
-		if counts[outcome] < 20 {
-			t.Errorf("the run has only %d times %q", counts[outcome], outcome)
+		if counts[outcome] == 0 {
+			t.Errorf("no record of this run was %q", outcome)
 		}
 	}
 }

@@ -24,20 +24,12 @@ func (s *Server) mountPlugin() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(s.pluginDir(), s.options.PluginName), binary, 0o700); err != nil {
+	if err := s.register(s.options.PluginName, version, binary); err != nil {
 		return err
-	}
-	sum := sha256.Sum256(binary)
-	sys := s.Client().Sys()
-	_, err = sys.RegisterPluginDetailed(&api.RegisterPluginInput{
-		Name: s.options.PluginName, Type: api.PluginTypeSecrets, Command: s.options.PluginName,
-		SHA256: hex.EncodeToString(sum[:]), Version: version,
-	})
-	if err != nil {
-		return fmt.Errorf("register the plugin: %w", err)
 	}
 	config := s.options.MountConfig
 	config.PluginVersion = version
+	sys := s.Client().Sys()
 	err = sys.Mount(s.options.MountPath, &api.MountInput{
 		Type: s.options.PluginName, Options: s.options.MountOptions, Config: config,
 	})
@@ -46,6 +38,36 @@ func (s *Server) mountPlugin() error {
 	}
 	s.mount, err = sys.GetMount(s.options.MountPath)
 	return err
+}
+
+// MountPlugin registers one more plugin, whose binary is given by its path, and mounts it under its name: what the project's own
+// is compared with.
+func (s *Server) MountPlugin(name, binary string) error {
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		return err
+	}
+	if err := s.register(name, "", content); err != nil {
+		return err
+	}
+	if err := s.Client().Sys().Mount(name, &api.MountInput{Type: name}); err != nil {
+		return fmt.Errorf("mount the plugin %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Server) register(name, version string, binary []byte) error {
+	if err := os.WriteFile(filepath.Join(s.pluginDir(), name), binary, 0o700); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(binary)
+	_, err := s.Client().Sys().RegisterPluginDetailed(&api.RegisterPluginInput{
+		Name: name, Type: api.PluginTypeSecrets, Command: name, SHA256: hex.EncodeToString(sum[:]), Version: version,
+	})
+	if err != nil {
+		return fmt.Errorf("register the plugin %s: %w", name, err)
+	}
+	return nil
 }
 
 // plugin returns the binary to register and its version.

@@ -5,7 +5,9 @@ package acceptance_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -61,6 +63,13 @@ func (c caller) shred(w string) bool {
 
 // value mints what no other text holds by chance: 26 characters, 130 bits.
 func value() string { return rand.Text() }
+
+func plainBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// notYet says what was seen in place of what is waited for.
+type notYet struct{ seen any }
+
+func (n *notYet) Error() string { return fmt.Sprint("still ", n.seen) }
 
 // eventually waits until ask answers nil.
 func eventually(t testing.TB, s *vaulttest.Server, what string, ask func() error) {

@@ -11,8 +11,6 @@ import (
 var importers = map[string][]string{
 	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them.
 	"shared/keyring": {"vault-plugin/internal/keys", "vault-plugin/internal/secrets"},
-	// tools/bench imports it too, from a module of its own.
-	"shared/vaulttest": {},
 }
 
 // forbidden says what a folder may import neither in its code nor in its tests.
@@ -43,7 +41,7 @@ func TestOnlyTheListedImport(t *testing.T) {
 	own, _ := packages(t)
 	for owner, allowed := range importers {
 		for _, p := range own {
-			if below(p.rel(), owner) || slices.Contains(allowed, p.rel()) {
+			if below(p.rel(), owner) || support(p.rel()) || slices.Contains(allowed, p.rel()) {
 				continue
 			}
 			if slices.ContainsFunc(p.Imports, func(i string) bool { return ours(i) && below(relative(i), owner) }) {
@@ -53,6 +51,22 @@ func TestOnlyTheListedImport(t *testing.T) {
 		for _, user := range allowed {
 			if p, ok := own[module+"/"+user]; !ok || !slices.Contains(p.Imports, module+"/"+owner) {
 				t.Errorf("%s no longer imports %s: its name leaves the table of this test", user, owner)
+			}
+		}
+	}
+}
+
+// What serves tests obeys no rule about storage, network or keys, so nothing of it may end up in a program. (tools/bench, in a
+// module of its own, uses some of it.)
+func TestTestSupportStaysInTests(t *testing.T) {
+	own, _ := packages(t)
+	for _, p := range own {
+		if support(p.rel()) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if ours(imported) && support(relative(imported)) {
+				t.Errorf("%s imports %s outside its tests", p.rel(), imported)
 			}
 		}
 	}

@@ -112,7 +112,10 @@ func (c checked) at(n ast.Node) string {
 	return fmt.Sprintf("%s/%s:%d", c.rel(), filepath.Base(p.Filename), p.Line)
 }
 
-// product type-checks the module's packages that end up in a program: no tests, no test harness.
+// support reports whether a package serves tests only, which its name says: vaulttest, enginetest, a provider's githubtest.
+func support(rel string) bool { return strings.HasSuffix(rel, "test") }
+
+// product type-checks the module's packages that end up in a program: no tests, and nothing that serves them.
 var product = sync.OnceValues(func() ([]checked, error) {
 	all, err := graph()
 	if err != nil {
@@ -124,7 +127,7 @@ var product = sync.OnceValues(func() ([]checked, error) {
 	})
 	var found []checked
 	for path, p := range all {
-		if !ours(path) || below(p.rel(), "shared/vaulttest") || len(p.GoFiles) == 0 {
+		if !ours(path) || support(p.rel()) || len(p.GoFiles) == 0 {
 			continue
 		}
 		c := checked{listed: p, set: set, info: &types.Info{

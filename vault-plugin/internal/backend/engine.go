@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -67,6 +68,8 @@ func startEngine(ctx context.Context, storage logical.Storage, now func() time.T
 func checkSchema(ctx context.Context, s *store.Store) error {
 	schema, err := s.Schema(ctx)
 	switch {
+	case errors.Is(err, store.ErrDamaged):
+		return fault.Damaged("the storage schema's entry core/schema is damaged; restore it from a snapshot of Vault's storage")
 	case err != nil:
 		return fmt.Errorf("read the storage schema: %w", err)
 	case schema == nil:

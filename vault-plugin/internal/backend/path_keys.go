@@ -81,7 +81,7 @@ func (b *Backend) keyPaths() []*framework.Path {
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Missing("workspace %q does not exist", c.workspace)
+		return nil, fault.Missing("workspace %q does not exist", c.workspace) // here it is the last segment
 	}
 	if err != nil {
 		return nil, err

@@ -137,7 +137,18 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	return answer(data)
 }
 
+// refuseVersion keeps apart what a read may ask for and what only looks like it: a delete of version 1 would delete the newest.
+func refuseVersion(c *call) error {
+	if present, _ := c.given(fieldVersion); present {
+		return fault.New(fault.Invalid, "%s: is for a read; a write makes the next version, a delete marks the newest", fieldVersion)
+	}
+	return nil
+}
+
 func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersion(c); err != nil {
+		return nil, err
+	}
 	in, err := secretInput(c)
 	if err != nil {
 		return nil, err
@@ -199,6 +210,9 @@ func encode(value []byte, as store.Encoding) string {
 }
 
 func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersion(c); err != nil {
+		return nil, err
+	}
 	if _, null := c.given(fieldValue); null {
 		return nil, fault.New(fault.Invalid, "%s: cannot be null; leave it out to keep the value, or delete the secret", fieldValue)
 	}
@@ -215,6 +229,9 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersion(c); err != nil {
+		return nil, err
+	}
 	versions, err := c.versions(false)
 	if err != nil {
 		return nil, err

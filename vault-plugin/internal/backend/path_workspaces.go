@@ -85,7 +85,7 @@ func (b *Backend) lockPaths() []*framework.Path {
 			HelpDescription: lockHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
-					w, err := c.tree.SetLocked(ctx, c.workspace, locked)
+					w, err := c.tree.SetLocked(ctx, c.scope(), c.workspace, locked)
 					if err != nil {
 						return nil, err
 					}

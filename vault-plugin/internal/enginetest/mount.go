@@ -72,8 +72,10 @@ func Open(t testing.TB, storage *Storage, clock *Clock) *Mount {
 // Factory makes a mount that Vault has not initialized yet.
 func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
 	t.Helper()
+	view := logical.TestSystemView()
+	view.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "0.0.0-test"}
 	conf := &logical.BackendConfig{
-		Logger: hclog.NewNullLogger(), System: logical.TestSystemView(), StorageView: storage, BackendUUID: "test",
+		Logger: hclog.NewNullLogger(), System: view, StorageView: storage, BackendUUID: "test",
 	}
 	made, err := backend.Factory("v0.0.0-test", clock.Now)(t.Context(), conf)
 	if err != nil {

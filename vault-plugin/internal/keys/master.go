@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,9 @@ type MasterStatus struct {
 
 func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
 	record, err := s.store.Master(ctx)
+	if errors.Is(err, store.ErrDamaged) {
+		return errDamagedMaster()
+	}
 	if err != nil {
 		return fmt.Errorf("read the master key: %w", err)
 	}
@@ -44,7 +48,7 @@ func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
 		ring, err := keyring.DecodeMaster(record.Ring)
 		clear(record.Ring)
 		if err != nil {
-			return fault.Damaged("the master key's entry core/master is damaged; restore it from a snapshot of Vault's storage")
+			return errDamagedMaster()
 		}
 		s.master.ring, s.master.requestID = ring, record.RequestID
 		return nil
@@ -59,6 +63,10 @@ func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
 	}
 	s.master.ring = ring
 	return s.storeMaster(ctx, ring, "")
+}
+
+func errDamagedMaster() error {
+	return fault.Damaged("the master key's entry core/master is damaged; restore it from a snapshot of Vault's storage")
 }
 
 func (s *Service) storeMaster(ctx context.Context, ring *keyring.Master, requestID string) error {

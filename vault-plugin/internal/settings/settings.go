@@ -4,6 +4,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -117,6 +118,9 @@ type Service struct {
 // Load reads the stored configuration.
 func Load(ctx context.Context, s *store.Store) (*Service, error) {
 	stored, err := s.Config(ctx)
+	if errors.Is(err, store.ErrDamaged) {
+		return nil, fault.Damaged("the configuration's entry core/config is damaged; restore it from a snapshot of Vault's storage")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}

@@ -37,7 +37,7 @@ type Config struct {
 	SecretCacheBytes int           `cbor:"6,keyasint,omitempty"`
 }
 
-// Stamp tells when a record was made and changed, and by which request it was made (a replay carries the same id).
+// Stamp tells when a record was made and changed, and by which request it was last written (a replay carries the same id).
 type Stamp struct {
 	Created   time.Time `cbor:"1,keyasint"`
 	Updated   time.Time `cbor:"2,keyasint"`

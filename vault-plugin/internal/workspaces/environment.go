@@ -27,6 +27,9 @@ func (t *Tree) Environment(call Call, w, p, name string) (Environment, error) {
 	}
 	env := pr.environments[name]
 	if env == nil {
+		if err := t.lost(environmentPlace(pr, name)); err != nil {
+			return Environment{}, err
+		}
 		return Environment{}, fault.Missing("environment %q of %s/%s does not exist", name, w, p)
 	}
 	return t.describeEnvironment(name, env), nil
@@ -70,8 +73,13 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 	}
 	record := store.Environment{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if env != nil {
+		if replays(call, env.Stamp) {
+			return t.Environment(call, w, p, name)
+		}
 		record = *env
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
+	} else if err := t.lost(environmentPlace(pr, name)); err != nil {
+		return Environment{}, err
 	} else if limit := t.settings.Config().MaxEnvironments; siblings >= limit {
 		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, as many as max_environments of %sconfig allows", w, siblings, call.Mount)
 	}

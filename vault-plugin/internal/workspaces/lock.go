@@ -10,12 +10,15 @@ import (
 
 // SetLocked locks a workspace: when it answers, no operation in it is under way and its keys are out of memory. Everything but
 // looking at the workspace's own record and unlocking it is refused from then on, across restarts.
-func (t *Tree) SetLocked(ctx context.Context, name string, locked bool) (Workspace, error) {
+func (t *Tree) SetLocked(ctx context.Context, call Call, name string, locked bool) (Workspace, error) {
 	defer t.changes.Lock(name)()
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
 	if ws == nil {
+		if err := t.lost(workspacePlace(name)); err != nil {
+			return Workspace{}, err
+		}
 		return Workspace{}, fault.New(fault.NotFound, "workspace %q does not exist", name)
 	}
 	if ws.record.Locked == locked {
@@ -23,7 +26,7 @@ func (t *Tree) SetLocked(ctx context.Context, name string, locked bool) (Workspa
 	}
 	record := *ws.record
 	record.Locked = locked
-	record.Stamp.Updated = t.now().UTC()
+	record.Stamp = t.changedStamp(call, record.Stamp)
 	thaw := t.freeze(t.environmentIDs(ws, ""))
 	defer thaw(false)
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {

@@ -27,9 +27,17 @@ func (t *Tree) Project(call Call, w, name string) (Project, error) {
 	}
 	p := ws.projects[name]
 	if p == nil {
-		return Project{}, fault.Missing("project %q of %s does not exist", name, w)
+		return Project{}, t.noProject(ws, w, name)
 	}
 	return t.describeProject(name, p), nil
+}
+
+// noProject says that a project is missing, or that its record is damaged.
+func (t *Tree) noProject(ws *workspace, w, name string) error {
+	if err := t.lost(projectPlace(ws, name)); err != nil {
+		return err
+	}
+	return fault.Missing("project %q of %s does not exist", name, w)
 }
 
 func (t *Tree) describeProject(name string, p *project) Project {
@@ -67,8 +75,13 @@ func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change
 	}
 	record := store.Project{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if p != nil {
+		if replays(call, p.record.Stamp) {
+			return t.Project(call, w, name)
+		}
 		record = *p.record
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
+	} else if err := t.lost(projectPlace(ws, name)); err != nil {
+		return Project{}, err
 	} else if limit := t.settings.Config().MaxProjects; siblings >= limit {
 		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, as many as max_projects of %sconfig allows", w, siblings, call.Mount)
 	}
@@ -109,7 +122,7 @@ func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm st
 		return Receipt{}, err
 	}
 	if p == nil {
-		return Receipt{}, fault.Missing("project %q of %s does not exist", name, w)
+		return Receipt{}, t.noProject(ws, w, name)
 	}
 	for _, e := range slices.Sorted(maps.Keys(environments)) {
 		if err := mayDelete(call, w+"/"+name+"/"+e, environments[e]); err != nil {

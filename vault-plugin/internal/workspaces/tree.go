@@ -51,7 +51,7 @@ type Tree struct {
 	mu         sync.RWMutex
 	workspaces map[string]*workspace
 	ids        known
-	damaged    []string // places in storage whose record could not be read
+	damaged    []string // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
 }
 
 // known are the ids of everything that has a record; what stands beneath any other id is swept.
@@ -134,7 +134,7 @@ func (t *Tree) settle(ctx context.Context) error {
 
 func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 	record, err := t.store.Workspace(ctx, name)
-	if skip, err := t.unreadable("ws/"+name, record == nil, err); skip {
+	if skip, err := t.unreadable(workspacePlace(name), record == nil, err); skip {
 		return err
 	}
 	ws := &workspace{record: record, projects: make(map[string]*project)}
@@ -157,7 +157,7 @@ func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 
 func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) error {
 	record, err := t.store.Project(ctx, ws.record.ID, name)
-	if skip, err := t.unreadable(fmt.Sprintf("proj/%s/%s", ws.record.ID, name), record == nil, err); skip {
+	if skip, err := t.unreadable(projectPlace(ws, name), record == nil, err); skip {
 		return err
 	}
 	p := &project{record: record, environments: make(map[string]*store.Environment)}
@@ -171,7 +171,7 @@ func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) erro
 	}
 	for _, e := range names {
 		env, err := t.store.Environment(ctx, record.ID, e)
-		if skip, err := t.unreadable(fmt.Sprintf("env/%s/%s", record.ID, e), env == nil, err); skip {
+		if skip, err := t.unreadable(environmentPlace(p, e), env == nil, err); skip {
 			if err != nil {
 				return err
 			}
@@ -194,6 +194,19 @@ func (t *Tree) unreadable(place string, missing bool, err error) (skip bool, _ e
 		return true, nil
 	}
 	return err != nil || missing, err
+}
+
+func workspacePlace(w string) string                { return "ws/" + w }
+func projectPlace(ws *workspace, p string) string   { return "proj/" + string(ws.record.ID) + "/" + p }
+func environmentPlace(pr *project, e string) string { return "env/" + string(pr.record.ID) + "/" + e }
+
+// lost answers an error where something has a record that could not be read. It must not be made anew: that would take the place
+// of the record, and have what the record led to swept at the next start.
+func (t *Tree) lost(place string) error {
+	if _, found := slices.BinarySearch(t.damaged, place); !found {
+		return nil
+	}
+	return fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", place)
 }
 
 // Call is what an operation knows of the request that asks for it.
@@ -223,6 +236,9 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 	}
 	env := pr.environments[e]
 	if env == nil {
+		if err := t.lost(environmentPlace(pr, e)); err != nil {
+			return Place{}, err
+		}
 		return Place{}, fault.New(fault.NotFound, "environment %q of %s/%s does not exist; create it with: vault write -force %senvironments/%s/%s/%s", e, w, p, call.Mount, w, p, e)
 	}
 	return Place{
@@ -236,6 +252,9 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 func (t *Tree) workspace(call Call, w string) (*workspace, error) {
 	ws := t.workspaces[w]
 	if ws == nil {
+		if err := t.lost(workspacePlace(w)); err != nil {
+			return nil, err
+		}
 		return nil, fault.New(fault.NotFound, "workspace %q does not exist; create it with: vault write -force %sworkspaces/%s", w, call.Mount, w)
 	}
 	if ws.record.Locked {
@@ -255,6 +274,9 @@ func (t *Tree) project(call Call, w, p string) (*workspace, *project, error) {
 	}
 	pr := ws.projects[p]
 	if pr == nil {
+		if err := t.lost(projectPlace(ws, p)); err != nil {
+			return nil, nil, err
+		}
 		return nil, nil, fault.New(fault.NotFound, "project %q of %s does not exist; create it with: vault write -force %sprojects/%s/%s", p, w, call.Mount, w, p)
 	}
 	return ws, pr, nil

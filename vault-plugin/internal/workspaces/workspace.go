@@ -33,9 +33,17 @@ func (t *Tree) Workspace(name string) (Workspace, error) {
 	defer t.mu.RUnlock()
 	ws := t.workspaces[name]
 	if ws == nil {
-		return Workspace{}, fault.Missing("workspace %q does not exist", name)
+		return Workspace{}, t.noWorkspace(name)
 	}
 	return t.describeWorkspace(name, ws), nil
+}
+
+// noWorkspace says that a workspace is missing, or that its record is damaged.
+func (t *Tree) noWorkspace(name string) error {
+	if err := t.lost(workspacePlace(name)); err != nil {
+		return err
+	}
+	return fault.Missing("workspace %q does not exist", name)
 }
 
 func (t *Tree) describeWorkspace(name string, ws *workspace) Workspace {
@@ -59,16 +67,20 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
-	switch {
-	case ws == nil && mustExist:
-		return Workspace{}, fault.Missing("workspace %q does not exist", name)
-	case ws != nil && ws.record.Locked:
+	if ws == nil {
+		if err := t.noWorkspace(name); mustExist || !fault.Is(err, fault.NotFound) {
+			return Workspace{}, err
+		}
+	} else if ws.record.Locked {
 		return Workspace{}, errLocked(call, name)
 	}
 	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
+		if replays(call, ws.record.Stamp) {
+			return t.Workspace(name)
+		}
 		record = *ws.record
-		record.Stamp.Updated = t.now().UTC()
+		record.Stamp = t.changedStamp(call, record.Stamp)
 	}
 	change(&record)
 	if err := checkWorkspace(record); err != nil {
@@ -98,6 +110,16 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 func (t *Tree) newStamp(call Call) store.Stamp {
 	now := t.now().UTC()
 	return store.Stamp{Created: now, Updated: now, RequestID: call.RequestID}
+}
+
+func (t *Tree) changedStamp(call Call, s store.Stamp) store.Stamp {
+	s.Updated, s.RequestID = t.now().UTC(), call.RequestID
+	return s
+}
+
+// replays reports whether a request is the one that a record already has the outcome of.
+func replays(call Call, s store.Stamp) bool {
+	return call.RequestID != "" && s.RequestID == call.RequestID
 }
 
 func checkWorkspace(r store.Workspace) error {
@@ -144,7 +166,7 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
 	if ws == nil {
-		return Receipt{}, fault.Missing("workspace %q does not exist", name)
+		return Receipt{}, t.noWorkspace(name)
 	}
 	if ws.record.Locked {
 		return Receipt{}, errLocked(call, name)

@@ -1,0 +1,208 @@
+package acceptance_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+// sower sends wrong input to a server with something planted in it, and keeps all answers.
+type sower struct {
+	caller
+	texts, numbers *search
+	shown          *search // what Vault's audit log shows as it came: names of fields, and what stands in a URL
+	answers        strings.Builder
+	requests       int
+}
+
+// wrong lists JSON values that do not fit a field, by what they are; what can hold a planted text or number does.
+func (s *sower) wrong(label string, field schema) map[string]any {
+	plant := func(what string) string { return s.texts.value(label + what) }
+	all := data{
+		"a string":          plant(" in a string"),
+		"a number":          s.numbers.number(label + " in a number"),
+		"a fraction":        json.Number(s.numbers.number(label+" in a fraction") + ".5"),
+		"a bool":            true,
+		"null":              nil,
+		"an object":         data{"a": plant(" in an object")},
+		"a deep object":     data{"a": data{"b": []any{plant(" deep in an object")}}},
+		"an object of ints": data{"a": s.numbers.number(label + " in an object")},
+		"a list":            []any{plant(" in a list")},
+		"a mixed list":      []any{plant(" in a mixed list"), s.numbers.number(label + " in a mixed list")},
+		"a list of lists":   []any{[]any{plant(" in a list of lists")}},
+	}
+	for _, fits := range map[string][]string{
+		"string/":         {"a string"},
+		"string/duration": {}, // what is planted is no duration
+		"integer/":        {"a number"},
+		"boolean/":        {"a bool"},
+		"array/":          {"a string", "a list"},
+		"object/map":      {"an object"},
+	}[field.Type+"/"+field.Format] {
+		delete(all, fits)
+	}
+	return all
+}
+
+// known says that a field's form is one that wrong knows: a new one must be added there.
+func (f schema) known() bool {
+	return slices.Contains([]string{"string/", "string/duration", "integer/", "boolean/", "array/", "object/map"}, f.Type+"/"+f.Format)
+}
+
+// refusal sends what is refused; field is what the refusal names, and declared says that the path serves the method.
+func (s *sower) refusal(method, path, field string, body data, declared bool) {
+	s.t.Helper()
+	a := s.send(method, path, body)
+	s.requests++
+	s.answers.WriteString(a.body)
+	if declared && (a.status != http.StatusBadRequest || a.word() != "invalid" || !strings.Contains(a.body, field)) {
+		s.t.Errorf("%s\nwant 400 invalid, naming %s", a, field)
+	}
+}
+
+// writes sends wrong input to every write of a path.
+func (s *sower) writes(d document, template, path string, forbidden bool) {
+	p := d.Paths[template]
+	fields := map[string]schema{}
+	for _, o := range []*operation{p.Post, p.Patch} {
+		if o != nil {
+			maps.Copy(fields, d.fields(o))
+		}
+	}
+	for method, o := range map[string]*operation{"POST": p.Post, "PATCH": p.Patch} {
+		declared := o != nil && !forbidden
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			label := method + " " + template + " " + field
+			if !fields[field].known() {
+				s.t.Errorf("%s: the form %+v is not known to this test", label, fields[field])
+			}
+			for what, wrong := range s.wrong(label, fields[field]) {
+				if what == "null" && method == "PATCH" {
+					continue // resets the field
+				}
+				body := s.beside(label+" beside "+what, fields)
+				body[field] = wrong
+				s.refusal(method, path, "", body, declared)
+				s.refusal(method, path, field, data{field: wrong}, declared)
+			}
+		}
+		s.strange(method, template, path, p.Parameters, declared)
+	}
+}
+
+// beside fills the fields that take any text.
+func (s *sower) beside(label string, fields map[string]schema) data {
+	body := data{}
+	for name, field := range fields {
+		if field.Type == "string" && field.Format == "" {
+			body[name] = s.texts.value(label + " in " + name)
+		}
+	}
+	return body
+}
+
+// strange sends fields that a path does not take.
+func (s *sower) strange(method, template, path string, captured []parameter, declared bool) {
+	label := method + " " + template
+	s.refusal(method, path, "colour", data{"colour": s.texts.value(label + " unknown field")}, declared)
+	s.refusal(method, path, "colour", data{"colour": s.numbers.number(label + " unknown field")}, declared)
+	s.refusal(method, path, "unprintable", data{s.shown.value(label + " name of a field"): "x"}, declared)
+	for _, p := range captured {
+		if p.In == "path" {
+			s.refusal(method, path, p.Name, data{p.Name: s.texts.value(label + " repeated " + p.Name)}, declared)
+			s.refusal(method, path, p.Name, data{p.Name: []any{s.texts.value(label + " repeated in a list " + p.Name)}}, declared)
+		}
+	}
+}
+
+// queries sends wrong input in the URL of everything that has no body.
+func (s *sower) queries(d document, template, path string, forbidden bool) {
+	p := d.Paths[template]
+	for method, o := range map[string]*operation{"GET": p.Get, "DELETE": p.Delete} {
+		label := method + " " + template + " in the URL"
+		declared := o != nil && !forbidden && !strings.HasSuffix(template, "/")
+		send := func(field, value string, declared bool) {
+			s.refusal(method, path+"?"+url.Values{field: {value}}.Encode(), field, nil, declared)
+		}
+		send("colour", s.shown.value(label+" unknown"), declared)
+		if o == nil {
+			continue
+		}
+		for _, q := range o.Parameters {
+			if q.Name != "list" && q.Schema.Type == "integer" {
+				send(q.Name, s.shown.value(label+" "+q.Name), declared)
+				s.refusal(method, path+"?list=true&"+q.Name+"="+s.shown.value(label+" of a list "+q.Name), "", nil, false)
+			}
+		}
+	}
+}
+
+func TestWrongInputIsRefusedAndNeverRepeated(t *testing.T) {
+	s := vault.Server(t)
+	c := root(t, s)
+	d := openapi(c)
+	env := strings.Split(environment(t, c), "/")
+	c.write("secrets/"+strings.Join(env, "/")+"/DATABASE_URL", data{"value": "x"})
+	for _, tc := range []struct {
+		name      string
+		caller    caller
+		at        place
+		forbidden bool
+	}{
+		{"updates", c, place{env[0], env[1], env[2]}, false},
+		{"creates", c, place{env[0] + "no", "no", "no"}, false},
+		{"without the right", callerOf(t, s.ClientWithPolicy(t, `path "stashbase/none" { capabilities = ["read"] }`)), place{env[0], env[1], env[2]}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := [2]int{len(s.ServerLog()), len(s.AuditLog())}
+			sow := &sower{caller: tc.caller.in(t), texts: newSearch(textWindow), numbers: newSearch(digitWindow), shown: newSearch(textWindow)}
+			for _, template := range slices.Sorted(maps.Keys(d.Paths)) {
+				path := strings.Trim(tc.at.fill(template), "/")
+				sow.writes(d, template, path, tc.forbidden)
+				sow.queries(d, template, path, tc.forbidden)
+			}
+			t.Logf("%d requests, %d windows", sow.requests, len(sow.texts.planted)+len(sow.numbers.planted)+len(sow.shown.planted))
+			control := marked(t, s, c)
+			sow.answers.WriteString(control.answer)
+			server, audit := s.ServerLog()[before[0]:], s.AuditLog()[before[1]:]
+			bare := withoutRequests(t, audit)
+			for where, text := range map[string]string{"an answer": sow.answers.String(), "the server's log": server, "the audit log": bare} {
+				control.present(t, where, text)
+				sow.texts.absent(t, where, text)
+				sow.numbers.absent(t, where, text)
+				sow.shown.absent(t, where, text)
+			}
+			sow.texts.absent(t, "the audit log with the data of requests", audit)
+		})
+	}
+}
+
+// control is something that is known to stand in answers and logs.
+type control struct {
+	*search
+	answer string
+}
+
+// marked asks for a secret that is not there under a name never seen, and waits until the name, which the error repeats, has
+// arrived in the server's log: then all before it has.
+func marked(t testing.TB, s *vaulttest.Server, c caller) control {
+	t.Helper()
+	name := "n" + strings.ToLower(value())
+	found := control{search: newSearch(textWindow)}
+	found.plant("control", name)
+	found.answer = c.refused("GET", "workspaces/"+name, nil, http.StatusNotFound, "not_found").body
+	eventually(t, s, "the control in the log", func() error {
+		if !strings.Contains(s.ServerLog(), `status=finished err="not_found: workspace \"`+name) {
+			return fmt.Errorf("not there yet")
+		}
+		return nil
+	})
+	return found
+}

@@ -1,0 +1,257 @@
+package acceptance_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+func TestASwappedHeadOpensNowhere(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	w, other := workspace(t, b.caller), workspace(t, b.caller)
+	env := b.environment(w, "api", "development")
+	one := b.put(env, "ONE")
+	neighbours := []string{b.put(env, "KEPT"), b.put(b.environment(w, "api", "staging"), "KEPT")}
+	for _, tc := range []struct{ name, with string }{
+		{"name", b.put(env, "TWO")},
+		{"environment", b.put(b.environment(w, "api", "production"), "ONE")},
+		{"project", b.put(b.environment(w, "web", "development"), "ONE")},
+		{"workspace", b.put(b.environment(other, "api", "development"), "ONE")},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			heads := [2]string{b.head(one), b.head(tc.with)}
+			b.swap(heads[0], heads[1])
+			for _, path := range []string{one, tc.with} {
+				in, _ := split(path)
+				b.closed("GET", "secrets/"+path, nil)
+				b.closed("GET", "load/"+in, nil)
+				b.closed("POST", "import/"+in, data{"secrets": data{"ONE": b.newest[path], "TWO": b.newest[path]}})
+				expect(t, "version 1 in its own place", b.read("secrets/"+path+"?version=1"), data{"value": b.oldest[path]})
+			}
+			b.opens("meanwhile", neighbours...)
+			b.swap(heads[0], heads[1])
+			b.opens("moved back", one, tc.with)
+		})
+	}
+}
+
+func TestASwappedOldVersionOpensNowhere(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	w := workspace(t, b.caller)
+	env := b.environment(w, "api", "development")
+	one, two, elsewhere := b.put(env, "ONE"), b.put(env, "TWO"), b.put(b.environment(w, "api", "production"), "ONE")
+	for _, tc := range []struct{ name, with, number string }{
+		{"number", one, "2"},
+		{"name", two, "1"},
+		{"environment", elsewhere, "1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			entries := [2]string{b.version(one, "1"), b.version(tc.with, tc.number)}
+			b.swap(entries[0], entries[1])
+			b.closed("GET", "secrets/"+one+"?version=1", nil)
+			b.closed("GET", "secrets/"+tc.with+"?version="+tc.number, nil)
+			expect(t, "the newest version", b.read("secrets/"+one), data{"value": b.newest[one]})
+			b.swap(entries[0], entries[1])
+			b.opens("moved back", one, tc.with)
+		})
+	}
+}
+
+// Whoever writes to storage might put an old value into a head of today.
+func TestAnOldValueIsNotTakenForTheNewest(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	one := b.put(environment(t, b.caller), "ONE")
+	key := b.head(one)
+	before := b.entry(key)
+	var head, old map[int]any
+	if err := cbor.Unmarshal(before, &head); err != nil {
+		t.Fatal(err)
+	}
+	if err := cbor.Unmarshal(b.entry(b.version(one, "1")), &old); err != nil {
+		t.Fatal(err)
+	}
+	newest := head[1]
+	for _, tc := range []struct {
+		name   string
+		sealed any
+		opens  bool
+	}{{"its own", newest, true}, {"an old one", old[1], false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			head[1] = tc.sealed
+			forged, err := cbor.Marshal(head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.server.RawWrite(t, key, forged)
+			b.server.ReloadPlugin(t)
+			if tc.opens {
+				b.opens("written again", one)
+				return
+			}
+			b.closed("GET", "secrets/"+one, nil)
+		})
+	}
+	b.server.RawWrite(t, key, before)
+	b.server.ReloadPlugin(t)
+	b.opens("restored", one)
+}
+
+func TestSwappedKeysOpenNothing(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	w, other, third := workspace(t, b.caller), workspace(t, b.caller), workspace(t, b.caller)
+	one := b.put(b.environment(w, "api", "development"), "ONE")
+	two := b.put(b.environment(other, "api", "development"), "ONE")
+	kept := b.put(b.environment(third, "api", "development"), "ONE")
+	entries := [2]string{b.keys(w), b.keys(other)}
+	b.swap(entries[0], entries[1])
+	for _, path := range []string{one, two} {
+		env, _ := split(path)
+		at, _, _ := strings.Cut(env, "/")
+		b.closed("GET", "secrets/"+path, nil)
+		b.closed("GET", "secrets/"+path+"?version=1", nil)
+		b.closed("GET", "load/"+env, nil)
+		b.closed("POST", "secrets/"+path, data{"value": b.values.value("write under swapped keys")})
+		b.closed("POST", "keys/"+at+"/rotate", data{})
+	}
+	b.opens("meanwhile", kept)
+	b.swap(entries[0], entries[1])
+	b.opens("moved back", one, two, kept)
+}
+
+// damage is what can happen to the bytes of an entry; sealed is the part of it that is protected.
+type damage struct {
+	name string
+	do   func(entry, sealed []byte) []byte
+	sure bool // it never opens; otherwise it may also open as it was, where what was hit is not protected
+}
+
+func damages() []damage {
+	all := []damage{{"emptied", func([]byte, []byte) []byte { return []byte{} }, true}}
+	for _, part := range []int{1, 10, 50, 90} {
+		all = append(all, damage{fmt.Sprintf("cut to %d%%", part), func(e, _ []byte) []byte { return e[:max(1, len(e)*part/100)] }, true})
+	}
+	all = append(all,
+		damage{"cut by a byte", func(e, _ []byte) []byte { return e[:len(e)-1] }, true},
+		damage{"longer by a byte", func(e, _ []byte) []byte { return append(bytes.Clone(e), 0) }, true},
+		damage{"sealed part cut by its tag", func(e, s []byte) []byte { return bytes.Replace(e, s, s[:len(s)-16], 1) }, true},
+	)
+	for part := range 25 { // over all of it: header, salt, commitment, nonce, ciphertext, tag
+		all = append(all, damage{fmt.Sprintf("bit flipped at %d%% of the sealed part", part*4), func(e, s []byte) []byte {
+			return flipped(e, bytes.Index(e, s)+len(s)*part/25, part%8)
+		}, true})
+	}
+	for part := range 25 {
+		all = append(all, damage{fmt.Sprintf("bit flipped at %d%%", part*4), func(e, _ []byte) []byte { return flipped(e, len(e)*part/25, part%8) }, false})
+	}
+	return all
+}
+
+func flipped(entry []byte, at, bit int) []byte {
+	out := bytes.Clone(entry)
+	out[at] ^= 1 << bit
+	return out
+}
+
+// envelope is what is sealed in a stored record: the end of field 1, so many bytes of it, or all where size is 0.
+func (b *barn) envelope(entry []byte, size int) []byte {
+	b.t.Helper()
+	var record map[int]any
+	if err := cbor.Unmarshal(entry, &record); err != nil {
+		b.t.Fatal(err)
+	}
+	sealed, _ := record[1].([]byte)
+	if len(sealed) < max(size, 84) {
+		b.t.Fatalf("an envelope of %d bytes", len(sealed))
+	}
+	if size > 0 {
+		return sealed[len(sealed)-size:]
+	}
+	return sealed
+}
+
+// spoiled is an entry that was damaged, with what brings it back.
+type spoiled struct {
+	damage
+	path, key string
+	before    []byte
+}
+
+// spoil damages the entry of one secret per kind of damage, all before one reload. size is that of the envelope in it.
+func (b *barn) spoil(size int, put func(i int) (path, key string)) []spoiled {
+	b.t.Helper()
+	var all []spoiled
+	for i, d := range damages() {
+		path, key := put(i)
+		before := b.entry(key)
+		b.server.RawWrite(b.t, key, d.do(before, b.envelope(before, size)))
+		all = append(all, spoiled{d, path, key, before})
+	}
+	b.server.ReloadPlugin(b.t)
+	return all
+}
+
+// check sees that what was damaged does not open, or opens as it was.
+func (b *barn) check(all []spoiled) {
+	b.t.Helper()
+	for _, s := range all {
+		a := b.send("GET", "secrets/"+s.path, nil)
+		if !s.sure && a.status == http.StatusOK && a.data["value"] == b.newest[s.path] {
+			continue
+		}
+		if a.status != http.StatusInternalServerError || a.word() != "unavailable" {
+			b.t.Errorf("%s: %s\nwant 500 unavailable", s.name, a)
+		}
+		b.values.absent(b.t, s.name, a.body)
+	}
+}
+
+func (b *barn) mend(all []spoiled) {
+	b.t.Helper()
+	for _, s := range all {
+		b.server.RawWrite(b.t, s.key, s.before)
+	}
+	b.server.ReloadPlugin(b.t)
+	for _, s := range all {
+		b.opens("mended after "+s.name, s.path)
+	}
+}
+
+func TestADamagedHeadIsAnErrorAndHidesNoOther(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	env := environment(t, b.caller)
+	kept := b.put(env, "KEPT")
+	all := b.spoil(0, func(i int) (path, key string) {
+		path = b.put(env, fmt.Sprintf("S%d", i))
+		return path, b.head(path)
+	})
+	b.check(all)
+	b.opens("meanwhile", kept)
+	b.closed("GET", "load/"+env, nil)
+	about, _ := b.read("metadata/" + env)["secrets"].(data)
+	expect(t, "metadata", about["KEPT"].(data), data{"state": "live"})
+	expect(t, "metadata", about["S0"].(data), data{"state": "damaged"})
+	b.mend(all)
+}
+
+// wrappedKey is the size of one sealed key version, which ends the entry of a workspace that has one. What stands before it, the
+// number and time of the version and the minimum for decryption, is as true as the storage is.
+const wrappedKey = 84 + 32
+
+func TestDamagedKeysAreAnErrorForTheirWorkspaceOnly(t *testing.T) {
+	b := newBarn(t, vault.Server(t))
+	kept := b.put(environment(t, b.caller), "KEPT")
+	all := b.spoil(wrappedKey, func(int) (path, key string) {
+		env := environment(t, b.caller)
+		w, _, _ := strings.Cut(env, "/")
+		return b.put(env, "ONE"), b.keys(w)
+	})
+	b.check(all)
+	b.opens("meanwhile", kept)
+	expect(t, "info", b.read("info"), data{"healthy": false})
+	b.mend(all)
+	expect(t, "info", b.read("info"), data{"healthy": true})
+}

@@ -1,0 +1,237 @@
+package crashtest
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// view is everything that can be read of a mount: path to answer, or to the error. Ids, which are minted at random, are left out.
+type view map[string]string
+
+func (v view) ask(m *mount, req request) data {
+	answer, err := m.Do(req)
+	key := string(req.Op) + " " + req.Path
+	if len(req.Data) > 0 {
+		key += fmt.Sprint(" ", req.Data)
+	}
+	delete(answer, "id")
+	text, _ := json.Marshal(answer)
+	v[key] = string(text)
+	var refused *enginetest.Refused
+	if errors.As(err, &refused) {
+		v[key] = fmt.Sprintf("%d %s %s", refused.Status, refused.Word(), text)
+	}
+	return answer
+}
+
+func (v view) names(m *mount, path string) []string {
+	raw, _ := v.ask(m, request{Op: list, Path: path + "/"})["keys"].([]any)
+	var names []string
+	for _, name := range raw {
+		names = append(names, fmt.Sprint(name))
+	}
+	return names
+}
+
+// observe reads everything there is.
+func observe(t *testing.T, m *mount) view {
+	t.Helper()
+	v := make(view)
+	v.ask(m, request{Op: read, Path: "config"})
+	v.ask(m, request{Op: read, Path: "master-key"})
+	for _, w := range v.names(m, "workspaces") {
+		v.ask(m, request{Op: read, Path: "workspaces/" + w})
+		v.ask(m, request{Op: read, Path: "keys/" + w})
+		for _, p := range v.names(m, "projects/"+w) {
+			v.ask(m, request{Op: read, Path: "projects/" + w + "/" + p})
+			for _, e := range v.names(m, "environments/"+w+"/"+p) {
+				v.environment(m, w+"/"+p+"/"+e)
+			}
+		}
+	}
+	v.ask(m, request{Op: read, Path: "info"})
+	v["sealed under"] = fmt.Sprint(keyVersions(t, m.Storage))
+	return v
+}
+
+func (v view) environment(m *mount, place string) {
+	v.ask(m, request{Op: read, Path: "environments/" + place})
+	v.ask(m, request{Op: read, Path: "load/" + place})
+	v.ask(m, request{Op: read, Path: "metadata/" + place})
+	for _, name := range v.names(m, "secrets/"+place) {
+		if strings.HasPrefix(name, "BIG_") {
+			continue // load has them; reading them again and again is most of what the tests take
+		}
+		v.ask(m, request{Op: read, Path: "secrets/" + place + "/" + name})
+		history := v.ask(m, request{Op: read, Path: "metadata/" + place + "/" + name})
+		versions, _ := history["versions"].(data)
+		for n := range versions {
+			v.ask(m, request{Op: read, Path: "secrets/" + place + "/" + name, Data: data{"version": n}})
+		}
+	}
+}
+
+// differences tells how two views differ, in a few lines.
+func differences(got, want view) string {
+	keys := make(map[string]bool)
+	for key := range got {
+		keys[key] = true
+	}
+	for key := range want {
+		keys[key] = true
+	}
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if got[key] != want[key] {
+			lines = append(lines, fmt.Sprintf("%s\n\thas  %.300s\n\twant %.300s", key, got[key], want[key]))
+		}
+	}
+	if len(lines) > 6 {
+		lines = append(lines[:6], "...")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// checkClean fails the test for whatever stands in storage that nothing leads to.
+func checkClean(t *testing.T, s *enginetest.Storage) {
+	t.Helper()
+	c := newInspection(t, s)
+	for _, key := range s.Keys() {
+		kind, rest, _ := strings.Cut(key, "/")
+		parent, _, _ := strings.Cut(rest, "/")
+		switch id := store.ID(parent); {
+		case kind == "log":
+			t.Errorf("%s is left in the log", key)
+		case kind == "keys" && !c.workspaces[store.ID(rest)], kind == "proj" && !c.workspaces[id], kind == "env" && !c.projects[id],
+			(kind == "sec" || kind == "ver") && !c.environments[id]:
+			t.Errorf("%s is an orphan", key)
+		case kind == "ver":
+			c.checkOldValue(t, key, rest)
+		}
+	}
+	for id := range c.workspaces {
+		if s.Raw("keys/"+string(id)) == nil {
+			t.Errorf("a workspace has no keys")
+		}
+	}
+}
+
+// inspection is what the records in storage say.
+type inspection struct {
+	store                              *store.Store
+	workspaces, projects, environments map[store.ID]bool
+}
+
+func newInspection(t *testing.T, s *enginetest.Storage) inspection {
+	t.Helper()
+	records, err := store.New(s.Clone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := inspection{records, make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)}
+	check := func(err error) {
+		if err != nil {
+			t.Fatalf("inspect storage: %v", err)
+		}
+	}
+	names, err := records.Workspaces(t.Context())
+	check(err)
+	for _, w := range names {
+		ws, err := records.Workspace(t.Context(), w)
+		check(err)
+		c.workspaces[ws.ID] = true
+		projects, err := records.Projects(t.Context(), ws.ID)
+		check(err)
+		for _, p := range projects {
+			pr, err := records.Project(t.Context(), ws.ID, p)
+			check(err)
+			c.projects[pr.ID] = true
+			environments, err := records.Environments(t.Context(), pr.ID)
+			check(err)
+			for _, e := range environments {
+				env, err := records.Environment(t.Context(), pr.ID, e)
+				check(err)
+				c.environments[env.ID] = true
+			}
+		}
+	}
+	return c
+}
+
+// checkOldValue holds that an old value belongs to a version the head keeps, or will be found by the next write: it is the
+// newest version's, put aside by a write that went no further, or is not below the head's floor.
+func (c inspection) checkOldValue(t *testing.T, key, rest string) {
+	t.Helper()
+	parts := strings.Split(rest, "/")
+	n, err := strconv.ParseUint(parts[2], 10, 64)
+	if err != nil {
+		t.Fatalf("%s has no number", key)
+	}
+	head, err := c.store.Head(t.Context(), store.ID(parts[0]), parts[1])
+	switch {
+	case err != nil || head == nil:
+		t.Errorf("%s belongs to no secret (%v)", key, err)
+	case n > head.Newest().Number, n < head.Versions[0].Number && n < head.Floor:
+		t.Errorf("%s is kept by nothing, and no write will remove it: versions %d to %d, floor %d", key, head.Versions[0].Number, head.Newest().Number, head.Floor)
+	}
+}
+
+// checkTight fails the test for an old value that is not of a version its secret keeps.
+func checkTight(t *testing.T, s *enginetest.Storage, name string) {
+	t.Helper()
+	c := newInspection(t, s)
+	for _, key := range s.Keys() {
+		parts := strings.Split(key, "/")
+		if parts[0] != "ver" || parts[2] != name {
+			continue
+		}
+		head, err := c.store.Head(t.Context(), store.ID(parts[1]), name)
+		if err != nil || head == nil {
+			t.Errorf("%s belongs to no secret (%v)", key, err)
+			continue
+		}
+		n, _ := strconv.ParseUint(parts[3], 10, 64)
+		if _, kept := head.Version(n); !kept || n == head.Newest().Number {
+			t.Errorf("%s is no kept old version: %d to %d", key, head.Versions[0].Number, head.Newest().Number)
+		}
+	}
+}
+
+// keyVersions counts the values that the heads of a mount keep, by the key version they are sealed under.
+func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
+	t.Helper()
+	c := newInspection(t, s)
+	count := make(map[uint32]int)
+	for env := range c.environments {
+		names, err := c.store.Secrets(t.Context(), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			head, err := c.store.Head(t.Context(), env, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count[sealedUnder(head.Sealed)]++
+			for _, v := range head.Versions[:len(head.Versions)-1] {
+				if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err == nil && old != nil {
+					count[sealedUnder(old.Sealed)]++
+				}
+			}
+		}
+	}
+	return count
+}
+
+// sealedUnder reads the key version from an envelope.
+func sealedUnder(envelope []byte) uint32 { return binary.BigEndian.Uint32(envelope[4:8]) }

@@ -1,0 +1,147 @@
+package crashtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+const (
+	write   = logical.UpdateOperation
+	read    = logical.ReadOperation
+	list    = logical.ListOperation
+	destroy = logical.DeleteOperation
+)
+
+type (
+	data    = enginetest.Data
+	mount   = enginetest.Mount
+	request = enginetest.Request
+)
+
+// places are the environments of the world that the crashes happen in.
+var places = []string{"acme/api/dev", "acme/api/prod", "acme/web/dev", "other/api/dev"}
+
+// world is a mount that holds something of everything: two workspaces, secrets with pruned, kept and deleted versions.
+func world(t *testing.T) *mount {
+	t.Helper()
+	m := enginetest.New(t)
+	m.Populate("acme", "api", "dev", "prod")
+	m.Write("projects/acme/web", nil)
+	m.Write("environments/acme/web/dev", nil)
+	m.Populate("other", "api", "dev")
+	m.Write("workspaces/acme", data{"max_versions": 3, "deletion_allowed": true})
+	for _, place := range places {
+		for _, name := range []string{"A", "B", "C"} {
+			for v := range 4 {
+				m.Write("secrets/"+place+"/"+name, data{"value": fmt.Sprintf("%s of %s, version %d", name, place, v+1), "tags": "x"})
+			}
+		}
+		m.Write("secrets/"+place+"/ONCE", data{"value": "once", "comment": "one version"})
+		m.Write("secrets/"+place+"/GONE", data{"value": "gone"})
+		m.Delete("secrets/"+place+"/GONE", nil)
+	}
+	m.Settle()
+	return m
+}
+
+// operation is what is interrupted.
+type operation struct {
+	name    string
+	prepare func(m *mount) // what it needs beside the world
+	request request
+	once    bool // repeating it after it has happened is refused: what it takes away is gone
+
+	parallel bool // its storage calls come in another order each time
+}
+
+func operations() []operation {
+	big := make(data)
+	for i := range 8 {
+		big[fmt.Sprintf("BIG_%02d", i)] = strings.Repeat(string(rune('a'+i)), 60<<10)
+	}
+	many := data{"A": "imported", "NEW": "new", "GONE": "back"}
+	for name, value := range big {
+		many[name] = value
+	}
+	grown := func(m *mount) { m.Write("import/acme/api/dev", data{"secrets": big}); m.Settle() }
+	wide := func(m *mount) {
+		few := make(data)
+		for i := range 8 {
+			few[fmt.Sprintf("WIDE_%d", i)] = "wide"
+		}
+		m.Write("import/acme/api/dev", data{"secrets": few})
+		m.Settle()
+	}
+	return []operation{
+		{name: "create a secret", request: request{Op: write, Path: "secrets/acme/api/dev/NEW", Data: data{"value": "new"}}},
+		{name: "update a secret", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}}},
+		{name: "update a secret with versions to prune", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next", "cas": 4}},
+			prepare: func(m *mount) { m.Write("workspaces/acme", data{"max_versions": 1}) }},
+		{name: "delete a secret", request: request{Op: destroy, Path: "secrets/acme/api/dev/A"}},
+		{name: "import into several chunks", request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": many}}, parallel: true},
+		{name: "import over secrets of several chunks", prepare: grown, parallel: true,
+			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"mode": "replace", "secrets": data{"A": "only", "BIG_03": "small", "NEW": "new"}}}},
+		{name: "create a workspace", request: request{Op: write, Path: "workspaces/new", Data: data{"description": "new"}}},
+		{name: "change a workspace", request: request{Op: write, Path: "workspaces/acme", Data: data{"description": "changed", "max_versions": 2}}},
+		{name: "shred a workspace", request: request{Op: destroy, Path: "workspaces/acme", Data: data{"confirm": "acme"}}, once: true},
+		{name: "create a project", request: request{Op: write, Path: "projects/acme/new", Data: data{"description": "new"}}},
+		{name: "delete a project", request: request{Op: destroy, Path: "projects/acme/api", Data: data{"confirm": "api"}}, once: true},
+		{name: "create an environment", request: request{Op: write, Path: "environments/acme/api/new", Data: data{"production": true}}},
+		{name: "lock an environment", request: request{Op: write, Path: "environments/acme/api/dev", Data: data{"locked": true}}},
+		{name: "delete an environment", request: request{Op: destroy, Path: "environments/acme/api/dev", Data: data{"confirm": "dev"}}, once: true},
+		{name: "rotate a workspace's key", prepare: wide, parallel: true, request: request{Op: write, Path: "keys/acme/rotate"}},
+		{name: "rewrap a workspace", prepare: behind, parallel: true, request: request{Op: write, Path: "keys/acme/rewrap"}},
+		{name: "rotate the master key", parallel: true, request: request{Op: write, Path: "master-key/rotate"},
+			prepare: func(m *mount) { m.Write("workspaces/third", nil); m.Write("workspaces/fourth", nil) }},
+		{name: "change the configuration", request: request{Op: write, Path: "config", Data: data{"max_versions": 20, "max_projects": 7}}},
+	}
+}
+
+// behind rotates acme's key and puts the secrets back as they were under the old one: work for a rewrap.
+func behind(m *mount) {
+	saved := make(map[string][]byte)
+	for _, key := range m.Storage.Keys() {
+		if strings.HasPrefix(key, "sec/") || strings.HasPrefix(key, "ver/") {
+			saved[key] = m.Storage.Raw(key)
+		}
+	}
+	m.Write("keys/acme/rotate", nil)
+	m.Settle()
+	for key, value := range saved {
+		m.Storage.SetRaw(key, value)
+	}
+}
+
+// prepared answers the storage that an operation finds, and what can be read of it before.
+func (o operation) prepared(t *testing.T) (*enginetest.Storage, *enginetest.Clock) {
+	t.Helper()
+	m := world(t)
+	if o.prepare != nil {
+		o.prepare(m)
+	}
+	m.Settle()
+	return m.Storage.Clone(), m.Clock
+}
+
+// run sends the operation's request under an id that stays the same when it is repeated.
+func (o operation) run(m *mount) error {
+	again := o.request
+	again.ID = "the operation"
+	_, err := m.Do(again)
+	return err
+}
+
+// open starts on a copy of what is stored.
+func open(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
+	t.Helper()
+	return enginetest.Open(t, s.Clone(), clock)
+}
+
+// end ends a mount's process.
+func end(m *mount) { m.Backend.Cleanup(context.Background()) }
