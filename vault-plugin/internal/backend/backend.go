@@ -67,7 +67,7 @@ func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.secretPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
+		b.environmentPaths(), b.secretPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.changePaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}

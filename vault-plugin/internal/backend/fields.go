@@ -61,6 +61,10 @@ func intField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeInt, Description: help}
 }
 
+func wordsField(help string) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeCommaStringSlice, Description: help}
+}
+
 func durationField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Description: help}
 }

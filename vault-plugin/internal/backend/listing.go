@@ -33,11 +33,23 @@ func listResponse(help, info string) map[int][]framework.Response {
 	}, "key_info", "next", "keys")
 }
 
-// answerList answers items, which are sorted, or the page of them that the request asks for.
-func answerList(c *call, items []item) (*logical.Response, error) {
+// limit reads how many entries the caller wants at once; 0 is all.
+func (c *call) limit() (int, error) {
 	limit, err := c.number(fieldLimit)
 	if err != nil || limit != nil && (*limit < 1 || *limit > maxPage) {
-		return nil, fault.New(fault.Invalid, "%s: must be a whole number from 1 to %d", fieldLimit, maxPage)
+		return 0, fault.New(fault.Invalid, "%s: must be a whole number from 1 to %d", fieldLimit, maxPage)
+	}
+	if limit == nil {
+		return 0, nil
+	}
+	return int(*limit), nil
+}
+
+// answerList answers items, which are sorted, or the page of them that the request asks for.
+func answerList(c *call, items []item) (*logical.Response, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
 	}
 	after := c.text(fieldAfter)
 	var page []item
@@ -47,8 +59,8 @@ func answerList(c *call, items []item) (*logical.Response, error) {
 		}
 	}
 	next := ""
-	if limit != nil && uint64(len(page)) > *limit {
-		page = page[:*limit]
+	if limit > 0 && len(page) > limit {
+		page = page[:limit]
 		next = page[len(page)-1].key
 	}
 	names, info := make([]string, len(page)), make(map[string]any, len(page))

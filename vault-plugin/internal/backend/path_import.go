@@ -36,15 +36,28 @@ func (b *Backend) importPaths() []*framework.Path {
 		HelpDescription: importHelp,
 		Operations: operations{
 			logical.UpdateOperation: changing(operation(b.handle(importSecrets), "Write many secrets, all or nothing.", "import", "secrets",
-				response("What the import did, by names.", fields{
-					"created":   list("Secrets that are new."),
-					"updated":   list("Secrets that have a new version."),
-					"unchanged": list("Secrets that had this value already."),
-					"deleted":   list("Secrets that mode=replace has soft-deleted."),
-					fieldDryRun: boolField("Whether nothing was done."),
-				}))),
+				importedResponse())),
 		},
 	}}
+}
+
+// importedResponse declares what a write of many secrets answers.
+func importedResponse() map[int][]framework.Response {
+	return response("What was done, by names.", fields{
+		"created":   list("Secrets that are new."),
+		"updated":   list("Secrets that have a new version."),
+		"unchanged": list("Secrets that had the value already."),
+		"deleted":   list("Secrets that were soft-deleted."),
+		fieldDryRun: boolField("Whether nothing was done."),
+	})
+}
+
+func answerImported(done secrets.Imported, dryRun bool) (*logical.Response, error) {
+	return answer(map[string]any{
+		"created": append([]string{}, done.Created...), "updated": append([]string{}, done.Updated...),
+		"unchanged": append([]string{}, done.Unchanged...), "deleted": append([]string{}, done.Deleted...),
+		fieldDryRun: dryRun,
+	})
 }
 
 func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
@@ -61,17 +74,13 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{
-		"created": append([]string{}, done.Created...), "updated": append([]string{}, done.Updated...),
-		"unchanged": append([]string{}, done.Unchanged...), "deleted": append([]string{}, done.Deleted...),
-		fieldDryRun: in.DryRun,
-	})
+	return answerImported(done, in.DryRun)
 }
 
 func importInput(c *call) (secrets.Import, error) {
 	in := secrets.Import{Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun), Origin: c.origin()}
-	if len(in.Comment) > secrets.MaxComment {
-		return in, fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", fieldComment, len(in.Comment), secrets.MaxComment)
+	if err := secrets.CheckComment(in.Comment); err != nil {
+		return in, err
 	}
 	switch c.text(fieldMode) {
 	case "merge":

@@ -15,7 +15,7 @@ const fieldCustomMetadata = "custom_metadata"
 
 func metadataFields() fields {
 	return fields{
-		fieldTags:               versionsField("Labels of the secret: at most 16, of 64 bytes. Not encrypted by the workspace's keys."),
+		fieldTags:               wordsField("Labels of the secret: at most 16, of 64 bytes. Not encrypted by the workspace's keys."),
 		fieldCustomMetadata:     object("Names and values of your own: at most 64, of 128 and 512 bytes. A patch changes single ones, and null removes one. Not encrypted by the workspace's keys."),
 		fieldMaxVersions:        intField("How many versions of this secret are kept, 1 to 100; 0: as the workspace says. A lower number prunes at once."),
 		fieldCASRequired:        boolField("Whether every write of this secret must carry `cas`; true in the workspace holds for all its secrets."),
@@ -40,14 +40,15 @@ func (b *Backend) metadataPaths() []*framework.Path {
 		{
 			Pattern:         "metadata" + inEnvironment,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(3),
+			Fields:          pathFields(3, listFields()),
 			HelpSynopsis:    "What is known of every secret of an environment, without values.",
 			HelpDescription: metadataHelp,
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readAllMetadata), "Read the metadata of every secret.", "read", "environment-metadata",
 					response("The metadata of every secret.", fields{
 						"secrets": object("By name: state (live, deleted, destroyed or damaged), version, created_time, created_by, comment, encoding, size, deletion_time, destroyed, tags, custom_metadata."),
-					})),
+						"next":    stringField("Give this as `after` for the next page; only with `limit`, where more follow."),
+					}, "next")),
 			},
 		},
 		{
@@ -75,9 +76,20 @@ func readAllMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	byName := make(map[string]any, len(all))
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	after, byName := c.text(fieldAfter), make(map[string]any, len(all))
+	last := ""
 	for _, m := range all {
-		byName[m.Name] = describeMetadata(c, m)
+		switch {
+		case m.Name <= after:
+			continue
+		case limit > 0 && len(byName) == limit:
+			return answer(map[string]any{"secrets": byName, "next": last})
+		}
+		byName[m.Name], last = describeMetadata(c, m), m.Name
 	}
 	return answer(map[string]any{"secrets": byName})
 }

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -13,7 +12,7 @@ import (
 )
 
 func versionsField(help string) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeCommaStringSlice, Description: help}
+	return &framework.FieldSchema{Type: framework.TypeCommaIntSlice, Description: help}
 }
 
 func (b *Backend) versionPaths() []*framework.Path {
@@ -67,13 +66,12 @@ func (b *Backend) markPath(verb, synopsis, description string, mark marker) *fra
 // versions reads the field of that name; required refuses a request without any.
 func (c *call) versions(required bool) ([]uint64, error) {
 	var numbers []uint64
-	raw, _ := c.data.Get(fieldVersions).([]string)
-	for _, text := range raw {
-		n, err := strconv.ParseUint(text, 10, 63)
-		if err != nil || n == 0 {
+	raw, _ := c.data.Get(fieldVersions).([]int)
+	for _, n := range raw {
+		if n < 1 {
 			return nil, fault.New(fault.Invalid, "%s: must be numbers of versions from 1 on, such as 1,2", fieldVersions)
 		}
-		numbers = append(numbers, n)
+		numbers = append(numbers, uint64(n))
 	}
 	if required && len(numbers) == 0 {
 		return nil, fault.New(fault.Invalid, "%s: is required: the numbers of the versions, such as 1,2", fieldVersions)

@@ -43,6 +43,8 @@ func formOf(t framework.FieldType) (form, bool) {
 		return form{"a JSON object", isMap}, true
 	case framework.TypeKVPairs:
 		return form{`a JSON object whose values are strings, "key=value", or a list of "key=value"`, isPairs}, true
+	case framework.TypeCommaIntSlice:
+		return form{"whole numbers, as a comma-separated string or a list", isInts}, true
 	case framework.TypeSlice:
 		return form{"a JSON array", isSlice}, true
 	case framework.TypeStringSlice:
@@ -161,6 +163,26 @@ func isSlice(value any) bool {
 
 func isStrings(value any) bool {
 	return allStrings(value, func(string) bool { return true })
+}
+
+func isInts(value any) bool {
+	switch v := value.(type) {
+	case string:
+		for item := range strings.SplitSeq(v, ",") {
+			if !isInt(item, strconv.IntSize) {
+				return false
+			}
+		}
+		return true
+	case []int:
+		return true
+	case []string:
+		return !slices.ContainsFunc(v, func(item string) bool { return !isInt(item, strconv.IntSize) })
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !isInt(item, strconv.IntSize) })
+	default:
+		return isInt(value, strconv.IntSize)
+	}
 }
 
 func isPairs(value any) bool {

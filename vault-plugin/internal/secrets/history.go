@@ -24,7 +24,7 @@ func on(head *store.Head) base {
 // comes from a request or from a redo log.
 func apply(head *store.Head, c store.Change) *store.Head {
 	if head == nil {
-		head = &store.Head{Floor: c.Version.Number}
+		head = &store.Head{Floor: c.Version.Number, First: c.Version.Number}
 	}
 	next := *head
 	if c.IsDelete {

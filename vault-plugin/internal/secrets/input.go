@@ -38,11 +38,19 @@ func checkInput(place workspaces.Place, in Input) error {
 	if err := checkValue("value", place, in); err != nil {
 		return err
 	}
-	if len(in.Comment) > MaxComment {
-		return fault.New(fault.Limit, "comment: has %d bytes; at most %d are kept", len(in.Comment), MaxComment)
+	if err := CheckComment(in.Comment); err != nil {
+		return err
 	}
 	if in.Tags != nil {
 		return checkTags(*in.Tags)
+	}
+	return nil
+}
+
+// CheckComment refuses a comment that is too long.
+func CheckComment(comment string) error {
+	if len(comment) > MaxComment {
+		return fault.New(fault.Limit, "comment: has %d bytes; at most %d are kept", len(comment), MaxComment)
 	}
 	return nil
 }

@@ -17,7 +17,10 @@ func (s *Service) Purge(ctx context.Context, call workspaces.Call, w, p, e, name
 		return Metadata{}, err
 	}
 	defer leave()
-	dying := &store.Head{Dying: true, Versions: head.Versions, Floor: head.Floor, Doomed: head.Doomed}
+	dying := &store.Head{
+		Dying: true, Removed: s.now().UTC(),
+		Versions: head.Versions, Floor: head.Floor, Doomed: head.Doomed, First: head.First,
+	}
 	key := cacheKey{a.EnvironmentID, name}
 	if err := s.store.PutHead(ctx, key.env, name, dying); err != nil {
 		a.env.settle(&s.cache, key, nil)
@@ -64,12 +67,9 @@ func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, 
 	if err := s.removeValues(ctx, key, doomed); err != nil {
 		return fmt.Errorf("remove the versions of a secret: %w", err)
 	}
-	if err := s.store.PutTombstone(ctx, id, name, &store.Tombstone{Last: dying.Newest().Number}); err != nil {
+	if err := s.entomb(ctx, id, env, name, dying); err != nil {
 		return fmt.Errorf("remember the versions of a secret: %w", err)
 	}
-	env.mu.Lock()
-	env.tombs[name] = true
-	env.mu.Unlock()
 	if err := s.store.DeleteHead(ctx, id, name); err != nil {
 		return fmt.Errorf("remove a secret: %w", err)
 	}
@@ -77,6 +77,36 @@ func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, 
 	delete(env.dying, name)
 	env.mu.Unlock()
 	return nil
+}
+
+// entomb keeps of a removed secret what its successors need.
+func (s *Service) entomb(ctx context.Context, id store.ID, env *environment, name string, dying *store.Head) error {
+	tomb := &store.Tombstone{Last: dying.Newest().Number, Removed: dying.Removed}
+	if dying.Versions[0].Number == dying.First {
+		tomb.Born = dying.Versions[0].Created
+	}
+	if env.buried(name) {
+		earlier, err := s.store.Tombstone(ctx, id, name)
+		if err != nil {
+			return err
+		}
+		if earlier != nil && (earlier.Born.IsZero() || earlier.Born.Before(tomb.Born)) {
+			tomb.Born = earlier.Born
+		}
+	}
+	if err := s.store.PutTombstone(ctx, id, name, tomb); err != nil {
+		return err
+	}
+	env.mu.Lock()
+	defer env.mu.Unlock()
+	env.tombs[name] = true
+	return nil
+}
+
+func (e *environment) buried(name string) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.tombs[name]
 }
 
 // startClearing has the dying secrets of an environment cleared away in the background.
@@ -140,10 +170,7 @@ func (s *Service) lastOf(ctx context.Context, a at, name string) (uint64, error)
 			return 0, err
 		}
 	}
-	a.env.mu.RLock()
-	buried := a.env.tombs[name]
-	a.env.mu.RUnlock()
-	if !buried {
+	if !a.env.buried(name) {
 		return 0, nil
 	}
 	tomb, err := s.store.Tombstone(ctx, a.EnvironmentID, name)

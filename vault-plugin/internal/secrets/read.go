@@ -102,35 +102,3 @@ func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint6
 	}
 	return old.Sealed, nil
 }
-
-// Load opens the newest version of every live secret of an environment, all as they were at one moment.
-func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string) ([]Secret, error) {
-	a, err := s.read(call, w, p, e)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := s.snapshot(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	var all []Secret
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		all = make([]Secret, 0, len(entries))
-		for _, entry := range entries {
-			if entry.err != nil {
-				return entry.err // an environment with a hole in it is worse than none
-			}
-			newest := entry.head.Newest()
-			if !newest.Live(s.now()) {
-				continue
-			}
-			value, err := open(seal, a.Place, entry.name, newest.Number, entry.head.Sealed)
-			if err != nil {
-				return err
-			}
-			all = append(all, Secret{Name: entry.name, Version: newest, Tags: entry.head.Tags, Value: value})
-		}
-		return nil
-	})
-	return all, err
-}

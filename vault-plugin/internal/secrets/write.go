@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -57,7 +58,7 @@ func (s *Service) add(ctx context.Context, a at, name string, upon base, in Inpu
 		return Written{}, err
 	}
 	defer release()
-	change := s.change(a.Place, name, upon, in)
+	change := nextVersion(a.Place, name, upon, in, s.now())
 	if change.Sealed, err = s.seal(ctx, a.Place, change, in.Value); err != nil {
 		return Written{}, err
 	}
@@ -73,9 +74,13 @@ func written(head *store.Head) Written {
 	return Written{Version: v, Tags: head.Tags}
 }
 
-// change describes a new version of a secret, without its value.
-func (s *Service) change(place workspaces.Place, name string, upon base, in Input) store.Change {
-	now := s.now().UTC()
+// nextVersion describes a new version of a secret, without its value. Times never go back within a history, whatever the clock
+// does: version_at relies on it.
+func nextVersion(place workspaces.Place, name string, upon base, in Input, now time.Time) store.Change {
+	now = now.UTC()
+	if upon.head != nil && upon.head.Newest().Created.After(now) {
+		now = upon.head.Newest().Created
+	}
 	c := store.Change{
 		Name: name,
 		Version: store.Version{

@@ -162,7 +162,10 @@ type Head struct {
 	Settings SecretSettings    `cbor:"7,keyasint,omitzero"`
 	// Dying says that the secret was removed with all its versions: it does not exist, and what is left of it in storage is
 	// being removed. The head goes last.
-	Dying bool `cbor:"8,keyasint,omitempty"`
+	Dying   bool      `cbor:"8,keyasint,omitempty"`
+	Removed time.Time `cbor:"9,keyasint,omitzero"` // of a dying secret: when
+
+	First uint64 `cbor:"10,keyasint"` // the number its versions began with, kept or not
 }
 
 // Newest is the metadata of the newest version.
@@ -193,7 +196,9 @@ func (h *Head) wellFormed() bool {
 // Tombstone is the record under tomb/<env_id>/<name>: a secret of this name was removed with all its versions. Should it come
 // back, its versions go on from Last, so that no ciphertext of old fits one of them.
 type Tombstone struct {
-	Last uint64 `cbor:"1,keyasint"`
+	Last    uint64    `cbor:"1,keyasint"`
+	Born    time.Time `cbor:"2,keyasint,omitzero"` // from when on there may have been versions; zero: not known
+	Removed time.Time `cbor:"3,keyasint"`
 }
 
 // OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of a version that is no longer the newest.

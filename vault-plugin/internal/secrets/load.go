@@ -1,0 +1,227 @@
+package secrets
+
+import (
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Selection says which secrets of an environment are delivered, and as of when. Its zero value means all of them, now.
+type Selection struct {
+	Include []string  // globs of names; empty means all
+	Exclude []string  // globs of names that are left out even so
+	At      time.Time // zero means now
+}
+
+// Check refuses a glob that cannot be read.
+func (sel Selection) Check() error {
+	for field, globs := range map[string][]string{"include": sel.Include, "exclude": sel.Exclude} {
+		for _, glob := range globs {
+			if _, err := path.Match(glob, ""); err != nil {
+				return fault.New(fault.Invalid, "%s: must be patterns of names, such as DB_* or *_URL", field)
+			}
+		}
+	}
+	return nil
+}
+
+func (sel Selection) takes(name string) bool {
+	matches := func(glob string) bool {
+		ok, _ := path.Match(glob, name)
+		return ok
+	}
+	return (len(sel.Include) == 0 || slices.ContainsFunc(sel.Include, matches)) && !slices.ContainsFunc(sel.Exclude, matches)
+}
+
+// choice is a version that is to be delivered.
+type choice struct {
+	name    string
+	head    *store.Head
+	version store.Version
+	sealed  []byte
+}
+
+// Load opens every secret that is selected, all as they were at one moment.
+func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) ([]Secret, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return nil, err
+	}
+	return s.load(ctx, a, sel)
+}
+
+func (s *Service) load(ctx context.Context, a at, sel Selection) ([]Secret, error) {
+	if err := sel.Check(); err != nil {
+		return nil, err
+	}
+	choices, err := s.choose(ctx, a, sel)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fetch(ctx, a, choices); err != nil {
+		return nil, err
+	}
+	var all []Secret
+	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		all = make([]Secret, 0, len(choices))
+		for _, c := range choices {
+			value, err := open(seal, a.Place, c.name, c.version.Number, c.sealed)
+			if err != nil {
+				return err
+			}
+			all = append(all, Secret{Name: c.name, Version: c.version, Tags: c.head.Tags, Value: value})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// choose picks the version of each secret that is delivered. One entry that cannot be read fails it all: an environment with a
+// hole in it is worse than none.
+func (s *Service) choose(ctx context.Context, a at, sel Selection) ([]choice, error) {
+	now := s.now()
+	if sel.At.After(now) {
+		return nil, fault.New(fault.Invalid, "version_at: must not lie in the future")
+	}
+	entries, err := s.snapshot(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var all []choice
+	for _, entry := range entries {
+		if !sel.takes(entry.name) {
+			continue
+		}
+		if entry.err != nil {
+			return nil, entry.err
+		}
+		c := choice{name: entry.name, head: entry.head, version: entry.head.Newest()}
+		live := c.version.Live(now)
+		if !sel.At.IsZero() {
+			if c.version, live, err = versionAt(a.Place, entry.name, entry.head, sel.At); err != nil {
+				return nil, err
+			}
+		}
+		if live {
+			all = append(all, c)
+		}
+	}
+	if sel.At.IsZero() {
+		return all, nil
+	}
+	return all, s.noneRemovedSince(ctx, a, sel)
+}
+
+// fetch reads the sealed values of the choices.
+func (s *Service) fetch(ctx context.Context, a at, choices []choice) error {
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(parallelism)
+	for i := range choices {
+		c := &choices[i]
+		if c.version.Number == c.head.Newest().Number {
+			c.sealed = c.head.Sealed
+			continue
+		}
+		work.Go(func() (err error) {
+			c.sealed, err = s.oldValue(workCtx, a, c.name, c.version.Number)
+			return err
+		})
+	}
+	return work.Wait()
+}
+
+// versionAt answers the version of a secret that was the newest at a moment, and whether it was delivered then. A version that
+// is gone is an error, never the nearest one that is not.
+func versionAt(place workspaces.Place, name string, head *store.Head, at time.Time) (v store.Version, live bool, err error) {
+	gone := fault.New(fault.NotFound, "version_at: the version that secret %s of %s had then is destroyed or no longer kept", name, place.Path())
+	i := len(head.Versions) - 1
+	for i >= 0 && head.Versions[i].Created.After(at) {
+		i--
+	}
+	if i < 0 {
+		if head.Versions[0].Number > head.First {
+			return store.Version{}, false, gone
+		}
+		return store.Version{}, false, nil // there was no such secret yet
+	}
+	v = head.Versions[i]
+	switch deleted := !v.Deleted.IsZero() && !v.Deleted.After(at); {
+	case deleted:
+		return v, false, nil
+	case v.Destroyed:
+		return v, false, gone
+	default:
+		return v, true, nil
+	}
+}
+
+// noneRemovedSince refuses to answer for a moment at which there was a secret that has been removed since.
+func (s *Service) noneRemovedSince(ctx context.Context, a at, sel Selection) error {
+	a.env.mu.RLock()
+	removed := slices.Sorted(maps.Keys(a.env.tombs))
+	a.env.mu.RUnlock()
+	for _, name := range removed {
+		if !sel.takes(name) {
+			continue
+		}
+		tomb, err := s.store.Tombstone(ctx, a.EnvironmentID, name)
+		if err != nil || tomb == nil {
+			return errDamagedHead(a.Place, name)
+		}
+		if !sel.At.Before(tomb.Born) && sel.At.Before(tomb.Removed) {
+			return fault.New(fault.NotFound, "version_at: secret %s of %s was removed since, with all its versions", name, a.Path())
+		}
+	}
+	return nil
+}
+
+// Compared names the secrets in which two environments differ.
+type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
+
+// Compare holds the live secrets of two environments of a project against each other.
+func (s *Service) Compare(ctx context.Context, call workspaces.Call, w, p, from, to string) (Compared, error) {
+	left, err := s.Load(ctx, call, w, p, from, Selection{})
+	if err != nil {
+		return Compared{}, err
+	}
+	defer wipe(left)
+	right, err := s.Load(ctx, call, w, p, to, Selection{})
+	if err != nil {
+		return Compared{}, err
+	}
+	defer wipe(right)
+	values := make(map[string]Secret, len(right))
+	for _, secret := range right {
+		values[secret.Name] = secret
+	}
+	var c Compared
+	for _, secret := range left {
+		other, both := values[secret.Name]
+		delete(values, secret.Name)
+		switch {
+		case !both:
+			c.OnlyFrom = append(c.OnlyFrom, secret.Name)
+		case string(secret.Value) == string(other.Value) && secret.Version.Encoding == other.Version.Encoding:
+			c.Same = append(c.Same, secret.Name)
+		default:
+			c.Different = append(c.Different, secret.Name)
+		}
+	}
+	c.OnlyTo = slices.Sorted(maps.Keys(values))
+	return c, nil
+}
+
+func wipe(all []Secret) {
+	for _, secret := range all {
+		clear(secret.Value)
+	}
+}
