@@ -46,12 +46,7 @@ func TestDemo(t *testing.T) {
 		t.Skip("the demo is a bash script")
 	}
 	vault := needsVault(t)
-	// Not t.TempDir, whose path carries the test's name: paths in Vault's configuration are shown in failures.
-	dir, err := os.MkdirTemp("", "demo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	home := filepath.Join(dir, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=state.sh
+# shellcheck source-path=SCRIPTDIR source=state.sh
 source "$here/state.sh"
 
 # Seconds given to Vault to end by itself. It takes well under one.

@@ -12,7 +12,7 @@ umask 077 # what is written holds the demo's token, and values
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
-# shellcheck source=state.sh
+# shellcheck source-path=SCRIPTDIR source=state.sh
 source "$here/state.sh"
 
 vault_binary=${VAULT_BINARY:-$root/bin/vault}
