@@ -56,18 +56,33 @@ func (s *Service) newRewrap(target uint32, total int) store.Rewrap {
 
 // BeginRewrap notes that a workspace's total secrets are to be sealed again under the latest version. One that runs goes on.
 func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entry, error) {
-	err := s.SaveRewrap(ctx, id, func(r *store.Rewrap, latest uint32) {
+	err := s.changeRewrap(ctx, id, func(r *store.Rewrap, latest uint32) error {
 		if r.State != store.RewrapRunning {
 			*r = s.newRewrap(latest, total)
 		}
+		return nil
 	})
 	entry, _ := s.Entry(id)
 	return entry, err
 }
 
-// SaveRewrap stores what change makes of a workspace's rewrap. A workspace that was shredded meanwhile stays so: the error is
+// ErrSuperseded says that a rewrap has ended because another with a newer target has begun.
+var ErrSuperseded = errors.New("another rewrap has begun")
+
+// SaveRewrap stores what change makes of the rewrap towards key version target: ErrSuperseded where the one under way has another.
+func (s *Service) SaveRewrap(ctx context.Context, id store.ID, target uint32, change func(r *store.Rewrap)) error {
+	return s.changeRewrap(ctx, id, func(r *store.Rewrap, _ uint32) error {
+		if r.Target != target {
+			return ErrSuperseded
+		}
+		change(r)
+		return nil
+	})
+}
+
+// changeRewrap stores what change makes of a workspace's rewrap. A workspace that was shredded meanwhile stays so: the error is
 // then of kind NotFound.
-func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *store.Rewrap, latest uint32)) error {
+func (s *Service) changeRewrap(ctx context.Context, id store.ID, change func(r *store.Rewrap, latest uint32) error) error {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
 	if errors.Is(err, store.ErrDamaged) {
@@ -83,7 +98,9 @@ func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *st
 	if err != nil {
 		return ErrDamaged()
 	}
-	change(&record.Rewrap, info.Latest)
+	if err := change(&record.Rewrap, info.Latest); err != nil {
+		return err
+	}
 	record.Rewrap.Updated = s.now()
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		return fmt.Errorf("store the progress of a rewrap: %w", err)
