@@ -21,11 +21,12 @@ package examples_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +106,30 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	}
 	if ran == 0 {
 		t.Fatal("no command found: the test shows nothing")
+	}
+}
+
+// Each example names the command that writes it.
+func TestPoliciesAreTheEnginesOwn(t *testing.T) {
+	files, err := filepath.Glob("policies/*.hcl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no policy found: the test shows nothing (%v)", err)
+	}
+	s := newSession(t, vaulttest.Options{})
+	for _, path := range files {
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, command, ok := strings.Cut(string(want), "# Written by: ")
+		if command, _, _ = strings.Cut(command, "\n"); !ok || command == "" {
+			t.Errorf("%s does not say what writes it", path)
+			continue
+		}
+		got, err := s.execute(t, command)
+		if err != nil || strings.TrimSpace(got) != strings.TrimSpace(string(want)) {
+			t.Errorf("%s differs from what the engine answers (%v): run make generate\n%s", path, err, got)
+		}
 	}
 }
 
@@ -198,42 +223,6 @@ func execute(t *testing.T, dir string, env []string, name string, args ...string
 	return out.String(), err
 }
 
-// firstMissing answers the first line shown that the output does not have after those before it; "" when it has all.
-func firstMissing(shown, output string) string {
-	rest := strings.Split(output, "\n")
-	for line := range strings.Lines(shown) {
-		if strings.TrimSpace(line) == "" || strings.TrimSpace(line) == "..." {
-			continue
-		}
-		at := 0
-		for at < len(rest) && !matches(line, rest[at]) {
-			at++
-		}
-		if at == len(rest) {
-			return strings.TrimSpace(line)
-		}
-		rest = rest[at+1:]
-	}
-	return ""
-}
-
-// matches compares a line shown with one printed: white space counts once, `...` is anything.
-func matches(shown, printed string) bool {
-	shown, printed = strings.Join(strings.Fields(shown), " "), strings.Join(strings.Fields(printed), " ")
-	parts := strings.Split(shown, "...")
-	if len(parts) == 1 {
-		return shown == printed
-	}
-	for i, part := range parts {
-		at := strings.Index(printed, strings.TrimSpace(part))
-		if at < 0 || i == 0 && at != 0 {
-			return false
-		}
-		printed = printed[at+len(strings.TrimSpace(part)):]
-	}
-	return parts[len(parts)-1] == "" || printed == ""
-}
-
 func vaultBinary() string {
 	if path := os.Getenv("VAULT_BINARY"); path != "" {
 		return path
@@ -302,101 +291,45 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
-type kind int
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-const (
-	succeeds kind = iota // a script that must succeed
-	fails                // a script that must be refused
-	shows                // what the script before it prints
-	writes               // a file
-)
-
-type block struct {
-	kind kind
-	line int // of its fence, counted from 1
-	file string
-	text string
-}
-
-type document struct {
-	options vaulttest.Options
-	blocks  []block
-}
-
-func (d document) runs() bool {
-	for _, b := range d.blocks {
-		if b.kind == succeeds || b.kind == fails {
-			return true
-		}
-	}
-	return false
-}
-
-var errOpen = errors.New("a block is never closed")
-
-// parse finds the blocks of a Markdown file that mean anything to a session. Fences inside lists may be indented.
-func parse(text string) (document, error) {
-	var doc document
-	note, ran, lines := "", false, strings.Split(text, "\n")
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimSpace(lines[i])
-		if said, ok := strings.CutPrefix(line, "<!-- test: "); ok {
-			note = strings.TrimSuffix(said, " -->")
-			switch note {
-			case "no plugin":
-				doc.options.NoPlugin, note = true, ""
-			case "raft":
-				doc.options.Storage, note = vaulttest.Raft, ""
-			}
-			continue
-		}
-		language, ok := strings.CutPrefix(line, "```")
-		if !ok {
-			if line != "" {
-				note = ""
-			}
-			continue
-		}
-		indent := lines[i][:strings.Index(lines[i], "`")]
-		b := block{line: i + 1}
-		for i++; ; i++ {
-			if i >= len(lines) {
-				return doc, fmt.Errorf("line %d: %w", b.line, errOpen)
-			}
-			if strings.TrimSpace(lines[i]) == "```" {
-				break
-			}
-			b.text += strings.TrimPrefix(lines[i], indent) + "\n"
-		}
-		known, err := b.decide(language, note, ran)
+func TestLinksLeadSomewhere(t *testing.T) {
+	checked := 0
+	for _, path := range append(documents(t), filepath.Join(root, "CHANGELOG.md")) {
+		text, err := os.ReadFile(path)
 		if err != nil {
-			return doc, fmt.Errorf("line %d: %w", b.line, err)
+			t.Fatal(err)
 		}
-		if known {
-			doc.blocks = append(doc.blocks, b)
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			checked++
+			file, anchor, _ := strings.Cut(found[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			content, err := os.ReadFile(target)
+			if err != nil {
+				t.Errorf("%s links to %s: %v", path, found[1], err)
+			} else if anchor != "" && !slices.Contains(anchors(string(content)), anchor) {
+				t.Errorf("%s links to %s, and there is no such heading", path, found[1])
+			}
 		}
-		note, ran = "", known && b.kind != writes
 	}
-	return doc, nil
+	if checked == 0 {
+		t.Fatal("no link found: the test shows nothing")
+	}
 }
 
-func (b *block) decide(language, note string, ran bool) (known bool, err error) {
-	file, isFile := strings.CutPrefix(note, "file ")
-	switch {
-	case isFile:
-		b.kind, b.file = writes, file
-	case strings.HasPrefix(note, "not run, "):
-		return false, nil
-	case note == "fails" && language == "sh":
-		b.kind = fails
-	case note != "":
-		return false, fmt.Errorf("the note %q means nothing here", note)
-	case language == "sh":
-		b.kind = succeeds
-	case language == "text" && ran:
-		b.kind = shows
-	default:
-		return false, nil
+// anchors are the headings of a Markdown file as links name them, for headings of words and spaces.
+func anchors(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if marks, title, ok := strings.Cut(line, " "); ok && strings.Trim(marks, "#") == "" && marks != "" {
+			all = append(all, strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "-"))
+		}
 	}
-	return true, nil
+	return all
 }

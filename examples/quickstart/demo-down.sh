@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Stops the Vault that demo.sh left running and removes all it wrote. Safe to
-# repeat. Only the process recorded by the demo is stopped, and only if it still
-# is the demo's Vault.
+# repeat. Only what is still the demo's is stopped: the recorded process when it
+# runs with the demo's configuration, and a plugin from the demo's own folder.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=state.sh
+# shellcheck source-path=SCRIPTDIR source=state.sh
 source "$here/state.sh"
 
 # Seconds given to Vault to end by itself. It takes well under one.
@@ -37,7 +37,15 @@ if [[ $pid =~ ^[0-9]+$ ]] && is_demo_vault "$pid"; then
 else
 	echo "the demo's Vault is not running"
 fi
+for pid in $(demo_plugins); do
+	echo "ending the plugin that it left behind (process $pid)"
+	kill -KILL "$pid" 2>/dev/null || true
+done
 
+sockets=$(readlink "$demo_sockets" || true)
+if [[ $sockets == */stashbase-demo.?????? ]]; then
+	rm -rf -- "$sockets"
+fi
 rm -rf -- "$demo_state"
 # The folder above is the demo's too, unless something else has moved in.
 rmdir -- "$(dirname -- "$demo_state")" 2>/dev/null || true

@@ -12,7 +12,7 @@ umask 077 # what is written holds the demo's token, and values
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
-# shellcheck source=state.sh
+# shellcheck source-path=SCRIPTDIR source=state.sh
 source "$here/state.sh"
 
 vault_binary=${VAULT_BINARY:-$root/bin/vault}
@@ -118,6 +118,7 @@ prepare() {
 	trap clean_up EXIT
 	mkdir -p -- "$demo_state"
 	mkdir -- "$demo_state/bin" "$demo_state/plugins"
+	ln -s -- "$(mktemp -d "${TMPDIR:-/tmp}/stashbase-demo.XXXXXX")" "$demo_sockets"
 	ln -s -- "$(cd -- "$(dirname -- "$vault_binary")" && pwd)/$(basename -- "$vault_binary")" "$demo_state/bin/vault"
 	cp -- "$plugin_binary" "$demo_state/plugins/$plugin_name"
 	# The raw endpoint shows storage below the engine. It is for demonstrations
@@ -133,7 +134,8 @@ prepare() {
 # The token goes by the environment, where other users of the machine do not see
 # it, and is not written to the home folder.
 start_vault() {
-	VAULT_DEV_ROOT_TOKEN_ID=$root_token nohup "$vault_binary" server -dev -dev-no-store-token \
+	VAULT_DEV_ROOT_TOKEN_ID=$root_token TMPDIR=$(readlink "$demo_sockets") \
+		nohup "$vault_binary" server -dev -dev-no-store-token \
 		-dev-listen-address="127.0.0.1:$1" -config="$demo_config" >"$demo_state/vault.log" 2>&1 </dev/null &
 	echo "$!" >"$demo_pid_file"
 	disown
@@ -298,7 +300,7 @@ farewell() {
 		    vault path-help stashbase
 		    vault kv get stashbase/load/acme/api/development
 		    vault read stashbase/metadata/acme/api/development/DATABASE_URL
-		    vault write stashbase/secrets/acme/api/production/DATABASE_URL value=-
+		    vault write stashbase/secrets/acme/api/production/DATABASE_URL value=-    # type it, then Ctrl-D
 		    vault list -detailed stashbase/policies
 		    vault write stashbase/workspaces/globex deletion_allowed=true
 		    vault delete stashbase/workspaces/globex confirm=globex     # shreds it: its keys are gone at once

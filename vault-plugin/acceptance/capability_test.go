@@ -39,6 +39,23 @@ func TestCreateAndUpdateAreToldApart(t *testing.T) {
 	operator.shred(w + "new")
 }
 
+// A plugin that has just started has to know what there is before it is asked for the first time.
+func TestCreateAndUpdateAreToldApartByANewProcess(t *testing.T) {
+	s := vault.Server(t)
+	operator := root(t, s)
+	env := environment(t, operator)
+	path := "secrets/" + env + "/OLD"
+	operator.write(path, data{"value": "x"})
+	creator := callerOf(t, s.ClientWithPolicy(t, `path "stashbase/secrets/*" { capabilities = ["create"] }`))
+	for name, restart := range map[string]func(testing.TB){"killed": s.KillPlugin, "reloaded": s.ReloadPlugin} {
+		t.Run(name, func(t *testing.T) {
+			restart(t)
+			creator.in(t).forbidden(path, data{"value": "y"})
+			expect(t, "secret", operator.in(t).read(path), data{"value": "x", "version": 1})
+		})
+	}
+}
+
 func TestAnUpdateRightStartsWhatPathsDo(t *testing.T) {
 	s := vault.Server(t)
 	operator := root(t, s)

@@ -20,9 +20,6 @@ const (
 	custodian = "key-custodian"
 )
 
-// everything is what can be allowed on a path.
-const everything = "create read update patch delete list"
-
 // rights are capabilities by role.
 type rights map[string]string
 
@@ -58,12 +55,13 @@ var matrix = []struct {
 // place is where the names of a path may point.
 type place struct{ workspace, project, environment string }
 
-// The places of the matrix: the one the roles are given for, and what is beside it.
+// The places of the matrix: the one the roles are given for, and what is beside it. The names begin alike, which a careless glob
+// would take for the same.
 var (
 	own              = place{"acme", "api", "development"}
-	otherEnvironment = place{"acme", "api", "production"}
-	otherProject     = place{"acme", "web", "development"}
-	otherWorkspace   = place{"other", "api", "development"}
+	otherEnvironment = place{"acme", "api", "development2"}
+	otherProject     = place{"acme", "api2", "development"}
+	otherWorkspace   = place{"acme2", "api", "development"}
 	places           = []place{own, otherEnvironment, otherProject, otherWorkspace}
 )
 

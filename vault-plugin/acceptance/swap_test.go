@@ -232,8 +232,10 @@ func TestADamagedHeadIsAnErrorAndHidesNoOther(t *testing.T) {
 	b.opens("meanwhile", kept)
 	b.closed("GET", "load/"+env, nil)
 	about, _ := b.read("metadata/" + env)["secrets"].(data)
-	expect(t, "metadata", about["KEPT"].(data), data{"state": "live"})
-	expect(t, "metadata", about["S0"].(data), data{"state": "damaged"})
+	for name, state := range map[string]string{"KEPT": "live", "S0": "damaged"} {
+		one, _ := about[name].(data)
+		expect(t, "metadata of "+name, one, data{"state": state})
+	}
 	b.mend(all)
 }
 

@@ -16,25 +16,25 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
 )
 
-//go:generate go run . ../../..
+//go:generate go run .
+
+// root is the checkout, seen from the folder in which go generate and the tests run.
+const root = "../../.."
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "docgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("usage: docgen ROOT, the folder of the checkout")
-	}
+func run() error {
 	files, err := render()
 	if err != nil {
 		return err
 	}
 	for path, text := range files {
-		if err := os.WriteFile(filepath.Join(args[0], path), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}

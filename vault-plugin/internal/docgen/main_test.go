@@ -6,8 +6,6 @@ import (
 	"testing"
 )
 
-const root = "../../.."
-
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	files, err := render()
 	if err != nil {

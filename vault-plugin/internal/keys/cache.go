@@ -21,9 +21,12 @@ type cache struct {
 }
 
 type cached struct {
-	ring    *keyring.Workspace
-	expires time.Time
+	ring   *keyring.Workspace
+	loaded time.Time
 }
+
+// expired follows the ttl of now, so that a shorter one also holds for what was loaded before.
+func (c *cache) expired(hit cached, now time.Time) bool { return now.Sub(hit.loaded) >= c.ttl }
 
 func (c *cache) configure(size int, ttl time.Duration) {
 	c.mu.Lock()
@@ -49,7 +52,7 @@ func (c *cache) get(id store.ID, now time.Time) *keyring.Workspace {
 	if !ok {
 		return nil
 	}
-	if !now.Before(hit.expires) {
+	if c.expired(hit, now) {
 		c.lru.Remove(id)
 		return nil
 	}
@@ -61,7 +64,7 @@ func (c *cache) add(id store.ID, ring *keyring.Workspace, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(id)
-	c.lru.Add(id, cached{ring, now.Add(c.ttl)})
+	c.lru.Add(id, cached{ring, now})
 	c.shrink()
 }
 
@@ -70,7 +73,7 @@ func (c *cache) expire(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range c.lru.Keys() {
-		if hit, ok := c.lru.Peek(id); ok && !now.Before(hit.expires) {
+		if hit, ok := c.lru.Peek(id); ok && c.expired(hit, now) {
 			c.lru.Remove(id)
 		}
 	}

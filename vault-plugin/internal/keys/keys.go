@@ -167,17 +167,28 @@ func (s *Service) Shred(ctx context.Context, id store.ID) error {
 }
 
 // With calls use with a workspace's unwrapped keyring. The keyring may be evicted, and with that wiped, while it is in use: use
-// is then called once more with a fresh one, so it must not have had an effect when it answers keyring.ErrWiped.
+// is then called once more, with one of its own that nothing evicts, so it must not have had an effect when it answers
+// keyring.ErrWiped.
 func (s *Service) With(ctx context.Context, id store.ID, use func(*keyring.Workspace) error) error {
-	for attempt := 0; ; attempt++ {
-		ring, err := s.ring(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := use(ring); attempt > 0 || !errors.Is(err, keyring.ErrWiped) {
-			return err
-		}
+	ring, err := s.ring(ctx, id)
+	if err != nil {
+		return err
 	}
+	if err := use(ring); !errors.Is(err, keyring.ErrWiped) {
+		return err
+	}
+	if ring, err = s.own(ctx, id); err != nil {
+		return err
+	}
+	defer ring.Wipe()
+	return use(ring)
+}
+
+// own answers a keyring that is not in the cache; the caller wipes it.
+func (s *Service) own(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
+	defer s.locks.Lock(id)()
+	_, ring, err := s.open(ctx, id)
+	return ring, err
 }
 
 func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
@@ -217,6 +228,9 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	ring, err := s.master.ring.Unwrap(ws, record.Ring)
+	if errors.Is(err, keyring.ErrWiped) {
+		return nil, nil, fault.New(fault.Unavailable, "the mount is being unloaded; try again")
+	}
 	if err != nil {
 		return nil, nil, ErrDamaged()
 	}

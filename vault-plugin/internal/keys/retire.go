@@ -62,7 +62,10 @@ func (s *Service) SetAutoRotate(ctx context.Context, id store.ID, period time.Du
 	if period != 0 && period < MinAutoRotate {
 		return Entry{}, fault.New(fault.Invalid, "auto_rotate_period: must be at least 24h, or 0 for never")
 	}
-	err := s.update(ctx, id, func(r *store.Keys, _ uint32) { r.AutoRotate = period })
+	err := s.update(ctx, id, func(r *store.Keys, _ uint32) error {
+		r.AutoRotate = period
+		return nil
+	})
 	entry, _ := s.Entry(id)
 	return entry, err
 }

@@ -61,26 +61,35 @@ func (s *Service) newRewrap(target uint32, total int) store.Rewrap {
 
 // BeginRewrap notes that a workspace's total secrets are to be sealed again under the latest version. One that runs goes on.
 func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entry, error) {
-	err := s.SaveRewrap(ctx, id, func(r *store.Rewrap, latest uint32) {
-		if r.State != store.RewrapRunning {
-			*r = s.newRewrap(latest, total)
+	err := s.update(ctx, id, func(r *store.Keys, latest uint32) error {
+		if r.Rewrap.State != store.RewrapRunning {
+			r.Rewrap = s.newRewrap(latest, total)
 		}
+		r.Rewrap.Updated = s.now()
+		return nil
 	})
 	entry, _ := s.Entry(id)
 	return entry, err
 }
 
-// SaveRewrap stores what change makes of a workspace's rewrap.
-func (s *Service) SaveRewrap(ctx context.Context, id store.ID, change func(r *store.Rewrap, latest uint32)) error {
-	return s.update(ctx, id, func(r *store.Keys, latest uint32) {
-		change(&r.Rewrap, latest)
+// ErrSuperseded says that a rewrap has ended because another with a newer target has begun.
+var ErrSuperseded = errors.New("another rewrap has begun")
+
+// SaveRewrap stores what change makes of the rewrap towards key version target: ErrSuperseded where the one under way has another.
+func (s *Service) SaveRewrap(ctx context.Context, id store.ID, target uint32, change func(r *store.Rewrap)) error {
+	return s.update(ctx, id, func(r *store.Keys, _ uint32) error {
+		if r.Rewrap.Target != target {
+			return ErrSuperseded
+		}
+		change(&r.Rewrap)
 		r.Rewrap.Updated = s.now()
+		return nil
 	})
 }
 
 // update stores a change to what stands beside the keys in a workspace's entry. A workspace that was shredded meanwhile stays so:
 // the error is then of kind NotFound.
-func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.Keys, latest uint32)) error {
+func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.Keys, latest uint32) error) error {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
 	if errors.Is(err, store.ErrDamaged) {
@@ -96,7 +105,9 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 	if err != nil {
 		return ErrDamaged()
 	}
-	change(record, info.Latest)
+	if err := change(record, info.Latest); err != nil {
+		return err
+	}
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		return fmt.Errorf("store a workspace's keys: %w", err)
 	}

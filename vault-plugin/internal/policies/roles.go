@@ -46,7 +46,7 @@ func developer() Role {
 			{"The names of its environments.", "environments/{workspace}/{project}/", []string{"list"}},
 			{"The environment: changing it is the workspace admin's.", "environments/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The names of secrets.", "secrets/{workspace}/{project}/{environment}/", []string{"list"}},
-			{"Each secret; delete hides the newest version and can be undone.", "secrets/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch", "delete"}},
+			{"Each secret; delete hides the newest version, older ones stay readable.", "secrets/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch", "delete"}},
 			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The history and settings of each secret; removing them is the workspace admin's.", "metadata/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch"}},
 			{"Many secrets at once.", "import/{workspace}/{project}/{environment}", []string{"update"}},

@@ -23,7 +23,16 @@ type cacheKey struct {
 }
 
 // weight estimates what a head takes in memory.
-func weight(head *store.Head) int { return len(head.Sealed) + 256*len(head.Versions) + 256 }
+func weight(head *store.Head) int {
+	bytes := len(head.Sealed) + 256
+	for _, v := range head.Versions {
+		bytes += 512 + len(v.Comment)
+	}
+	for _, tag := range head.Tags {
+		bytes += 16 + len(tag)
+	}
+	return bytes
+}
 
 func (c *cache) configure(limit int) {
 	c.mu.Lock()
@@ -52,6 +61,9 @@ func (c *cache) put(key cacheKey, head *store.Head) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
+	if weight(head) > c.limit {
+		return // it would throw out all others, and itself in the end
+	}
 	c.lru.Add(key, head)
 	c.bytes += weight(head)
 	c.shrink()

@@ -56,7 +56,8 @@ func (s *Service) startRewrap(ws store.ID) {
 }
 
 // rewrapWorkspace goes through the environments in the order of their ids, and in each through the names, from the stored cursor
-// on. A record already under the target version costs a read and no write.
+// on. A record already under the target version costs a read and no write. A rotation meanwhile ends this pass, whose progress is
+// not that of the rewrap it begins; the next pass is that one's.
 func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 	entry, ok := s.keys.Entry(ws)
 	if !ok || entry.Rewrap.State != store.RewrapRunning || s.tree.Locked(ws) {
@@ -71,11 +72,11 @@ func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 		if place.EnvironmentID == job.Env {
 			after = job.Name
 		}
-		if err := s.rewrapEnvironment(ctx, ws, at{place, s.environment(place.EnvironmentID)}, after); err != nil {
+		if err := s.rewrapEnvironment(ctx, ws, at{place, s.environment(place.EnvironmentID)}, after, job.Target); err != nil {
 			return err
 		}
 	}
-	return s.keys.SaveRewrap(ctx, ws, func(r *store.Rewrap, _ uint32) {
+	return s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
 		r.Env, r.Name = "", ""
 		r.Total = r.Done + r.Failed // secrets came and went meanwhile
 		if r.State = store.RewrapDone; r.Failed > 0 {
@@ -84,7 +85,7 @@ func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 	})
 }
 
-func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, after string) error {
+func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, after string, target uint32) error {
 	// Whoever took the keyring before the rotation has stored what it sealed when this lock is granted; whoever enters later
 	// seals under the target version.
 	a.env.commit.Lock()
@@ -119,7 +120,7 @@ func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, afte
 		if err := errors.Join(work.Wait(), ctx.Err()); err != nil {
 			return err
 		}
-		err := s.keys.SaveRewrap(ctx, ws, func(r *store.Rewrap, _ uint32) {
+		err := s.keys.SaveRewrap(ctx, ws, target, func(r *store.Rewrap) {
 			r.Env, r.Name = a.EnvironmentID, batch[len(batch)-1]
 			r.Done += len(batch) - int(failed.Load())
 			r.Failed += int(failed.Load())

@@ -57,7 +57,27 @@ func New(storage logical.Storage) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record decoding: %w", err)
 	}
-	return &Store{storage: storage, encode: encode, decode: decode}, nil
+	return &Store{storage: finishing{storage}, encode: encode, decode: decode}, nil
+}
+
+// finishing is storage whose writes, once begun, are waited for even when the caller has gone. A write given up on half-way may
+// still reach storage after its locks are released, and so after a later write of the same entry, which would be lost.
+type finishing struct{ logical.Storage }
+
+// Put writes an entry unless the caller has gone already.
+func (f finishing) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f.Storage.Put(context.WithoutCancel(ctx), entry)
+}
+
+// Delete removes an entry unless the caller has gone already.
+func (f finishing) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f.Storage.Delete(context.WithoutCancel(ctx), key)
 }
 
 // get reads one record; nil without an error means that there is none.

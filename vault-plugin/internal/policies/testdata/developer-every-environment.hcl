@@ -26,7 +26,7 @@ path "stashbase/secrets/acme/api/+/" {
   capabilities = ["list"]
 }
 
-# Each secret; delete hides the newest version and can be undone.
+# Each secret; delete hides the newest version, older ones stay readable.
 path "stashbase/secrets/acme/api/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }

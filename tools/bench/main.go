@@ -1,0 +1,140 @@
+// Bench measures the engine in a real Vault against what a team would use instead: Vault's own KV version 2, built in and as an
+// external plugin, and against an external plugin that does nothing. It prints a table and, where $BENCH_JSON names a file,
+// writes the figures to it. README.md says what each row means.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/tools/bench/measure"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// report is what $BENCH_JSON gets.
+type report struct {
+	Time    time.Time     `json:"time"`
+	Cores   int           `json:"cores"`
+	System  string        `json:"system"`
+	Go      string        `json:"go"`
+	Vault   string        `json:"vault"`
+	Quick   bool          `json:"quick"`
+	Secrets int           `json:"rotated_secrets"`
+	Rows    []measure.Row `json:"rows"`
+}
+
+func run(ctx context.Context) error {
+	size, err := sizeOfRun()
+	if err != nil {
+		return err
+	}
+	say("building the plugins to compare with")
+	s, err := launch(ctx)
+	if err != nil {
+		return err
+	}
+	b := &bench{stand: s, size: size}
+	err = b.all(ctx)
+	if stopped := s.stop(); err == nil {
+		err = stopped
+	}
+	if err != nil {
+		return err
+	}
+	if err := measure.Print(os.Stdout, b.rows); err != nil {
+		return err
+	}
+	return write(os.Getenv("BENCH_JSON"), report{
+		Time: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), Vault: s.version, Quick: size.quick, Secrets: size.rotated, Rows: b.rows,
+	})
+}
+
+func write(file string, r report) error {
+	if file == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o600)
+}
+
+// size is how much is measured.
+type size struct {
+	quick    bool
+	rounds   int           // of single operations
+	each     int           // operations of a round
+	clients  int           // that write one key, in a quarter of the rounds
+	burst    int           // writes of each of them in a round
+	bulk     int           // secrets of a load and an import
+	bulks    int           // rounds of load, import and rotation
+	rotated  int           // secrets of the large workspace that is rotated; the small one has a tenth
+	keyrings int           // rounds of keyring
+	spin     time.Duration // of one keyring benchmark
+}
+
+func sizeOfRun() (size, error) {
+	z := size{
+		rounds: 80, each: 25, clients: 8, burst: 12, bulk: 1000, bulks: 7, rotated: 20_000, keyrings: 9, spin: 200 * time.Millisecond,
+	}
+	if os.Getenv("BENCH_QUICK") == "1" {
+		z.quick, z.rounds, z.bulks, z.rotated, z.keyrings, z.spin = true, 20, 2, 2_000, 3, 50*time.Millisecond
+	}
+	if text := os.Getenv("BENCH_SECRETS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1000 {
+			return z, fmt.Errorf("BENCH_SECRETS: must be a whole number from 1000 on")
+		}
+		z.rotated = n
+	}
+	return z, nil
+}
+
+// bench measures on a stand and gathers rows.
+type bench struct {
+	*stand
+	size
+	rows []measure.Row
+}
+
+func (b *bench) all(ctx context.Context) error {
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"keyring", b.keyring},
+		{"reading and writing one secret", b.single},
+		{"load", b.load},
+		{"import", b.imports},
+		{"rotation", b.rotation},
+	} {
+		say(part.name)
+		if err := part.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) add(rows ...measure.Row) { b.rows = slices.Concat(b.rows, rows) }
+
+// say shows progress, beside the table.
+func say(what string) { fmt.Fprintln(os.Stderr, "bench:", what) }

@@ -1,0 +1,108 @@
+package measure
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"text/tabwriter"
+	"time"
+)
+
+// Row is one line of the table. Ours and Other are in Unit.
+type Row struct {
+	What    string  `json:"what"`
+	Against string  `json:"against,omitempty"`
+	Unit    string  `json:"unit"`
+	Ours    float64 `json:"ours"`
+	Other   float64 `json:"other,omitempty"`
+	Ratio   float64 `json:"ratio,omitempty"` // ours to other; the median of the rounds' ratios
+	Target  string  `json:"target,omitempty"`
+	Missed  bool    `json:"missed,omitempty"`
+
+	faster bool // the ratio is shown the other way round
+}
+
+// Times makes a row of two series by their medians.
+func Times(what, against string, ours, other Series) Row {
+	return Quantiles(what, against, ours, other, 0.5)
+}
+
+// Quantiles makes a row of two series by the quantile q.
+func Quantiles(what, against string, ours, other Series, q float64) Row {
+	return Row{
+		What: what, Against: against, Unit: "ms", Ours: quantile(ours, q), Other: quantile(other, q), Ratio: Ratio(ours, other, q),
+	}
+}
+
+func quantile(s Series, q float64) float64 {
+	var all []time.Duration
+	for _, round := range s {
+		all = append(all, round...)
+	}
+	return Milliseconds(Quantile(all, q))
+}
+
+// Milliseconds is a duration as a number.
+func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// AtMost sets the target: ours is at most max times the other.
+func (r Row) AtMost(max float64) Row {
+	r.Target, r.Missed = fmt.Sprintf("≤ %g×", max), r.Ratio > max
+	return r
+}
+
+// Faster sets the target: ours takes at most 1/times of what the other takes.
+func (r Row) Faster(times float64) Row {
+	r.Target, r.Missed, r.faster = fmt.Sprintf("≥ %g× faster", times), r.Ratio*times > 1, true
+	return r
+}
+
+// Below sets the target: ours is less than max, in the row's unit.
+func (r Row) Below(max float64) Row {
+	r.Target, r.Missed = fmt.Sprintf("< %g %s", max, r.Unit), r.Ours >= max
+	return r
+}
+
+// Print writes the table and says how many targets were missed.
+func Print(w io.Writer, rows []Row) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(cells ...any) { fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cells...) }
+	line("what", "against", "ours", "other", "ratio", "target", "")
+	missed := 0
+	for _, r := range rows {
+		verdict := ""
+		switch {
+		case r.Missed:
+			verdict = "missed"
+			missed++
+		case r.Target != "":
+			verdict = "ok"
+		}
+		line(r.What, r.Against, number(r.Ours, r.Unit), number(r.Other, r.Unit), r.ratio(), r.Target, verdict)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d targets missed\n", missed)
+	return err
+}
+
+func (r Row) ratio() string {
+	switch {
+	case r.Ratio == 0:
+		return ""
+	case r.faster:
+		return fmt.Sprintf("%.1f× faster", 1/r.Ratio)
+	default:
+		return fmt.Sprintf("%.2f×", r.Ratio)
+	}
+}
+
+// number shows three digits that count.
+func number(v float64, unit string) string {
+	if v == 0 {
+		return ""
+	}
+	digits := max(0, 2-int(math.Floor(math.Log10(v))))
+	return fmt.Sprintf("%.*f %s", digits, v, unit)
+}

@@ -1,0 +1,194 @@
+package backend_test
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+type calls = enginetest.Counts
+
+// costs holds what a request costs in storage calls, before the background work it starts, against what it may.
+func costs(t *testing.T, m *enginetest.Mount, what string, req enginetest.Request, want calls) {
+	t.Helper()
+	m.Settle()
+	m.Storage.Reset()
+	if _, err := m.Do(req); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if got := m.Storage.Counts(); got != want {
+		t.Errorf("%s costs %+v, want %+v", what, got, want)
+	}
+}
+
+// cold has the keyring in memory and no secret.
+func cold(t *testing.T, m *enginetest.Mount) *enginetest.Mount {
+	t.Helper()
+	m.Settle()
+	m = m.Restart()
+	if _, err := m.Do(read("secrets/"+dev+"/WARM", nil)); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestStorageCallsOfOneSecret(t *testing.T) {
+	m := populated(t)
+	m.Write("config", data{"max_versions": 3})
+	m.Write("secrets/"+dev+"/WARM", data{"value": "v"})
+	value := data{"value": "v"}
+
+	costs(t, m, "the first write", write(secret, value), calls{Puts: 1})
+	costs(t, m, "a hot read", read(secret, nil), calls{})
+	costs(t, m, "a hot write", write(secret, value), calls{Puts: 2})
+	costs(t, m, "a hot read of an old version", read(secret, data{"version": 1}), calls{Gets: 1})
+	costs(t, m, "a hot delete", remove(secret, nil), calls{Puts: 1})
+	costs(t, m, "a second delete", remove(secret, nil), calls{})
+	costs(t, m, "a hot write upon a deleted version", write(secret, value), calls{Puts: 2})
+	costs(t, m, "a hot write at max_versions", write(secret, value), calls{Puts: 2, Deletes: 1})
+	costs(t, m, "a refused write", write("secrets/"+dev+"/NEW", data{"value": "v", "cas": 0}), calls{Puts: 1})
+
+	m = cold(t, m)
+	costs(t, m, "a cold read", read(secret, nil), calls{Gets: 1})
+	costs(t, m, "the read after it", read(secret, nil), calls{})
+	m = cold(t, m)
+	costs(t, m, "a cold read of an old version", read(secret, data{"version": 3}), calls{Gets: 2})
+	m = cold(t, m)
+	costs(t, m, "a cold metadata", read("metadata/"+dev+"/DATABASE_URL", nil), calls{Gets: 1})
+	costs(t, m, "a hot metadata", read("metadata/"+dev+"/DATABASE_URL", nil), calls{})
+	m = cold(t, m)
+	// The stored head does not know yet that its write has removed what it pushed out, so the next cold change does it again.
+	costs(t, m, "a cold delete at max_versions", remove(secret, nil), calls{Gets: 1, Puts: 1, Deletes: 1})
+	m = cold(t, m)
+	costs(t, m, "a cold write at max_versions", write(secret, value), calls{Gets: 1, Puts: 2, Deletes: 2})
+	costs(t, m, "the write after it", write(secret, value), calls{Puts: 2, Deletes: 1})
+	m = cold(t, m)
+	costs(t, m, "a write of a new secret", write("secrets/"+dev+"/ANOTHER", value), calls{Puts: 1})
+	m.Write("config", data{"max_versions": 10})
+	m = cold(t, m)
+	costs(t, m, "a cold write", write("secrets/"+dev+"/ANOTHER", value), calls{Gets: 1, Puts: 2})
+	m = m.Restart()
+	costs(t, m, "the first read of all, with the workspace's keys", read(secret, nil), calls{Gets: 2})
+
+	m.Storage.Reset()
+	m.Exists(secret)
+	m.Exists("secrets/" + dev + "/NONE")
+	m.Exists("workspaces/acme")
+	m.Exists("environments/" + dev)
+	for _, req := range []enginetest.Request{read(secret, data{"version": 99}), write(secret, data{"value": "v", "cas": 99}), read("secrets/"+dev+"/NONE", nil), write(secret, nil)} {
+		refusal(t, m, req)
+	}
+	if n := m.Storage.Calls(); n != 0 {
+		t.Errorf("existence checks and refused requests have called storage %d times", n)
+	}
+}
+
+func TestStorageCallsOfAnEnvironment(t *testing.T) {
+	m := populated(t)
+	const n = 30
+	secrets := make(data)
+	for i := range n {
+		secrets[fmt.Sprint("S", i)] = "v"
+	}
+	secrets["WARM"] = "v"
+	m.Settle()
+	m.Storage.Reset()
+	m.Write("import/"+dev, data{"secrets": secrets})
+	m.Settle()
+	if got, want := m.Storage.Counts(), (calls{Gets: n + 1, Puts: n + 2, Deletes: 1}); got != want {
+		t.Errorf("with its background work, an import of %d costs %+v, want %+v", n+1, got, want)
+	}
+	for _, hot := range []enginetest.Request{
+		read("load/"+dev, nil), read("metadata/"+dev, nil), listing("secrets/"+dev, nil), listing("workspaces", nil), read("workspaces/acme", nil),
+		listing("projects/acme", nil), read("projects/acme/api", nil), listing("environments/acme/api", nil), read("environments/"+dev, nil),
+		read("info", nil), read("config", nil), read("keys/acme", nil), read("master-key", nil), listing("policies", nil),
+		write("import/"+dev, data{"secrets": secrets}), write("import/"+dev, data{"secrets": data{"NEW": "v"}, "dry_run": true}),
+	} {
+		costs(t, m, fmt.Sprint(hot.Op, " ", hot.Path, " hot"), hot, calls{})
+	}
+	for _, req := range []enginetest.Request{read("load/"+dev, nil), read("metadata/"+dev, nil), listing("secrets/"+dev, nil), write("import/"+dev, data{"secrets": secrets})} {
+		m = cold(t, m)
+		costs(t, m, fmt.Sprint(req.Op, " ", req.Path, " cold"), req, calls{Gets: n}) // WARM is in memory
+		costs(t, m, fmt.Sprint(req.Op, " ", req.Path, " after it"), req, calls{})
+	}
+	// Where the sizes of the unread could add up to more than the environment may hold, the first write that adds to it reads them.
+	m = cold(t, m)
+	costs(t, m, "the first write of a new secret after a start", write("secrets/"+dev+"/NEW", data{"value": "v"}), calls{Gets: n, Puts: 1})
+	costs(t, m, "the next", write("secrets/"+dev+"/NEW2", data{"value": "v"}), calls{Puts: 1})
+}
+
+func TestStorageCallsBeforeTheAnswerOfWhatGoesOnBehindIt(t *testing.T) {
+	m := populated(t)
+	const n = 50
+	secrets := make(data)
+	for i := range n {
+		secrets[fmt.Sprint("S", i)] = strings.Repeat("v", 20_000)
+	}
+	// Storage keys under behind are the background work's: it is held up until the answer is there.
+	until := func(path, behind string, d data) (ahead []string) {
+		t.Helper()
+		m.Settle()
+		var mu sync.Mutex
+		answered := make(chan struct{})
+		m.Storage.Hook(func(op, key string) {
+			if strings.HasPrefix(key, behind) {
+				<-answered
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			family, _, _ := strings.Cut(key, "/")
+			ahead = append(ahead, op+" "+family)
+		})
+		m.Write(path, d)
+		mu.Lock()
+		defer mu.Unlock()
+		defer close(answered)
+		m.Storage.Hook(nil)
+		return slices.Clone(ahead)
+	}
+	if got := until("import/"+dev, "sec/", data{"secrets": secrets}); !slices.Equal(got, []string{"put log", "put log", "put log"}) {
+		t.Errorf("an import of %d new secrets, 1 MB in all, calls %v", n, got)
+	}
+	if got := until("keys/acme/rotate", "sec/", nil); !slices.Equal(got, []string{"get keys", "put keys"}) {
+		t.Errorf("a rotation of a workspace with %d secrets calls %v", n, got)
+	}
+	costs(t, m, "a read after it", read("secrets/"+dev+"/S1", nil), calls{})
+	if got := until("master-key/rotate", "keys/", nil); !slices.Equal(got, []string{"put core"}) {
+		t.Errorf("a rotation of the master key calls %v", got)
+	}
+	costs(t, m, "a read after that", read("secrets/"+dev+"/S1", nil), calls{})
+}
+
+// Vault makes a backend only to ask what it is: with no storage, no system view and, before it has a mount, no id.
+func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, conf := range []*logical.BackendConfig{
+		{}, {Logger: hclog.NewNullLogger(), System: logical.TestSystemView()}, {BackendUUID: "test", Config: map[string]string{}},
+	} {
+		b, err := backend.Factory("v0.0.0-test", enginetest.NewClock().Now)(t.Context(), conf)
+		if err != nil {
+			t.Fatalf("%+v: %v", conf, err)
+		}
+		if b.Type() != logical.TypeLogical || len(b.SpecialPaths().SealWrapStorage) == 0 {
+			t.Error("it does not say what it is")
+		}
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("%d goroutines were started", after-before)
+		}
+		b.Cleanup(t.Context())
+	}
+	m := enginetest.Factory(t, enginetest.NewStorage(), enginetest.NewClock())
+	if n := m.Storage.Calls(); n != 0 {
+		t.Errorf("the factory has called storage %d times", n)
+	}
+}
