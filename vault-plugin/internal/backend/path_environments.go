@@ -6,7 +6,6 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -15,6 +14,7 @@ const (
 	fieldProduction = "production"
 	fieldLocked     = "locked"
 	fieldBase       = "base"
+	fieldSharedWith = "shared_with"
 )
 
 func environmentFields() fields {
@@ -23,7 +23,8 @@ func environmentFields() fields {
 		fieldProduction:      boolField("Whether this is a production environment; it is then deleted only with deletion_allowed."),
 		fieldLocked:          boolField("Whether writes are refused."),
 		fieldDeletionAllowed: boolField("Whether a production environment may be deleted."),
-		fieldBase:            stringField("Environment to inherit secrets from. Not available yet: it must be empty."),
+		fieldBase:            stringField("Environment whose secrets are inherited: one of the same project, or project/environment; empty for none."),
+		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. Never set, or reset: for production none, else the project's other environments that are not production."),
 	}
 }
 
@@ -33,7 +34,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 	answered[fieldCreated] = timeField("When it was created.")
 	answered[fieldUpdated] = timeField("When its settings were last changed.")
 	answered["secrets"] = intField("Number of secrets, soft-deleted ones included.")
-	answers := response("The environment.", answered)
+	answers := response("The environment.", answered, fieldSharedWith)
 	return []*framework.Path{
 		{
 			Pattern:         "environments" + inProject + "/?",
@@ -57,6 +58,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 				logical.ReadOperation:   operation(b.handle(readEnvironment), "Read an environment.", "read", "environment", answers),
 				logical.CreateOperation: changing(operation(b.handle(putEnvironment), "Create an environment.", "create", "environment", answers)),
 				logical.UpdateOperation: changing(operation(b.handle(putEnvironment), "Change the fields given, keep the others.", "write", "environment", answers)),
+				logical.PatchOperation:  changing(operation(b.handle(patchEnvironment), "Change the fields given; null resets one.", "patch", "environment", answers)),
 				logical.DeleteOperation: changing(operation(b.handle(deleteEnvironment), "Delete an environment and its secrets.", "delete", "environment",
 					response("What was deleted.", fields{
 						fieldName: stringField("Name the environment had."),
@@ -90,19 +92,35 @@ func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	if c.text(fieldBase) != "" {
-		return nil, fault.New(fault.Invalid, "%s: inheritance is not available in this version; leave it empty", fieldBase)
+	base, err := workspaces.BasePath(c.project, c.text(fieldBase))
+	if err != nil {
+		return nil, err
 	}
 	e, err := c.tree.PutEnvironment(ctx, c.scope(), c.workspace, c.project, c.environment, func(record *store.Environment) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldProduction, &record.Production, false)
 		assign(c, fieldLocked, &record.Locked, false)
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
+		if present, _ := c.given(fieldBase); present {
+			record.Base = base
+		}
+		if present, null := c.given(fieldSharedWith); present {
+			record.Shares = !null
+			assign(c, fieldSharedWith, &record.SharedWith, nil)
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	return answer(describeEnvironment(e))
+}
+
+// patchEnvironment changes an environment that exists: null brings shared_with back to its default.
+func patchEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
+	if _, err := c.tree.Environment(c.scope(), c.workspace, c.project, c.environment); err != nil {
+		return nil, err
+	}
+	return putEnvironment(ctx, c)
 }
 
 func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
@@ -114,11 +132,15 @@ func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 }
 
 func describeEnvironment(e workspaces.Environment) map[string]any {
-	return map[string]any{
+	all := map[string]any{
 		fieldName: e.Name, fieldDescription: e.Description, fieldProduction: e.Production, fieldLocked: e.Locked,
-		fieldDeletionAllowed: e.DeletionAllowed, fieldBase: "",
+		fieldDeletionAllowed: e.DeletionAllowed, fieldBase: e.Base,
 		fieldCreated: stamp(e.Stamp.Created), fieldUpdated: stamp(e.Stamp.Updated), "secrets": e.Secrets,
 	}
+	if e.Shares { // else the default holds, which follows production
+		all[fieldSharedWith] = append([]string{}, e.SharedWith...)
+	}
+	return all
 }
 
 const environmentHelp = `
@@ -128,4 +150,10 @@ environment can be read and not written. A production environment is deleted onl
     $ vault write -force stashbase/environments/acme/api/development
     $ vault write stashbase/environments/acme/api/production production=true
     $ vault write stashbase/environments/acme/api/production locked=true
+
+With a base it inherits the base's secrets, except those it has itself. An environment is inherited, and referred to by secrets
+elsewhere, only where its own shared_with lets it: whoever may write one environment gets nothing out of another by that.
+
+    $ vault write stashbase/environments/acme/api/staging base=development
+    $ vault write stashbase/environments/acme/shared/common shared_with=api/*,web/staging
 `

@@ -31,7 +31,7 @@ func secretFields() fields {
 		fieldComment:    stringField("Why this version was written, at most 512 bytes. Not encrypted by the workspace's keys."),
 		fieldTags:       {Type: framework.TypeCommaStringSlice, Description: "Labels of the secret: at most 16, of 64 bytes. Left out: those it has. Not encrypted by the workspace's keys."},
 		fieldCAS:        intField("Write only if the newest version has this number; 0: only if the secret does not exist."),
-		fieldReferences: boolField("Whether ${NAME} in the value refers to other secrets. Not available yet: it must be false."),
+		fieldReferences: boolField("Whether ${NAME}, ${environment/NAME} and ${project/environment/NAME} in the value stand for other secrets; \\${ is the text. Default false: the value is delivered as it is."),
 		fieldVersion:    query(intField("For a read: the version to answer; left out or 0, the newest.")),
 		fieldVersions:   query(versionsField("For a delete: the versions to mark; left out, the newest.")),
 	}
@@ -133,7 +133,7 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		// As KV v2 does: what is deleted is not found, but its metadata are answered.
 		return logical.RespondWithStatusCode(&logical.Response{Data: data}, c.req, http.StatusNotFound)
 	}
-	data[fieldValue], data[fieldReferences] = encode(s.Value, s.Version.Encoding), false
+	data[fieldValue], data[fieldReferences] = encode(s.Value, s.Version.Encoding), s.Version.References
 	return answer(data)
 }
 
@@ -167,12 +167,16 @@ func secretInput(c *call) (secrets.Input, error) {
 	if !present && c.req.Operation != logical.PatchOperation {
 		return in, fault.New(fault.Invalid, "%s: is required; the empty string is a value", fieldValue)
 	}
-	if c.flag(fieldReferences) {
-		return in, fault.New(fault.Invalid, "%s: references are not available in this version; leave it false", fieldReferences)
+	if present, _ := c.given(fieldReferences); present {
+		references := c.flag(fieldReferences)
+		in.References = &references
 	}
 	var err error
 	if in.Encoding, err = secrets.EncodingOf(c.text(fieldEncoding)); err != nil {
 		return in, err
+	}
+	if c.flag(fieldReferences) && in.Encoding != store.Text {
+		return in, fault.New(fault.Invalid, "%s: only text can refer to other secrets, not encoding=base64", fieldReferences)
 	}
 	if present {
 		if in.Value, err = decode(c.text(fieldValue), in.Encoding); err != nil {
@@ -282,5 +286,9 @@ number. Older versions are read by number.
     $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL versions=1,2
 
 A patch writes a new version in which only the fields given differ from the newest. Deleted versions come back with undelete/;
-destroy/ removes their values for ever, and a delete of metadata/ the whole secret. Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
+destroy/ removes their values for ever, and a delete of metadata/ the whole secret. With references=true, the value is put together when it is delivered:
+
+    $ vault write stashbase/secrets/acme/api/development/DSN references=true value='postgres://${USER}:${shared/common/DB_PASSWORD}@db'
+
+Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
 `

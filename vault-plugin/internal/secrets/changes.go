@@ -168,7 +168,7 @@ func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation]
 		return err
 	}
 	defer clear(value)
-	same, err := s.holds(seal, a.Place, c.name, c.head, value, c.version.Encoding)
+	same, err := s.holds(seal, a.Place, c.name, c.head, value, c.version)
 	if err != nil {
 		return err
 	}
@@ -176,6 +176,10 @@ func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation]
 		made.Unchanged = append(made.Unchanged, c.name)
 		return nil
 	}
-	input := Input{Value: value, Encoding: c.version.Encoding, Comment: in.Comment, Origin: in.Origin}
-	return planVersion(a, seal, made, c.name, on(c.head), input)
+	input := Input{Value: value, Encoding: c.version.Encoding, References: &c.version.References, Comment: in.Comment, Origin: in.Origin}
+	if err := planVersion(a, seal, made, c.name, on(c.head), input); err != nil {
+		return err
+	}
+	made.changes[len(made.changes)-1].Version.Targets = c.version.Targets // it is checked again when it is resolved
+	return nil
 }

@@ -67,8 +67,8 @@ func (s *Service) keep(a at, name string, revision uint64, head *store.Head) (*s
 	slot.doubtful = false
 	a.env.measure(slot, size(name, head))
 	s.cache.put(cacheKey{a.EnvironmentID, name}, head)
-	if len(leftover(head)) > 0 {
-		s.startPruning(a, name)
+	if len(head.Doomed) > 0 {
+		s.startPruning(a, name) // a destruction was interrupted
 	}
 	return head, nil
 }

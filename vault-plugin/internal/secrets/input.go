@@ -30,7 +30,10 @@ type Input struct {
 	Encoding store.Encoding
 	Comment  string
 	Tags     *[]string // nil keeps those the secret has
-	CAS      *uint64   // 0: the secret must not exist; else the number the newest version must have
+	// References has ${NAME} and the like in the value stand for other secrets.
+	// Nil is no for a new value, and as it was for one that is kept or patched.
+	References *bool
+	CAS        *uint64 // 0: the secret must not exist; else the number the newest version must have
 	Origin
 }
 
@@ -91,6 +94,9 @@ func checkCAS(place workspaces.Place, name string, head *store.Head, cas *uint64
 	}
 	return fault.New(fault.Conflict, "cas: secret %s of %s is not at version %d: %s; read it again before writing", name, place.Path(), *cas, what)
 }
+
+// refers reports whether the value is to be resolved.
+func (in Input) refers() bool { return in.References != nil && *in.References }
 
 // EncodingOf answers the encoding with a name ("" and "text" are text).
 func EncodingOf(name string) (store.Encoding, error) {

@@ -56,10 +56,6 @@ func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string
 	if err != nil {
 		return nil, err
 	}
-	return s.load(ctx, a, sel)
-}
-
-func (s *Service) load(ctx context.Context, a at, sel Selection) ([]Secret, error) {
 	if err := sel.Check(); err != nil {
 		return nil, err
 	}
@@ -67,11 +63,21 @@ func (s *Service) load(ctx context.Context, a at, sel Selection) ([]Secret, erro
 	if err != nil {
 		return nil, err
 	}
+	if a.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
+		r := s.newResolver(ctx, call, sel)
+		defer r.wipe()
+		return r.deliver(a, sel)
+	}
+	return s.openAll(ctx, a, choices)
+}
+
+// openAll opens versions that stand for themselves.
+func (s *Service) openAll(ctx context.Context, a at, choices []choice) ([]Secret, error) {
 	if err := s.fetch(ctx, a, choices); err != nil {
 		return nil, err
 	}
 	var all []Secret
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+	err := s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		all = make([]Secret, 0, len(choices))
 		for _, c := range choices {
 			value, err := open(seal, a.Place, c.name, c.version.Number, c.sealed)

@@ -69,7 +69,7 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 	if head == nil {
 		return planVersion(a, seal, made, name, base{last: made.lasts[name]}, input)
 	}
-	same, err := s.holds(seal, a.Place, name, head, value, store.Text)
+	same, err := s.holds(seal, a.Place, name, head, value, store.Version{})
 	switch {
 	case err != nil:
 		return err
@@ -121,10 +121,10 @@ func planDeletion(made *plan, name string, head *store.Head, by Origin) {
 	made.bytes -= size(name, head)
 }
 
-// holds reports whether the newest version is live and has this value.
-func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, head *store.Head, value []byte, encoding store.Encoding) (bool, error) {
+// holds reports whether the newest version is live and has this value, and the encoding and references of another.
+func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, head *store.Head, value []byte, like store.Version) (bool, error) {
 	newest := head.Newest()
-	if !newest.Live(s.now()) || newest.Encoding != encoding || newest.Size != len(value) {
+	if !newest.Live(s.now()) || newest.Encoding != like.Encoding || newest.References != like.References || newest.Size != len(value) {
 		return false, nil
 	}
 	current, err := open(seal, place, name, newest.Number, head.Sealed)

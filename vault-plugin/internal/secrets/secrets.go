@@ -196,6 +196,11 @@ func (s *Service) with(ctx context.Context, place workspaces.Place, use func(*ke
 	})
 }
 
+func asFault(err error) (*fault.Error, bool) {
+	var known *fault.Error
+	return known, errors.As(err, &known)
+}
+
 // open opens the value of one version. Which check has failed is not told: whoever may write to storage must not learn it.
 func open(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, version uint64, sealed []byte) ([]byte, error) {
 	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)

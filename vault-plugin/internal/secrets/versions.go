@@ -150,11 +150,11 @@ func (s *Service) Rollback(ctx context.Context, call workspaces.Call, w, p, e, n
 	if !kept || !meta.Live(s.now()) {
 		return Written{}, fault.New(fault.NotFound, "version: version %d of secret %s of %s is deleted, destroyed or no longer kept", version, name, a.Path())
 	}
-	return s.again(ctx, a, name, head, meta, in)
+	return s.again(ctx, call, a, name, head, meta, in)
 }
 
 // again writes a new version with the value of a kept one.
-func (s *Service) again(ctx context.Context, a at, name string, head *store.Head, from store.Version, in Input) (Written, error) {
+func (s *Service) again(ctx context.Context, call workspaces.Call, a at, name string, head *store.Head, from store.Version, in Input) (Written, error) {
 	sealed, err := s.sealedValue(ctx, a, name, head, from.Number)
 	if err != nil {
 		return Written{}, err
@@ -168,10 +168,13 @@ func (s *Service) again(ctx context.Context, a at, name string, head *store.Head
 	}
 	defer clear(in.Value)
 	in.Encoding = from.Encoding
+	if in.References == nil {
+		in.References = &from.References
+	}
 	if err := checkInput(a.Place, in); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, a, name, on(head), in)
+	return s.add(ctx, call, a, name, on(head), in)
 }
 
 // Patch writes a new version in which only what is given differs from the newest: value nil keeps the value. A secret that does
@@ -193,10 +196,13 @@ func (s *Service) Patch(ctx context.Context, call workspaces.Call, w, p, e, name
 		return Written{}, fault.Missing("the newest version of secret %s of %s is deleted", name, a.Path())
 	}
 	if in.Value == nil {
-		return s.again(ctx, a, name, head, newest, in)
+		return s.again(ctx, call, a, name, head, newest, in)
+	}
+	if in.References == nil {
+		in.References = &newest.References
 	}
 	if err := checkInput(a.Place, in); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, a, name, on(head), in)
+	return s.add(ctx, call, a, name, on(head), in)
 }

@@ -43,7 +43,7 @@ func (s *Service) Write(ctx context.Context, call workspaces.Call, w, p, e, name
 	if err := checkCAS(a.Place, name, upon.head, in.CAS); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, a, name, upon, in)
+	return s.add(ctx, call, a, name, upon, in)
 }
 
 // replayed reports whether the newest version was made by the same request, sent again.
@@ -52,13 +52,18 @@ func replayed(head *store.Head, requestID string) bool {
 }
 
 // add seals and stores a new version. The caller holds the name's lock.
-func (s *Service) add(ctx context.Context, a at, name string, upon base, in Input) (Written, error) {
+func (s *Service) add(ctx context.Context, call workspaces.Call, a at, name string, upon base, in Input) (Written, error) {
 	release, err := s.admit(ctx, a, grown(name, upon.head, len(in.Value)))
 	if err != nil {
 		return Written{}, err
 	}
 	defer release()
 	change := nextVersion(a.Place, name, upon, in, s.now())
+	if in.refers() {
+		if change.Version.Targets, err = s.checkReferences(ctx, call, a, name, in.Value); err != nil {
+			return Written{}, err
+		}
+	}
 	if change.Sealed, err = s.seal(ctx, a.Place, change, in.Value); err != nil {
 		return Written{}, err
 	}
@@ -85,7 +90,7 @@ func nextVersion(place workspaces.Place, name string, upon base, in Input, now t
 		Name: name,
 		Version: store.Version{
 			Number: upon.last + 1, Created: now, By: in.By, RequestID: in.RequestID,
-			Comment: in.Comment, Encoding: in.Encoding, Size: len(in.Value),
+			Comment: in.Comment, Encoding: in.Encoding, Size: len(in.Value), References: in.refers(),
 		},
 		Keep: place.Settings.MaxVersions,
 	}
@@ -152,9 +157,19 @@ func (s *Service) replace(ctx context.Context, a at, name string, next *store.He
 	key := cacheKey{a.EnvironmentID, name}
 	err := s.store.PutHead(ctx, key.env, name, next)
 	if err == nil {
-		next = s.prune(ctx, key, next)
+		next = s.pruneDestroyed(ctx, key, next)
 	}
 	return s.settled(a, key, next, err)
+}
+
+// pruneDestroyed is prune for a head that may name destroyed versions. Once their values are gone the stored head says so, so
+// that no cold read goes after them again.
+func (s *Service) pruneDestroyed(ctx context.Context, key cacheKey, head *store.Head) *store.Head {
+	pruned := s.prune(ctx, key, head)
+	if len(head.Doomed) > 0 && len(pruned.Doomed) == 0 && s.store.PutHead(ctx, key.env, key.name, pruned) != nil {
+		return head
+	}
+	return pruned
 }
 
 // settled makes what was stored visible. When storing it failed, the outcome is unknown and the next reader looks in storage.
@@ -209,7 +224,7 @@ func (s *Service) prune(ctx context.Context, key cacheKey, head *store.Head) *st
 	return &pruned
 }
 
-// startPruning removes in the background what a crash has left of destroyed and outdated versions.
+// startPruning removes in the background what a crash has left of destroyed versions.
 func (s *Service) startPruning(a at, name string) {
 	s.jobs.Start("prune "+string(a.EnvironmentID)+"/"+name, func(ctx context.Context) {
 		a.env.commit.RLock()
@@ -219,10 +234,13 @@ func (s *Service) startPruning(a at, name string) {
 			return
 		}
 		upon, err := s.current(ctx, a, name)
-		if err != nil || upon.head == nil || len(leftover(upon.head)) == 0 {
+		if err != nil || upon.head == nil || len(upon.head.Doomed) == 0 {
 			return
 		}
-		_, _ = s.replace(ctx, a, name, upon.head) // prunes; what fails is tried again by the next cold read
+		key := cacheKey{a.EnvironmentID, name}
+		if pruned := s.pruneDestroyed(ctx, key, upon.head); pruned != upon.head { // else the next cold read tries again
+			a.env.settle(&s.cache, key, pruned)
+		}
 	})
 }
 

@@ -104,6 +104,10 @@ type Environment struct {
 	Locked          bool   `cbor:"4,keyasint,omitempty"`
 	DeletionAllowed bool   `cbor:"5,keyasint,omitempty"`
 	Stamp           Stamp  `cbor:"6,keyasint"`
+
+	Base       string   `cbor:"7,keyasint,omitempty"` // project/environment whose secrets are inherited
+	Shares     bool     `cbor:"8,keyasint,omitempty"` // whether SharedWith was set; else the default holds
+	SharedWith []string `cbor:"9,keyasint,omitempty"` // globs project/environment that may reference or inherit this one
 }
 
 // Actor is who did something, as far as Vault tells a plugin.
@@ -135,6 +139,9 @@ type Version struct {
 	DeletedBy Actor     `cbor:"9,keyasint,omitempty"`
 	DeletedID string    `cbor:"10,keyasint,omitempty"` // request id of the delete
 	Destroyed bool      `cbor:"11,keyasint,omitempty"` // its value is gone for ever
+
+	References bool     `cbor:"12,keyasint,omitempty"` // the value refers to other secrets
+	Targets    []string `cbor:"13,keyasint,omitempty"` // to which, as project/environment/NAME, sorted; those of its own environment are left out
 }
 
 // Live reports whether the version's value is answered at a moment.

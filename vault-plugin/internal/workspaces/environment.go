@@ -87,6 +87,12 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 	if err := checkDescription(record.Description); err != nil {
 		return Environment{}, err
 	}
+	t.mu.RLock()
+	err = t.checkSharing(call, w, p, name, &record)
+	t.mu.RUnlock()
+	if err != nil {
+		return Environment{}, err
+	}
 	if env != nil && record.Locked != env.Locked {
 		_, thaw := t.contents.Freeze(env.ID)
 		defer thaw(false)
@@ -110,6 +116,9 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, con
 		return Receipt{}, err
 	}
 	if err := mayDelete(call, w+"/"+p+"/"+name, &env.Environment); err != nil {
+		return Receipt{}, err
+	}
+	if err := t.refuseDependants(ctx, w, "environment "+w+"/"+p+"/"+name, map[string]bool{p + "/" + name: true}); err != nil {
 		return Receipt{}, err
 	}
 	secrets, thaw := t.contents.Freeze(env.ID)

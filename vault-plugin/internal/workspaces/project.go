@@ -129,6 +129,13 @@ func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm st
 			return Receipt{}, err
 		}
 	}
+	going := make(map[string]bool)
+	for e := range environments {
+		going[name+"/"+e] = true
+	}
+	if err := t.refuseDependants(ctx, w, "project "+w+"/"+name, going); err != nil {
+		return Receipt{}, err
+	}
 	thaw := t.freeze(t.environmentIDs(ws, name))
 	receipt := Receipt{Counts: t.countsOf(ws, name)}
 	if receipt.Environments > 0 && confirm != name {

@@ -58,7 +58,7 @@ func (t *Tree) Places(ws store.ID) []Place {
 			for e, env := range pr.environments {
 				places = append(places, Place{
 					Workspace: w, Project: p, Environment: e, WorkspaceID: ws, EnvironmentID: env.ID,
-					Locked: env.Locked, Settings: effective,
+					Locked: env.Locked, Base: env.Base, Settings: effective,
 				})
 			}
 		}

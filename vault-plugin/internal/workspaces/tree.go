@@ -34,6 +34,9 @@ type Contents interface {
 	Freeze(env store.ID) (secrets int, thaw func(gone bool))
 	// Count answers how many secrets an environment has.
 	Count(env store.ID) int
+	// Referring names the secrets of a workspace, as project/environment/NAME, that refer to one in the environments named, and
+	// stand in none of them.
+	Referring(ctx context.Context, ws store.ID, environments map[string]bool) ([]string, error)
 }
 
 // Tree holds every record in memory. The records are immutable: a change replaces one.
@@ -220,6 +223,7 @@ type Place struct {
 	Workspace, Project, Environment string
 	WorkspaceID, EnvironmentID      store.ID
 	Locked                          bool
+	Base                            string         // project/environment; empty for none
 	Settings                        store.Settings // effective
 }
 
@@ -244,7 +248,7 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 	return Place{
 		Workspace: w, Project: p, Environment: e,
 		WorkspaceID: ws.record.ID, EnvironmentID: env.ID,
-		Locked: env.Locked, Settings: t.settings.Effective(ws.record.Settings),
+		Locked: env.Locked, Base: env.Base, Settings: t.settings.Effective(ws.record.Settings),
 	}, nil
 }
 
