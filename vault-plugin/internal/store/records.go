@@ -152,19 +152,6 @@ func (h *Head) Version(n uint64) (Version, bool) {
 	return h.Versions[n-oldest], true
 }
 
-// wellFormed holds what every reader of a Head relies on.
-func (h *Head) wellFormed() bool {
-	if len(h.Versions) == 0 || h.Versions[0].Number == 0 {
-		return false
-	}
-	for i, v := range h.Versions {
-		if v.Number != h.Versions[0].Number+uint64(i) {
-			return false
-		}
-	}
-	return true
-}
-
 // OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of a version that is no longer the newest.
 type OldValue struct {
 	Sealed []byte `cbor:"1,keyasint"`
