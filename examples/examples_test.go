@@ -38,7 +38,7 @@ import (
 const root = ".."
 
 // commandTimeout is far above what any block takes, so that one that waits for input fails instead of hanging.
-const commandTimeout = 2 * time.Minute
+const commandTimeout = 5 * time.Minute
 
 // documents are the Markdown files whose commands are run.
 func documents(t *testing.T) []string {

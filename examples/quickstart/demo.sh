@@ -68,13 +68,18 @@ run_refused() {
 	printf '%s\n' "$answer"
 }
 
-# Repeats a check until it holds.
+# Repeats a check until it holds, and says so when that takes long.
 await() {
-	local what=$1 deadline=$((SECONDS + patience))
+	local what=$1 start=$SECONDS told=0 waited
 	shift
 	until "$@"; do
-		if ((SECONDS >= deadline)); then
+		waited=$((SECONDS - start))
+		if ((waited >= patience)); then
 			fail "waited $patience s for $what"
+		fi
+		if ((waited >= told + 5)); then
+			told=$waited
+			printf '  waiting for %s: %s s\n' "$what" "$waited"
 		fi
 		sleep 0.1
 	done

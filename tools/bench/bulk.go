@@ -75,32 +75,39 @@ func (b *bench) writeKV(ctx context.Context, folder string, i, generation int) e
 	return err
 }
 
+// importsInRound are timed beside one round of KV writes, which takes far longer.
+const importsInRound = 3
+
 // imports measures writing a whole environment, new and again, against writing as many secrets of built-in KV one by one. An
 // import is answered when it is committed; when it has been applied in the background is measured too.
 func (b *bench) imports(ctx context.Context) error {
 	var took struct{ created, updated, createdKV, updatedKV, createdApplied, updatedApplied measure.Series }
-	add := func(to *measure.Series, d time.Duration) { *to = append(*to, []time.Duration{d}) }
 	for turn := range b.bulks + 1 { // the first warms up
-		place := fmt.Sprintf("import-%d", turn)
-		environment, err := b.environment(ctx, "import", place)
-		if err != nil {
-			return err
+		environments := make([]string, importsInRound)
+		for i := range environments {
+			var err error
+			if environments[i], err = b.environment(ctx, "import", fmt.Sprintf("environment-%d-%d", turn, i)); err != nil {
+				return err
+			}
 		}
+		folder := fmt.Sprintf("import-%d", turn)
 		for generation, to := range []struct{ answered, applied, kv *measure.Series }{
 			{&took.created, &took.createdApplied, &took.createdKV}, {&took.updated, &took.updatedApplied, &took.updatedKV},
 		} {
-			kv, err := measure.Whole(b.bulk, func(ctx context.Context, i int) error { return b.writeKV(ctx, place, i, generation) })(ctx)
+			kv, err := measure.Whole(b.bulk, func(ctx context.Context, i int) error { return b.writeKV(ctx, folder, i, generation) })(ctx)
 			if err != nil {
 				return err
 			}
-			answered, applied, err := b.timeImport(ctx, environment, generation)
-			if err != nil {
-				return err
+			var answered, applied []time.Duration
+			for _, environment := range environments {
+				first, last, err := b.timeImport(ctx, environment, generation)
+				if err != nil {
+					return err
+				}
+				answered, applied = append(answered, first), append(applied, last)
 			}
 			if turn > 0 {
-				add(to.kv, kv[0])
-				add(to.answered, answered)
-				add(to.applied, applied)
+				*to.kv, *to.answered, *to.applied = append(*to.kv, kv), append(*to.answered, answered), append(*to.applied, applied)
 			}
 		}
 	}

@@ -32,6 +32,7 @@ type traffic struct {
 	mu       sync.Mutex
 	journals []*journal
 	imports  struct{ tried, acknowledged int }
+	created  []string // environments
 	deleted  []string // environments
 	hidden   []string // soft-deleted secrets
 }
@@ -53,13 +54,14 @@ func newTraffic(c caller) *traffic {
 }
 
 // attempt makes a request, and reports whether it was acknowledged. A process that was killed may only show as an error of the
-// server: anything else would be a wrong answer.
+// server, anything else would be a wrong answer, but for one case: Vault sends a request again when it finds the plugin gone, and
+// a deletion that the dead process had stored is then answered as one of nothing.
 func (f *traffic) attempt(method, path string, body data) (answer, bool) {
 	a, err := f.try(method, path, body)
 	switch {
 	case err != nil:
 		return a, false
-	case a.status == http.StatusOK:
+	case a.status == http.StatusOK, method == "DELETE" && a.status == http.StatusNotFound && a.word() == "not_found":
 		f.acknowledged.Add(1)
 		return a, true
 	case a.status < 500:
@@ -133,9 +135,10 @@ func (f *traffic) rotates(ctx context.Context) {
 	}
 }
 
-func (f *traffic) deletes(ctx context.Context, round int) {
+// creates makes environments and secrets, keeps some and deletes others.
+func (f *traffic) creates(ctx context.Context, round int) {
 	for n := 0; ctx.Err() == nil; n++ {
-		name := fmt.Sprintf("gone%d-%d", round, n)
+		name, kept := fmt.Sprintf("gone%d-%d", round, n), fmt.Sprintf("kept%d-%d", round, n)
 		secret := fmt.Sprintf("secrets/%s/D%d_%d", f.env, round, n)
 		for _, step := range []struct {
 			method, path string
@@ -146,6 +149,7 @@ func (f *traffic) deletes(ctx context.Context, round int) {
 			{"POST", "environments/" + f.workspace + "/api/" + name, data{}, nil, ""},
 			{"POST", "secrets/" + f.workspace + "/api/" + name + "/FOO", data{"value": "x"}, nil, ""},
 			{"DELETE", "environments/" + f.workspace + "/api/" + name + "?confirm=" + name, nil, &f.deleted, name},
+			{"POST", "environments/" + f.workspace + "/api/" + kept, data{}, &f.created, kept},
 			{"POST", secret, data{"value": "x"}, nil, ""},
 			{"DELETE", secret, nil, &f.hidden, secret},
 		} {
@@ -169,7 +173,7 @@ func (f *traffic) start(round int) (stop func()) {
 	work.Go(func() { f.imported(ctx) })
 	work.Go(func() { f.loads(ctx) })
 	work.Go(func() { f.rotates(ctx) })
-	work.Go(func() { f.deletes(ctx, round) })
+	work.Go(func() { f.creates(ctx, round) })
 	return func() {
 		cancel()
 		work.Wait()
@@ -202,6 +206,11 @@ func (f *traffic) check(when string, journals []*journal) {
 	for _, name := range f.deleted {
 		if slices.Contains(left, name) {
 			f.t.Errorf("%s: environment %s is back", when, name)
+		}
+	}
+	for _, name := range f.created {
+		if !slices.Contains(left, name) {
+			f.t.Errorf("%s: environment %s is lost", when, name)
 		}
 	}
 	for _, path := range f.hidden {
@@ -281,4 +290,38 @@ func TestWhatWasAcknowledgedSurvivesEveryKill(t *testing.T) {
 	f.check("at the end", f.journals)
 	t.Logf("%d requests acknowledged, %d of %d imports, %d environments and %d secrets deleted, %d rewraps interrupted",
 		f.acknowledged.Load(), f.imports.acknowledged, f.imports.tried, len(f.deleted), len(f.hidden), interrupted)
+}
+
+func TestEverythingReadsAfterSealAndRestart(t *testing.T) {
+	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
+	b := newBarn(t, s)
+	env := environment(t, b.caller)
+	w, _, _ := strings.Cut(env, "/")
+	one, two := b.put(env, "ONE"), b.put(b.environment(w, "web", "production"), "TWO")
+	b.write("keys/"+w+"/rotate", nil)
+	b.write("import/"+env, data{"secrets": data{"IMPORTED": "x"}})
+	b.write("secrets/"+env+"/GONE", data{"value": "x"})
+	b.must("DELETE", "secrets/"+env+"/GONE", nil)
+	b.write("config", data{"max_versions": 7})
+	before := b.read("metadata/" + env)
+	reads := func(when string) {
+		t.Helper()
+		b.opens(when, one, two)
+		expect(t, when+", load", b.read("load/"+env), data{"ONE": b.newest[one], "IMPORTED": "x", "GONE": nil})
+		expect(t, when+", metadata", b.read("metadata/"+env), before)
+		expect(t, when+", keys", b.read("keys/"+w), data{"latest_version": 2})
+		expect(t, when+", config", b.read("config"), data{"max_versions": 7})
+		expect(t, when+", info", b.read("info"), data{"healthy": true, "environments": 2, "secrets": 4})
+		rewrapped(t, s, b.caller, w, -1)
+	}
+	reads("before")
+	s.Seal(t)
+	if a := b.send("GET", "secrets/"+one, nil); a.status != 503 {
+		t.Errorf("a sealed Vault answers %s", a)
+	}
+	s.Unseal(t)
+	reads("unsealed")
+	s.Restart(t)
+	reads("restarted")
+	b.put(env, "MORE")
 }

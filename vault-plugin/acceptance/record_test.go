@@ -2,9 +2,13 @@ package acceptance_test
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // A record says by its id what a name stands for. The values are bound to the names, so a record that was moved delivers nothing.
@@ -26,6 +30,7 @@ func TestASwappedRecordDeliversNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			b := b.in(t)
 			first, second := tc.records()
 			b.swap(first, second)
 			for _, path := range []string{one, tc.with} {
@@ -44,6 +49,7 @@ func TestWhatHasADamagedRecordIsKept(t *testing.T) {
 	kept := b.put(environment(t, b.caller), "KEPT")
 	for _, kind := range []string{"workspace", "project", "environment"} {
 		t.Run(kind, func(t *testing.T) {
+			b := b.in(t)
 			env := environment(t, b.caller)
 			one := b.put(env, "ONE")
 			w, _, _ := strings.Cut(env, "/")
@@ -89,6 +95,7 @@ func TestWithoutItsMasterKeyTheMountIsClosed(t *testing.T) {
 		entry []byte
 	}{{"missing", nil}, {"empty", []byte{}}, {"cut", before[:len(before)-1]}, {"of no format", []byte("none")}} {
 		t.Run(tc.name, func(t *testing.T) {
+			b := b.in(t)
 			if b.server.RawDelete(t, key); tc.entry != nil {
 				b.server.RawWrite(t, key, tc.entry)
 			}
@@ -104,8 +111,47 @@ func TestWithoutItsMasterKeyTheMountIsClosed(t *testing.T) {
 		})
 	}
 	t.Run("changed", func(t *testing.T) {
+		b := b.in(t)
 		b.server.RawWrite(t, key, changed)
 		b.server.ReloadPlugin(t)
 		b.closed("GET", "secrets/"+one, nil)
 	})
+}
+
+// A plugin that was rolled back must not write into a layout it does not know.
+func TestStorageOfANewerPluginIsLeftAlone(t *testing.T) {
+	const future = 99
+	s := vault.Server(t)
+	c := root(t, s)
+	d := openapi(c)
+	env := strings.Split(environment(t, c), "/")
+	at := place{env[0], env[1], env[2]}
+	c.write(at.fill("secrets/{workspace}/{project}/{environment}/{name}"), data{"value": "x"})
+	now := s.RawRead(t, "core/schema")
+	newer, err := cbor.Marshal(map[int]int{1: future})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.RawWrite(t, "core/schema", now)
+		s.ReloadPlugin(t)
+	})
+	s.RawWrite(t, "core/schema", newer)
+	s.ReloadPlugin(t)
+	before := decrypted(t, s)
+	for _, template := range slices.Sorted(maps.Keys(d.Paths)) {
+		path := strings.Trim(at.fill(template), "/")
+		for method, body := range map[string]data{"GET": nil, "LIST": nil, "DELETE": nil, "POST": {"value": "y"}, "PATCH": {"max_versions": 3}} {
+			a := c.refused(method, path, body, http.StatusServiceUnavailable, "unavailable")
+			if !strings.Contains(a.body, "version 99") || !strings.Contains(a.body, "up to 1") {
+				t.Errorf("%s\nnames not both versions", a)
+			}
+		}
+	}
+	if !maps.Equal(before, decrypted(t, s)) {
+		t.Error("storage was changed")
+	}
+	s.RawWrite(t, "core/schema", now)
+	s.ReloadPlugin(t)
+	expect(t, "put back", c.read(at.fill("load/{workspace}/{project}/{environment}")), data{"DATABASE_URL": "x"})
 }

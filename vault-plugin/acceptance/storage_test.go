@@ -34,6 +34,13 @@ func newBarn(t testing.TB, s *vaulttest.Server) *barn {
 	return b
 }
 
+// in is the same barn in a subtest.
+func (b *barn) in(t testing.TB) *barn {
+	inner := *b
+	inner.caller = b.caller.in(t)
+	return &inner
+}
+
 // ends counts how often the plugin's process has ended other than by Vault's wish.
 func ends(s *vaulttest.Server) int {
 	log := s.ServerLog()

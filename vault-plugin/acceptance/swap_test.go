@@ -23,6 +23,7 @@ func TestASwappedHeadOpensNowhere(t *testing.T) {
 		{"workspace", b.put(b.environment(other, "api", "development"), "ONE")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			b := b.in(t)
 			heads := [2]string{b.head(one), b.head(tc.with)}
 			b.swap(heads[0], heads[1])
 			for _, path := range []string{one, tc.with} {
@@ -50,6 +51,7 @@ func TestASwappedOldVersionOpensNowhere(t *testing.T) {
 		{"environment", elsewhere, "1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			b := b.in(t)
 			entries := [2]string{b.version(one, "1"), b.version(tc.with, tc.number)}
 			b.swap(entries[0], entries[1])
 			b.closed("GET", "secrets/"+one+"?version=1", nil)
@@ -81,6 +83,7 @@ func TestAnOldValueIsNotTakenForTheNewest(t *testing.T) {
 		opens  bool
 	}{{"its own", newest, true}, {"an old one", old[1], false}} {
 		t.Run(tc.name, func(t *testing.T) {
+			b := b.in(t)
 			head[1] = tc.sealed
 			forged, err := cbor.Marshal(head)
 			if err != nil {

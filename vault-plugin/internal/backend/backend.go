@@ -29,6 +29,7 @@ type Backend struct {
 	engine      atomic.Pointer[engine] // nil before Initialize, and while what it holds is out of date
 	initialized atomic.Bool            // storage may be used from now on
 	start       sync.Mutex             // one start at a time
+	stops       atomic.Int64           // what was loaded before the last stop is out of date
 }
 
 // Factory answers a factory for mounts of the engine. version is what the plugin reports of itself, a semantic version with a
@@ -88,21 +89,36 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, 
 		return e, nil
 	}
 	if !b.initialized.Load() {
-		return nil, fault.New(fault.Unavailable, "the mount is being loaded; try again")
+		return nil, errLoading()
 	}
 	b.start.Lock()
 	defer b.start.Unlock()
-	if e := b.engine.Load(); e != nil {
-		return e, nil
+	for range startAttempts {
+		if e := b.engine.Load(); e != nil {
+			return e, nil
+		}
+		before := b.stops.Load()
+		if !b.initialized.Load() {
+			return nil, errLoading()
+		}
+		e, err := startEngine(ctx, storage, b.now)
+		if err != nil {
+			b.Logger().Error("the mount could not be loaded", "error", err)
+			return nil, err
+		}
+		b.engine.Store(e)
+		if b.stops.Load() == before {
+			return e, nil
+		}
+		b.stop() // who stopped the mount meanwhile may not have found this one
 	}
-	e, err := startEngine(ctx, storage, b.now)
-	if err != nil {
-		b.Logger().Error("the mount could not be loaded", "error", err)
-		return nil, err
-	}
-	b.engine.Store(e)
-	return e, nil
+	return nil, errLoading()
 }
+
+// startAttempts bounds how often a mount is loaded again because it was stopped meanwhile.
+const startAttempts = 3
+
+func errLoading() error { return fault.New(fault.Unavailable, "the mount is being loaded; try again") }
 
 // periodic runs every minute on the active node, with Vault's state lock held: it only wakes.
 func (b *Backend) periodic(ctx context.Context, req *logical.Request) error {
@@ -122,6 +138,7 @@ func (b *Backend) clean(context.Context) {
 }
 
 func (b *Backend) stop() {
+	b.stops.Add(1)
 	if e := b.engine.Swap(nil); e != nil {
 		e.stop()
 	}

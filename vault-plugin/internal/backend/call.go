@@ -68,12 +68,13 @@ func newCall(e *engine, now func() time.Time, req *logical.Request, data *framew
 	return c, nil
 }
 
-// exists makes an existence check: a look at memory, so that create and update are told apart without reading storage.
+// exists makes an existence check: a look at memory, so that create and update are told apart without reading storage. A mount
+// that is out of date is loaded first: whoever may only create must not come to write over what is there.
 func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
-	return func(_ context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
-		e := b.engine.Load()
-		if e == nil {
-			return false, nil // the request itself is answered with 503
+	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
+		e, err := b.ready(ctx, req.Storage)
+		if err != nil {
+			return false, nil // the request itself is answered with the reason
 		}
 		c, err := newCall(e, b.now, req, data)
 		return err == nil && look(c), nil

@@ -26,7 +26,9 @@ func refer(m *enginetest.Mount, path, value string) {
 	m.Write("secrets/acme/"+path, enginetest.Data{"value": value, "references": true})
 }
 
-func deliveredIn(m *enginetest.Mount, path string) enginetest.Data { return m.Read("load/acme/" + path) }
+func deliveredIn(m *enginetest.Mount, path string) enginetest.Data {
+	return m.Read("load/acme/" + path)
+}
 
 func TestReferencesAreResolvedWhenDelivered(t *testing.T) {
 	m := family(t)

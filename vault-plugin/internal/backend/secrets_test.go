@@ -187,13 +187,6 @@ func TestMetadataTellsTheHistoryWithoutValues(t *testing.T) {
 	}
 }
 
-func TestReferencesAreRefusedUntilTheyExist(t *testing.T) {
-	m := populated(t)
-	expect(t, refusal(t, m, write(secret, data{"value": "${OTHER}", "references": true})), 400, "invalid", "references:", "not available")
-	m.Write(secret, data{"value": "${OTHER}", "references": false})
-	has(t, m.Read(secret), data{"value": "${OTHER}"})
-}
-
 func TestWhatStandsBesideAValueHasLimits(t *testing.T) {
 	m := populated(t)
 	long := func(n int) string { return strings.Repeat("x", n) }

@@ -37,7 +37,7 @@ func TestAnEnvironmentIsCreatedReadAndChanged(t *testing.T) {
 	has(t, m.Read("environments/acme/api/production"), want)
 	m = m.Restart()
 	has(t, m.Read("environments/acme/api/production"), want)
-	expect(t, refusal(t, m, write("environments/acme/api/production", data{"base": "development"})), 400, "invalid", "base:", "not available")
+	expect(t, refusal(t, m, write("environments/acme/api/production", data{"base": "development"})), 403, "denied", "base:", "shared_with")
 	has(t, m.Write("environments/acme/api/production", data{"base": ""}), data{"base": ""})
 	expect(t, refusal(t, m, read("environments/acme/api/none", nil)), 404, "not_found", `"none"`, "acme/api")
 	expect(t, refusal(t, m, write("environments/acme/api/new", data{"description": strings.Repeat("x", 513)})), 400, "limit", "description:")

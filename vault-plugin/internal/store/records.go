@@ -187,19 +187,6 @@ func (h *Head) Version(n uint64) (Version, bool) {
 	return h.Versions[n-oldest], true
 }
 
-// wellFormed holds what every reader of a Head relies on.
-func (h *Head) wellFormed() bool {
-	if len(h.Versions) == 0 || h.Versions[0].Number == 0 {
-		return false
-	}
-	for i, v := range h.Versions {
-		if v.Number != h.Versions[0].Number+uint64(i) {
-			return false
-		}
-	}
-	return true
-}
-
 // Tombstone is the record under tomb/<env_id>/<name>: a secret of this name was removed with all its versions. Should it come
 // back, its versions go on from Last, so that no ciphertext of old fits one of them.
 type Tombstone struct {

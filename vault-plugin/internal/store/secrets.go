@@ -8,11 +8,7 @@ import (
 
 // Head reads the newest value and the metadata of a secret.
 func (s *Store) Head(ctx context.Context, env ID, name string) (*Head, error) {
-	head, err := get[Head](ctx, s, headKey(env, name))
-	if head != nil && !head.wellFormed() {
-		return nil, ErrDamaged
-	}
-	return head, err
+	return get[Head](ctx, s, headKey(env, name))
 }
 
 // PutHead writes the head of a secret: the commit of a write.

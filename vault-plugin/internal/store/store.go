@@ -81,16 +81,22 @@ func (f finishing) Delete(ctx context.Context, key string) error {
 }
 
 // get reads one record; nil without an error means that there is none.
-func get[R any](ctx context.Context, s *Store, key string) (*R, error) {
+func get[R any, P interface {
+	*R
+	record
+}](ctx context.Context, s *Store, key string) (*R, error) {
 	entry, err := s.storage.Get(ctx, key)
 	if err != nil || entry == nil {
 		return nil, err
 	}
-	record := new(R)
-	if err := s.decode.Unmarshal(entry.Value, record); err != nil {
+	found := new(R)
+	if err := s.decode.Unmarshal(entry.Value, found); err != nil {
 		return nil, ErrDamaged // the decoder's own error could quote the entry
 	}
-	return record, nil
+	if !P(found).wellFormed() {
+		return nil, ErrDamaged
+	}
+	return found, nil
 }
 
 func put[R any](ctx context.Context, s *Store, key string, record *R) error {

@@ -1,0 +1,191 @@
+package backend_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+// A mount whose storage another node has changed is loaded anew. The existence check comes before everything else: had it answered
+// from nothing, a role that may only create could have written over what is there.
+func TestAMountThatIsOutOfDateIsLoadedBeforeItAnswersWhatExists(t *testing.T) {
+	m := populated(t)
+	value := planted()
+	m.Write(secret, data{"value": value})
+	for _, path := range []string{secret, "workspaces/acme", "projects/acme/api", "environments/" + dev, "config"} {
+		m.Backend.InvalidateKey(t.Context(), "any")
+		if !m.Exists(path) {
+			t.Errorf("%s does not exist", path)
+		}
+	}
+	has(t, m.Read(secret), data{"value": value})
+	// Another node has written: what it has left is what is read.
+	other := enginetest.Open(t, m.Storage, m.Clock)
+	other.Write("secrets/"+dev+"/THEIRS", data{"value": value})
+	m.Backend.InvalidateKey(t.Context(), "any")
+	has(t, m.Read("load/"+dev), data{"DATABASE_URL": value, "THEIRS": value})
+}
+
+func TestAMountThatCouldNotBeLoadedIsLoadedWhenStorageIsBack(t *testing.T) {
+	made := populated(t)
+	value := planted()
+	made.Write(secret, data{"value": value})
+	storage := made.Storage.Clone()
+	calls := 0
+	for n := 1; ; n++ {
+		storage.FailFrom(n, false)
+		m := enginetest.Open(t, storage, made.Clock)
+		storage.FailFrom(1, false)
+		got, err := m.Do(read(secret, nil))
+		if err == nil {
+			has(t, got, data{"value": value})
+			t.Fatal("a read came through without storage")
+		}
+		storage.Reset()
+		has(t, m.Read(secret), data{"value": value})
+		if n > 12 {
+			calls = n
+			break
+		}
+	}
+	if changed := made.Storage.Diff(storage); changed != nil {
+		t.Errorf("after %d starts, storage has changed: %v", calls, changed)
+	}
+}
+
+func TestRequestsBesideTheEndOfAMountAreAnsweredOrTurnedAway(t *testing.T) {
+	m := populated(t)
+	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for n := range 100 {
+				req := read("load/"+dev, nil)
+				if n%5 == 0 {
+					req = write(secret, data{"value": "v"})
+				}
+				_, err := m.Do(req)
+				if refused, ok := err.(*enginetest.Refused); ok && refused.Status == 503 && refused.Word() == "unavailable" {
+					continue
+				}
+				if err != nil {
+					t.Errorf("%s %s: %v", req.Op, req.Path, err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		m.Backend.InvalidateKey(t.Context(), "any")
+	}
+	m.Backend.Cleanup(t.Context())
+	wg.Wait()
+	expect(t, refusal(t, m, read(secret, nil)), 503, "unavailable", "try again")
+}
+
+func TestWhatWasDeletedIsSweptFromStorage(t *testing.T) {
+	fill := func(m *enginetest.Mount, at string) {
+		for n := range 3 {
+			m.Write("import/"+at, data{"secrets": data{"A": fmt.Sprint(n), "B": fmt.Sprint(n)}})
+		}
+		m.Settle()
+	}
+	cases := []struct{ name, path, confirm string }{
+		{"an environment", "environments/acme/api/staging", "staging"},
+		{"a project", "projects/acme/web", "web"},
+		{"a workspace", "workspaces/other", "other"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := populated(t)
+			fill(m, dev)
+			before := m.Storage.Keys()
+			switch c.name {
+			case "an environment":
+				m.Write(c.path, nil)
+				fill(m, "acme/api/staging")
+			case "a project":
+				m.Write(c.path, nil)
+				for _, e := range []string{"one", "two"} {
+					m.Write("environments/acme/web/"+e, nil)
+					fill(m, "acme/web/"+e)
+				}
+			case "a workspace":
+				m.Populate("other", "api", "development", "staging")
+				m.Populate("other", "web", "development")
+				fill(m, "other/api/staging")
+				fill(m, "other/web/development")
+				m.Write(c.path, data{"deletion_allowed": true})
+			}
+			m.Delete(c.path, data{"confirm": c.confirm})
+			m.Settle()
+			if after := m.Storage.Keys(); !slices.Equal(after, before) {
+				t.Errorf("storage has\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
+			has(t, m.Read("load/"+dev), data{"A": "2", "B": "2"})
+		})
+	}
+}
+
+func TestASweepThatWasInterruptedGoesOnAtTheNextStart(t *testing.T) {
+	m := populated(t)
+	before := m.Storage.Keys()
+	m.Write("environments/acme/api/staging", nil)
+	m.Write("import/acme/api/staging", data{"secrets": data{"A": "1", "B": "2"}})
+	m.Write("import/acme/api/staging", data{"secrets": data{"A": "2", "B": "3"}})
+	m.Settle()
+	for n := 2; n < 8; n++ { // the first call is the commit of the deletion
+		t.Run(fmt.Sprint("from call ", n, " on"), func(t *testing.T) {
+			dying := enginetest.Open(t, m.Storage.Clone(), m.Clock)
+			dying.Settle() // a start sweeps, too
+			dying.Storage.FailFrom(n, false)
+			dying.Delete("environments/acme/api/staging", data{"confirm": "staging"})
+			dying.Settle()
+			if slices.Equal(dying.Storage.Keys(), before) {
+				t.Error("nothing was left to sweep")
+			}
+			again := dying.Restart()
+			again.Settle()
+			if got := again.Storage.Keys(); !slices.Equal(got, before) {
+				t.Errorf("storage has %v, want %v", got, before)
+			}
+		})
+	}
+}
+
+func TestNothingIsSweptWhileARecordIsDamaged(t *testing.T) {
+	for _, damaged := range []string{"ws/", "proj/", "env/"} {
+		t.Run(damaged, func(t *testing.T) {
+			m := populated(t)
+			m.Write(secret, data{"value": "1"})
+			m.Write(secret, data{"value": "2"})
+			key := stored(m, damaged)[0]
+			good := m.Storage.Raw(key)
+			m.Populate("other", "api", "development")
+			m.Write("secrets/other/api/development/A", data{"value": "v"})
+			m.Storage.SetRaw(key, []byte{0xa0})
+			m = m.Restart()
+			m.Delete("environments/other/api/development", data{"confirm": "development"})
+			m.Tick()
+			m.Settle()
+			has(t, m.Read("info"), data{"healthy": false})
+			if health := fmt.Sprint(m.Read("info")["health"]); !strings.Contains(health, key) || !strings.Contains(health, "restore it") || !strings.Contains(health, "nothing is swept") {
+				t.Errorf("info says %s", health)
+			}
+			if got := stored(m, "sec/"); len(got) != 2 {
+				t.Errorf("of secrets, storage has %v", got)
+			}
+			m.Storage.SetRaw(key, good)
+			m = m.Restart()
+			m.Settle()
+			has(t, m.Read("info"), data{"healthy": true})
+			has(t, m.Read(secret), data{"value": "2"})
+			if got := stored(m, "sec/"); len(got) != 1 {
+				t.Errorf("once the record is mended, of secrets storage has %v", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package backend_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
+)
+
+// A policy for a tenant says "stashbase/+/acme": whatever has the name of a workspace as its second segment belongs to it.
+func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *testing.T) {
+	m := enginetest.New(t)
+	for _, p := range m.Backend.Paths {
+		pattern := strings.NewReplacer("^", "", "$", "", "/?", "").Replace(p.Pattern)
+		segments := strings.Split(strings.ReplaceAll(pattern, "[^/]", "."), "/")
+		if len(segments) < 2 || strings.Contains(segments[1], "(?P<workspace>") {
+			continue
+		}
+		for op := range p.Operations {
+			if op == logical.ReadOperation || op == logical.ListOperation {
+				continue
+			}
+			if capture := strings.ContainsAny(segments[1], "(+"); capture || naming.Check("workspace", segments[1]) == nil {
+				t.Errorf("%s %s: a workspace could be called %s", op, p.Pattern, segments[1])
+			}
+		}
+	}
+}
+
+// Every operation of every path is done here once, in an order that succeeds; the fixture holds each answer against the schema
+// that its operation declares.
+func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
+	m := enginetest.New(t)
+	script := []enginetest.Request{
+		read("config", nil), write("config", data{"max_versions": 5}), patch("config", data{"max_versions": nil}), read("info", nil),
+		write("workspaces/acme", data{"metadata": data{"k": "v"}}), write("workspaces/acme", data{"deletion_allowed": true}), patch("workspaces/acme", data{"metadata": data{"k": nil}}),
+		read("workspaces/acme", nil), listing("workspaces", data{"limit": 1}),
+		write("projects/acme/api", nil), write("projects/acme/api", data{"description": "x"}), read("projects/acme/api", nil), listing("projects/acme", nil),
+		write("environments/"+dev, nil), write("environments/"+dev, data{"description": "x"}), read("environments/"+dev, nil), listing("environments/acme/api", nil),
+		write(secret, data{"value": "v", "tags": "a,b"}), write(secret, data{"value": "v"}), read(secret, nil), listing("secrets/"+dev, nil),
+		read("metadata/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), {ID: "import", Op: "update", Path: "import/" + dev, Data: data{"secrets": data{"A": "1", "B": "2"}}}, read("load/"+dev, nil),
+		patch(secret, data{"value": "w"}), write("rollback/"+dev+"/DATABASE_URL", data{"version": 1}), write("destroy/"+dev+"/DATABASE_URL", data{"versions": 1}), write("undelete/"+dev+"/DATABASE_URL", data{"versions": 2}),
+		write("metadata/"+dev+"/DATABASE_URL", data{"max_versions": 4}), patch("metadata/"+dev+"/DATABASE_URL", data{"max_versions": nil}), remove("metadata/"+dev+"/A", nil),
+		patch("environments/"+dev, data{"shared_with": "api/*"}), read("changes/"+dev, nil), write("revert/"+dev, data{"change": "import", "dry_run": true}), read("compare/acme/api", data{"from": "development", "to": "development"}),
+		write("workspaces/acme/lock", nil), write("workspaces/acme/unlock", nil),
+		write("keys/acme", data{"auto_rotate_period": "48h"}), write("keys/acme/trim", nil), read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
+		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api", "environment": "development"}),
+		remove(secret, nil), remove("environments/"+dev, data{"confirm": "development"}), remove("projects/acme/api", nil), remove("workspaces/acme", data{"confirm": "acme"}),
+	}
+	done := make(map[string]bool)
+	for _, req := range script {
+		op := req.Op
+		if path := m.Backend.Route(req.Path); op == logical.UpdateOperation && path.ExistenceCheck != nil && !m.Exists(req.Path) {
+			op = logical.CreateOperation
+		}
+		done[fmt.Sprint(op, " ", m.Backend.Route(req.Path).Pattern)] = true
+		if _, err := m.Do(req); err != nil {
+			t.Errorf("%s %s: %v", req.Op, req.Path, err)
+		}
+	}
+	var missing []string
+	for _, p := range m.Backend.Paths {
+		for op := range p.Operations {
+			if step := fmt.Sprint(op, " ", p.Pattern); !done[step] {
+				missing = append(missing, step)
+			}
+		}
+	}
+	slices.Sort(missing)
+	if missing != nil {
+		t.Errorf("the script above has no request for:\n%s", strings.Join(missing, "\n"))
+	}
+}
+
+// The framework takes the first pattern that matches: two that match the same path would make the second one unreachable.
+func TestNoTwoPathsMatchTheSame(t *testing.T) {
+	m := enginetest.New(t)
+	capture := regexp.MustCompile(`\(\?P<[a-z]+>\[\^/\]\+\)`)
+	for _, p := range m.Backend.Paths {
+		for _, like := range []string{"acme", "rotate", "x", "UPPER"} {
+			path := strings.TrimSuffix(capture.ReplaceAllString(strings.Trim(p.Pattern, "^$"), like), "/?")
+			if got := m.Backend.Route(path); got != p {
+				t.Errorf("%s, made for %s, goes elsewhere: %v", path, p.Pattern, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package store
+
+import "regexp"
+
+// record is what every reader of a kind of record relies on. An entry may be CBOR of the right shape and still hold nothing: taken
+// for a record, an empty one would be a workspace without keys, whose contents are swept.
+type record interface{ wellFormed() bool }
+
+var id = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func (i ID) wellFormed() bool { return id.MatchString(string(i)) }
+
+func (s *Schema) wellFormed() bool { return s.Version > 0 }
+
+func (m *Master) wellFormed() bool { return len(m.Ring) > 0 }
+
+func (k *Keys) wellFormed() bool { return len(k.Ring) > 0 }
+
+func (c *Config) wellFormed() bool {
+	for _, set := range []int{
+		c.Settings.MaxVersions, c.Settings.MaxValueBytes, c.Settings.MaxSecrets, c.Settings.MaxEnvironmentBytes,
+		c.MaxProjects, c.MaxEnvironments, c.KeyringCacheSize, int(c.KeyringCacheTTL),
+	} {
+		if set <= 0 {
+			return false
+		}
+	}
+	return c.SecretCacheBytes >= 0
+}
+
+func (w *Workspace) wellFormed() bool {
+	s := w.Settings
+	return w.ID.wellFormed() && min(s.MaxVersions, s.MaxValueBytes, s.MaxSecrets, s.MaxEnvironmentBytes) >= 0
+}
+
+func (p *Project) wellFormed() bool { return p.ID.wellFormed() }
+
+func (e *Environment) wellFormed() bool { return e.ID.wellFormed() }
+
+// wellFormed holds what every reader of a Head relies on.
+func (h *Head) wellFormed() bool {
+	if len(h.Versions) == 0 || h.Versions[0].Number == 0 || h.First == 0 || max(h.First, h.Floor) > h.Versions[0].Number {
+		return false
+	}
+	if valueless := h.Dying || h.Newest().Destroyed; valueless != (len(h.Sealed) == 0) {
+		return false
+	}
+	for i, v := range h.Versions {
+		if v.Number != h.Versions[0].Number+uint64(i) || v.Size < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// A tombstone without a time is one of a clock that stood at zero; what counts is the number.
+func (t *Tombstone) wellFormed() bool { return t.Last > 0 }
+
+func (o *OldValue) wellFormed() bool { return len(o.Sealed) > 0 }
+
+func (l *LogChunk) wellFormed() bool {
+	for _, c := range l.Changes {
+		if c.Name == "" || c.Version.Number == 0 || c.Version.Size < 0 || c.IsDelete != (len(c.Sealed) == 0) || !c.IsDelete && c.Keep < 1 {
+			return false
+		}
+	}
+	return l.Chunks >= 0
+}
