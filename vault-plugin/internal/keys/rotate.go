@@ -20,6 +20,7 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 	}
 	if requestID != "" && record.RequestID == requestID {
 		ring.Wipe()
+		s.remember(id, record) // the first call may have failed with its outcome unknown
 		entry, _ := s.Entry(id)
 		return entry, nil
 	}
@@ -38,12 +39,10 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
 	}
 	record = &store.Keys{Ring: sealed, RequestID: requestID, Rewrap: s.newRewrap(next.Latest(), total)}
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		// Whether the entry was stored is unknown: the next use reads it again.
-		s.cache.evict(id)
+	if err := s.put(ctx, id, record); err != nil {
+		s.cache.evict(id) // the next use reads it again
 		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
 	}
-	s.remember(id, record)
 	s.cache.add(id, next, s.now())
 	entry, _ := s.Entry(id)
 	return entry, nil
@@ -102,9 +101,8 @@ func (s *Service) changeRewrap(ctx context.Context, id store.ID, change func(r *
 		return err
 	}
 	record.Rewrap.Updated = s.now()
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
+	if err := s.put(ctx, id, record); err != nil {
 		return fmt.Errorf("store the progress of a rewrap: %w", err)
 	}
-	s.remember(id, record)
 	return nil
 }
