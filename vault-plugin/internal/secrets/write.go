@@ -54,7 +54,7 @@ func (s *Service) Write(ctx context.Context, call workspaces.Call, w, p, e, name
 		return Written{}, err
 	}
 	defer leave()
-	if err := checkInput(a.Place, name, in); err != nil {
+	if err := checkInput(a.Place, in); err != nil {
 		return Written{}, err
 	}
 	defer a.env.locks.Lock(name)()
@@ -246,7 +246,7 @@ func errNoSecret(place workspaces.Place, name string) error {
 	return fault.Missing("secret %s of %s does not exist", name, place.Path())
 }
 
-func checkInput(place workspaces.Place, name string, in Input) error {
+func checkInput(place workspaces.Place, in Input) error {
 	if err := checkValue("value", place, in); err != nil {
 		return err
 	}
