@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -25,6 +26,7 @@ type engine struct {
 	keys     *keys.Service
 	tree     *workspaces.Tree
 	secrets  *secrets.Service
+	unswept  atomic.Bool // the last sweep has failed
 }
 
 // stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
@@ -84,14 +86,25 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 // sweep removes in the background what stands beneath anything deleted.
 func (e *engine) sweep() {
 	e.jobs.Start("sweep", func(ctx context.Context) {
-		_ = e.tree.Sweep(ctx) // what is left goes with the next sweep, at the latest at the next start
+		e.unswept.Store(e.tree.Sweep(ctx) != nil) // what is left goes with the next sweep
 	})
 }
 
-// wake has the background work tried again that has failed or was interrupted.
+// wake has the background work tried again that has failed or was interrupted, once it is known how the writes ended that storage
+// has failed in.
 func (e *engine) wake() {
-	e.keys.Wake()
-	e.secrets.Wake()
+	e.keys.Expire()
+	e.jobs.Start("wake", func(ctx context.Context) {
+		_ = e.settings.Recheck(ctx) // what is still not known is asked for again in a minute
+		e.keys.Recheck(ctx)
+		e.tree.Recheck(ctx)
+		e.secrets.Recheck(ctx)
+		e.keys.Start()
+		e.secrets.Wake()
+		if e.unswept.Load() {
+			e.sweep()
+		}
+	})
 }
 
 // stop ends the background work and wipes the keys.
