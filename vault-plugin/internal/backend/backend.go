@@ -68,7 +68,7 @@ func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.secretPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.policyPaths(),
+		b.environmentPaths(), b.secretPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.applicationPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}
@@ -203,4 +203,8 @@ Begin with:
     $ vault write -force stashbase/environments/acme/api/development
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=...
     $ vault kv get stashbase/load/acme/api/development
+
+Services encrypt their own data under a workspace's keys, and keep it themselves:
+
+    $ vault write stashbase/encrypt/acme/billing plaintext=$(printf 4111111111111111 | base64)
 `

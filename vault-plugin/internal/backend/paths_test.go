@@ -37,6 +37,9 @@ func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *test
 // that its operation declares.
 func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 	m := enginetest.New(t)
+	m.Write("workspaces/other", nil)
+	_, ciphertext := sealed(t, m, "/other/billing")
+	digest := textOf(t, m.Write("hmac/other/billing", data{"input": ""}), "hmac")
 	script := []enginetest.Request{
 		read("config", nil), write("config", data{"max_versions": 5}), patch("config", data{"max_versions": nil}), read("info", nil),
 		write("workspaces/acme", data{"metadata": data{"k": "v"}}), write("workspaces/acme", data{"deletion_allowed": true}), patch("workspaces/acme", data{"metadata": data{"k": nil}}),
@@ -45,8 +48,10 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 		write("environments/"+dev, nil), write("environments/"+dev, data{"description": "x"}), read("environments/"+dev, nil), listing("environments/acme/api", nil),
 		write(secret, data{"value": "v", "tags": "a,b"}), write(secret, data{"value": "v"}), read(secret, nil), listing("secrets/"+dev, nil),
 		read("metadata/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), write("import/"+dev, data{"secrets": data{"A": "1"}}), read("load/"+dev, nil),
+		write("encrypt/other/billing", data{"plaintext": ""}), write("decrypt/other/billing", data{"ciphertext": ciphertext}), write("rewrap/other/billing", data{"ciphertext": ciphertext}),
+		write("hmac/other/billing", data{"input": ""}), write("verify/other/billing", data{"input": "", "hmac": digest}), write("datakey/other/billing", data{"type": "wrapped"}),
 		read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
-		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api"}),
+		listing("policies", nil), read("policies/developer", data{"workspace": "acme", "project": "api"}),
 		remove(secret, nil), remove("environments/"+dev, data{"confirm": "development"}), remove("projects/acme/api", nil), remove("workspaces/acme", data{"confirm": "acme"}),
 	}
 	done := make(map[string]bool)
