@@ -101,6 +101,7 @@ func (e *engine) wake() {
 		_ = e.settings.Recheck(ctx) // what is still not known is asked for again in a minute
 		e.keys.Recheck(ctx)
 		e.tree.Recheck(ctx)
+		e.secrets.Recheck(ctx)
 		e.keys.Start()
 		e.secrets.Wake()
 		if e.unswept.Load() {

@@ -24,6 +24,8 @@ type environment struct {
 	gone   atomic.Bool            // deleted; set under commit
 	broken atomic.Pointer[string] // why nothing can be done here until the next start
 
+	undecided atomic.Pointer[undecided] // set under commit
+
 	mu           sync.RWMutex
 	secrets      map[string]*slot
 	bytes        int // of all measured secrets

@@ -86,6 +86,10 @@ func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, afte
 	// Whoever took the keyring before the rotation has stored what it sealed when this lock is granted; whoever enters later
 	// seals under the target version.
 	a.env.commit.Lock()
+	if err := a.env.unsure(); err != nil {
+		a.env.commit.Unlock()
+		return err // it was sealed before the rotation, and a start may find it
+	}
 	err := s.drain(ctx, a.EnvironmentID, a.env)
 	names := a.env.names()
 	gone := a.env.gone.Load()

@@ -157,6 +157,8 @@ func (s *Service) write(call workspaces.Call, w, p, e string, exclusive bool) (_
 	switch {
 	case err == nil && inside.env != before.env:
 		err = fault.New(fault.Unavailable, "environment %s was replaced meanwhile; try again", inside.Path())
+	case err == nil && inside.env.unsure() != nil:
+		err = inside.env.unsure()
 	case err == nil && inside.Locked:
 		err = fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", inside.Path(), call.Mount, inside.Path())
 	}
@@ -211,6 +213,9 @@ func (s *Service) Health() []string {
 	for id, env := range s.envs {
 		if why := env.broken.Load(); why != nil {
 			wrong = append(wrong, fmt.Sprintf("the environment of id %s is closed: %s", id, *why))
+		}
+		if err := env.unsure(); err != nil {
+			wrong = append(wrong, err.Error())
 		}
 	}
 	s.mu.RUnlock()

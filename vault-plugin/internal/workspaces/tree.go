@@ -52,7 +52,7 @@ type Tree struct {
 	workspaces map[string]*workspace
 	ids        known
 	doubts     map[string]*doubt // by workspace
-	damaged    []string // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
+	damaged    []string          // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
 }
 
 // known are the ids of everything that has a record; what stands beneath any other id is swept.
@@ -88,7 +88,7 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 	t := &Tree{
 		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, orphaned: d.Orphaned,
 		workspaces: make(map[string]*workspace), doubts: make(map[string]*doubt),
-		ids:        known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
+		ids: known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
 	}
 	names, err := d.Store.Workspaces(ctx)
 	if err != nil {
