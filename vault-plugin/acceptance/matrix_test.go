@@ -18,6 +18,7 @@ const (
 	reader    = "reader"
 	workload  = "workload"
 	custodian = "key-custodian"
+	crypto    = "crypto-service"
 )
 
 // rights are capabilities by role.
@@ -50,6 +51,12 @@ var matrix = []struct {
 	{"metadata/{workspace}/{project}/{environment}/{name}", false, rights{admin: "create read update patch delete", developer: "create read update patch", reader: "read"}},
 	{"import/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
 	{"load/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read", workload: "read"}},
+	{"encrypt/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"decrypt/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"rewrap/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"hmac/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"verify/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"datakey/{workspace}/{context}", false, rights{crypto: "update"}},
 }
 
 // place is where the names of a path may point.
@@ -65,9 +72,10 @@ var (
 	places           = []place{own, otherEnvironment, otherProject, otherWorkspace}
 )
 
+// fill names a context as the project whose services would use it.
 func (p place) fill(path string) string {
 	return strings.NewReplacer("{workspace}", p.workspace, "{project}", p.project, "{environment}", p.environment,
-		"{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
+		"{context}", p.project, "{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
 }
 
 // holders are the roles as they are given out, and the places they reach.
@@ -81,6 +89,7 @@ var holders = []struct {
 	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
 	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
 	{"key custodian", custodian, "workspace=acme", []place{own}},
+	{"crypto service", crypto, "workspace=acme&context=api", []place{own}},
 }
 
 func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -21,12 +22,13 @@ import (
 
 // engine is the services of one mount, loaded and at work. It exists from Initialize to Clean.
 type engine struct {
-	jobs     *jobs.Group
-	settings *settings.Service
-	keys     *keys.Service
-	tree     *workspaces.Tree
-	secrets  *secrets.Service
-	unswept  atomic.Bool // the last sweep has failed
+	jobs        *jobs.Group
+	settings    *settings.Service
+	keys        *keys.Service
+	tree        *workspaces.Tree
+	secrets     *secrets.Service
+	application *application.Service
+	unswept     atomic.Bool // the last sweep has failed
 }
 
 // stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
@@ -57,6 +59,7 @@ func startEngine(ctx context.Context, storage logical.Storage, now func() time.T
 	if err != nil {
 		return nil, err
 	}
+	e.application = application.New(e.keys, e.tree)
 	if err := e.secrets.Learn(ctx, e.tree); err != nil {
 		return nil, err
 	}
