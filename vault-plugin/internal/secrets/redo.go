@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -94,7 +95,7 @@ func (s *Service) Recheck(ctx context.Context) {
 }
 
 // announce makes a committed transaction visible: all of it at one moment.
-func (e *environment) announce(cache *cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
+func (e *environment) announce(cache *headcache.Cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range txn.changes {
@@ -111,7 +112,7 @@ func (e *environment) announce(cache *cache, id store.ID, txn *transaction, head
 		s.revision++
 		s.doubtful, s.pending = false, &pending{next, c, txn}
 		e.measure(s, size(c.Name, next))
-		cache.drop(cacheKey{id, c.Name})
+		cache.Drop(headcache.Key{Environment: id, Name: c.Name})
 	}
 	e.transactions = append(e.transactions, txn)
 }
@@ -210,7 +211,7 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 	if env.gone.Load() {
 		return errStopped
 	}
-	key := cacheKey{id, c.Name}
+	key := headcache.Key{Environment: id, Name: c.Name}
 	head, err := s.store.Head(ctx, id, c.Name)
 	if err != nil {
 		return err
@@ -228,12 +229,12 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 }
 
 // unpin lets a secret be read from its own entry again. Nothing changes for a reader, so the revision stays.
-func (e *environment) unpin(cache *cache, key cacheKey, head *store.Head) {
+func (e *environment) unpin(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.secrets[key.name]; s != nil && s.pending != nil {
+	if s := e.secrets[key.Name]; s != nil && s.pending != nil {
 		s.pending = nil
-		cache.put(key, head)
+		cache.Put(key, head)
 	}
 }
 
