@@ -69,7 +69,7 @@ func (b *Backend) paths() []*framework.Path {
 	for _, family := range [][]*framework.Path{
 		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.changePaths(), b.policyPaths(),
+		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/dotenv"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/document"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
@@ -27,7 +27,7 @@ func (b *Backend) importPaths() []*framework.Path {
 		Fields: pathFields(3, fields{
 			fieldSecrets: {Type: framework.TypeMap, Description: "Names and values, all JSON strings. Give this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
 			fieldContent: {Type: framework.TypeString, Description: "A document with names and values, in `format`. Give this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			fieldFormat:  {Type: framework.TypeString, Description: "Format of `content`.", Default: "dotenv", AllowedValues: []any{"dotenv"}},
+			fieldFormat:  {Type: framework.TypeString, Description: "Format of `content`.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml"}},
 			fieldMode:    {Type: framework.TypeString, Description: "merge keeps secrets the import does not name; replace soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
 			fieldComment: stringField("Why the versions are written, at most 512 bytes. Not encrypted by the workspace's keys."),
 			fieldDryRun:  boolField("Answer what the import would do, and do nothing."),
@@ -104,6 +104,9 @@ func importValues(c *call) (map[string][]byte, error) {
 		return documentValues(c)
 	}
 	raw, _ := c.data.Get(fieldSecrets).(map[string]any)
+	if len(raw) > document.MaxNames {
+		return nil, fault.New(fault.Limit, "%s: has %d names; one import takes at most %d", fieldSecrets, len(raw), document.MaxNames)
+	}
 	values := make(map[string][]byte, len(raw))
 	for name, value := range raw {
 		// The name is not told: whoever swaps names and values must not find a value in the error.
@@ -117,16 +120,13 @@ func importValues(c *call) (map[string][]byte, error) {
 }
 
 func documentValues(c *call) (map[string][]byte, error) {
-	if c.text(fieldFormat) != "dotenv" {
-		return nil, fault.New(fault.Invalid, "%s: must be dotenv", fieldFormat)
-	}
-	pairs, err := dotenv.Parse(c.text(fieldContent))
+	pairs, err := document.Parse(c.text(fieldFormat), c.text(fieldContent))
 	if err != nil {
 		return nil, err
 	}
 	values := make(map[string][]byte, len(pairs))
-	for _, p := range pairs {
-		values[p.Name] = []byte(p.Value)
+	for name, value := range pairs {
+		values[name] = []byte(value)
 	}
 	return values, nil
 }
@@ -139,6 +139,8 @@ value already gets no new version. With mode=replace, live secrets that the impo
     $ vault write stashbase/import/acme/api/development mode=replace dry_run=true content=@.env
     $ vault write stashbase/import/acme/api/development - < secrets.json      # {"secrets": {"NAME": "value"}}
 
-In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
+    $ vault write stashbase/import/acme/api/development format=yaml content=@secrets.yaml
+
+One import takes at most 5,000 secrets. In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
 most 1 MiB: a larger document goes as secrets={...}.
 `

@@ -47,7 +47,7 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 		write("projects/acme/api", nil), write("projects/acme/api", data{"description": "x"}), read("projects/acme/api", nil), listing("projects/acme", nil),
 		write("environments/"+dev, nil), write("environments/"+dev, data{"description": "x"}), read("environments/"+dev, nil), listing("environments/acme/api", nil),
 		write(secret, data{"value": "v", "tags": "a,b"}), write(secret, data{"value": "v"}), read(secret, nil), listing("secrets/"+dev, nil),
-		read("metadata/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), {ID: "import", Op: "update", Path: "import/" + dev, Data: data{"secrets": data{"A": "1", "B": "2"}}}, read("load/"+dev, nil),
+		read("metadata/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), {ID: "import", Op: "update", Path: "import/" + dev, Data: data{"secrets": data{"A": "1", "B": "2"}}}, read("load/"+dev, nil), read("render/"+dev, data{"format": "json"}),
 		patch(secret, data{"value": "w"}), write("rollback/"+dev+"/DATABASE_URL", data{"version": 1}), write("destroy/"+dev+"/DATABASE_URL", data{"versions": 1}), write("undelete/"+dev+"/DATABASE_URL", data{"versions": 2}),
 		write("metadata/"+dev+"/DATABASE_URL", data{"max_versions": 4}), patch("metadata/"+dev+"/DATABASE_URL", data{"max_versions": nil}), remove("metadata/"+dev+"/A", nil),
 		patch("environments/"+dev, data{"shared_with": "api/*"}), read("changes/"+dev, nil), write("revert/"+dev, data{"change": "import", "dry_run": true}), read("compare/acme/api", data{"from": "development", "to": "development"}),

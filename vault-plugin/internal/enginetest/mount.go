@@ -165,6 +165,9 @@ func (m *Mount) answered(in *logical.Request, resp *logical.Response) (Data, err
 		return nil, &Refused{http.StatusBadRequest, resp.Error().Error()}
 	}
 	if status, raw := resp.Data[logical.HTTPStatusCode].(int); raw {
+		if content, isDocument := resp.Data[logical.HTTPRawBody].([]byte); isDocument && status == http.StatusOK {
+			return Data{"raw": string(content), "content_type": resp.Data[logical.HTTPContentType]}, nil
+		}
 		var body struct{ Data Data }
 		text, _ := resp.Data[logical.HTTPRawBody].(string)
 		if err := json.Unmarshal([]byte(text), &body); err != nil {

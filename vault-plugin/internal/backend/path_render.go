@@ -1,0 +1,67 @@
+package backend
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/document"
+)
+
+const fieldRaw = "raw"
+
+func (b *Backend) renderPaths() []*framework.Path {
+	return []*framework.Path{{
+		Pattern:      "render" + inEnvironment,
+		DisplayAttrs: display(),
+		Fields: pathFields(3, selectionFields(), fields{
+			fieldFormat: query(&framework.FieldSchema{Type: framework.TypeString, Description: "Format of the document.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml", "shell"}}),
+			fieldRaw:    query(boolField("Answer the document itself, not JSON with the document in it.")),
+		}),
+		HelpSynopsis:    "Deliver an environment as one document.",
+		HelpDescription: renderHelp,
+		Operations: operations{
+			logical.ReadOperation: operation(b.handle(renderEnvironment), "Render an environment as a document.", "render", "environment",
+				response("The document; with raw=true, its bytes.", fields{
+					fieldContent:   stringField("The document."),
+					"content_type": stringField("Its media type."),
+					"sha256":       stringField("SHA-256 of its bytes, in hex."),
+				})),
+		},
+	}}
+}
+
+func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
+	all, err := c.secrets.Load(ctx, c.scope(), c.workspace, c.project, c.environment, c.selection())
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]document.Pair, len(all))
+	for i, s := range all {
+		pairs[i] = document.Pair{Name: s.Name, Value: encode(s.Value, s.Version.Encoding)}
+	}
+	content, contentType, err := document.Render(c.text(fieldFormat), pairs)
+	if err != nil {
+		return nil, err
+	}
+	if c.flag(fieldRaw) {
+		return &logical.Response{Data: map[string]any{
+			logical.HTTPStatusCode: http.StatusOK, logical.HTTPContentType: contentType, logical.HTTPRawBody: []byte(content),
+		}}, nil
+	}
+	sum := sha256.Sum256([]byte(content))
+	return answer(map[string]any{fieldContent: content, "content_type": contentType, "sha256": hex.EncodeToString(sum[:])})
+}
+
+const renderHelp = `
+The same secrets as load/ answers, as one document: dotenv, json, yaml or shell (lines for a POSIX shell to source). Names that
+are no identifiers are refused for dotenv and shell, by name. A value written with encoding=base64 is rendered in base64.
+
+    $ vault read -field=content stashbase/render/acme/api/development
+    $ vault read -field=content stashbase/render/acme/api/development format=json include=DB_*
+    $ vault read -format=raw stashbase/render/acme/api/development format=shell raw=true
+`
