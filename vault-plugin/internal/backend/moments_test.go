@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,11 @@ func loaded(t *testing.T, m *enginetest.Mount, query enginetest.Data) string {
 	t.Helper()
 	data, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "load/acme/api/development", Data: query})
 	if err != nil {
-		return err.(*enginetest.Refused).Word()
+		var refused *enginetest.Refused
+		if errors.As(err, &refused) {
+			return refused.Word()
+		}
+		return err.Error()
 	}
 	var all []string
 	for _, name := range []string{"A", "B", "C", "DB_URL"} {

@@ -28,9 +28,9 @@ func formOf(t framework.FieldType) (form, bool) {
 	case framework.TypeString, framework.TypeLowerCaseString:
 		return form{"a string", isString}, true
 	case framework.TypeInt:
-		return form{"a whole number", func(v any) bool { return isInt(v, strconv.IntSize) }}, true
+		return form{"a whole number", func(v any) bool { return isInt(v) }}, true
 	case framework.TypeInt64:
-		return form{"a whole number", func(v any) bool { return isInt(v, 64) }}, true
+		return form{"a whole number", func(v any) bool { return isInt(v) }}, true
 	case framework.TypeBool:
 		return form{"true or false", isBool}, true
 	case framework.TypeDurationSecond:
@@ -88,12 +88,12 @@ func whole(value any) (string, bool) {
 	}
 }
 
-func isInt(value any, bits int) bool {
+func isInt(value any) bool {
 	digits, ok := whole(value)
 	if !ok {
 		return false
 	}
-	_, err := strconv.ParseInt(digits, 10, bits)
+	_, err := strconv.ParseInt(digits, 10, 64)
 	return err == nil
 }
 
@@ -169,7 +169,7 @@ func isInts(value any) bool {
 	switch v := value.(type) {
 	case string:
 		for item := range strings.SplitSeq(v, ",") {
-			if !isInt(item, strconv.IntSize) {
+			if !isInt(item) {
 				return false
 			}
 		}
@@ -177,11 +177,11 @@ func isInts(value any) bool {
 	case []int:
 		return true
 	case []string:
-		return !slices.ContainsFunc(v, func(item string) bool { return !isInt(item, strconv.IntSize) })
+		return !slices.ContainsFunc(v, func(item string) bool { return !isInt(item) })
 	case []any:
-		return !slices.ContainsFunc(v, func(item any) bool { return !isInt(item, strconv.IntSize) })
+		return !slices.ContainsFunc(v, func(item any) bool { return !isInt(item) })
 	default:
-		return isInt(value, strconv.IntSize)
+		return isInt(value)
 	}
 }
 

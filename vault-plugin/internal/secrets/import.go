@@ -33,7 +33,7 @@ func (s *Service) Import(ctx context.Context, call workspaces.Call, w, p, e stri
 }
 
 // transact carries out a plan for many secrets, which is made while all other writers of the environment are kept out.
-func (s *Service) transact(ctx context.Context, call workspaces.Call, w, p, e string, dryRun bool, make func(at) (plan, error)) (Imported, error) {
+func (s *Service) transact(ctx context.Context, call workspaces.Call, w, p, e string, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
 	before, err := s.read(call, w, p, e)
 	if err != nil {
 		return Imported{}, err
@@ -49,7 +49,7 @@ func (s *Service) transact(ctx context.Context, call workspaces.Call, w, p, e st
 	if err := s.drain(ctx, a.EnvironmentID, a.env); err != nil {
 		return Imported{}, err
 	}
-	made, err := make(a)
+	made, err := prepare(a)
 	if err != nil || len(made.changes) == 0 {
 		return made.Imported, err
 	}

@@ -239,7 +239,7 @@ func (s *Service) SetMinDecryption(ctx context.Context, call workspaces.Call, na
 func (s *Service) Trim(ctx context.Context, call workspaces.Call, name string, ws store.ID, force bool) error {
 	entry, _ := s.keys.Entry(ws)
 	// The minimum may have been forced, so what it rules out is looked for again.
-	if !force && !(entry.Rewrap.State == store.RewrapDone && entry.Rewrap.Target >= entry.MinDecryption) {
+	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
 		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
 			return err
 		}
