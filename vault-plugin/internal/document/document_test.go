@@ -204,7 +204,7 @@ func TestErrorsHoldNothingOfAValue(t *testing.T) {
 			}
 		}
 	}
-	pieces := []string{canary, "'", `"`, "\n", ": ", ":", "=", "{", "}", "[", ",", "&", "*", "!", "|", "%", "@", "`", "#", "\\", "- ", "? ", "<<", "\t", "\x00", "\xff", "---", "A"}
+	pieces := []string{canary, "'", `"`, "\n", ": ", ":", "=", "{", "}", "[", ",", "&", "*", "!", "|", "%", "@", "`", "#", "\\", "<<", "\x00", "\xff", "---"}
 	refused := 0
 	for _, a := range pieces {
 		for _, b := range pieces {
@@ -230,7 +230,7 @@ func TestErrorsHoldNothingOfAValue(t *testing.T) {
 			leaks(t, "Render "+format, a, err)
 		}
 	}
-	if refused < 20_000 {
+	if refused < 50_000 {
 		t.Errorf("only %d errors were searched", refused)
 	}
 }
@@ -259,16 +259,14 @@ func TestDocumentsAreBounded(t *testing.T) {
 			if values != nil || !fault.Is(err, fault.Limit) || err.Error() != "limit: content: more than 5000 names" {
 				t.Errorf("one name more: got %d, %v", len(values), err)
 			}
-			rest := MaxBytes - len(document(t, format, 1, ""))
-			large := document(t, format, 1, strings.Repeat("x", rest-2)) // dotenv may add two quotes
-			large += strings.Repeat("\n", MaxBytes-len(large))
-			if values, err := Parse(format, large); err != nil || len(values["N0"]) != rest-2 {
-				t.Errorf("the largest document: %v", err)
-			}
-			values, err = Parse(format, large+"\n")
+			values, err = Parse(format, strings.Repeat(" ", MaxBytes+1))
 			if values != nil || !fault.Is(err, fault.Limit) || err.Error() != "limit: content: more than 32 MiB" {
 				t.Errorf("one byte more: got %v", err)
 			}
 		})
+	}
+	// One format is enough to show that the largest is taken; under the race detector each takes its time.
+	if values, err := Parse(JSON, `{"A":""}`+strings.Repeat(" ", MaxBytes-len(`{"A":""}`))); err != nil || len(values) != 1 {
+		t.Errorf("the largest document: %v", err)
 	}
 }

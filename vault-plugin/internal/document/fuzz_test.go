@@ -104,14 +104,14 @@ func FuzzRender(f *testing.F) {
 			if !strings.HasSuffix(content, "\n") {
 				t.Fatalf("%s: no line end: %q", format, content)
 			}
-			got := map[string]string{}
+			var got map[string]string
 			if format == Shell {
 				got = posix(t, content)
-			} else if got, err = Parse(format, content); err != nil {
-				t.Fatalf("%s: %v of %q", format, err, content)
+			} else {
+				got, err = Parse(format, content)
 			}
-			if !maps.Equal(got, want) {
-				t.Fatalf("%s: got %q, want %q, by %q", format, got, want, content)
+			if err != nil || !maps.Equal(got, want) {
+				t.Fatalf("%s: got %q, %v, want %q, by %q", format, got, err, want, content)
 			}
 		}
 	})

@@ -133,7 +133,7 @@ func TestWhatAFormatCannotHoldIsRefusedByName(t *testing.T) {
 	}
 }
 
-// JSON and YAML hold every name and value there is.
+// What an environment cannot hold, a document of names and values still can.
 func TestNamesThatAreNoIdentifiersAndNULsStandInJSONAndYAML(t *testing.T) {
 	for _, format := range []string{JSON, YAML} {
 		content, _, err := Render(format, []Pair{{"a.b-c", "\x00"}})

@@ -11,7 +11,7 @@ import (
 )
 
 // maxMarks bounds what separates one YAML node from the next. go.yaml.in/yaml/v3 3.0.6 offers no events, only the whole tree, and
-// makes a node of about 200 bytes out of as little as one byte of text; with the bound, a tree takes some 200 MB at the most. A
+// makes a node of about 200 bytes out of as little as one byte of text; with the bound, a tree has taken 300 MB at the most. A
 // document of Vault's usual largest string (1 MiB) meets it when every fourth character is a mark.
 const maxMarks = 1 << 18
 
