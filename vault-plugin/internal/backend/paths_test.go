@@ -46,7 +46,7 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 		write(secret, data{"value": "v", "tags": "a,b"}), write(secret, data{"value": "v"}), read(secret, nil), listing("secrets/"+dev, nil),
 		read("metadata/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), write("import/"+dev, data{"secrets": data{"A": "1"}}), read("load/"+dev, nil),
 		read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
-		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api"}),
+		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api", "environment": "development"}),
 		remove(secret, nil), remove("environments/"+dev, data{"confirm": "development"}), remove("projects/acme/api", nil), remove("workspaces/acme", data{"confirm": "acme"}),
 	}
 	done := make(map[string]bool)
