@@ -39,6 +39,19 @@ func applied(head *store.Head, c store.Change) bool {
 	return newest.Number >= c.Version.Number
 }
 
+// fits reports whether a change of a redo log goes with what is stored: it is the next version, a deletion of the newest one, or
+// applied already. Any other would leave a gap between the versions, which no reader expects.
+func fits(head *store.Head, c store.Change) bool {
+	switch {
+	case applied(head, c):
+		return true
+	case c.IsDelete:
+		return head != nil && head.Newest().Number == c.Version.Number
+	default:
+		return nextNumber(head) == c.Version.Number
+	}
+}
+
 // nextNumber is the number a new version gets.
 func nextNumber(head *store.Head) uint64 {
 	if head == nil {

@@ -108,7 +108,8 @@ func (e *environment) announce(cache *cache, id store.ID, txn *transaction, head
 			e.unmeasured++
 		}
 		next := apply(heads[c.Name], c)
-		s.revision++
+		e.revision++
+		s.revision = e.revision
 		s.doubtful, s.pending = false, &pending{next, c, txn}
 		e.measure(s, size(c.Name, next))
 		cache.drop(cacheKey{id, c.Name})
@@ -283,8 +284,8 @@ func (s *Service) replayEnvironment(ctx context.Context, id store.ID, env *envir
 			if heads[c.Name], err = s.store.Head(ctx, id, c.Name); err != nil {
 				return err
 			}
-			if heads[c.Name] == nil && c.IsDelete {
-				return store.ErrDamaged // a delete is only ever logged for a secret that is stored
+			if !fits(heads[c.Name], c) {
+				return store.ErrDamaged
 			}
 		}
 		env.announce(&s.cache, id, &transaction{txn, changes, len(parts)}, heads)
