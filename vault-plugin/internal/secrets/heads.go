@@ -53,7 +53,10 @@ func (s *Service) keep(a at, name string, revision uint64, head *store.Head) (*s
 		return head, nil
 	}
 	if head == nil {
-		if !slot.doubtful {
+		switch {
+		case a.env.gone.Load():
+			return nil, fault.New(fault.Unavailable, "environment %s was deleted meanwhile; try again", a.Path())
+		case !slot.doubtful:
 			return nil, errDamagedHead(a.Place, name)
 		}
 		delete(a.env.secrets, name)
