@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -148,7 +149,8 @@ func TestClientsWritingOneSecretLoseNoVersionAndLeaveNoGap(t *testing.T) {
 							}
 						}
 						answer, err := m.Do(write(secret, d))
-						if refused, ok := err.(*enginetest.Refused); ok && withCAS && refused.Status == 409 {
+						var refused *enginetest.Refused
+						if errors.As(err, &refused) && withCAS && refused.Status == 409 {
 							continue
 						}
 						if err != nil {

@@ -85,7 +85,7 @@ func TestStorageCallsOfOneSecret(t *testing.T) {
 	m.Exists("workspaces/acme")
 	m.Exists("environments/" + dev)
 	for _, req := range []enginetest.Request{read(secret, data{"version": 99}), write(secret, data{"value": "v", "cas": 99}), read("secrets/"+dev+"/NONE", nil), write(secret, nil)} {
-		refusal(t, m, req)
+		_ = refusal(t, m, req)
 	}
 	if n := m.Storage.Calls(); n != 0 {
 		t.Errorf("existence checks and refused requests have called storage %d times", n)

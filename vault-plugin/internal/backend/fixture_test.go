@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -107,22 +106,6 @@ func object(t *testing.T, in data, path ...string) data {
 		in = next
 	}
 	return in
-}
-
-// eventually polls a condition that background work brings about.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never came about: %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 // restarting answers the mount as it is, and then what a restart makes of it.

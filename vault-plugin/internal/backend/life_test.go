@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +70,8 @@ func TestRequestsBesideTheEndOfAMountAreAnsweredOrTurnedAway(t *testing.T) {
 					req = write(secret, data{"value": "v"})
 				}
 				_, err := m.Do(req)
-				if refused, ok := err.(*enginetest.Refused); ok && refused.Status == 503 && refused.Word() == "unavailable" {
+				var refused *enginetest.Refused
+				if errors.As(err, &refused) && refused.Status == 503 && refused.Word() == "unavailable" {
 					continue
 				}
 				if err != nil {

@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,7 +93,8 @@ func TestADeletedSecretAnswersItsMetadataWithStatus404AndGoesOnCounting(t *testi
 	for m := range restarting(&m) {
 		for _, d := range []data{nil, {"version": 2}} {
 			answer, err := m.Do(read(secret, d))
-			if refused, ok := err.(*enginetest.Refused); !ok || refused.Status != 404 {
+			var refused *enginetest.Refused
+			if !errors.As(err, &refused) || refused.Status != 404 {
 				t.Fatalf("reading a deleted version answers %v", err)
 			}
 			has(t, answer, data{"version": 2, "comment": "why", "deletion_time": "2026-01-02T03:05:05Z", "value": nil})

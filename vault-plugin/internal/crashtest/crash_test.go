@@ -49,7 +49,7 @@ func (o operation) outcomes(t *testing.T) outcomes {
 // shuffle has the storage calls of parallel work come in another order each time.
 func shuffle(m *mount) {
 	m.Storage.Hook(func(string, string) {
-		for range rand.IntN(4) { //nolint:gosec // the order of goroutines is no secret
+		for range rand.IntN(4) {
 			runtime.Gosched()
 		}
 	})

@@ -58,5 +58,5 @@ func TestADeletionThatStorageConfirmsIsAcknowledged(t *testing.T) {
 	m.Storage.FailFrom(1, true)
 	m.Delete("environments/acme/api/dev", data{"confirm": "dev"})
 	m.Storage.Hook(nil)
-	m.Refuse(read, "load/acme/api/dev", nil)
+	_ = m.Refuse(read, "load/acme/api/dev", nil)
 }

@@ -48,7 +48,7 @@ func (m *model) clone() *model {
 		err = json.Unmarshal(text, next)
 	}
 	if err != nil {
-		panic(err) //nolint:forbidigo // a test's own fault
+		panic(err)
 	}
 	return next
 }

@@ -27,7 +27,7 @@ func TestModel(t *testing.T) {
 	total := 0
 	for end := time.Now().Add(length); time.Now().Before(end) && !t.Failed(); {
 		if !repeat {
-			seed = rand.Uint64() //nolint:gosec // no key is made of it
+			seed = rand.Uint64()
 		}
 		// A run is bounded, so that a seed leads to its failure in seconds.
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { total += modelRun(t, seed, 1500) })
@@ -45,11 +45,10 @@ type run struct {
 	mount *mount
 	model *model
 	log   []string
-	dead  bool // storage has gone down in the midst of the last step, or of the background work since
 }
 
 func modelRun(t *testing.T, seed uint64, length int) (made int) {
-	r := &run{t: t, steps: &steps{Rand: rand.New(rand.NewPCG(seed, 0))}, mount: enginetest.New(t), model: newModel()} //nolint:gosec // to be repeated
+	r := &run{t: t, steps: &steps{Rand: rand.New(rand.NewPCG(seed, 0))}, mount: enginetest.New(t), model: newModel()}
 	defer func() {
 		if t.Failed() {
 			t.Logf("MODEL_SEED=%d; the last steps:\n%s", seed, strings.Join(r.log[max(0, len(r.log)-25):], "\n"))

@@ -186,27 +186,6 @@ func (c inspection) checkOldValue(t *testing.T, key, rest string) {
 	}
 }
 
-// checkTight fails the test for an old value that is not of a version its secret keeps.
-func checkTight(t *testing.T, s *enginetest.Storage, name string) {
-	t.Helper()
-	c := newInspection(t, s)
-	for _, key := range s.Keys() {
-		parts := strings.Split(key, "/")
-		if parts[0] != "ver" || parts[2] != name {
-			continue
-		}
-		head, err := c.store.Head(t.Context(), store.ID(parts[1]), name)
-		if err != nil || head == nil {
-			t.Errorf("%s belongs to no secret (%v)", key, err)
-			continue
-		}
-		n, _ := strconv.ParseUint(parts[3], 10, 64)
-		if _, kept := head.Version(n); !kept || n == head.Newest().Number {
-			t.Errorf("%s is no kept old version: %d to %d", key, head.Versions[0].Number, head.Newest().Number)
-		}
-	}
-}
-
 // keyVersions counts the values that the heads of a mount keep, by the key version they are sealed under.
 func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
 	t.Helper()

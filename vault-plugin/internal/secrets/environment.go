@@ -29,7 +29,8 @@ type environment struct {
 
 	mu           sync.RWMutex
 	secrets      map[string]*slot
-	bytes        int // of all measured secrets
+	revision     uint64 // the last one given to a slot; no two slots of a name that goes and comes back share one
+	bytes        int    // of all measured secrets
 	unmeasured   int
 	reserved     struct{ secrets, bytes int } // by writes under way
 	transactions []*transaction               // committed, not yet applied; one at most but while a start replays
@@ -39,7 +40,7 @@ type environment struct {
 
 // slot is what is known of one secret.
 type slot struct {
-	revision uint64   // goes up with every change, so that what was read before one is not cached after it
+	revision uint64   // another after every change, so that what was read before one is not cached after it
 	size     int      // of the newest value and the name while it is live; unknown is -1
 	doubtful bool     // its first write failed: it may be in storage or not
 	pending  *pending // set between the commit of a transaction and its application to this secret
@@ -130,7 +131,8 @@ func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *st
 		e.secrets[key.Name] = s
 		e.unmeasured++
 	}
-	s.revision++
+	e.revision++
+	s.revision = e.revision
 	if next == nil {
 		cache.Drop(key)
 		return

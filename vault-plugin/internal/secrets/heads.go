@@ -53,6 +53,8 @@ func (s *Service) keep(a at, name string, revision uint64, head *store.Head) (*s
 		return head, nil
 	}
 	switch {
+	case head == nil && a.env.gone.Load():
+		return nil, fault.New(fault.Unavailable, "environment %s was deleted meanwhile; try again", a.Path())
 	case head == nil && !slot.doubtful:
 		return nil, errDamagedHead(a.Place, name)
 	case head == nil:

@@ -109,7 +109,8 @@ func (e *environment) announce(cache *headcache.Cache, id store.ID, txn *transac
 			e.unmeasured++
 		}
 		next := apply(heads[c.Name], c)
-		s.revision++
+		e.revision++
+		s.revision = e.revision
 		s.doubtful, s.pending = false, &pending{next, c, txn}
 		e.measure(s, size(c.Name, next))
 		cache.Drop(headcache.Key{Environment: id, Name: c.Name})
@@ -284,8 +285,18 @@ func (s *Service) replayEnvironment(ctx context.Context, id store.ID, env *envir
 			if heads[c.Name], err = s.store.Head(ctx, id, c.Name); err != nil {
 				return err
 			}
-			if heads[c.Name] == nil && c.IsDelete {
-				return store.ErrDamaged // a delete is only ever logged for a secret that is stored
+			upon := on(heads[c.Name])
+			if upon.head == nil && env.buried(c.Name) {
+				tomb, err := s.store.Tombstone(ctx, id, c.Name)
+				if err != nil {
+					return err
+				}
+				if tomb != nil {
+					upon.last = tomb.Last
+				}
+			}
+			if !fits(upon, c) {
+				return store.ErrDamaged
 			}
 		}
 		env.announce(&s.cache, id, &transaction{txn, changes, len(parts)}, heads)

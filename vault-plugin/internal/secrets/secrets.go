@@ -160,6 +160,10 @@ func (s *Service) read(call workspaces.Call, w, p, e string) (at, error) {
 		return at{}, err
 	}
 	env := s.environment(place.EnvironmentID)
+	// One that was deleted since it was found would look empty here; it is found no more.
+	if again, err := s.tree.Find(call, w, p, e); err != nil || again.EnvironmentID != place.EnvironmentID {
+		return at{}, fault.New(fault.Unavailable, "environment %s was deleted meanwhile; try again", place.Path())
+	}
 	return at{place, env}, env.fault()
 }
 

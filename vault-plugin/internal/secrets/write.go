@@ -325,6 +325,19 @@ func applied(head *store.Head, c store.Change) bool {
 	return newest.Number >= c.Version.Number
 }
 
+// fits reports whether a change of a redo log goes with what is stored: it is the next version, a deletion of the newest one, or
+// applied already. Any other would leave a gap between the versions, which no reader expects.
+func fits(upon base, c store.Change) bool {
+	switch {
+	case applied(upon.head, c):
+		return true
+	case c.IsDelete:
+		return upon.head != nil && upon.last == c.Version.Number
+	default:
+		return upon.last+1 == c.Version.Number
+	}
+}
+
 // mark answers a head in which change was made to the metadata of some versions. Numbers that are not kept are passed over.
 func mark(head *store.Head, versions []uint64, change func(*store.Version)) *store.Head {
 	next := *head

@@ -118,12 +118,27 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 // the first to be made and the first to be destroyed.
 func (t *Tree) settle(ctx context.Context) error {
 	keyed := make(map[store.ID]bool)
+	var unmade []store.ID
 	for _, id := range t.keys.IDs() {
 		keyed[id] = true
-		if !t.ids.workspaces[id] {
-			if err := t.keys.Shred(ctx, id); err != nil {
-				return err
-			}
+		if t.ids.workspaces[id] {
+			continue
+		}
+		projects, err := t.store.Projects(ctx, id)
+		if err != nil {
+			return fmt.Errorf("look for what keys without a workspace lead to: %w", err)
+		}
+		if len(projects) > 0 { // no creation came so far: the record is lost, and the keys must not follow it
+			t.damaged = append(t.damaged, workspacePlace("... of the workspace of id "+string(id)))
+		}
+		unmade = append(unmade, id)
+	}
+	if slices.Sort(t.damaged); len(t.damaged) > 0 {
+		return nil
+	}
+	for _, id := range unmade {
+		if err := t.keys.Shred(ctx, id); err != nil {
+			return err
 		}
 	}
 	for name, ws := range t.workspaces {
