@@ -37,9 +37,12 @@ var matrix = []struct {
 	{"policies/{role}", false, rights{admin: "read"}},
 	{"workspaces/", false, nil},
 	{"workspaces/{workspace}", true, rights{admin: "read"}},
-	{"keys/{workspace}", false, rights{admin: "read", custodian: "read"}},
+	{"workspaces/{workspace}/lock", false, nil},
+	{"workspaces/{workspace}/unlock", false, nil},
+	{"keys/{workspace}", false, rights{admin: "read", custodian: "read update"}},
 	{"keys/{workspace}/rotate", false, rights{custodian: "update"}},
 	{"keys/{workspace}/rewrap", false, rights{custodian: "update"}},
+	{"keys/{workspace}/trim", false, rights{custodian: "update"}},
 	{"projects/{workspace}/", false, rights{admin: "list"}},
 	{"projects/{workspace}/{project}", true, rights{admin: "create read update patch delete", developer: "read"}},
 	{"environments/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
@@ -48,8 +51,14 @@ var matrix = []struct {
 	{"secrets/{workspace}/{project}/{environment}/{name}", true, rights{admin: "create read update patch delete", developer: "create read update patch delete", reader: "read"}},
 	{"metadata/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
 	{"metadata/{workspace}/{project}/{environment}/{name}", false, rights{admin: "create read update patch delete", developer: "create read update patch", reader: "read"}},
+	{"undelete/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update", developer: "update"}},
+	{"destroy/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update"}},
+	{"rollback/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update", developer: "update"}},
 	{"import/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
 	{"load/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read", workload: "read"}},
+	{"compare/{workspace}/{project}", false, rights{admin: "read"}},
+	{"changes/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
+	{"revert/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
 }
 
 // place is where the names of a path may point.
