@@ -3,7 +3,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"os"
 	"time"
 
@@ -29,9 +28,8 @@ func serve(args []string) error {
 	if err := meta.FlagSet().Parse(args); err != nil {
 		return err
 	}
-	var tlsProvider func() (*tls.Config, error) = api.VaultPluginTLSProvider(meta.GetTLSConfig())
 	return plugin.ServeMultiplex(&plugin.ServeOpts{
 		BackendFactoryFunc: backend.Factory(version, time.Now),
-		TLSProviderFunc:    tlsProvider,
+		TLSProviderFunc:    api.VaultPluginTLSProvider(meta.GetTLSConfig()),
 	})
 }

@@ -18,6 +18,7 @@ const (
 	reader    = "reader"
 	workload  = "workload"
 	custodian = "key-custodian"
+	crypto    = "crypto-service"
 )
 
 // rights are capabilities by role.
@@ -59,6 +60,12 @@ var matrix = []struct {
 	{"compare/{workspace}/{project}", false, rights{admin: "read"}},
 	{"changes/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
 	{"revert/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
+	{"encrypt/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"decrypt/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"rewrap/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"hmac/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"verify/{workspace}/{context}", false, rights{crypto: "update"}},
+	{"datakey/{workspace}/{context}", false, rights{crypto: "update"}},
 }
 
 // place is where the names of a path may point.
@@ -74,9 +81,10 @@ var (
 	places           = []place{own, otherEnvironment, otherProject, otherWorkspace}
 )
 
+// fill names a context as the project whose services would use it.
 func (p place) fill(path string) string {
 	return strings.NewReplacer("{workspace}", p.workspace, "{project}", p.project, "{environment}", p.environment,
-		"{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
+		"{context}", p.project, "{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
 }
 
 // holders are the roles as they are given out, and the places they reach.
@@ -90,6 +98,7 @@ var holders = []struct {
 	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
 	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
 	{"key custodian", custodian, "workspace=acme", []place{own}},
+	{"crypto service", crypto, "workspace=acme&context=api", []place{own}},
 }
 
 func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 // importers says who may import a package outside tests. A package that is not named here may be imported by all that the layers
 // allow.
 var importers = map[string][]string{
-	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them.
-	"shared/keyring": {"vault-plugin/internal/keys", "vault-plugin/internal/secrets"},
+	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them,
+	// application does so for the tenant's own services.
+	"shared/keyring": {"vault-plugin/internal/application", "vault-plugin/internal/keys", "vault-plugin/internal/secrets"},
 }
 
 // forbidden says what a folder may import neither in its code nor in its tests.

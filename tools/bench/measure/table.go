@@ -45,9 +45,9 @@ func quantile(s Series, q float64) float64 {
 // Milliseconds is a duration as a number.
 func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// AtMost sets the target: ours is at most max times the other.
-func (r Row) AtMost(max float64) Row {
-	r.Target, r.Missed = fmt.Sprintf("≤ %g×", max), r.Ratio > max
+// AtMost sets the target: ours is at most limit times the other.
+func (r Row) AtMost(limit float64) Row {
+	r.Target, r.Missed = fmt.Sprintf("≤ %g×", limit), r.Ratio > limit
 	return r
 }
 
@@ -57,16 +57,16 @@ func (r Row) Faster(times float64) Row {
 	return r
 }
 
-// Below sets the target: ours is less than max, in the row's unit.
-func (r Row) Below(max float64) Row {
-	r.Target, r.Missed = fmt.Sprintf("< %g %s", max, r.Unit), r.Ours >= max
+// Below sets the target: ours is less than limit, in the row's unit.
+func (r Row) Below(limit float64) Row {
+	r.Target, r.Missed = fmt.Sprintf("< %g %s", limit, r.Unit), r.Ours >= limit
 	return r
 }
 
 // Print writes the table and says how many targets were missed.
 func Print(w io.Writer, rows []Row) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(cells ...any) { fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cells...) }
+	line := func(cells ...any) { _, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cells...) }
 	line("what", "against", "ours", "other", "ratio", "target", "")
 	missed := 0
 	for _, r := range rows {

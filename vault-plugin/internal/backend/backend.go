@@ -67,8 +67,9 @@ func newBackend(version string, now func() time.Time) (*Backend, error) {
 func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
+		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.secretPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.loadPaths(), b.changePaths(), b.policyPaths(),
+		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.changePaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}
@@ -203,4 +204,8 @@ Begin with:
     $ vault write -force stashbase/environments/acme/api/development
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=...
     $ vault kv get stashbase/load/acme/api/development
+
+Services encrypt their own data under a workspace's keys, and keep it themselves:
+
+    $ vault write stashbase/encrypt/acme/billing plaintext=$(printf 4111111111111111 | base64)
 `

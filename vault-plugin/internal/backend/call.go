@@ -23,7 +23,7 @@ type call struct {
 	req  *logical.Request
 	data *framework.FieldData
 
-	workspace, project, environment, name string // empty where the path has none
+	workspace, project, environment, name, context string // empty where the path has none
 }
 
 type handler func(ctx context.Context, c *call) (*logical.Response, error)
@@ -54,6 +54,7 @@ func newCall(e *engine, now func() time.Time, req *logical.Request, data *framew
 		{fieldProject, &c.project, naming.Check},
 		{fieldEnvironment, &c.environment, naming.Check},
 		{fieldName, &c.name, naming.CheckSecret},
+		{fieldContext, &c.context, naming.Check},
 	}
 	for _, s := range segments {
 		raw, ok := data.Raw[s.field].(string)

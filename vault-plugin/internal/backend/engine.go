@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -20,11 +22,13 @@ import (
 
 // engine is the services of one mount, loaded and at work. It exists from Initialize to Clean.
 type engine struct {
-	jobs     *jobs.Group
-	settings *settings.Service
-	keys     *keys.Service
-	tree     *workspaces.Tree
-	secrets  *secrets.Service
+	jobs        *jobs.Group
+	settings    *settings.Service
+	keys        *keys.Service
+	tree        *workspaces.Tree
+	secrets     *secrets.Service
+	application *application.Service
+	unswept     atomic.Bool // the last sweep has failed
 }
 
 // stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
@@ -55,6 +59,7 @@ func startEngine(ctx context.Context, storage logical.Storage, now func() time.T
 	if err != nil {
 		return nil, err
 	}
+	e.application = application.New(e.keys, e.tree)
 	if err := e.secrets.Learn(ctx, e.tree); err != nil {
 		return nil, err
 	}
@@ -84,14 +89,25 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 // sweep removes in the background what stands beneath anything deleted.
 func (e *engine) sweep() {
 	e.jobs.Start("sweep", func(ctx context.Context) {
-		_ = e.tree.Sweep(ctx) // what is left goes with the next sweep, at the latest at the next start
+		e.unswept.Store(e.tree.Sweep(ctx) != nil) // what is left goes with the next sweep
 	})
 }
 
-// wake has the background work tried again that has failed or was interrupted.
+// wake has the background work tried again that has failed or was interrupted, once it is known how the writes ended that storage
+// has failed in.
 func (e *engine) wake() {
-	e.keys.Wake()
-	e.secrets.Wake()
+	e.keys.Expire()
+	e.jobs.Start("wake", func(ctx context.Context) {
+		_ = e.settings.Recheck(ctx) // what is still not known is asked for again in a minute
+		e.keys.Recheck(ctx)
+		e.tree.Recheck(ctx)
+		e.secrets.Recheck(ctx)
+		e.keys.Start()
+		e.secrets.Wake()
+		if e.unswept.Load() {
+			e.sweep()
+		}
+	})
 }
 
 // stop ends the background work and wipes the keys.

@@ -14,6 +14,7 @@ const (
 	fieldProject         = "project"
 	fieldEnvironment     = "environment"
 	fieldName            = "name"
+	fieldContext         = "context"
 	fieldDescription     = "description"
 	fieldConfirm         = "confirm"
 	fieldDeletionAllowed = "deletion_allowed"
@@ -30,6 +31,7 @@ const (
 	inProject     = inWorkspace + `/(?P<` + fieldProject + `>[^/]+)`
 	inEnvironment = inProject + `/(?P<` + fieldEnvironment + `>[^/]+)`
 	inSecret      = inEnvironment + `/(?P<` + fieldName + `>[^/]+)`
+	inContext     = inWorkspace + `/(?P<` + fieldContext + `>[^/]+)`
 )
 
 type fields = map[string]*framework.FieldSchema

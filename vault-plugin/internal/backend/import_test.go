@@ -21,6 +21,7 @@ func TestAnImportMergesOrReplaces(t *testing.T) {
 		has(t, m.Read("secrets/"+dev+"/B"), data{"version": 2, "comment": ""})
 	}
 
+	m.Settle()
 	before := m.Storage.Clone()
 	replace := data{"mode": "replace", "dry_run": true, "secrets": data{"B": "2", "C": "changed", "E": "new"}}
 	want := names([]string{"E"}, []string{"C"}, []string{"B"}, []string{"A", "D"})

@@ -114,7 +114,7 @@ func TestPoliciesAreListedAndWrittenForTheMount(t *testing.T) {
 	if policy, _ := answer["policy"].(string); !strings.Contains(policy, `path "stashbase/load/acme/api/production"`) {
 		t.Errorf("the policy is %s", policy)
 	}
-	expect(t, refusal(t, m, read("policies/none", nil)), 404, "not_found", "the roles are developer")
+	expect(t, refusal(t, m, read("policies/none", nil)), 404, "not_found", "the roles are crypto-service, developer")
 	expect(t, refusal(t, m, read("policies/workload", nil)), 400, "invalid", "workspace")
 	expect(t, refusal(t, m, read("policies/workload", data{"workspace": "A B"})), 400, "invalid", "workspace:")
 }

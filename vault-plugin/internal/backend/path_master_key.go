@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 )
 
@@ -71,7 +70,7 @@ func describeMaster(m keys.MasterStatus) map[string]any {
 	}
 }
 
-func describeVersions(versions []keyring.VersionInfo, lowest, latest uint32) map[string]any {
+func describeVersions(versions []keys.Version, lowest, latest uint32) map[string]any {
 	all := make(map[string]any, len(versions))
 	for _, v := range versions {
 		state := "decrypt-only"

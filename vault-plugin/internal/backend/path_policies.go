@@ -17,6 +17,7 @@ func (b *Backend) policyPaths() []*framework.Path {
 		f.Required = false
 		about[name] = query(f)
 	}
+	about[fieldContext] = query(stringField("Name of the context that a service encrypts under."))
 	about[fieldRole] = stringField("Name of the role.")
 	return []*framework.Path{
 		{
@@ -69,7 +70,7 @@ func readPolicy(_ context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	policy, err := policies.Render(name, policies.Params{
-		Mount: c.req.MountPoint, Workspace: c.workspace, Project: c.project, Environment: c.environment,
+		Mount: c.req.MountPoint, Workspace: c.workspace, Project: c.project, Environment: c.environment, Context: c.context,
 	})
 	if err != nil {
 		return nil, err

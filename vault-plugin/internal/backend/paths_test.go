@@ -37,6 +37,9 @@ func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *test
 // that its operation declares.
 func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 	m := enginetest.New(t)
+	m.Write("workspaces/other", nil)
+	_, ciphertext := sealed(t, m, "/other/billing")
+	digest := textOf(t, m.Write("hmac/other/billing", data{"input": ""}), "hmac")
 	script := []enginetest.Request{
 		read("config", nil), write("config", data{"max_versions": 5}), patch("config", data{"max_versions": nil}), read("info", nil),
 		write("workspaces/acme", data{"metadata": data{"k": "v"}}), write("workspaces/acme", data{"deletion_allowed": true}), patch("workspaces/acme", data{"metadata": data{"k": nil}}),
@@ -51,6 +54,8 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 		write("workspaces/acme/lock", nil), write("workspaces/acme/unlock", nil),
 		write("keys/acme", data{"auto_rotate_period": "48h"}), write("keys/acme/trim", nil), read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
 		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api", "environment": "development"}),
+		write("encrypt/other/billing", data{"plaintext": ""}), write("decrypt/other/billing", data{"ciphertext": ciphertext}), write("rewrap/other/billing", data{"ciphertext": ciphertext}),
+		write("hmac/other/billing", data{"input": ""}), write("verify/other/billing", data{"input": "", "hmac": digest}), write("datakey/other/billing", data{"type": "wrapped"}),
 		remove(secret, nil), remove("environments/"+dev, data{"confirm": "development"}), remove("projects/acme/api", nil), remove("workspaces/acme", data{"confirm": "acme"}),
 	}
 	done := make(map[string]bool)

@@ -111,7 +111,7 @@ func (r *run) restart(why string) {
 // interrupted sends a request during which, or soon after which, storage goes down. Then the process is another, or the same
 // once storage is up again. An answer of success binds; without one, the request has been carried out or not.
 func (r *run) interrupted() {
-	at, stored, restart := 1+r.steps.IntN(12)*(1+r.steps.IntN(4)), r.steps.IntN(2) == 0, true
+	at, stored, restart := 1+r.steps.IntN(12)*(1+r.steps.IntN(4)), r.steps.IntN(2) == 0, r.steps.IntN(2) == 0
 	s := r.steps.next(r.model)
 	r.say("storage goes down at call %d, stored %v, restart %v", at, stored, restart)
 	r.mount.Storage.FailFrom(at, stored)

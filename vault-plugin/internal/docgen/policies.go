@@ -23,7 +23,7 @@ func policyFiles() (map[string]string, error) {
 		}
 		text, err := policies.Render(name, policies.Params{
 			Mount: "stashbase/", Workspace: takes("workspace", "acme"),
-			Project: takes("project", "api"), Environment: takes("environment", "development"),
+			Project: takes("project", "api"), Environment: takes("environment", "development"), Context: takes("context", "billing"),
 		})
 		if err != nil {
 			return nil, err

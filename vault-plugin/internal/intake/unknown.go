@@ -13,6 +13,14 @@ import (
 // printable is the form of our own field names. Any other key may be a value that slipped into the place of a name.
 var printable = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
+// Printed is a field's name as an error may show it.
+func Printed(field string) string {
+	if !printable.MatchString(field) {
+		return "a field with an unprintable name"
+	}
+	return field
+}
+
 // unknown refuses a field the operation does not take, says which it takes, and which one was probably meant.
 func (r *route) unknown(op logical.Operation, field string) error {
 	var accepted []string
@@ -23,10 +31,6 @@ func (r *route) unknown(op logical.Operation, field string) error {
 	}
 	slices.Sort(accepted)
 
-	name := field
-	if !printable.MatchString(field) {
-		name = "a field with an unprintable name"
-	}
 	verb := string(op)
 	if op == logical.CreateOperation || op == logical.UpdateOperation {
 		verb = "write"
@@ -39,7 +43,7 @@ func (r *route) unknown(op logical.Operation, field string) error {
 	if meant := nearest(field, accepted); meant != "" {
 		hint = "did you mean " + meant + "? "
 	}
-	return fault.New(fault.Invalid, "%s: unknown field; %sa %s of this path takes %s", name, hint, verb, takes)
+	return fault.New(fault.Invalid, "%s: unknown field; %sa %s of this path takes %s", Printed(field), hint, verb, takes)
 }
 
 // nearest answers the accepted name a typing mistake away from the given one, or "". Case and '-' for '_' are no mistakes: the

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,12 @@ type Service struct {
 	mu      sync.RWMutex
 	entries map[store.ID]Entry
 	locked  map[store.ID]bool
-	nextDue time.Time // no rotation is due before; zero: none at all
+	nextDue time.Time         // no rotation is due before; zero: none at all
+	unsure  map[store.ID]bool // the last write has failed: what is stored may be what was, or what should be
 }
+
+// Version is a live version of a key: its number and when it was made.
+type Version = keyring.VersionInfo
 
 // Entry is what is known of a workspace's key entry without opening it.
 type Entry struct {
@@ -59,7 +65,10 @@ func (e Entry) Due() time.Time {
 
 // Load reads the master key, minting it on a mount that never had one, and what is public of every workspace's keys.
 func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
-	svc := &Service{store: s, now: now, jobs: group, entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool)}
+	svc := &Service{
+		store: s, now: now, jobs: group,
+		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), unsure: make(map[store.ID]bool),
+	}
 	ids, err := s.KeyIDs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the workspaces' keys: %w", err)
@@ -85,7 +94,7 @@ func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() tim
 	return svc, nil
 }
 
-// Start goes on with a rewrap of the workspaces' keys that a restart has interrupted.
+// Start goes on with a rewrap of the workspaces' keys that was interrupted, or that the last pass has left undone.
 func (s *Service) Start() {
 	if len(s.MasterStatus().Versions) > 1 {
 		s.startMasterRewrap()
@@ -103,8 +112,49 @@ func (s *Service) remember(id store.ID, record *store.Keys) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries[id] = entry
+	delete(s.unsure, id)
 	if due := entry.Due(); !due.IsZero() && (s.nextDue.IsZero() || due.Before(s.nextDue)) {
 		s.nextDue = due
+	}
+}
+
+// put stores an entry and remembers it. Where that fails, what is stored is not known until Recheck has looked. The caller holds
+// the entry's lock.
+func (s *Service) put(ctx context.Context, id store.ID, record *store.Keys) error {
+	if err := s.store.PutKeys(ctx, id, record); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unsure[id] = true
+		return err
+	}
+	s.remember(id, record)
+	return nil
+}
+
+// Recheck looks in storage for what could not be written there, of which it is not known whether it was.
+func (s *Service) Recheck(ctx context.Context) {
+	s.mu.RLock()
+	ids := slices.Collect(maps.Keys(s.unsure))
+	s.mu.RUnlock()
+	for _, id := range ids {
+		s.recheckEntry(ctx, id)
+	}
+	s.master.mu.Lock()
+	defer s.master.mu.Unlock()
+	_ = s.recheckMaster(ctx)
+}
+
+func (s *Service) recheckEntry(ctx context.Context, id store.ID) {
+	defer s.locks.Lock(id)()
+	if _, exists := s.Entry(id); !exists {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.unsure, id) // shredded meanwhile
+		return
+	}
+	record, err := s.store.Keys(ctx, id)
+	if err == nil || errors.Is(err, store.ErrDamaged) {
+		s.remember(id, record)
 	}
 }
 
@@ -159,11 +209,30 @@ func (s *Service) Shred(ctx context.Context, id store.ID) error {
 	if err := s.store.DeleteKeys(ctx, id); err != nil {
 		return fmt.Errorf("destroy a workspace's keys: %w", err)
 	}
+	s.shredded(id)
+	return nil
+}
+
+// Stored reports whether a workspace's keys still stand in storage, after a Shred that has failed.
+func (s *Service) Stored(ctx context.Context, id store.ID) (bool, error) {
+	defer s.locks.Lock(id)()
+	record, err := s.store.Keys(ctx, id)
+	if err == nil && record == nil {
+		s.shredded(id)
+		return false, nil
+	}
+	if errors.Is(err, store.ErrDamaged) {
+		return true, nil
+	}
+	return true, err
+}
+
+func (s *Service) shredded(id store.ID) {
 	s.mu.Lock()
 	delete(s.entries, id)
+	delete(s.unsure, id)
 	s.mu.Unlock()
 	s.cache.evict(id)
-	return nil
 }
 
 // With calls use with a workspace's unwrapped keyring. The keyring may be evicted, and with that wiped, while it is in use: use

@@ -23,6 +23,7 @@ type master struct {
 	mu        sync.RWMutex
 	ring      *keyring.Master
 	requestID string // of the last rotation
+	unsure    bool   // the last write has failed: what is stored may be what was, or what should be
 	failed    atomic.Int64
 }
 
@@ -88,6 +89,8 @@ func (s *Service) replaceMaster(ctx context.Context, requestID string, change fu
 		return err
 	}
 	if err := s.storeMaster(ctx, next, requestID); err != nil {
+		s.master.unsure = true
+		next.Wipe()
 		return err
 	}
 	old := s.master.ring
@@ -96,10 +99,36 @@ func (s *Service) replaceMaster(ctx context.Context, requestID string, change fu
 	return nil
 }
 
+// recheckMaster reads the master key again where it is not known what is stored. The caller holds master.mu.
+func (s *Service) recheckMaster(ctx context.Context) error {
+	if !s.master.unsure {
+		return nil
+	}
+	record, err := s.store.Master(ctx)
+	if err != nil || record == nil {
+		return errors.Join(errors.New("read the master key again"), err)
+	}
+	ring, err := keyring.DecodeMaster(record.Ring)
+	clear(record.Ring)
+	if err != nil {
+		return errDamagedMaster()
+	}
+	old := s.master.ring
+	s.master.ring, s.master.requestID, s.master.unsure = ring, record.RequestID, false
+	old.Wipe()
+	if len(ring.Versions()) == 1 {
+		s.master.failed.Store(0) // the trim that failed has been stored
+	}
+	return nil
+}
+
 // RotateMaster adds a version of the master key and has every workspace's keys wrapped again under it in the background.
 func (s *Service) RotateMaster(ctx context.Context, requestID string) error {
 	s.master.mu.Lock()
 	defer s.master.mu.Unlock()
+	if err := s.recheckMaster(ctx); err != nil {
+		return err
+	}
 	if requestID != "" && s.master.requestID == requestID {
 		return nil // a replay
 	}
@@ -111,11 +140,8 @@ func (s *Service) RotateMaster(ctx context.Context, requestID string) error {
 	return nil
 }
 
-// Wake tries again what the last pass has left undone, and drops keyrings that have outlived their time.
-func (s *Service) Wake() {
-	s.cache.expire(s.now())
-	s.Start()
-}
+// Expire drops keyrings that have outlived their time.
+func (s *Service) Expire() { s.cache.expire(s.now()) }
 
 func (s *Service) startMasterRewrap() { s.jobs.Start(masterRewrapJob, s.rewrapMaster) }
 
@@ -139,6 +165,9 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	}
 	s.master.mu.Lock()
 	defer s.master.mu.Unlock()
+	if s.recheckMaster(ctx) != nil {
+		return
+	}
 	// Whatever was wrapped under an older version has been stored by now, so behind is complete.
 	if len(s.behind(s.master.ring.Latest())) == 0 {
 		latest := s.master.ring.Latest()
@@ -165,10 +194,9 @@ func (s *Service) rewrapEntry(ctx context.Context, id store.ID) error {
 	if record.Ring, err = s.master.ring.Wrap(ring); err != nil {
 		return fmt.Errorf("wrap a workspace key: %w", err)
 	}
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
+	if err := s.put(ctx, id, record); err != nil {
 		return fmt.Errorf("store a workspace key: %w", err)
 	}
-	s.remember(id, record)
 	return nil
 }
 

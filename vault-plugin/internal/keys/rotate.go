@@ -20,6 +20,7 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 	}
 	if requestID != "" && record.RequestID == requestID {
 		ring.Wipe()
+		s.remember(id, record) // the first call may have failed with its outcome unknown
 		entry, _ := s.Entry(id)
 		return entry, nil
 	}
@@ -43,12 +44,10 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 
 // putRing stores a key entry together with the keyring it wraps. The caller holds the entry's lock, and master shared.
 func (s *Service) putRing(ctx context.Context, id store.ID, record *store.Keys, ring *keyring.Workspace) (Entry, error) {
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		// Whether the entry was stored is unknown: the next use reads it again.
-		s.cache.evict(id)
+	if err := s.put(ctx, id, record); err != nil {
+		s.cache.evict(id) // the next use reads it again
 		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
 	}
-	s.remember(id, record)
 	s.cache.add(id, ring, s.now())
 	entry, _ := s.Entry(id)
 	return entry, nil
@@ -108,9 +107,8 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 	if err := change(record, info.Latest); err != nil {
 		return err
 	}
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
+	if err := s.put(ctx, id, record); err != nil {
 		return fmt.Errorf("store a workspace's keys: %w", err)
 	}
-	s.remember(id, record)
 	return nil
 }

@@ -14,10 +14,14 @@ import (
 
 // The parameters a role may be about.
 const (
-	workspace   = "workspace"
-	project     = "project"
-	environment = "environment"
+	workspace     = "workspace"
+	project       = "project"
+	environment   = "environment"
+	cryptoContext = "context"
 )
+
+// params are all parameters, in the order in which policies and errors name them.
+var params = []string{workspace, project, environment, cryptoContext}
 
 // Params is what a policy is written for. Mount is where the engine is mounted ("stashbase/"; the last slash may be left out);
 // an empty name is a parameter not given.
@@ -26,6 +30,11 @@ type Params struct {
 	Workspace   string
 	Project     string
 	Environment string
+	Context     string
+}
+
+func (p Params) names() map[string]string {
+	return map[string]string{workspace: p.Workspace, project: p.Project, environment: p.Environment, cryptoContext: p.Context}
 }
 
 // Role says what one policy allows and which parameters it is about. A role takes no parameter but these; an optional one left
@@ -39,7 +48,7 @@ type Role struct {
 	rules []rule
 }
 
-// rule is one path of a policy. `{workspace}`, `{project}` and `{environment}` stand for the parameters.
+// rule is one path of a policy. `{workspace}`, `{project}`, `{environment}` and `{context}` stand for the parameters.
 //
 // Vault lets exactly one rule of a policy decide a request, the most specific, so a rule says everything about its path. A list
 // asks for the path with a slash at its end, also when it comes as `vault read ... list=true`.
@@ -81,7 +90,7 @@ func Render(name string, p Params) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	given := map[string]string{workspace: p.Workspace, project: p.Project, environment: p.Environment}
+	given := p.names()
 	if err := role.check(given); err != nil {
 		return "", err
 	}
@@ -96,7 +105,7 @@ func Render(name string, p Params) (string, error) {
 }
 
 func (r Role) check(given map[string]string) error {
-	for _, param := range []string{workspace, project, environment} {
+	for _, param := range params {
 		required := slices.Contains(r.Required, param)
 		switch {
 		case given[param] == "" && required:

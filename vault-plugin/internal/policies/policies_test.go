@@ -28,6 +28,7 @@ var examples = []struct {
 	{"reader", "reader", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
 	{"workload", "workload", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
 	{"key-custodian", "key-custodian", Params{Mount: "stashbase/", Workspace: "acme"}},
+	{"crypto-service", "crypto-service", Params{Mount: "stashbase/", Workspace: "acme", Context: "billing"}},
 }
 
 func render(t *testing.T, role string, p Params) string {
@@ -104,7 +105,7 @@ func TestEachPolicyReadsAsTheGoldenFileSays(t *testing.T) {
 }
 
 func TestRolesAreSortedAndDescribed(t *testing.T) {
-	want := []string{"developer", "key-custodian", "reader", "workload", "workspace-admin"}
+	want := []string{"crypto-service", "developer", "key-custodian", "reader", "workload", "workspace-admin"}
 	if got := Roles(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -125,11 +126,13 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are developer, key-custodian, reader, workload, workspace-admin"},
+		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are crypto-service, developer, key-custodian, reader, workload, workspace-admin"},
 		{"no workspace", "workload", Params{Mount: "m", Project: "p", Environment: "e"}, http.StatusBadRequest, "invalid: workspace: the role workload needs it"},
 		{"no project", "developer", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: project: the role developer needs it"},
 		{"no environment", "reader", Params{Mount: "m", Workspace: "w", Project: "p"}, http.StatusBadRequest, "invalid: environment: the role reader needs it"},
 		{"a project too many", "key-custodian", Params{Mount: "m", Workspace: "w", Project: canary}, http.StatusBadRequest, "invalid: project: the role key-custodian does not take it; it takes workspace"},
+		{"no context", "crypto-service", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: context: the role crypto-service needs it"},
+		{"a context too many", "workload", Params{Mount: "m", Workspace: "w", Project: "p", Environment: "e", Context: "c"}, http.StatusBadRequest, "invalid: context: the role workload does not take it; it takes workspace, project, environment"},
 		{"an environment too many", "workspace-admin", Params{Mount: "m", Workspace: "w", Environment: "e"}, http.StatusBadRequest, "invalid: environment: the role workspace-admin does not take it; it takes workspace"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -150,6 +153,10 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 			if !fault.Is(err, fault.Invalid) || text != "" || !strings.HasPrefix(err.Error(), "invalid: "+param+": ") || strings.Contains(err.Error(), canary) {
 				t.Errorf("%s %q: got %q, %v", param, name, text, err)
 			}
+		}
+		text, err := Render("crypto-service", Params{Mount: "m", Workspace: "w", Context: name})
+		if !fault.Is(err, fault.Invalid) || text != "" || !strings.HasPrefix(err.Error(), "invalid: context: ") || strings.Contains(err.Error(), canary) {
+			t.Errorf("context %q: got %q, %v", name, text, err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ func surface() []string {
 		"update workspaces/W/lock", "update workspaces/W/unlock",
 		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "update keys/W/trim", "list projects/W/",
 	}
+	inContext := []string{"update encrypt/W/C", "update decrypt/W/C", "update rewrap/W/C", "update hmac/W/C", "update verify/W/C", "update datakey/W/C"}
 	project := []string{
 		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/", "read compare/W/P",
 	}
@@ -30,6 +31,9 @@ func surface() []string {
 	all := engine
 	for _, w := range []string{"acme", "other"} {
 		all = append(all, named(tenant, w, "", "")...)
+		for _, c := range []string{"billing", "ledger"} {
+			all = append(all, contextual(named(inContext, w, "", ""), c)...)
+		}
 		for _, p := range []string{"api", "web"} {
 			all = append(all, named(project, w, p, "")...)
 			for _, e := range []string{"dev", "production"} {
@@ -45,6 +49,15 @@ func named(requests []string, w, p, e string) []string {
 	fill := strings.NewReplacer("/W", "/"+w, "/P", "/"+p, "/E", "/"+e, "/N", "/DATABASE_URL")
 	for _, request := range requests {
 		out = append(out, fill.Replace(request))
+	}
+	return out
+}
+
+// contextual fills in the name of a context.
+func contextual(requests []string, c string) []string {
+	var out []string
+	for _, request := range requests {
+		out = append(out, strings.Replace(request, "/C", "/"+c, 1))
 	}
 	return out
 }
@@ -92,7 +105,11 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 	inProject := named([]string{"read projects/W/P", "list environments/W/P/"}, "acme", "api", "")
 	want := map[string][]string{
 		"key-custodian": {"read keys/acme", "update keys/acme", "update keys/acme/rotate", "update keys/acme/rewrap", "update keys/acme/trim"},
-		"workload":      {"read load/acme/api/dev"},
+		"crypto-service": {
+			"update encrypt/acme/billing", "update decrypt/acme/billing", "update rewrap/acme/billing",
+			"update hmac/acme/billing", "update verify/acme/billing", "update datakey/acme/billing",
+		},
+		"workload": {"read load/acme/api/dev"},
 		"reader": named([]string{
 			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E",
 			"read changes/W/P/E",
@@ -119,11 +136,12 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 	}
 }
 
-// tenantOnly is what the workspace admin of acme may do: all of the tenant's but its lifecycle and its keys.
+// tenantOnly is what the workspace admin of acme may do: all of the tenant's but its lifecycle, its keys, and what services encrypt.
 func tenantOnly(all []string) []string {
 	want := []string{"read workspaces/acme", "read keys/acme", "list policies/", "read policies/workload"}
 	for _, request := range all {
-		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") && !strings.Contains(request, " workspaces/") {
+		crypto := strings.Contains(request, "/billing") || strings.Contains(request, "/ledger")
+		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") && !strings.Contains(request, " workspaces/") && !crypto {
 			want = append(want, request)
 		}
 	}

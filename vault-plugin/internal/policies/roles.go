@@ -3,16 +3,16 @@ package policies
 // roles is every role there is. A path joins it with the feature that brings it: policies name each path, so that an engine
 // that learns more does not silently widen a right somebody handed out.
 //
-// Paths that only act (import, undelete, rotate, ...) need "update" alone, for Vault calls a write to them so.
+// Paths that only act (import, undelete, rotate, encrypt) need "update" alone, for Vault calls a write to them so.
 func roles() []Role {
-	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian()}
+	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian(), cryptoService()}
 }
 
 func workspaceAdmin() Role {
 	all := []string{"create", "read", "update", "patch", "delete"}
 	return Role{
 		Name:        "workspace-admin",
-		Description: "everything inside one workspace; the workspace itself and its keys are only looked at.",
+		Description: "everything inside one workspace but what services encrypt with it; the workspace itself and its keys are only looked at.",
 		Required:    []string{workspace},
 		rules: []rule{
 			{"The workspace: creating, changing, locking and deleting it is the operator's.", "workspaces/{workspace}", []string{"read"}},
@@ -102,7 +102,26 @@ func keyCustodian() Role {
 			{"The versions of the key, how far rewrapping is, the oldest version in use and how often a new one is made.", "keys/{workspace}", []string{"read", "update"}},
 			{"A new version of the key.", "keys/{workspace}/rotate", []string{"update"}},
 			{"Stored data over to the newest version.", "keys/{workspace}/rewrap", []string{"update"}},
-			{"Versions that nothing uses any more gone for good.", "keys/{workspace}/trim", []string{"update"}},
+			{"Versions below that oldest one gone for good.", "keys/{workspace}/trim", []string{"update"}},
+		},
+	}
+}
+
+// cryptoService is about one context: contexts are there to keep services apart, and a new one needs no creation, so a right to
+// all of them would reach data that nobody has thought of yet.
+func cryptoService() Role {
+	act := []string{"update"}
+	return Role{
+		Name:        "crypto-service",
+		Description: "encrypts, decrypts and makes digests under one context of a workspace; sees no secret.",
+		Required:    []string{workspace, cryptoContext},
+		rules: []rule{
+			{"Encrypting; a service that only writes needs no more.", "encrypt/{workspace}/{context}", act},
+			{"Decrypting.", "decrypt/{workspace}/{context}", act},
+			{"Ciphertexts over to the newest key version.", "rewrap/{workspace}/{context}", act},
+			{"Digests.", "hmac/{workspace}/{context}", act},
+			{"Comparing digests.", "verify/{workspace}/{context}", act},
+			{"Data keys, also in the clear; allowed_parameters can restrict the type.", "datakey/{workspace}/{context}", act},
 		},
 	}
 }

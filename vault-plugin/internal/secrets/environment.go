@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -23,6 +24,8 @@ type environment struct {
 	locks  keylock.Map[string]    // by name: one writer of a secret at a time
 	gone   atomic.Bool            // deleted; set under commit
 	broken atomic.Pointer[string] // why nothing can be done here until the next start
+
+	undecided atomic.Pointer[undecided] // set under commit
 
 	mu           sync.RWMutex
 	secrets      map[string]*slot
@@ -118,23 +121,23 @@ func (e *environment) measure(s *slot, bytes int) {
 
 // settle makes a head that has been stored what readers see. next is nil where the write's outcome is unknown: the next reader
 // then looks in storage.
-func (e *environment) settle(cache *cache, key cacheKey, next *store.Head) {
+func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.secrets[key.name]
+	s := e.secrets[key.Name]
 	if s == nil {
 		s = &slot{size: unknownSize, doubtful: next == nil}
-		e.secrets[key.name] = s
+		e.secrets[key.Name] = s
 		e.unmeasured++
 	}
 	s.revision++
 	if next == nil {
-		cache.drop(key)
+		cache.Drop(key)
 		return
 	}
 	s.doubtful, s.pending = false, nil
-	e.measure(s, size(key.name, next))
-	cache.put(key, next)
+	e.measure(s, size(key.Name, next))
+	cache.Put(key, next)
 }
 
 // growth is what a write adds to an environment.

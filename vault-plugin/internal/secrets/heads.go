@@ -37,7 +37,7 @@ func (s *Service) known(a at, name string) (head *store.Head, revision uint64, f
 	if slot.pending != nil {
 		return slot.pending.head, slot.revision, true
 	}
-	return s.cache.get(cacheKey{a.EnvironmentID, name}), slot.revision, true
+	return s.cache.Get(a.key(name)), slot.revision, true
 }
 
 // keep caches a head that was read from storage, unless the secret has changed since. A secret that ought to be there and is not
@@ -66,7 +66,7 @@ func (s *Service) keep(a at, name string, revision uint64, head *store.Head) (*s
 	}
 	slot.doubtful = false
 	a.env.measure(slot, size(name, head))
-	s.cache.put(cacheKey{a.EnvironmentID, name}, head)
+	s.cache.Put(a.key(name), head)
 	if len(head.Doomed) > 0 {
 		s.startPruning(a, name) // a destruction was interrupted
 	}
@@ -101,7 +101,7 @@ func (s *Service) snapshot(ctx context.Context, a at) ([]entry, error) {
 				got.entry = entry{name: name, head: slot.pending.head}
 			case ok && got.revision == slot.revision:
 			default:
-				got = version{entry{name: name, head: s.cache.get(cacheKey{a.EnvironmentID, name})}, slot.revision}
+				got = version{entry{name: name, head: s.cache.Get(a.key(name))}, slot.revision}
 				if got.head == nil {
 					missing = append(missing, got)
 					continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -21,8 +22,8 @@ func (s *Service) Purge(ctx context.Context, call workspaces.Call, w, p, e, name
 		Dying: true, Removed: s.now().UTC(),
 		Versions: head.Versions, Floor: head.Floor, Doomed: head.Doomed, First: head.First,
 	}
-	key := cacheKey{a.EnvironmentID, name}
-	if err := s.store.PutHead(ctx, key.env, name, dying); err != nil {
+	key := a.key(name)
+	if err := s.store.PutHead(ctx, key.Environment, name, dying); err != nil {
 		a.env.settle(&s.cache, key, nil)
 		return Metadata{}, fmt.Errorf("remove a secret: %w", err)
 	}
@@ -34,13 +35,13 @@ func (s *Service) Purge(ctx context.Context, call workspaces.Call, w, p, e, name
 }
 
 // bury makes a removed secret invisible.
-func (e *environment) bury(cache *cache, key cacheKey, dying *store.Head) {
+func (e *environment) bury(cache *headcache.Cache, key headcache.Key, dying *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.dying[key.name] = dying
-	cache.drop(key)
-	if slot := e.secrets[key.name]; slot != nil {
-		e.forget(key.name, slot)
+	e.dying[key.Name] = dying
+	cache.Drop(key)
+	if slot := e.secrets[key.Name]; slot != nil {
+		e.forget(key.Name, slot)
 	}
 }
 
@@ -59,7 +60,7 @@ func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, 
 	if env.gone.Load() {
 		return errStopped
 	}
-	key := cacheKey{id, name}
+	key := headcache.Key{Environment: id, Name: name}
 	doomed := leftover(dying)
 	for _, v := range dying.Versions[:len(dying.Versions)-1] {
 		doomed = append(doomed, v.Number)

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -23,7 +27,7 @@ type transaction struct {
 }
 
 // storeLog puts the chunks of a transaction, the last one alone at the end: it is the commit. When that Put fails, its outcome is
-// unknown; the commit is then taken back, and where that fails too, the environment is closed until a start has found out.
+// unknown; the commit is then taken back, and until that has succeeded nothing is written in the environment.
 func (s *Service) storeLog(ctx context.Context, a at, txn *transaction, parts []store.LogChunk) error {
 	last := len(parts) - 1
 	work, workCtx := errgroup.WithContext(ctx)
@@ -31,27 +35,67 @@ func (s *Service) storeLog(ctx context.Context, a at, txn *transaction, parts []
 	for n := range parts[:last] {
 		work.Go(func() error { return s.store.PutLogChunk(workCtx, a.EnvironmentID, txn.id, n, &parts[n]) })
 	}
-	err := work.Wait()
-	if err == nil {
-		err = s.store.PutLogChunk(ctx, a.EnvironmentID, txn.id, last, &parts[last])
+	undo := context.WithoutCancel(ctx)
+	if err := work.Wait(); err != nil {
+		s.dropChunks(undo, a.EnvironmentID, txn)
+		return err
 	}
+	err := s.store.PutLogChunk(ctx, a.EnvironmentID, txn.id, last, &parts[last])
 	if err == nil {
 		return nil
 	}
-	undo := context.WithoutCancel(ctx)
-	if s.store.DeleteLogChunk(undo, a.EnvironmentID, txn.id, last) != nil {
-		why := fmt.Sprintf("whether an import into %s was stored is unknown, because storage failed; reload the plugin when storage is well again: vault plugin reload", a.Path())
-		a.env.broken.Store(&why)
-		return err
-	}
-	for n := range parts[:last] {
-		_ = s.store.DeleteLogChunk(undo, a.EnvironmentID, txn.id, n) // without its commit a chunk means nothing; the next start removes it
-	}
+	a.env.undecided.Store(&undecided{path: a.Path(), takeBack: func(ctx context.Context) error {
+		if err := s.store.DeleteLogChunk(ctx, a.EnvironmentID, txn.id, last); err != nil {
+			return err
+		}
+		s.dropChunks(ctx, a.EnvironmentID, txn)
+		return nil
+	}})
+	a.env.decide(undo)
 	return err
 }
 
+// dropChunks removes what was stored of a transaction that has no commit, which means nothing: what is left goes at the next start.
+func (s *Service) dropChunks(ctx context.Context, env store.ID, txn *transaction) {
+	for n := range txn.chunks - 1 {
+		_ = s.store.DeleteLogChunk(ctx, env, txn.id, n)
+	}
+}
+
+// undecided is an import of which it is not known whether it was stored. Readers may go on: it has not happened yet. Writers may
+// not: a start could find it, and replay it over what they have written.
+type undecided struct {
+	path     string
+	takeBack func(context.Context) error
+}
+
+// decide takes an import of unknown outcome back, if there is one.
+func (e *environment) decide(ctx context.Context) {
+	if u := e.undecided.Load(); u != nil && u.takeBack(ctx) == nil {
+		e.undecided.CompareAndSwap(u, nil)
+	}
+}
+
+// unsure answers an error while an import of unknown outcome stands in the way of writes.
+func (e *environment) unsure() error {
+	if u := e.undecided.Load(); u != nil {
+		return fault.New(fault.Unavailable, "whether an import into %s was stored is not known, because storage failed; try again when it is well", u.path)
+	}
+	return nil
+}
+
+// Recheck takes back the imports of which it is not known whether they were stored.
+func (s *Service) Recheck(ctx context.Context) {
+	s.mu.RLock()
+	envs := slices.Collect(maps.Values(s.envs))
+	s.mu.RUnlock()
+	for _, env := range envs {
+		env.decide(ctx)
+	}
+}
+
 // announce makes a committed transaction visible: all of it at one moment.
-func (e *environment) announce(cache *cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
+func (e *environment) announce(cache *headcache.Cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range txn.changes {
@@ -68,7 +112,7 @@ func (e *environment) announce(cache *cache, id store.ID, txn *transaction, head
 		s.revision++
 		s.doubtful, s.pending = false, &pending{next, c, txn}
 		e.measure(s, size(c.Name, next))
-		cache.drop(cacheKey{id, c.Name})
+		cache.Drop(headcache.Key{Environment: id, Name: c.Name})
 	}
 	e.transactions = append(e.transactions, txn)
 }
@@ -167,7 +211,7 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 	if env.gone.Load() {
 		return errStopped
 	}
-	key := cacheKey{id, c.Name}
+	key := headcache.Key{Environment: id, Name: c.Name}
 	head, err := s.store.Head(ctx, id, c.Name)
 	if err != nil {
 		return err
@@ -185,12 +229,12 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 }
 
 // unpin lets a secret be read from its own entry again. Nothing changes for a reader, so the revision stays.
-func (e *environment) unpin(cache *cache, key cacheKey, head *store.Head) {
+func (e *environment) unpin(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.secrets[key.name]; s != nil && s.pending != nil {
+	if s := e.secrets[key.Name]; s != nil && s.pending != nil {
 		s.pending = nil
-		cache.put(key, head)
+		cache.Put(key, head)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/references"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -204,16 +205,16 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) ([]byte, 
 }
 
 func (r *resolver) expand(value []byte, home, scope *view, chain []step) ([]byte, error) {
-	pieces, err := parseReferences(string(value))
+	pieces, err := references.Parse(string(value))
 	clear(value)
 	if err != nil {
 		return nil, err
 	}
 	var out []byte
 	for _, p := range pieces {
-		part := []byte(p.text)
-		if p.ref != nil {
-			if part, err = r.follow(p.ref, home, scope, chain); err != nil {
+		part := []byte(p.Text)
+		if p.Ref != nil {
+			if part, err = r.follow(p.Ref, home, scope, chain); err != nil {
 				return nil, err
 			}
 		}
@@ -226,19 +227,19 @@ func (r *resolver) expand(value []byte, home, scope *view, chain []step) ([]byte
 	return out, nil
 }
 
-func (r *resolver) follow(ref *reference, home, scope *view, chain []step) ([]byte, error) {
+func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []step) ([]byte, error) {
 	in := scope
-	if ref.environment != "" {
-		project := ref.project
+	if ref.Environment != "" {
+		project := ref.Project
 		if project == "" {
 			project = home.Project
 		}
 		var err error
-		if in, err = r.other(home, project, ref.environment); err != nil {
+		if in, err = r.other(home, project, ref.Environment); err != nil {
 			return nil, along(chain, err)
 		}
 	}
-	c, target, err := r.find(in, ref.name)
+	c, target, err := r.find(in, ref.Name)
 	if err != nil {
 		return nil, along(chain, err)
 	}
@@ -279,7 +280,7 @@ func along(chain []step, err error) error {
 
 // checkReferences refuses a value whose references cannot be resolved as things stand, and answers what it refers to.
 func (s *Service) checkReferences(ctx context.Context, call workspaces.Call, a at, name string, value []byte) ([]string, error) {
-	pieces, err := parseReferences(string(value))
+	pieces, err := references.Parse(string(value))
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +294,7 @@ func (s *Service) checkReferences(ctx context.Context, call workspaces.Call, a a
 	if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
 		return nil, err
 	}
-	return targets(a.Project, pieces), nil
+	return references.Targets(a.Project, pieces), nil
 }
 
 // Referring names the secrets of a workspace that refer to one in the environments named, and stand in none of them.

@@ -3,11 +3,13 @@ package secrets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -89,6 +91,10 @@ func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, afte
 	// Whoever took the keyring before the rotation has stored what it sealed when this lock is granted; whoever enters later
 	// seals under the target version.
 	a.env.commit.Lock()
+	if err := a.env.unsure(); err != nil {
+		a.env.commit.Unlock()
+		return err // it was sealed before the rotation, and a start may find it
+	}
 	err := s.drain(ctx, a.EnvironmentID, a.env)
 	names := a.env.names()
 	gone := a.env.gone.Load()
@@ -184,8 +190,8 @@ func (s *Service) rewrapHead(ctx context.Context, a at, seal *keyring.Context[ke
 	}
 	next := *head
 	next.Sealed = again
-	key := cacheKey{a.EnvironmentID, name}
-	if err := s.store.PutHead(ctx, key.env, name, &next); err != nil {
+	key := a.key(name)
+	if err := s.store.PutHead(ctx, key.Environment, name, &next); err != nil {
 		a.env.settle(&s.cache, key, nil)
 		return err
 	}
@@ -207,4 +213,121 @@ func reseal(seal *keyring.Context[keyring.SecretLocation], place workspaces.Plac
 		return nil, false, errUnopened(place, name, n)
 	}
 	return next.Bytes(), next.KeyVersion() != ciphertext.KeyVersion(), nil
+}
+
+// Below counts what is sealed under key versions below some version.
+type Below struct {
+	Newest int // newest versions of secrets
+	Older  int // older versions of secrets
+	Unread int // secrets that could not be read, and so may be
+}
+
+func (b Below) any() bool { return b != Below{} }
+
+// SetMinDecryption rules out a workspace's key versions below lowest. It is refused while something stored may need them, unless
+// it is forced.
+func (s *Service) SetMinDecryption(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
+	if err := s.mayRetire(ctx, call, name, ws, lowest, force); err != nil {
+		return err
+	}
+	_, err := s.keys.SetMinDecryption(ctx, ws, lowest)
+	return err
+}
+
+// Trim destroys a workspace's key versions below the minimum. It is refused while something stored may need them, unless it is
+// forced; what is sealed under them is then lost for ever.
+func (s *Service) Trim(ctx context.Context, call workspaces.Call, name string, ws store.ID, force bool) error {
+	entry, _ := s.keys.Entry(ws)
+	// The minimum may have been forced, so what it rules out is looked for again.
+	if !force && !(entry.Rewrap.State == store.RewrapDone && entry.Rewrap.Target >= entry.MinDecryption) {
+		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
+			return err
+		}
+	}
+	_, err := s.keys.Trim(ctx, ws)
+	return err
+}
+
+func (s *Service) mayRetire(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
+	entry, _ := s.keys.Entry(ws)
+	if force || entry.Covered(lowest) || lowest > entry.Latest {
+		return nil // one beyond the latest is refused by the keyring, with what would be right
+	}
+	return s.refuseBelow(ctx, call, name, ws, lowest)
+}
+
+func (s *Service) refuseBelow(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32) error {
+	below, err := s.countBelow(ctx, ws, lowest)
+	if err != nil || !below.any() {
+		return err
+	}
+	return fault.New(fault.Conflict, "%d secrets and %d older versions are sealed under key versions below %d, and %d secrets cannot be read; "+
+		"seal them again first with: vault write -force %skeys/%s/rewrap, or give force=true after an exposure, to lose them",
+		below.Newest, below.Older, lowest, below.Unread, call.Mount, name)
+}
+
+// countBelow looks at every stored envelope of a workspace. It opens none.
+func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (Below, error) {
+	var newest, older, unread atomic.Int64
+	for _, place := range s.tree.Places(ws) {
+		a := at{place, s.environment(place.EnvironmentID)}
+		// Whoever took the keyring before the last rotation has stored what it sealed when this lock is granted.
+		a.env.commit.Lock()
+		err := s.drain(ctx, a.EnvironmentID, a.env)
+		names := a.env.names()
+		a.env.commit.Unlock()
+		if err != nil {
+			return Below{}, err
+		}
+		work, workCtx := errgroup.WithContext(ctx)
+		work.SetLimit(parallelism)
+		for _, name := range names {
+			work.Go(func() error {
+				head, err := s.head(workCtx, a, name)
+				var known *fault.Error
+				switch {
+				case errors.As(err, &known):
+					unread.Add(1)
+					return nil
+				case err != nil || head == nil:
+					return err
+				}
+				n, err := s.olderBelow(workCtx, a, name, head, lowest)
+				older.Add(int64(n))
+				if !head.Newest().Destroyed && keyVersion(head.Sealed) < lowest {
+					newest.Add(1)
+				}
+				return err
+			})
+		}
+		if err := work.Wait(); err != nil {
+			return Below{}, fmt.Errorf("look for what is sealed under older keys: %w", err)
+		}
+	}
+	return Below{int(newest.Load()), int(older.Load()), int(unread.Load())}, nil
+}
+
+func (s *Service) olderBelow(ctx context.Context, a at, name string, head *store.Head, lowest uint32) (below int, err error) {
+	for _, v := range head.Versions[:len(head.Versions)-1] {
+		if v.Destroyed {
+			continue
+		}
+		old, err := s.store.OldValue(ctx, a.EnvironmentID, name, v.Number)
+		if err != nil && !errors.Is(err, store.ErrDamaged) {
+			return below, err
+		}
+		if old == nil || keyVersion(old.Sealed) < lowest {
+			below++
+		}
+	}
+	return below, nil
+}
+
+// keyVersion reads from an envelope which key version seals it; 0 where it is damaged.
+func keyVersion(sealed []byte) uint32 {
+	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)
+	if err != nil {
+		return 0
+	}
+	return ciphertext.KeyVersion()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -29,7 +30,7 @@ type Service struct {
 	jobs  *jobs.Group
 	now   func() time.Time
 	tree  *workspaces.Tree // set by Learn
-	cache cache
+	cache headcache.Cache
 
 	mu   sync.RWMutex
 	envs map[store.ID]*environment
@@ -97,7 +98,7 @@ func (s *Service) Wake() {
 func (s *Service) Unlocked(ws store.ID) { s.startRewrap(ws) }
 
 // Configure sets the size of the cache of sealed secrets.
-func (s *Service) Configure(c store.Config) { s.cache.configure(c.SecretCacheBytes) }
+func (s *Service) Configure(c store.Config) { s.cache.Configure(c.SecretCacheBytes) }
 
 // environment answers the state of an environment, which is empty at first: Learn has seen of every one that holds anything.
 func (s *Service) environment(id store.ID) *environment {
@@ -136,7 +137,7 @@ func (s *Service) Freeze(id store.ID) (secrets int, thaw func(gone bool)) {
 			s.mu.Lock()
 			delete(s.envs, id)
 			s.mu.Unlock()
-			s.cache.dropEnvironment(id, env.names())
+			s.cache.DropEnvironment(id, env.names())
 		}
 		env.commit.Unlock()
 	}
@@ -146,6 +147,11 @@ func (s *Service) Freeze(id store.ID) (secrets int, thaw func(gone bool)) {
 type at struct {
 	workspaces.Place
 	env *environment
+}
+
+// key names a secret of the environment.
+func (a at) key(name string) headcache.Key {
+	return headcache.Key{Environment: a.EnvironmentID, Name: name}
 }
 
 func (s *Service) read(call workspaces.Call, w, p, e string) (at, error) {
@@ -173,6 +179,8 @@ func (s *Service) write(call workspaces.Call, w, p, e string, exclusive bool) (_
 	switch {
 	case err == nil && inside.env != before.env:
 		err = fault.New(fault.Unavailable, "environment %s was replaced meanwhile; try again", inside.Path())
+	case err == nil && inside.env.unsure() != nil:
+		err = inside.env.unsure()
 	case err == nil && inside.Locked:
 		err = fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", inside.Path(), call.Mount, inside.Path())
 	}
@@ -232,6 +240,9 @@ func (s *Service) Health() []string {
 	for id, env := range s.envs {
 		if why := env.broken.Load(); why != nil {
 			wrong = append(wrong, fmt.Sprintf("the environment of id %s is closed: %s", id, *why))
+		}
+		if err := env.unsure(); err != nil {
+			wrong = append(wrong, err.Error())
 		}
 	}
 	s.mu.RUnlock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -147,15 +148,15 @@ func (s *Service) current(ctx context.Context, a at, name string) (base, error) 
 
 // commit stores a change to one secret and makes it visible. The caller holds the name's lock.
 func (s *Service) commit(ctx context.Context, a at, name string, head *store.Head, c store.Change) (*store.Head, error) {
-	key := cacheKey{a.EnvironmentID, name}
+	key := a.key(name)
 	next, err := s.storeChange(ctx, key, head, c)
 	return s.settled(a, key, next, err)
 }
 
 // replace stores a head that was changed in its metadata, and makes it visible. The caller holds the name's lock.
 func (s *Service) replace(ctx context.Context, a at, name string, next *store.Head) (*store.Head, error) {
-	key := cacheKey{a.EnvironmentID, name}
-	err := s.store.PutHead(ctx, key.env, name, next)
+	key := a.key(name)
+	err := s.store.PutHead(ctx, key.Environment, name, next)
 	if err == nil {
 		next = s.pruneDestroyed(ctx, key, next)
 	}
@@ -164,18 +165,18 @@ func (s *Service) replace(ctx context.Context, a at, name string, next *store.He
 
 // pruneDestroyed is prune for a head that may name destroyed versions. Once their values are gone the stored head says so, so
 // that no cold read goes after them again.
-func (s *Service) pruneDestroyed(ctx context.Context, key cacheKey, head *store.Head) *store.Head {
+func (s *Service) pruneDestroyed(ctx context.Context, key headcache.Key, head *store.Head) *store.Head {
 	pruned := s.prune(ctx, key, head)
-	if len(head.Doomed) > 0 && len(pruned.Doomed) == 0 && s.store.PutHead(ctx, key.env, key.name, pruned) != nil {
+	if len(head.Doomed) > 0 && len(pruned.Doomed) == 0 && s.store.PutHead(ctx, key.Environment, key.Name, pruned) != nil {
 		return head
 	}
 	return pruned
 }
 
 // settled makes what was stored visible. When storing it failed, the outcome is unknown and the next reader looks in storage.
-func (s *Service) settled(a at, key cacheKey, next *store.Head, err error) (*store.Head, error) {
+func (s *Service) settled(a at, key headcache.Key, next *store.Head, err error) (*store.Head, error) {
 	if errors.Is(err, store.ErrTooLarge) {
-		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or lower max_versions", key.name, a.Path())
+		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or lower max_versions", key.Name, a.Path())
 	}
 	if err != nil {
 		a.env.settle(&s.cache, key, nil)
@@ -187,17 +188,17 @@ func (s *Service) settled(a at, key cacheKey, next *store.Head, err error) (*sto
 
 // storeChange puts the outgoing value aside where it is kept, stores the head, and removes the values that are kept no longer.
 // It may be repeated after a crash at any point.
-func (s *Service) storeChange(ctx context.Context, key cacheKey, head *store.Head, c store.Change) (*store.Head, error) {
+func (s *Service) storeChange(ctx context.Context, key headcache.Key, head *store.Head, c store.Change) (*store.Head, error) {
 	next := apply(head, c)
 	if head != nil && !c.IsDelete && len(head.Sealed) > 0 {
 		outgoing := head.Newest().Number
 		if _, kept := next.Version(outgoing); kept {
-			if err := s.store.PutOldValue(ctx, key.env, key.name, outgoing, &store.OldValue{Sealed: head.Sealed}); err != nil {
+			if err := s.store.PutOldValue(ctx, key.Environment, key.Name, outgoing, &store.OldValue{Sealed: head.Sealed}); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := s.store.PutHead(ctx, key.env, key.name, next); err != nil {
+	if err := s.store.PutHead(ctx, key.Environment, key.Name, next); err != nil {
 		return nil, err
 	}
 	return s.prune(ctx, key, next), nil
@@ -214,7 +215,7 @@ func leftover(head *store.Head) []uint64 {
 
 // prune removes the values of versions that are destroyed or kept no longer. What could not be removed is tried again by the
 // next write or the next cold read: the stored Floor and Doomed tell what may be left.
-func (s *Service) prune(ctx context.Context, key cacheKey, head *store.Head) *store.Head {
+func (s *Service) prune(ctx context.Context, key headcache.Key, head *store.Head) *store.Head {
 	doomed := leftover(head)
 	if len(doomed) == 0 || s.removeValues(ctx, key, doomed) != nil {
 		return head
@@ -237,18 +238,18 @@ func (s *Service) startPruning(a at, name string) {
 		if err != nil || upon.head == nil || len(upon.head.Doomed) == 0 {
 			return
 		}
-		key := cacheKey{a.EnvironmentID, name}
+		key := a.key(name)
 		if pruned := s.pruneDestroyed(ctx, key, upon.head); pruned != upon.head { // else the next cold read tries again
 			a.env.settle(&s.cache, key, pruned)
 		}
 	})
 }
 
-func (s *Service) removeValues(ctx context.Context, key cacheKey, versions []uint64) error {
+func (s *Service) removeValues(ctx context.Context, key headcache.Key, versions []uint64) error {
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelism)
 	for _, n := range versions {
-		work.Go(func() error { return s.store.DeleteOldValue(workCtx, key.env, key.name, n) })
+		work.Go(func() error { return s.store.DeleteOldValue(workCtx, key.Environment, key.Name, n) })
 	}
 	return work.Wait()
 }
@@ -277,3 +278,61 @@ func grown(name string, head *store.Head, value int) growth {
 }
 
 var errStopped = errors.New("the environment is gone")
+
+// base is what a new version is written upon: the head, or for a secret that does not exist the number its versions reached
+// before it was removed.
+type base struct {
+	head *store.Head
+	last uint64
+}
+
+func on(head *store.Head) base {
+	if head == nil {
+		return base{}
+	}
+	return base{head, head.Newest().Number}
+}
+
+// apply answers what a change makes of a head, which is nil for a secret that does not exist. It is the same whether a change
+// comes from a request or from a redo log.
+func apply(head *store.Head, c store.Change) *store.Head {
+	if head == nil {
+		head = &store.Head{Floor: c.Version.Number, First: c.Version.Number}
+	}
+	next := *head
+	if c.IsDelete {
+		next.Versions = slices.Clone(head.Versions)
+		next.Versions[len(next.Versions)-1] = c.Version
+		return &next
+	}
+	next.Sealed, next.Tags = c.Sealed, c.Tags
+	next.Versions = append(slices.Clone(head.Versions), c.Version)
+	if extra := len(next.Versions) - c.Keep; extra > 0 {
+		next.Versions = next.Versions[extra:]
+	}
+	return &next
+}
+
+// applied reports whether head already has what the change brings.
+func applied(head *store.Head, c store.Change) bool {
+	if head == nil {
+		return false
+	}
+	newest := head.Newest()
+	if c.IsDelete {
+		return newest.Number > c.Version.Number || newest.DeletedID == c.Version.DeletedID && newest.Deleted.Equal(c.Version.Deleted)
+	}
+	return newest.Number >= c.Version.Number
+}
+
+// mark answers a head in which change was made to the metadata of some versions. Numbers that are not kept are passed over.
+func mark(head *store.Head, versions []uint64, change func(*store.Version)) *store.Head {
+	next := *head
+	next.Versions = slices.Clone(head.Versions)
+	for i := range next.Versions {
+		if slices.Contains(versions, next.Versions[i].Number) {
+			change(&next.Versions[i])
+		}
+	}
+	return &next
+}

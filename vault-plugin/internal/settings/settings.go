@@ -112,25 +112,53 @@ type Service struct {
 	store   *store.Store
 	current atomic.Pointer[store.Config]
 	write   sync.Mutex // one change at a time: each is made from what the one before has left
+	unsure  bool       // the last write has failed: what is stored is in force or not; under write
 	watch   []func(store.Config)
 }
 
 // Load reads the stored configuration.
 func Load(ctx context.Context, s *store.Store) (*Service, error) {
-	stored, err := s.Config(ctx)
+	svc := &Service{store: s}
+	return svc, svc.read(ctx)
+}
+
+func (s *Service) read(ctx context.Context) error {
+	stored, err := s.store.Config(ctx)
 	if errors.Is(err, store.ErrDamaged) {
-		return nil, fault.Damaged("the configuration's entry core/config is damaged; restore it from a snapshot of Vault's storage")
+		return fault.Damaged("the configuration's entry core/config is damaged; restore it from a snapshot of Vault's storage")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return fmt.Errorf("read the configuration: %w", err)
 	}
 	if stored == nil {
 		d := Default()
 		stored = &d
 	}
-	svc := &Service{store: s}
-	svc.current.Store(stored)
-	return svc, nil
+	s.enforce(*stored)
+	return nil
+}
+
+func (s *Service) enforce(c store.Config) {
+	s.current.Store(&c)
+	for _, f := range s.watch {
+		f(c)
+	}
+}
+
+// Recheck reads the configuration again where a write has failed.
+func (s *Service) Recheck(ctx context.Context) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	return s.recheck(ctx)
+}
+
+func (s *Service) recheck(ctx context.Context) error {
+	if !s.unsure {
+		return nil
+	}
+	err := s.read(ctx)
+	s.unsure = err != nil
+	return err
 }
 
 // Watch has f called with every configuration, this one first. It must be called before the service is shared.
@@ -146,18 +174,19 @@ func (s *Service) Config() store.Config { return *s.current.Load() }
 func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store.Config, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
+	if err := s.recheck(ctx); err != nil {
+		return store.Config{}, err
+	}
 	next := s.Config()
 	change(&next)
 	if err := CheckConfig(next); err != nil {
 		return store.Config{}, err
 	}
 	if err := s.store.PutConfig(ctx, &next); err != nil {
+		s.unsure = true
 		return store.Config{}, err
 	}
-	s.current.Store(&next)
-	for _, f := range s.watch {
-		f(next)
-	}
+	s.enforce(next)
 	return next, nil
 }
 

@@ -56,7 +56,11 @@ func (t *Tree) ProjectEnvironments(call Call, w, p string) ([]Environment, error
 
 // PutEnvironment creates an environment or changes one. When it answers, a write begun before it locked the environment has ended.
 func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string, change func(*store.Environment)) (Environment, error) {
-	defer t.changes.Lock(w)()
+	unlock, err := t.change(ctx, w)
+	if err != nil {
+		return Environment{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws, pr, err := t.project(call, w, p)
 	var env *store.Environment
@@ -97,20 +101,30 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 		_, thaw := t.contents.Freeze(env.ID)
 		defer thaw(false)
 	}
+	take := func(record *store.Environment) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		pr.environments[name] = record
+		t.ids.environments[record.ID] = true
+	}
 	if err := t.store.PutEnvironment(ctx, pr.record.ID, name, &record); err != nil {
+		t.unsure(ctx, w, &doubt{settle: func(ctx context.Context) error {
+			return settled(take)(t.store.Environment(ctx, pr.record.ID, name))
+		}})
 		return Environment{}, fmt.Errorf("store environment %q: %w", name, err)
 	}
-	t.mu.Lock()
-	pr.environments[name] = &record
-	t.ids.environments[record.ID] = true
-	t.mu.Unlock()
+	take(&record)
 	return t.Environment(call, w, p, name)
 }
 
 // DeleteEnvironment removes an environment with its secrets. One that holds any needs its name repeated; a locked one, or a
 // production one that does not allow it, refuses in any case.
 func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, confirm string) (Receipt, error) {
-	defer t.changes.Lock(w)()
+	unlock, err := t.change(ctx, w)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer unlock()
 	env, err := t.Environment(call, w, p, name)
 	if err != nil {
 		return Receipt{}, err
@@ -129,16 +143,21 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, con
 	t.mu.RLock()
 	pr := t.workspaces[w].projects[p]
 	t.mu.RUnlock()
-	if err := t.store.DeleteEnvironment(ctx, pr.record.ID, name); err != nil {
-		thaw(false)
-		return Receipt{}, fmt.Errorf("delete environment %q: %w", name, err)
+	err = t.remove(ctx, deletion{
+		workspace: w, project: p, environment: name, environments: []store.ID{env.ID},
+		erase: func(ctx context.Context) error { return t.store.DeleteEnvironment(ctx, pr.record.ID, name) },
+		stands: func(ctx context.Context) (bool, error) {
+			record, err := t.store.Environment(ctx, pr.record.ID, name)
+			return record != nil, err
+		},
+		forget: func() {
+			delete(pr.environments, name)
+			delete(t.ids.environments, env.ID)
+		},
+	}, thaw)
+	if err != nil {
+		return Receipt{}, err
 	}
-	t.mu.Lock()
-	delete(pr.environments, name)
-	delete(t.ids.environments, env.ID)
-	t.mu.Unlock()
-	thaw(true)
-	t.orphaned()
 	return Receipt{Counts: Counts{Secrets: secrets}}, nil
 }
 

@@ -11,7 +11,11 @@ import (
 // SetLocked locks a workspace: when it answers, no operation in it is under way and its keys are out of memory. Everything but
 // looking at the workspace's own record and unlocking it is refused from then on, across restarts.
 func (t *Tree) SetLocked(ctx context.Context, call Call, name string, locked bool) (Workspace, error) {
-	defer t.changes.Lock(name)()
+	unlock, err := t.change(ctx, name)
+	if err != nil {
+		return Workspace{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
@@ -29,13 +33,17 @@ func (t *Tree) SetLocked(ctx context.Context, call Call, name string, locked boo
 	record.Stamp = t.changedStamp(call, record.Stamp)
 	thaw := t.freeze(t.environmentIDs(ws, ""))
 	defer thaw(false)
+	take := func(stored *store.Workspace) {
+		t.takeWorkspace(name, ws, stored)
+		t.keys.SetLocked(stored.ID, stored.Locked)
+	}
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
+		t.unsure(ctx, name, &doubt{settle: func(ctx context.Context) error {
+			return settled(take)(t.store.Workspace(ctx, name))
+		}})
 		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
 	}
-	t.mu.Lock()
-	ws.record = &record
-	t.mu.Unlock()
-	t.keys.SetLocked(record.ID, locked)
+	take(&record)
 	return t.Workspace(name)
 }
 

@@ -61,7 +61,11 @@ func (t *Tree) Projects(call Call, w string) ([]Project, error) {
 
 // PutProject creates a project or changes one.
 func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change func(*store.Project)) (Project, error) {
-	defer t.changes.Lock(w)()
+	unlock, err := t.change(ctx, w)
+	if err != nil {
+		return Project{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws, err := t.workspace(call, w)
 	var p *project
@@ -89,24 +93,34 @@ func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change
 	if err := checkDescription(record.Description); err != nil {
 		return Project{}, err
 	}
+	take := func(record *store.Project) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if p == nil {
+			ws.projects[name] = &project{record: record, environments: make(map[string]*store.Environment)}
+			t.ids.projects[record.ID] = true
+		} else {
+			p.record = record
+		}
+	}
 	if err := t.store.PutProject(ctx, ws.record.ID, name, &record); err != nil {
+		t.unsure(ctx, w, &doubt{settle: func(ctx context.Context) error {
+			return settled(take)(t.store.Project(ctx, ws.record.ID, name))
+		}})
 		return Project{}, fmt.Errorf("store project %q: %w", name, err)
 	}
-	t.mu.Lock()
-	if p == nil {
-		ws.projects[name] = &project{record: &record, environments: make(map[string]*store.Environment)}
-		t.ids.projects[record.ID] = true
-	} else {
-		p.record = &record
-	}
-	t.mu.Unlock()
+	take(&record)
 	return t.Project(call, w, name)
 }
 
 // DeleteProject removes a project and all its environments. One that holds anything needs its name repeated; a locked
 // environment, or a production environment that does not allow it, refuses in any case.
 func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm string) (Receipt, error) {
-	defer t.changes.Lock(w)()
+	unlock, err := t.change(ctx, w)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws, err := t.workspace(call, w)
 	var p *project
@@ -136,23 +150,29 @@ func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm st
 	if err := t.refuseDependants(ctx, w, "project "+w+"/"+name, going); err != nil {
 		return Receipt{}, err
 	}
-	thaw := t.freeze(t.environmentIDs(ws, name))
+	ids := t.environmentIDs(ws, name)
+	thaw := t.freeze(ids)
 	receipt := Receipt{Counts: t.countsOf(ws, name)}
 	if receipt.Environments > 0 && confirm != name {
 		thaw(false)
 		return Receipt{}, fault.New(fault.Conflict, "project %s/%s holds %d environments with %d secrets; to delete them all, repeat its name: confirm=%s",
 			w, name, receipt.Environments, receipt.Secrets, name)
 	}
-	if err := t.store.DeleteProject(ctx, ws.record.ID, name); err != nil {
-		thaw(false)
-		return Receipt{}, fmt.Errorf("delete project %q: %w", name, err)
+	err = t.remove(ctx, deletion{
+		workspace: w, project: name, environments: ids,
+		erase: func(ctx context.Context) error { return t.store.DeleteProject(ctx, ws.record.ID, name) },
+		stands: func(ctx context.Context) (bool, error) {
+			record, err := t.store.Project(ctx, ws.record.ID, name)
+			return record != nil, err
+		},
+		forget: func() {
+			t.forgetProject(p)
+			delete(ws.projects, name)
+		},
+	}, thaw)
+	if err != nil {
+		return Receipt{}, err
 	}
-	t.mu.Lock()
-	t.forgetProject(p)
-	delete(ws.projects, name)
-	t.mu.Unlock()
-	thaw(true)
-	t.orphaned()
 	return receipt, nil
 }
 

@@ -3,7 +3,7 @@ package workspaces
 import (
 	"context"
 	"maps"
-	"path"
+	globs "path"
 	"slices"
 	"strings"
 
@@ -30,7 +30,7 @@ func mayUse(target *store.Environment, targetProject string, from *store.Environ
 		return !target.Production && !from.Production && targetProject == fromProject
 	}
 	return slices.ContainsFunc(target.SharedWith, func(glob string) bool {
-		ok, _ := path.Match(glob, fromProject+"/"+fromName)
+		ok, _ := globs.Match(glob, fromProject+"/"+fromName)
 		return ok
 	})
 }
@@ -75,7 +75,7 @@ func (t *Tree) checkSharing(call Call, w, p, name string, record *store.Environm
 		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are kept", len(record.SharedWith), MaxSharedWith)
 	}
 	for _, glob := range record.SharedWith {
-		_, err := path.Match(glob, "")
+		_, err := globs.Match(glob, "")
 		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
 			return fault.New(fault.Invalid, "shared_with: must be patterns project/environment, such as api/staging or web/*")
 		}

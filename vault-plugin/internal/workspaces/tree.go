@@ -22,6 +22,8 @@ import (
 type Keys interface {
 	Create(ctx context.Context) (store.ID, error)
 	Shred(ctx context.Context, ws store.ID) error
+	// Stored reports whether the keys still stand in storage, after a Shred that has failed.
+	Stored(ctx context.Context, ws store.ID) (bool, error)
 	// SetLocked keeps a workspace's keys out of memory, or lets them in again.
 	SetLocked(ws store.ID, locked bool)
 	IDs() []store.ID
@@ -54,7 +56,8 @@ type Tree struct {
 	mu         sync.RWMutex
 	workspaces map[string]*workspace
 	ids        known
-	damaged    []string // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
+	doubts     map[string]*doubt // by workspace
+	damaged    []string          // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
 }
 
 // known are the ids of everything that has a record; what stands beneath any other id is swept.
@@ -89,8 +92,8 @@ const loadParallelism = 64
 func Load(ctx context.Context, d Deps) (*Tree, error) {
 	t := &Tree{
 		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, orphaned: d.Orphaned,
-		workspaces: make(map[string]*workspace),
-		ids:        known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
+		workspaces: make(map[string]*workspace), doubts: make(map[string]*doubt),
+		ids: known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
 	}
 	names, err := d.Store.Workspaces(ctx)
 	if err != nil {
@@ -238,6 +241,9 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
+	if err := t.open(w, p, e); err != nil {
+		return Place{}, err
+	}
 	env := pr.environments[e]
 	if env == nil {
 		if err := t.lost(environmentPlace(pr, e)); err != nil {
@@ -254,6 +260,9 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 
 // workspace finds a parent. The caller holds mu, here and in project.
 func (t *Tree) workspace(call Call, w string) (*workspace, error) {
+	if err := t.open(w, "", ""); err != nil {
+		return nil, err
+	}
 	ws := t.workspaces[w]
 	if ws == nil {
 		if err := t.lost(workspacePlace(w)); err != nil {
@@ -274,6 +283,9 @@ func errLocked(call Call, w string) error {
 func (t *Tree) project(call Call, w, p string) (*workspace, *project, error) {
 	ws, err := t.workspace(call, w)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := t.open(w, p, ""); err != nil {
 		return nil, nil, err
 	}
 	pr := ws.projects[p]

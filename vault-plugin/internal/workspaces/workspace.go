@@ -31,6 +31,9 @@ type Workspace struct {
 func (t *Tree) Workspace(name string) (Workspace, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	if err := t.open(name, "", ""); err != nil {
+		return Workspace{}, err
+	}
 	ws := t.workspaces[name]
 	if ws == nil {
 		return Workspace{}, t.noWorkspace(name)
@@ -63,7 +66,11 @@ func (t *Tree) Workspaces() []Workspace {
 
 // PutWorkspace creates a workspace with keys of its own, or changes one; mustExist refuses to create.
 func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExist bool, change func(*store.Workspace)) (Workspace, error) {
-	defer t.changes.Lock(name)()
+	unlock, err := t.change(ctx, name)
+	if err != nil {
+		return Workspace{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
@@ -88,23 +95,40 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 	}
 	if ws == nil {
 		// The key entry comes first: a record without one would be a workspace that was shredded.
-		var err error
 		if record.ID, err = t.keys.Create(ctx); err != nil {
 			return Workspace{}, err
 		}
 	}
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
+		t.unsure(ctx, name, &doubt{settle: func(ctx context.Context) error {
+			stored, err := t.store.Workspace(ctx, name)
+			switch {
+			case err != nil:
+				return err
+			case stored != nil:
+				t.takeWorkspace(name, ws, stored)
+				return nil
+			case ws == nil:
+				return t.keys.Shred(ctx, record.ID) // nothing is sealed under them
+			}
+			return nil
+		}})
 		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
 	}
+	t.takeWorkspace(name, ws, &record)
+	return t.Workspace(name)
+}
+
+// takeWorkspace takes a stored record in: of ws, or of a new workspace where that is nil.
+func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if ws == nil {
-		t.workspaces[name] = &workspace{record: &record, projects: make(map[string]*project)}
+		t.workspaces[name] = &workspace{record: record, projects: make(map[string]*project)}
 		t.ids.workspaces[record.ID] = true
 	} else {
-		ws.record = &record
+		ws.record = record
 	}
-	t.mu.Unlock()
-	return t.Workspace(name)
 }
 
 func (t *Tree) newStamp(call Call) store.Stamp {
@@ -161,7 +185,11 @@ type Receipt struct {
 // DeleteWorkspace shreds a workspace: its keys are destroyed first, so nothing under it can be read from then on. What is left
 // in storage is swept in the background.
 func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm string, keyVersions func(store.ID) int) (Receipt, error) {
-	defer t.changes.Lock(name)()
+	unlock, err := t.change(ctx, name)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer unlock()
 	t.mu.RLock()
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
@@ -177,26 +205,28 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 	if confirm != name {
 		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, and everything in it for ever; repeat its name: confirm=%s", name)
 	}
-	thaw := t.freeze(t.environmentIDs(ws, ""))
+	ids := t.environmentIDs(ws, "")
+	thaw := t.freeze(ids)
 	receipt := Receipt{Counts: t.countsOf(ws, ""), KeyVersions: keyVersions(ws.record.ID)}
-	if err := t.keys.Shred(ctx, ws.record.ID); err != nil {
-		thaw(false)
+	err = t.remove(ctx, deletion{
+		workspace: name, environments: ids,
+		erase:  func(ctx context.Context) error { return t.keys.Shred(ctx, ws.record.ID) },
+		stands: func(ctx context.Context) (bool, error) { return t.keys.Stored(ctx, ws.record.ID) },
+		forget: func() { t.forgetWorkspace(name) },
+	}, thaw)
+	if err != nil {
 		return Receipt{}, err
 	}
-	t.forgetWorkspace(name)
-	thaw(true)
-	t.orphaned()
-	if err := t.store.DeleteWorkspace(ctx, name); err != nil {
-		// The workspace is gone all the same; the next start removes a record without keys.
-		return receipt, fault.Damaged("workspace %q is shredded, but its record could not be removed; it goes at the next start", name)
+	eraseRecord := func(ctx context.Context) error { return t.store.DeleteWorkspace(ctx, name) }
+	if eraseRecord(ctx) != nil {
+		// The workspace is gone all the same: a record without keys means nothing. It must go before the name can be used again.
+		t.unsure(ctx, name, &doubt{settle: eraseRecord})
 	}
 	return receipt, nil
 }
 
-// forgetWorkspace drops a workspace and all beneath it from memory.
+// forgetWorkspace drops a workspace and all beneath it from memory. The caller holds mu.
 func (t *Tree) forgetWorkspace(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	ws := t.workspaces[name]
 	for _, p := range ws.projects {
 		t.forgetProject(p)

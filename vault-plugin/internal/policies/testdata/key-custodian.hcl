@@ -19,7 +19,7 @@ path "stashbase/keys/acme/rewrap" {
   capabilities = ["update"]
 }
 
-# Versions that nothing uses any more gone for good.
+# Versions below that oldest one gone for good.
 path "stashbase/keys/acme/trim" {
   capabilities = ["update"]
 }

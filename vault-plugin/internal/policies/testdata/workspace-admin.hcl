@@ -1,4 +1,4 @@
-# workspace-admin: everything inside one workspace; the workspace itself and its keys are only looked at.
+# workspace-admin: everything inside one workspace but what services encrypt with it; the workspace itself and its keys are only looked at.
 #
 # workspace    acme
 #

@@ -1,4 +1,6 @@
-package secrets
+// Package references owns the form of references in a value: ${NAME}, ${environment/NAME} and ${project/environment/NAME}. It knows
+// neither what they stand for nor who may use it.
+package references
 
 import (
 	"slices"
@@ -8,23 +10,23 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// reference is one ${...} of a value. An empty environment means the one that is delivered, an empty project that of the value.
-type reference struct{ project, environment, name string }
+// Reference is one ${...} of a value. An empty environment means the one that is delivered, an empty project that of the value.
+type Reference struct{ Project, Environment, Name string }
 
-// piece is a part of a value: text that stays, or a reference.
-type piece struct {
-	text string
-	ref  *reference
+// Piece is a part of a value: text that stays, or a reference.
+type Piece struct {
+	Text string
+	Ref  *Reference
 }
 
-// parseReferences takes a value apart at its references: ${NAME}, ${environment/NAME} and ${project/environment/NAME}. A
+// Parse takes a value apart at its references: ${NAME}, ${environment/NAME} and ${project/environment/NAME}. A
 // backslash before ${ makes it text; everything else is text as it stands. The error tells which reference is wrong by its count,
 // and nothing of the value.
-func parseReferences(value string) ([]piece, error) {
-	var pieces []piece
+func Parse(value string) ([]Piece, error) {
+	var pieces []Piece
 	text := func(s string) {
 		if s != "" {
-			pieces = append(pieces, piece{text: s})
+			pieces = append(pieces, Piece{Text: s})
 		}
 	}
 	for count := 1; ; {
@@ -40,17 +42,17 @@ func parseReferences(value string) ([]piece, error) {
 		}
 		text(before)
 		inner, after, closed := strings.Cut(rest, "}")
-		ref, ok := parseReference(inner)
+		ref, ok := parse(inner)
 		if !closed || !ok {
 			return nil, fault.New(fault.Invalid, `value: reference number %d is not one: write ${NAME}, ${environment/NAME} or ${project/environment/NAME}, and \${ for the text`, count)
 		}
-		pieces = append(pieces, piece{ref: ref})
+		pieces = append(pieces, Piece{Ref: ref})
 		value = after
 		count++
 	}
 }
 
-func parseReference(inner string) (*reference, bool) {
+func parse(inner string) (*Reference, bool) {
 	names := strings.Split(inner, "/")
 	if len(names) > 3 || naming.CheckSecret("", names[len(names)-1]) != nil {
 		return nil, false
@@ -60,28 +62,28 @@ func parseReference(inner string) (*reference, bool) {
 			return nil, false
 		}
 	}
-	ref := &reference{name: names[len(names)-1]}
+	ref := &Reference{Name: names[len(names)-1]}
 	switch len(names) {
 	case 2:
-		ref.environment = names[0]
+		ref.Environment = names[0]
 	case 3:
-		ref.project, ref.environment = names[0], names[1]
+		ref.Project, ref.Environment = names[0], names[1]
 	}
 	return ref, true
 }
 
-// targets lists what a value in a project refers to in named environments, as project/environment/NAME, sorted.
-func targets(project string, pieces []piece) []string {
+// Targets lists what a value in a project refers to in named environments, as project/environment/NAME, sorted.
+func Targets(project string, pieces []Piece) []string {
 	var all []string
 	for _, p := range pieces {
-		if p.ref == nil || p.ref.environment == "" {
+		if p.Ref == nil || p.Ref.Environment == "" {
 			continue
 		}
-		in := p.ref.project
+		in := p.Ref.Project
 		if in == "" {
 			in = project
 		}
-		all = append(all, in+"/"+p.ref.environment+"/"+p.ref.name)
+		all = append(all, in+"/"+p.Ref.Environment+"/"+p.Ref.Name)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -1,4 +1,5 @@
-package secrets
+// Package headcache keeps heads of secrets in memory as they are stored: sealed.
+package headcache
 
 import (
 	"math"
@@ -9,17 +10,18 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// cache keeps heads as they are stored: sealed. The least recently used go first when they take more than limit bytes.
-type cache struct {
+// Cache holds heads. The least recently used go first when they take more than limit bytes.
+type Cache struct {
 	mu    sync.Mutex
-	lru   *simplelru.LRU[cacheKey, *store.Head]
+	lru   *simplelru.LRU[Key, *store.Head]
 	bytes int
 	limit int
 }
 
-type cacheKey struct {
-	env  store.ID
-	name string
+// Key names a secret.
+type Key struct {
+	Environment store.ID
+	Name        string
 }
 
 // weight estimates what a head takes in memory.
@@ -34,30 +36,33 @@ func weight(head *store.Head) int {
 	return bytes
 }
 
-func (c *cache) configure(limit int) {
+// Configure sets the size in bytes; what is over it goes at once. It must be called before anything else.
+func (c *Cache) Configure(limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limit = limit
 	if c.lru == nil {
-		c.lru, _ = simplelru.NewLRU(math.MaxInt, func(_ cacheKey, gone *store.Head) { c.bytes -= weight(gone) })
+		c.lru, _ = simplelru.NewLRU(math.MaxInt, func(_ Key, gone *store.Head) { c.bytes -= weight(gone) })
 	}
 	c.shrink()
 }
 
-func (c *cache) shrink() {
+func (c *Cache) shrink() {
 	for c.bytes > c.limit {
 		c.lru.RemoveOldest()
 	}
 }
 
-func (c *cache) get(key cacheKey) *store.Head {
+// Get answers a head, or nil.
+func (c *Cache) Get(key Key) *store.Head {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	head, _ := c.lru.Get(key)
 	return head
 }
 
-func (c *cache) put(key cacheKey, head *store.Head) {
+// Put takes a head in, in the place of an earlier one.
+func (c *Cache) Put(key Key, head *store.Head) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
@@ -69,16 +74,18 @@ func (c *cache) put(key cacheKey, head *store.Head) {
 	c.shrink()
 }
 
-func (c *cache) drop(key cacheKey) {
+// Drop forgets a head.
+func (c *Cache) Drop(key Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
 }
 
-func (c *cache) dropEnvironment(env store.ID, names []string) {
+// DropEnvironment forgets the heads of an environment.
+func (c *Cache) DropEnvironment(env store.ID, names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range names {
-		c.lru.Remove(cacheKey{env, name})
+		c.lru.Remove(Key{env, name})
 	}
 }

@@ -1,0 +1,126 @@
+package crashtest
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+// TestACrashWhileRecovering interrupts each operation where it leaves work, then also the start that does the work, at any of its
+// storage calls, and holds what a second start finds.
+func TestACrashWhileRecovering(t *testing.T) {
+	points := map[string]int{ // every how many of the operation's calls is one to recover from
+		"import into several chunks": 5, "import over secrets of several chunks": 9, "create a workspace": 1, "shred a workspace": 9,
+		"delete a project": 13, "delete an environment": 7, "rotate a workspace's key": 23, "rotate the master key": 3,
+	}
+	for _, o := range operations() {
+		step := points[o.name]
+		if step == 0 {
+			continue
+		}
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			out := o.outcomes(t)
+			crashes := 0
+			for n := 1; n <= out.calls; n += step {
+				left, _ := o.crash(t, out, n, true)
+				m := start(t, left.Clone(), out.clock)
+				calls := m.Storage.Calls()
+				end(m)
+				for at := n%3 + 1; at <= calls; at += 3 {
+					for _, stored := range []bool{false, true} {
+						crashes++
+						t.Run(fmt.Sprintf("call %d, call %d of the start, stored %v", n, at, stored), func(t *testing.T) {
+							o.recover(t, out, left, at, stored)
+						})
+					}
+				}
+			}
+			t.Logf("%d crashes of a start", crashes)
+		})
+	}
+}
+
+// start opens a mount and waits for what it does by itself.
+func start(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
+	t.Helper()
+	m := enginetest.Open(t, s, clock)
+	m.Settle()
+	return m
+}
+
+// recover starts on what a crash has left, with storage that goes down at a call of that start. A part of the process' life
+// follows while storage is down; when it is up again, first the same process is asked, then another.
+func (o operation) recover(t *testing.T, out outcomes, left *enginetest.Storage, at int, stored bool) {
+	t.Helper()
+	s := left.Clone()
+	s.FailFrom(at, stored)
+	m := start(t, s, out.clock)
+	_, _ = m.Do(request{Op: read, Path: "load/acme/api/dev"})
+	second := s.Clone()
+	s.Reset()
+	loads(m)
+	tick(t, m)
+	m.Settle()
+	same := observe(t, m)
+	checkClean(t, s)
+	end(m)
+	o.check(t, out, second, false)
+	if !maps.Equal(same, out.before) && !maps.Equal(same, out.after) {
+		t.Errorf("the process that saw storage go down and come back reads half of it. Against after:\n%s", differences(same, out.after))
+	}
+}
+
+func TestTheFirstStartMakesOneMasterKey(t *testing.T) {
+	clock := enginetest.NewClock()
+	m := start(t, enginetest.NewStorage(), clock)
+	calls := m.Storage.Calls()
+	end(m)
+	for n := 1; n <= calls; n++ {
+		for _, stored := range []bool{false, true} {
+			for _, restart := range []bool{false, true} {
+				t.Run(fmt.Sprintf("call %d, stored %v, restart %v", n, stored, restart), func(t *testing.T) {
+					s := enginetest.NewStorage()
+					s.FailFrom(n, stored)
+					m := start(t, s, clock)
+					minted := s.Raw("core/master")
+					if _, err := m.Do(request{Op: write, Path: "workspaces/acme"}); err == nil {
+						t.Error("a mount without a master key takes a workspace")
+					}
+					s.Reset()
+					if restart {
+						m = m.Restart()
+					}
+					m.Populate("acme", "api", "dev")
+					m.Write("secrets/acme/api/dev/A", data{"value": "a"})
+					if now := m.Storage.Raw("core/master"); len(minted) > 0 && string(now) != string(minted) {
+						t.Error("a second master key was minted over the first")
+					}
+					m = m.Restart()
+					if got := m.Read("load/acme/api/dev")["A"]; got != "a" {
+						t.Errorf("reads %v", got)
+					}
+					checkClean(t, m.Storage)
+				})
+			}
+		}
+	}
+}
+
+// TestAMissingMasterKeyIsNotReplaced: a new master key would open none of the workspaces and hide that the old one is gone.
+func TestAMissingMasterKeyIsNotReplaced(t *testing.T) {
+	m := world(t)
+	master := m.Storage.Raw("core/master")
+	m.Storage.SetRaw("core/master", nil)
+	m = m.Restart()
+	if refused := m.Refuse(read, "load/acme/api/dev", nil); refused.Status != 500 || refused.Word() != "unavailable" {
+		t.Errorf("answers %v", refused)
+	}
+	if m.Storage.Raw("core/master") != nil {
+		t.Error("a new master key stands over the workspaces of the old one")
+	}
+	m.Storage.SetRaw("core/master", master)
+	m.Read("load/acme/api/dev")
+}

@@ -1,0 +1,118 @@
+package document
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
+)
+
+// saidOfContent is every error of json and yaml there is: what a fuzzed content makes of it are numbers, and one legal name of at
+// most 64 bytes whose value is no string.
+var saidOfContent = func() *regexp.Regexp {
+	var ofALine []string
+	for _, text := range []string{
+		badName, notText, noJSON, noObject, afterObject, halfAPair, longName, longName + digits, longName + flat, noYAML, noMapping, nothing,
+		anAlias, anAnchor, aMerge, valueScalar, nameScalar, noValue, binaryTag, otherTag, secondDoc, afterDoc, aDirective, loneReturn, noCharacter,
+	} {
+		ofALine = append(ofALine, regexp.QuoteMeta(text))
+	}
+	return regexp.MustCompile(`^(limit: content: more than [0-9]+ (names|MiB|line ends, commas, brackets and other marks of YAML; send it as json)` +
+		`|invalid: content: line [0-9]+: (` + sameName + `[0-9]+|` + strings.Join(ofALine, "|") + `)` +
+		`|invalid: content: the value of "[A-Za-z_][A-Za-z0-9_.-]{0,63}" must be a JSON string(` + digits + `|` + flat + `)?)$`)
+}()
+
+func seeds(f *testing.F) {
+	f.Helper()
+	for _, seed := range []string{
+		"", "{}", `{"A":"1"}`, `{"A":1}`, `{"A":"\ud83d\udd11"}`, `{"A":"\ud83d"}`, `{"A":"1","A":"2"}`, `{"A":"1"} x`, `{"A":["`, "\ufeff{",
+		"A: 1\n", "A: |\n  x\n", "A: &a 1\nB: *a\n", "<<: {}\n", "A: !!binary x\n", "--- \nA: 1\n...\n---\n", "A: \"\\x41\"", "# x\n\nA:\n  # y\n- b\n # z\n", "%TAG ! x\n---\n", "? A\n: b\n", "A: \xff", "A: 'x\n\n y'", "[[[[", "A: >-\n\n\n  x\n", "\r", "\u0085",
+		"A=1\n", "A='x'\nB=\"\\n\"",
+	} {
+		f.Add(seed)
+	}
+}
+
+// FuzzParse holds that no content makes Parse panic or say anything outside the closed list, that names obey the rule, and that
+// what it takes is what other readers find there.
+func FuzzParse(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, content string) {
+		for _, format := range []string{Dotenv, JSON, YAML} {
+			values, err := Parse(format, content)
+			if err != nil && format != Dotenv && !saidOfContent.MatchString(err.Error()) {
+				t.Fatalf("%s: the error is none of the list: %q", format, err)
+			}
+			for name, value := range values {
+				if naming.CheckSecret("name", name) != nil || !utf8.ValidString(value) {
+					t.Fatalf("%s: got %q=%q", format, name, value)
+				}
+			}
+			if err == nil {
+				readElsewhere(t, format, content, values)
+			}
+		}
+	})
+}
+
+func readElsewhere(t *testing.T, format, content string, values map[string]string) {
+	t.Helper()
+	var theirs map[string]string
+	var err error
+	switch content := []byte(strings.TrimPrefix(content, "\ufeff")); format {
+	case JSON:
+		err = json.Unmarshal(content, &theirs)
+	case YAML:
+		var nodes map[string]yaml.Node
+		err = yaml.Unmarshal(content, &nodes)
+		theirs = map[string]string{}
+		for name, node := range nodes {
+			theirs[name] = node.Value
+		}
+	default:
+		return
+	}
+	if err != nil || !maps.Equal(values, theirs) {
+		t.Fatalf("%s: ours %q, theirs %q, %v", format, values, theirs, err)
+	}
+}
+
+// FuzzRender holds that every value comes back out of every document.
+func FuzzRender(f *testing.F) {
+	seeds(f)
+	for _, value := range awkward() {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		want := map[string]string{"A": value, "NO": "'" + value, "z": value + "\n"}
+		pairs := []Pair{{"z", value + "\n"}, {"A", value}, {"NO", "'" + value}}
+		for _, format := range []string{Dotenv, JSON, YAML, Shell} {
+			content, _, err := Render(format, pairs)
+			nul := strings.Contains(value, "\x00") && (format == Dotenv || format == Shell)
+			if refused := nul || !utf8.ValidString(value); refused != (err != nil) {
+				t.Fatalf("%s: %v", format, err)
+			}
+			if err != nil {
+				continue
+			}
+			if !strings.HasSuffix(content, "\n") {
+				t.Fatalf("%s: no line end: %q", format, content)
+			}
+			got := map[string]string{}
+			if format == Shell {
+				got = posix(t, content)
+			} else if got, err = Parse(format, content); err != nil {
+				t.Fatalf("%s: %v of %q", format, err, content)
+			}
+			if !maps.Equal(got, want) {
+				t.Fatalf("%s: got %q, want %q, by %q", format, got, want, content)
+			}
+		}
+	})
+}

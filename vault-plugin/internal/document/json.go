@@ -1,0 +1,141 @@
+package document
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxTold bounds a name that an error may tell, in bytes.
+const maxTold = 64
+
+// parseJSON reads one object whose values are strings (RFC 8259). It goes from token to token, so what nests is refused at its
+// first bracket, and a duplicate, of which encoding/json keeps the last, is seen.
+func parseJSON(content string) (map[string]string, error) {
+	if i := invalidUTF8(content); i >= 0 {
+		return nil, notUTF8((&lines{text: content}).at(i))
+	}
+	r := &jsonReader{content: content, decoder: json.NewDecoder(strings.NewReader(content)), lines: lines{text: content}}
+	r.decoder.UseNumber()
+	opening, line, err := r.next()
+	if err != nil {
+		return nil, err
+	}
+	if opening != json.Delim('{') {
+		return nil, refuse(line, "the document must be one JSON object of names and strings")
+	}
+	values, err := r.members()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, refuse(r.line(), "text after the end of the JSON object")
+	}
+	return values, nil
+}
+
+type jsonReader struct {
+	content string
+	decoder *json.Decoder
+	lines   lines
+}
+
+func (r *jsonReader) members() (map[string]string, error) {
+	values, seen := map[string]string{}, names{}
+	for {
+		key, line, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := key.(string)
+		if !ok { // the closing brace; the decoder lets nothing else stand here
+			return values, nil
+		}
+		if err := seen.add(name, line); err != nil {
+			return nil, err
+		}
+		value, line, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		text, ok := value.(string)
+		if !ok {
+			return nil, wrongType(name, line, value)
+		}
+		values[name] = text
+	}
+}
+
+// next takes a token, and answers the line it begins in.
+func (r *jsonReader) next() (json.Token, int, error) {
+	line, begin := r.line(), r.decoder.InputOffset()
+	token, err := r.decoder.Token()
+	if err != nil { // its text may quote the content
+		return nil, line, refuse(line, "not valid JSON")
+	}
+	if _, ok := token.(string); ok && halfPair(r.content[begin:r.decoder.InputOffset()]) {
+		return nil, line, refuse(line, `half of a surrogate pair: after \ud800 to \udbff comes \udc00 to \udfff`)
+	}
+	return token, line, nil
+}
+
+// line is where the next token begins.
+func (r *jsonReader) line() int {
+	offset := int(r.decoder.InputOffset())
+	return r.lines.at(len(r.content) - len(strings.TrimLeft(r.content[offset:], " \t\r\n,:")))
+}
+
+// wrongType refuses a value that is no string. name is a legal name.
+func wrongType(name string, line int, value json.Token) error {
+	hint := ""
+	switch value.(type) {
+	case json.Number:
+		hint = "; numbers lose digits on the way through JSON"
+	case json.Delim:
+		hint = "; the names of an environment are one flat object"
+	}
+	if len(name) > maxTold {
+		return refuse(line, "the value must be a JSON string%s", hint)
+	}
+	return invalid("the value of %q must be a JSON string%s", name, hint)
+}
+
+// halfPair finds an escape that stands for no character in the source of a valid JSON string: the decoder would put U+FFFD in its
+// place.
+func halfPair(source string) bool {
+	for i := strings.IndexByte(source, '"'); i < len(source); i++ {
+		if source[i] != '\\' {
+			continue
+		}
+		i++
+		if source[i] != 'u' {
+			continue
+		}
+		r := escaped(source[i-1:])
+		i += len("XXXX")
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if utf16.DecodeRune(r, escaped(source[i+1:])) == utf8.RuneError {
+			return true
+		}
+		i += len(`\uXXXX`)
+	}
+	return false
+}
+
+// escaped answers the number of the `\uXXXX` that text begins with, else 0.
+func escaped(text string) rune {
+	if len(text) < len(`\uXXXX`) || !strings.HasPrefix(text, `\u`) {
+		return 0
+	}
+	n, err := strconv.ParseUint(text[2:6], 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
+}

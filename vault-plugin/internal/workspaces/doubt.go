@@ -1,0 +1,141 @@
+package workspaces
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// doubt is a change of which it is not known whether it was stored, for its storage call has failed. Storage is asked at once;
+// while it does not answer, the doubt stands, and no other change is made to the workspace. What a deletion may have ended is
+// closed meanwhile: whatever was written there could be gone at the next start, though it was acknowledged.
+type doubt struct {
+	closes               bool
+	project, environment string                      // what is closed: all of the workspace where both are empty
+	settle               func(context.Context) error // takes in what is stored; the caller holds the workspace's change lock
+}
+
+// change holds back other changes to a workspace until unlock is called. Storage must tell first how the last one ended.
+func (t *Tree) change(ctx context.Context, w string) (unlock func(), err error) {
+	unlock = t.changes.Lock(w)
+	if err := t.settleDoubt(ctx, w); err != nil {
+		unlock()
+		return nil, fault.New(fault.Unavailable, "whether the last change to workspace %q was stored is not known, because storage failed; try again when it is well", w)
+	}
+	return unlock, nil
+}
+
+// unsure notes a change whose storage call has failed, and asks storage how it ended.
+func (t *Tree) unsure(ctx context.Context, w string, d *doubt) {
+	t.mu.Lock()
+	t.doubts[w] = d
+	t.mu.Unlock()
+	_ = t.settleDoubt(context.WithoutCancel(ctx), w) // Recheck tries again
+}
+
+// settleDoubt asks storage how a change ended, if that is not known. The caller holds the workspace's change lock.
+func (t *Tree) settleDoubt(ctx context.Context, w string) error {
+	t.mu.RLock()
+	d := t.doubts[w]
+	t.mu.RUnlock()
+	if d == nil {
+		return nil
+	}
+	if err := d.settle(ctx); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.doubts, w)
+	return nil
+}
+
+// settled makes the settling of a doubt of what takes in a record that storage has.
+func settled[R any](take func(*R)) func(*R, error) error {
+	return func(stored *R, err error) error {
+		if err == nil && stored != nil {
+			take(stored)
+		}
+		return err
+	}
+}
+
+// Recheck asks storage how those changes ended of which it is not known.
+func (t *Tree) Recheck(ctx context.Context) {
+	t.mu.RLock()
+	var names []string
+	for w := range t.doubts {
+		names = append(names, w)
+	}
+	t.mu.RUnlock()
+	for _, w := range names {
+		unlock := t.changes.Lock(w)
+		_ = t.settleDoubt(ctx, w)
+		unlock()
+	}
+}
+
+// open refuses what a deletion of unknown outcome may have ended. The names below the one asked for are empty. The caller holds mu.
+func (t *Tree) open(w, p, e string) error {
+	d := t.doubts[w]
+	if d == nil || !d.closes || d.project != "" && d.project != p || d.environment != "" && d.environment != e {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "whether %s was deleted is not known, because storage failed; try again when it is well", path(w, d.project, d.environment))
+}
+
+func path(w, p, e string) string {
+	for _, name := range []string{p, e} {
+		if name != "" {
+			w += "/" + name
+		}
+	}
+	return w
+}
+
+// deletion is the removal of a workspace, a project or an environment: the names below it are empty.
+type deletion struct {
+	workspace, project, environment string
+	environments                    []store.ID                          // that go with it
+	erase                           func(context.Context) error         // from storage; the commit
+	stands                          func(context.Context) (bool, error) // whether storage still has it
+	forget                          func()                              // takes it out of memory
+}
+
+// remove carries out a deletion of what is frozen, and thaws it. It fails only where the deletion has not happened, or where that
+// is not known.
+func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) error {
+	err := d.erase(ctx)
+	if err == nil {
+		t.removed(d, thaw)
+		return nil
+	}
+	gone := false
+	t.mu.Lock()
+	unsure := &doubt{closes: true, project: d.project, environment: d.environment}
+	t.doubts[d.workspace] = unsure // before writes go on
+	t.mu.Unlock()
+	thaw(false)
+	unsure.settle = func(ctx context.Context) error {
+		stands, err := d.stands(ctx)
+		if err == nil && !stands {
+			gone = true
+			t.removed(d, t.freeze(d.environments))
+		}
+		return err
+	}
+	if t.unsure(ctx, d.workspace, unsure); gone {
+		return nil
+	}
+	return fmt.Errorf("delete %s: %w", path(d.workspace, d.project, d.environment), err)
+}
+
+func (t *Tree) removed(d deletion, thaw func(gone bool)) {
+	t.mu.Lock()
+	d.forget()
+	t.mu.Unlock()
+	thaw(true)
+	t.orphaned()
+}
