@@ -30,3 +30,8 @@ path "stashbase/metadata/acme/api/development/+" {
 path "stashbase/load/acme/api/development" {
   capabilities = ["read"]
 }
+
+# What was changed in the environment, without values.
+path "stashbase/changes/acme/api/development" {
+  capabilities = ["read"]
+}

@@ -4,12 +4,12 @@
 #
 # Written by: vault read -field=policy stashbase/policies/workspace-admin workspace=acme
 
-# The workspace: creating, changing and deleting it is the operator's.
+# The workspace: creating, changing, locking and deleting it is the operator's.
 path "stashbase/workspaces/acme" {
   capabilities = ["read"]
 }
 
-# The state of its keys: rotating them is the key custodian's.
+# The state of its keys: rotating and retiring them is the key custodian's.
 path "stashbase/keys/acme" {
   capabilities = ["read"]
 }
@@ -54,6 +54,21 @@ path "stashbase/metadata/acme/+/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
+# Deleted versions of a secret back.
+path "stashbase/undelete/acme/+/+/+" {
+  capabilities = ["update"]
+}
+
+# Versions of a secret gone for good.
+path "stashbase/destroy/acme/+/+/+" {
+  capabilities = ["update"]
+}
+
+# An old version of a secret as the newest.
+path "stashbase/rollback/acme/+/+/+" {
+  capabilities = ["update"]
+}
+
 # Many secrets at once.
 path "stashbase/import/acme/+/+" {
   capabilities = ["update"]
@@ -62,6 +77,21 @@ path "stashbase/import/acme/+/+" {
 # All values of an environment.
 path "stashbase/load/acme/+/+" {
   capabilities = ["read"]
+}
+
+# Where two environments of a project differ, without values.
+path "stashbase/compare/acme/+" {
+  capabilities = ["read"]
+}
+
+# What was changed in an environment, without values.
+path "stashbase/changes/acme/+/+" {
+  capabilities = ["read"]
+}
+
+# An environment back to a change.
+path "stashbase/revert/acme/+/+" {
+  capabilities = ["update"]
 }
 
 # The roles there are.

@@ -37,23 +37,26 @@ func (s *sower) wrong(label string, field schema) map[string]any {
 		"a mixed list":      []any{plant(" in a mixed list"), s.numbers.number(label + " in a mixed list")},
 		"a list of lists":   []any{[]any{plant(" in a list of lists")}},
 	}
-	for _, fits := range map[string][]string{
-		"string/":         {"a string"},
-		"string/duration": {}, // what is planted is no duration
-		"integer/":        {"a number"},
-		"boolean/":        {"a bool"},
-		"array/":          {"a string", "a list"},
-		"object/map":      {"an object"},
-	}[field.Type+"/"+field.Format] {
+	for _, fits := range forms[field.form()] {
 		delete(all, fits)
 	}
 	return all
 }
 
-// known says that a field's form is one that wrong knows: a new one must be added there.
-func (f schema) known() bool {
-	return slices.Contains([]string{"string/", "string/duration", "integer/", "boolean/", "array/", "object/map"}, f.Type+"/"+f.Format)
+// forms are those that fields have, each with what fits it.
+var forms = map[string][]string{
+	"string/":         {"a string"},
+	"string/duration": {}, // what is planted is no duration
+	"integer/":        {"a number"},
+	"boolean/":        {"a bool"},
+	"array/string":    {"a string", "a list"},
+	"array/integer":   {"a number"},
+	"array/object":    {},
+	"object/map":      {"an object"},
 }
+
+// known says that a field's form is one of those: a new one must be added there.
+func (s schema) known() bool { return forms[s.form()] != nil }
 
 // refusal sends what is refused; field is what the refusal names, and declared says that the path serves the method.
 func (s *sower) refusal(method, path, field string, body data, declared bool) {
@@ -135,7 +138,7 @@ func (s *sower) queries(d document, template, path string, forbidden bool) {
 			continue
 		}
 		for _, q := range o.Parameters {
-			if q.Name != "list" && q.Schema.Type == "integer" {
+			if q.Name != "list" && slices.Contains([]string{"integer/", "array/integer", "string/date-time"}, q.Schema.form()) {
 				send(q.Name, s.shown.value(label+" "+q.Name), declared)
 				s.refusal(method, path+"?list=true&"+q.Name+"="+s.shown.value(label+" of a list "+q.Name), "", nil, false)
 			}

@@ -39,7 +39,13 @@ type parameter struct {
 	Schema   schema
 }
 
-type schema struct{ Type, Format string }
+type schema struct {
+	Type, Format string
+	Items        struct{ Type string }
+}
+
+// form says what a field takes, in one word.
+func (s schema) form() string { return s.Type + "/" + s.Format + s.Items.Type }
 
 // openapi reads the document of a caller's mount; its paths begin with a slash and are relative to the mount.
 func openapi(c caller) document {

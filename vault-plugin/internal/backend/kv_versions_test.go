@@ -59,6 +59,19 @@ func TestVersionsAreDeletedAndComeBack(t *testing.T) {
 	}
 }
 
+func TestOnlyADeleteTakesVersions(t *testing.T) {
+	m := threeVersions(t)
+	for op, data := range map[logical.Operation]enginetest.Data{
+		logical.ReadOperation:   {"versions": "1"},
+		logical.UpdateOperation: {"versions": "1", "value": "x"},
+		logical.PatchOperation:  {"versions": "1", "value": "x"},
+	} {
+		if got := m.Refuse(op, "secrets/"+versioned, data); got.Status != 400 || got.Word() != "invalid" || !strings.Contains(got.Text, "versions") {
+			t.Errorf("%s with versions is refused with %v", op, got)
+		}
+	}
+}
+
 func TestDestroyedVersionsLeaveNothingInStorage(t *testing.T) {
 	m := threeVersions(t)
 	m.Write("destroy/"+versioned, enginetest.Data{"versions": "1,3"})

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"net/http"
@@ -117,6 +118,9 @@ func summary(c *call, m secrets.Metadata) map[string]any {
 }
 
 func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
+	if err := refuseVersions(c); err != nil {
+		return nil, err
+	}
 	version, err := c.number(fieldVersion)
 	if err != nil {
 		return nil, err
@@ -145,8 +149,16 @@ func refuseVersion(c *call) error {
 	return nil
 }
 
+// refuseVersions refuses what only a delete takes: passed over, it would look as if the request had been about those versions.
+func refuseVersions(c *call) error {
+	if present, _ := c.given(fieldVersions); present {
+		return fault.New(fault.Invalid, "%s: is for a delete; a read takes version, a write makes the next one", fieldVersions)
+	}
+	return nil
+}
+
 func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := refuseVersion(c); err != nil {
+	if err := cmp.Or(refuseVersion(c), refuseVersions(c)); err != nil {
 		return nil, err
 	}
 	in, err := secretInput(c)
@@ -214,7 +226,7 @@ func encode(value []byte, as store.Encoding) string {
 }
 
 func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := refuseVersion(c); err != nil {
+	if err := cmp.Or(refuseVersion(c), refuseVersions(c)); err != nil {
 		return nil, err
 	}
 	if _, null := c.given(fieldValue); null {

@@ -14,17 +14,19 @@ func surface() []string {
 	}
 	tenant := []string{
 		"create workspaces/W", "read workspaces/W", "update workspaces/W", "patch workspaces/W", "delete workspaces/W",
-		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "list projects/W/",
+		"update workspaces/W/lock", "update workspaces/W/unlock",
+		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "update keys/W/trim", "list projects/W/",
 	}
 	inContext := []string{"update encrypt/W/C", "update decrypt/W/C", "update rewrap/W/C", "update hmac/W/C", "update verify/W/C", "update datakey/W/C"}
 	project := []string{
-		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/",
+		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/", "read compare/W/P",
 	}
 	environment := []string{
 		"create environments/W/P/E", "read environments/W/P/E", "update environments/W/P/E", "patch environments/W/P/E", "delete environments/W/P/E",
 		"list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N", "patch secrets/W/P/E/N", "delete secrets/W/P/E/N",
 		"read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N", "update metadata/W/P/E/N", "patch metadata/W/P/E/N", "delete metadata/W/P/E/N",
-		"update import/W/P/E", "read load/W/P/E",
+		"update undelete/W/P/E/N", "update destroy/W/P/E/N", "update rollback/W/P/E/N",
+		"update import/W/P/E", "read load/W/P/E", "read changes/W/P/E", "update revert/W/P/E",
 	}
 	all := engine
 	for _, w := range []string{"acme", "other"} {
@@ -98,10 +100,11 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 		"read environments/W/P/E", "list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N",
 		"patch secrets/W/P/E/N", "delete secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N",
 		"update metadata/W/P/E/N", "patch metadata/W/P/E/N", "update import/W/P/E", "read load/W/P/E",
+		"update undelete/W/P/E/N", "update rollback/W/P/E/N", "read changes/W/P/E", "update revert/W/P/E",
 	}
 	inProject := named([]string{"read projects/W/P", "list environments/W/P/"}, "acme", "api", "")
 	want := map[string][]string{
-		"key-custodian": {"read keys/acme", "update keys/acme/rotate", "update keys/acme/rewrap"},
+		"key-custodian": {"read keys/acme", "update keys/acme", "update keys/acme/rotate", "update keys/acme/rewrap", "update keys/acme/trim"},
 		"crypto-service": {
 			"update encrypt/acme/billing", "update decrypt/acme/billing", "update rewrap/acme/billing",
 			"update hmac/acme/billing", "update verify/acme/billing", "update datakey/acme/billing",
@@ -109,6 +112,7 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 		"workload": {"read load/acme/api/dev"},
 		"reader": named([]string{
 			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E",
+			"read changes/W/P/E",
 		}, "acme", "api", "dev"),
 		"developer":                   slices.Concat(inProject, named(develop, "acme", "api", "dev")),
 		"developer-every-environment": slices.Concat(inProject, named(develop, "acme", "api", "dev"), named(develop, "acme", "api", "production")),
@@ -137,7 +141,7 @@ func tenantOnly(all []string) []string {
 	want := []string{"read workspaces/acme", "read keys/acme", "list policies/", "read policies/workload"}
 	for _, request := range all {
 		crypto := strings.Contains(request, "/billing") || strings.Contains(request, "/ledger")
-		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") && !crypto {
+		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") && !strings.Contains(request, " workspaces/") && !crypto {
 			want = append(want, request)
 		}
 	}

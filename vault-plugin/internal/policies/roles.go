@@ -3,7 +3,7 @@ package policies
 // roles is every role there is. A path joins it with the feature that brings it: policies name each path, so that an engine
 // that learns more does not silently widen a right somebody handed out.
 //
-// Paths that only act (import, rotate, rewrap, encrypt) need "update" alone, for Vault calls a write to them so.
+// Paths that only act (import, undelete, rotate, encrypt) need "update" alone, for Vault calls a write to them so.
 func roles() []Role {
 	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian(), cryptoService()}
 }
@@ -15,8 +15,8 @@ func workspaceAdmin() Role {
 		Description: "everything inside one workspace but what services encrypt with it; the workspace itself and its keys are only looked at.",
 		Required:    []string{workspace},
 		rules: []rule{
-			{"The workspace: creating, changing and deleting it is the operator's.", "workspaces/{workspace}", []string{"read"}},
-			{"The state of its keys: rotating them is the key custodian's.", "keys/{workspace}", []string{"read"}},
+			{"The workspace: creating, changing, locking and deleting it is the operator's.", "workspaces/{workspace}", []string{"read"}},
+			{"The state of its keys: rotating and retiring them is the key custodian's.", "keys/{workspace}", []string{"read"}},
 			{"Its projects.", "projects/{workspace}/", []string{"list"}},
 			{"Each project.", "projects/{workspace}/+", all},
 			{"Their environments.", "environments/{workspace}/+/", []string{"list"}},
@@ -25,8 +25,14 @@ func workspaceAdmin() Role {
 			{"Each secret.", "secrets/{workspace}/+/+/+", all},
 			{"What is known of all secrets of an environment, without values.", "metadata/{workspace}/+/+", []string{"read"}},
 			{"The history of each secret; deleting it removes all versions.", "metadata/{workspace}/+/+/+", all},
+			{"Deleted versions of a secret back.", "undelete/{workspace}/+/+/+", []string{"update"}},
+			{"Versions of a secret gone for good.", "destroy/{workspace}/+/+/+", []string{"update"}},
+			{"An old version of a secret as the newest.", "rollback/{workspace}/+/+/+", []string{"update"}},
 			{"Many secrets at once.", "import/{workspace}/+/+", []string{"update"}},
 			{"All values of an environment.", "load/{workspace}/+/+", []string{"read"}},
+			{"Where two environments of a project differ, without values.", "compare/{workspace}/+", []string{"read"}},
+			{"What was changed in an environment, without values.", "changes/{workspace}/+/+", []string{"read"}},
+			{"An environment back to a change.", "revert/{workspace}/+/+", []string{"update"}},
 			{"The roles there are.", "policies/", []string{"list"}},
 			{"Policies to hand out.", "policies/+", []string{"read"}},
 		},
@@ -34,7 +40,8 @@ func workspaceAdmin() Role {
 }
 
 // developer without an environment works in all of the project's, production included: who wants production kept apart names
-// the environments, one policy each.
+// the environments, one policy each. It does not compare: that asks two environments whether their values are equal, and the
+// names in a policy's path cannot say which two.
 func developer() Role {
 	return Role{
 		Name:        "developer",
@@ -49,8 +56,12 @@ func developer() Role {
 			{"Each secret; delete hides the newest version, older ones stay readable.", "secrets/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch", "delete"}},
 			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The history and settings of each secret; removing them is the workspace admin's.", "metadata/{workspace}/{project}/{environment}/+", []string{"create", "read", "update", "patch"}},
+			{"Deleted versions of a secret back; destroying them is the workspace admin's.", "undelete/{workspace}/{project}/{environment}/+", []string{"update"}},
+			{"An old version of a secret as the newest.", "rollback/{workspace}/{project}/{environment}/+", []string{"update"}},
 			{"Many secrets at once.", "import/{workspace}/{project}/{environment}", []string{"update"}},
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+			{"What was changed in the environment, without values.", "changes/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The environment back to a change.", "revert/{workspace}/{project}/{environment}", []string{"update"}},
 		},
 	}
 }
@@ -66,6 +77,7 @@ func reader() Role {
 			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The history of each secret.", "metadata/{workspace}/{project}/{environment}/+", []string{"read"}},
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+			{"What was changed in the environment, without values.", "changes/{workspace}/{project}/{environment}", []string{"read"}},
 		},
 	}
 }
@@ -87,9 +99,10 @@ func keyCustodian() Role {
 		Description: "looks after the keys of one workspace; sees no secret.",
 		Required:    []string{workspace},
 		rules: []rule{
-			{"The versions of the key and how far rewrapping is.", "keys/{workspace}", []string{"read"}},
+			{"The versions of the key, how far rewrapping is, the oldest version in use and how often a new one is made.", "keys/{workspace}", []string{"read", "update"}},
 			{"A new version of the key.", "keys/{workspace}/rotate", []string{"update"}},
 			{"Stored data over to the newest version.", "keys/{workspace}/rewrap", []string{"update"}},
+			{"Versions below that oldest one gone for good.", "keys/{workspace}/trim", []string{"update"}},
 		},
 	}
 }

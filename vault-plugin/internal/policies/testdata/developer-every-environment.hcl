@@ -41,6 +41,16 @@ path "stashbase/metadata/acme/api/+/+" {
   capabilities = ["create", "read", "update", "patch"]
 }
 
+# Deleted versions of a secret back; destroying them is the workspace admin's.
+path "stashbase/undelete/acme/api/+/+" {
+  capabilities = ["update"]
+}
+
+# An old version of a secret as the newest.
+path "stashbase/rollback/acme/api/+/+" {
+  capabilities = ["update"]
+}
+
 # Many secrets at once.
 path "stashbase/import/acme/api/+" {
   capabilities = ["update"]
@@ -49,4 +59,14 @@ path "stashbase/import/acme/api/+" {
 # All values of the environment.
 path "stashbase/load/acme/api/+" {
   capabilities = ["read"]
+}
+
+# What was changed in the environment, without values.
+path "stashbase/changes/acme/api/+" {
+  capabilities = ["read"]
+}
+
+# The environment back to a change.
+path "stashbase/revert/acme/api/+" {
+  capabilities = ["update"]
 }

@@ -4,9 +4,9 @@
 #
 # Written by: vault read -field=policy stashbase/policies/key-custodian workspace=acme
 
-# The versions of the key and how far rewrapping is.
+# The versions of the key, how far rewrapping is, the oldest version in use and how often a new one is made.
 path "stashbase/keys/acme" {
-  capabilities = ["read"]
+  capabilities = ["read", "update"]
 }
 
 # A new version of the key.
@@ -16,5 +16,10 @@ path "stashbase/keys/acme/rotate" {
 
 # Stored data over to the newest version.
 path "stashbase/keys/acme/rewrap" {
+  capabilities = ["update"]
+}
+
+# Versions below that oldest one gone for good.
+path "stashbase/keys/acme/trim" {
   capabilities = ["update"]
 }

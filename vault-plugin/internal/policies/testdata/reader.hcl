@@ -30,3 +30,8 @@ path "stashbase/metadata/acme/api/dev/+" {
 path "stashbase/load/acme/api/dev" {
   capabilities = ["read"]
 }
+
+# What was changed in the environment, without values.
+path "stashbase/changes/acme/api/dev" {
+  capabilities = ["read"]
+}
