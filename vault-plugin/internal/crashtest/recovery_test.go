@@ -29,7 +29,7 @@ func TestACrashWhileRecovering(t *testing.T) {
 				m := start(t, left.Clone(), out.clock)
 				calls := m.Storage.Calls()
 				end(m)
-				for at := n%3 + 1; at <= calls; at += 3 {
+				for at := n%6 + 1; at <= calls; at += every(6) {
 					for _, stored := range []bool{false, true} {
 						crashes++
 						t.Run(fmt.Sprintf("call %d, call %d of the start, stored %v", n, at, stored), func(t *testing.T) {
