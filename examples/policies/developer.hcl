@@ -61,6 +61,11 @@ path "stashbase/load/acme/api/development" {
   capabilities = ["read"]
 }
 
+# The same as one document.
+path "stashbase/render/acme/api/development" {
+  capabilities = ["read"]
+}
+
 # What was changed in the environment, without values.
 path "stashbase/changes/acme/api/development" {
   capabilities = ["read"]

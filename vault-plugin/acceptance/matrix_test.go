@@ -57,6 +57,7 @@ var matrix = []struct {
 	{"rollback/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update", developer: "update"}},
 	{"import/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
 	{"load/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read", workload: "read"}},
+	{"render/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
 	{"compare/{workspace}/{project}", false, rights{admin: "read"}},
 	{"changes/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
 	{"revert/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},

@@ -26,7 +26,7 @@ func surface() []string {
 		"list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N", "patch secrets/W/P/E/N", "delete secrets/W/P/E/N",
 		"read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N", "update metadata/W/P/E/N", "patch metadata/W/P/E/N", "delete metadata/W/P/E/N",
 		"update undelete/W/P/E/N", "update destroy/W/P/E/N", "update rollback/W/P/E/N",
-		"update import/W/P/E", "read load/W/P/E", "read changes/W/P/E", "update revert/W/P/E",
+		"update import/W/P/E", "read load/W/P/E", "read render/W/P/E", "read changes/W/P/E", "update revert/W/P/E",
 	}
 	all := engine
 	for _, w := range []string{"acme", "other"} {
@@ -99,7 +99,7 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 	develop := []string{
 		"read environments/W/P/E", "list secrets/W/P/E/", "create secrets/W/P/E/N", "read secrets/W/P/E/N", "update secrets/W/P/E/N",
 		"patch secrets/W/P/E/N", "delete secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "create metadata/W/P/E/N",
-		"update metadata/W/P/E/N", "patch metadata/W/P/E/N", "update import/W/P/E", "read load/W/P/E",
+		"update metadata/W/P/E/N", "patch metadata/W/P/E/N", "update import/W/P/E", "read load/W/P/E", "read render/W/P/E",
 		"update undelete/W/P/E/N", "update rollback/W/P/E/N", "read changes/W/P/E", "update revert/W/P/E",
 	}
 	inProject := named([]string{"read projects/W/P", "list environments/W/P/"}, "acme", "api", "")
@@ -111,7 +111,7 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 		},
 		"workload": {"read load/acme/api/dev"},
 		"reader": named([]string{
-			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E",
+			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E", "read render/W/P/E",
 			"read changes/W/P/E",
 		}, "acme", "api", "dev"),
 		"developer":                   slices.Concat(inProject, named(develop, "acme", "api", "dev")),

@@ -30,6 +30,7 @@ func workspaceAdmin() Role {
 			{"An old version of a secret as the newest.", "rollback/{workspace}/+/+/+", []string{"update"}},
 			{"Many secrets at once.", "import/{workspace}/+/+", []string{"update"}},
 			{"All values of an environment.", "load/{workspace}/+/+", []string{"read"}},
+			{"The same as one document.", "render/{workspace}/+/+", []string{"read"}},
 			{"Where two environments of a project differ, without values.", "compare/{workspace}/+", []string{"read"}},
 			{"What was changed in an environment, without values.", "changes/{workspace}/+/+", []string{"read"}},
 			{"An environment back to a change.", "revert/{workspace}/+/+", []string{"update"}},
@@ -60,6 +61,7 @@ func developer() Role {
 			{"An old version of a secret as the newest.", "rollback/{workspace}/{project}/{environment}/+", []string{"update"}},
 			{"Many secrets at once.", "import/{workspace}/{project}/{environment}", []string{"update"}},
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The same as one document.", "render/{workspace}/{project}/{environment}", []string{"read"}},
 			{"What was changed in the environment, without values.", "changes/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The environment back to a change.", "revert/{workspace}/{project}/{environment}", []string{"update"}},
 		},
@@ -77,6 +79,7 @@ func reader() Role {
 			{"What is known of all secrets, without values.", "metadata/{workspace}/{project}/{environment}", []string{"read"}},
 			{"The history of each secret.", "metadata/{workspace}/{project}/{environment}/+", []string{"read"}},
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+			{"The same as one document.", "render/{workspace}/{project}/{environment}", []string{"read"}},
 			{"What was changed in the environment, without values.", "changes/{workspace}/{project}/{environment}", []string{"read"}},
 		},
 	}

@@ -31,6 +31,11 @@ path "stashbase/load/acme/api/dev" {
   capabilities = ["read"]
 }
 
+# The same as one document.
+path "stashbase/render/acme/api/dev" {
+  capabilities = ["read"]
+}
+
 # What was changed in the environment, without values.
 path "stashbase/changes/acme/api/dev" {
   capabilities = ["read"]

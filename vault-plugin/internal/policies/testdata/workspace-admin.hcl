@@ -79,6 +79,11 @@ path "stashbase/load/acme/+/+" {
   capabilities = ["read"]
 }
 
+# The same as one document.
+path "stashbase/render/acme/+/+" {
+  capabilities = ["read"]
+}
+
 # Where two environments of a project differ, without values.
 path "stashbase/compare/acme/+" {
   capabilities = ["read"]

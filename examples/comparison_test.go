@@ -1,0 +1,74 @@
+package examples_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	namedTest    = regexp.MustCompile("`(Test[A-Z]\\w*)`")
+	declaredTest = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+)
+
+// A comparison is worth what shows it: each row of ours names tests, and they exist.
+func TestTheComparisonNamesTestsThatExist(t *testing.T) {
+	declared := declaredTests(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "reference", "kv-and-transit.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, header := 0, false
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			header = true // of the table to come
+			continue
+		case header, strings.HasPrefix(line, "| ---"):
+			if header && strings.TrimSpace(cells[len(cells)-1]) != "shown by" {
+				t.Errorf("a table has no last column for tests: %s", line)
+			}
+			header = false
+			continue
+		}
+		rows++
+		names := namedTest.FindAllStringSubmatch(cells[len(cells)-1], -1)
+		if len(names) == 0 {
+			t.Errorf("a row names no test: %s", line)
+		}
+		for _, name := range names {
+			if !declared[name[1]] {
+				t.Errorf("there is no %s, which shows: %s", name[1], line)
+			}
+		}
+	}
+	if rows == 0 {
+		t.Fatal("no row found: the test shows nothing")
+	}
+}
+
+// declaredTests are those of the packages whose behaviour the comparison is about.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, dir := range []string{"vault-plugin", "shared"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, name := range declaredTest.FindAllSubmatch(text, -1) {
+				found[string(name[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
