@@ -102,6 +102,7 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	s := newSession(t, vaulttest.Options{})
 	s.write(t, ".env", "NAME=value\n")
 	s.write(t, "secrets.json", `{"secrets": {"OTHER": "value"}}`)
+	s.write(t, "secrets.yaml", "MORE: value\n")
 	s.write(t, "database-url", "postgres://db.acme.example/api")
 	ran := 0
 	for _, family := range strings.Split(string(text), "\n## ")[1:] {
