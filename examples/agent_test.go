@@ -82,7 +82,7 @@ func (s *session) startAgent(t *testing.T, config string) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	a.cmd = exec.Command(needsVault(t), "agent", "-config="+config)
 	a.cmd.Dir, a.cmd.Stdout, a.cmd.Stderr = s.dir, out, out
 	for _, setting := range s.env {
