@@ -27,7 +27,7 @@ func (b *Backend) keyPaths() []*framework.Path {
 		fieldAutoRotate:    durationField("How old the latest version may get before it is rotated, in seconds; 0 is for ever."),
 		"next_rotation":    stringField("When the latest version is rotated, RFC 3339; empty where it is not."),
 		fieldRewrap: object("`state` (idle, running, done or failed), `target_version`, `total` secrets, `done`, `failed`, " +
-			"and the times it was started and last moved."),
+			"the times it was started and last moved, `rate` in secrets per second, and while it runs `eta`."),
 	})
 	return []*framework.Path{
 		{
@@ -155,7 +155,8 @@ func answerKeys(c *call, id store.ID) (*logical.Response, error) {
 	if entry.Rewrap.State != store.RewrapIdle {
 		rewrap["state"] = string(entry.Rewrap.State)
 		rewrap["target_version"] = int(entry.Rewrap.Target)
-		addTimes(rewrap, entry.Rewrap.Started, entry.Rewrap.Updated)
+		rewrap["started_time"], rewrap[fieldUpdated] = stamp(entry.Rewrap.Started), stamp(entry.Rewrap.Updated)
+		addPace(rewrap, entry.Rewrap)
 	}
 	next := ""
 	if due := entry.Due(); !due.IsZero() {
@@ -171,8 +172,17 @@ func answerKeys(c *call, id store.ID) (*logical.Response, error) {
 	})
 }
 
-func addTimes(to map[string]any, started, updated time.Time) {
-	to["started_time"], to[fieldUpdated] = stamp(started), stamp(updated)
+// addPace tells how fast a rewrap moves, from its start to its last step, and when it ends if it goes on so.
+func addPace(to map[string]any, r store.Rewrap) {
+	took, through := r.Updated.Sub(r.Started), r.Done+r.Failed
+	if took <= 0 || through == 0 {
+		return
+	}
+	to["rate"] = int(float64(through) / took.Seconds())
+	if r.State == store.RewrapRunning {
+		left := time.Duration(float64(took) / float64(through) * float64(max(0, r.Total-through)))
+		to["eta"] = stamp(r.Updated.Add(left))
+	}
 }
 
 const keysHelp = `

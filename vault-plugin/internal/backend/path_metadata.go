@@ -31,7 +31,7 @@ func historyResponse() map[int][]framework.Response {
 	all[fieldVersion] = intField("Number of the newest version.")
 	all["deletion_time"] = stringField("When the newest version was or will be deleted, RFC 3339; else empty.")
 	all["oldest_version"] = intField("Number of the oldest version kept.")
-	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed.")
+	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed, and deleted_by where somebody has deleted it.")
 	return response("The history of the secret.", all)
 }
 
@@ -158,6 +158,9 @@ func describeOneOf(m secrets.Metadata, v store.Version) map[string]any {
 	delete(one, fieldName)
 	delete(one, fieldTags)
 	delete(one, fieldVersion)
+	if v.DeletedID != "" {
+		one["deleted_by"] = describeActor(v.DeletedBy)
+	}
 	return one
 }
 
