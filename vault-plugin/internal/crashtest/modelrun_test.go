@@ -137,6 +137,7 @@ func (r *run) interrupted() {
 	} else {
 		r.mount.Storage.Reset()
 		tick(r.t, r.mount)
+		r.mount.Settle() // the tick's work in the background asks how things ended
 	}
 	after := r.model.clone()
 	expected := s.apply(after)
