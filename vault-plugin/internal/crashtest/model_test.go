@@ -17,21 +17,28 @@ type model struct {
 type modelWorkspace struct {
 	MaxVersions     int // 0: config's
 	DeletionAllowed bool
-	Key             int
+	Locked          bool
+	Key             int // the latest version, of which none below Minimum opens anything, and none below Oldest is left
+	Minimum, Oldest int
 	Projects        map[string]map[string]*modelEnvironment
 }
 
 type modelEnvironment struct {
 	Locked  bool
 	Secrets map[string]*modelSecret
+	Tombs   map[string]int // of removed secrets: the number their versions had reached
 }
 
-type modelSecret struct{ Versions []modelVersion }
+type modelSecret struct {
+	MaxVersions int // 0: the workspace's
+	Versions    []modelVersion
+}
 
 type modelVersion struct {
 	Number         int
 	Value, Request string
 	Deleted        bool
+	Destroyed      bool
 }
 
 func (s *modelSecret) newest() *modelVersion { return &s.Versions[len(s.Versions)-1] }
@@ -68,7 +75,10 @@ func (m *model) environment(w, p, e string) *modelEnvironment {
 	return nil
 }
 
-func (m *model) keep(w string) int {
+func (m *model) keep(w string, s *modelSecret) int {
+	if s.MaxVersions != 0 {
+		return s.MaxVersions
+	}
 	if own := m.Workspaces[w].MaxVersions; own != 0 {
 		return own
 	}
@@ -82,15 +92,19 @@ func (m *model) add(w string, env *modelEnvironment, name, value, request string
 		s = &modelSecret{}
 		env.Secrets[name] = s
 	}
-	v := modelVersion{Number: 1, Value: value, Request: request}
+	v := modelVersion{Number: env.Tombs[name] + 1, Value: value, Request: request}
 	if len(s.Versions) > 0 {
 		v.Number = s.newest().Number + 1
 	}
 	s.Versions = append(s.Versions, v)
-	if extra := len(s.Versions) - m.keep(w); extra > 0 {
+	s.prune(m.keep(w, s))
+	return v
+}
+
+func (s *modelSecret) prune(keep int) {
+	if extra := len(s.Versions) - keep; extra > 0 {
 		s.Versions = s.Versions[extra:]
 	}
-	return v
 }
 
 func (m *model) write(w, p, e, name, value, request string, cas int) want {
@@ -123,8 +137,9 @@ func (m *model) delete(w, p, e, name string) want {
 	case env.Secrets[name] == nil:
 		return refuse(404)
 	}
-	env.Secrets[name].newest().Deleted = true
-	return want{data: data{"version": env.Secrets[name].newest().Number}}
+	newest := env.Secrets[name].newest()
+	newest.Deleted = newest.Deleted || !newest.Destroyed
+	return want{data: data{"version": newest.Number}}
 }
 
 func (m *model) read(w, p, e, name string, version int) want {
@@ -144,8 +159,8 @@ func (m *model) read(w, p, e, name string, version int) want {
 		}
 		v = s.Versions[at]
 	}
-	if v.Deleted {
-		return want{status: 404, data: data{"version": v.Number}}
+	if !v.live() {
+		return want{status: 404, data: data{"version": v.Number, "destroyed": v.Destroyed}}
 	}
 	return want{data: data{"version": v.Number, "value": v.Value}}
 }
@@ -169,7 +184,7 @@ func (m *model) imports(w, p, e string, values map[string]string, replace, dry b
 		switch {
 		case s == nil:
 			kind = "created"
-		case !s.newest().Deleted && s.newest().Value == values[name]:
+		case s.newest().live() && s.newest().Value == values[name]:
 			done["unchanged"] = append(done["unchanged"], name)
 			continue
 		}
@@ -177,7 +192,7 @@ func (m *model) imports(w, p, e string, values map[string]string, replace, dry b
 		target.add(w, env, name, values[name], request)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env.Secrets)) {
-		if _, named := values[name]; !replace || named || env.Secrets[name].newest().Deleted {
+		if _, named := values[name]; !replace || named || !env.Secrets[name].newest().live() {
 			continue
 		}
 		env.Secrets[name].newest().Deleted = true
@@ -197,7 +212,7 @@ func (m *model) load(w, p, e string) want {
 	}
 	all := make(data)
 	for name, s := range env.Secrets {
-		if v := s.newest(); !v.Deleted {
+		if v := s.newest(); v.live() {
 			all[name] = v.Value
 		}
 	}
@@ -207,7 +222,7 @@ func (m *model) load(w, p, e string) want {
 func (m *model) putWorkspace(w string, maxVersions int, deletionAllowed bool) want {
 	ws := m.Workspaces[w]
 	if ws == nil {
-		ws = &modelWorkspace{Key: 1, Projects: make(map[string]map[string]*modelEnvironment)}
+		ws = &modelWorkspace{Key: 1, Minimum: 1, Oldest: 1, Projects: make(map[string]map[string]*modelEnvironment)}
 		m.Workspaces[w] = ws
 	}
 	ws.MaxVersions, ws.DeletionAllowed = maxVersions, deletionAllowed
@@ -225,7 +240,7 @@ func (m *model) deleteWorkspace(w, confirm string) want {
 		return refuse(400)
 	}
 	delete(m.Workspaces, w)
-	return want{data: data{"name": w, "projects": len(ws.Projects), "key_versions": ws.Key}}
+	return want{data: data{"name": w, "projects": len(ws.Projects), "key_versions": ws.Key - ws.Oldest + 1}}
 }
 
 func (m *model) putProject(w, p string) want {
@@ -266,7 +281,7 @@ func (m *model) putEnvironment(w, p, e string, locked bool) want {
 	}
 	environments := m.Workspaces[w].Projects[p]
 	if environments[e] == nil {
-		environments[e] = &modelEnvironment{Secrets: make(map[string]*modelSecret)}
+		environments[e] = &modelEnvironment{Secrets: make(map[string]*modelSecret), Tombs: make(map[string]int)}
 	}
 	environments[e].Locked = locked
 	return want{data: data{"name": e, "locked": locked, "secrets": len(environments[e].Secrets)}}

@@ -62,6 +62,12 @@ func modelRun(t *testing.T, seed uint64, length int) (made int) {
 			r.check()
 		}
 	}
+	for w, ws := range r.model.Workspaces {
+		if ws.Locked {
+			r.mount.Write("workspaces/"+w+"/unlock", nil)
+			ws.Locked = false
+		}
+	}
 	r.mount.Settle()
 	r.restart("at the end")
 	r.check()
@@ -83,12 +89,20 @@ func (r *run) step() {
 	case n < 12:
 		r.interrupted()
 	default:
-		s := r.steps.next(r.model)
+		s := r.next()
 		got, status := r.do(s)
 		if how := s.apply(r.model).differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s (%.300v)", s.request.Op, s.request.Path, how, got)
 		}
 	}
+}
+
+func (r *run) next() step {
+	s := r.steps.next(r.model)
+	if s.rewrapped != "" {
+		r.rewrap(s.rewrapped)
+	}
+	return s
 }
 
 func (r *run) do(s step) (data, int) {
@@ -111,7 +125,7 @@ func (r *run) restart(why string) {
 // once storage is up again. An answer of success binds; without one, the request has been carried out or not.
 func (r *run) interrupted() {
 	at, stored, restart := 1+r.steps.IntN(12)*(1+r.steps.IntN(4)), r.steps.IntN(2) == 0, r.steps.IntN(2) == 0
-	s := r.steps.next(r.model)
+	s := r.next()
 	r.say("storage goes down at call %d, stored %v, restart %v", at, stored, restart)
 	r.mount.Storage.FailFrom(at, stored)
 	got, status := r.do(s)
@@ -123,6 +137,7 @@ func (r *run) interrupted() {
 	} else {
 		r.mount.Storage.Reset()
 		tick(r.t, r.mount)
+		r.mount.Settle() // the tick's work in the background asks how things ended
 	}
 	after := r.model.clone()
 	expected := s.apply(after)
@@ -174,7 +189,11 @@ func (r *run) compare(m *model) string {
 	note(ask(request{Op: read, Path: "config"}, want{data: data{"max_versions": m.MaxVersions}}, false))
 	note(ask(request{Op: read, Path: "master-key"}, want{data: data{"latest_version": m.Master}}, false))
 	for w, ws := range m.Workspaces {
-		note(ask(request{Op: read, Path: "workspaces/" + w}, want{data: data{"max_versions": ws.MaxVersions, "deletion_allowed": ws.DeletionAllowed}}, false))
+		note(ask(request{Op: read, Path: "workspaces/" + w}, want{data: data{"max_versions": ws.MaxVersions, "deletion_allowed": ws.DeletionAllowed, "locked": ws.Locked}}, false))
+		if ws.Locked {
+			note(ask(request{Op: read, Path: "keys/" + w}, refuse(409), false))
+			continue
+		}
 		note(listed("projects/"+w, slices.Sorted(maps.Keys(ws.Projects))))
 		for p, environments := range ws.Projects {
 			note(listed("environments/"+w+"/"+p, slices.Sorted(maps.Keys(environments))))
@@ -184,7 +203,7 @@ func (r *run) compare(m *model) string {
 				note(listed("secrets/"+place, slices.Sorted(maps.Keys(env.Secrets))))
 				for name, s := range env.Secrets {
 					note(ask(request{Op: read, Path: "metadata/" + place + "/" + name},
-						want{data: data{"version": s.newest().Number, "oldest_version": s.Versions[0].Number}}, false))
+						want{data: data{"version": s.newest().Number, "oldest_version": s.Versions[0].Number, "max_versions": s.MaxVersions}}, false))
 					for _, v := range s.Versions {
 						note(ask(request{Op: read, Path: "secrets/" + place + "/" + name, Data: data{"version": strconv.Itoa(v.Number)}}, m.read(w, p, e, name, v.Number), false))
 					}
@@ -192,7 +211,7 @@ func (r *run) compare(m *model) string {
 				note(ask(request{Op: read, Path: "environments/" + place}, want{data: data{"locked": env.Locked, "secrets": len(env.Secrets)}}, false))
 			}
 		}
-		note(ask(request{Op: read, Path: "keys/" + w}, want{data: data{"latest_version": ws.Key}}, false))
+		note(ask(request{Op: read, Path: "keys/" + w}, want{data: data{"latest_version": ws.Key, "min_decryption_version": ws.Minimum}}, false))
 	}
 	return found
 }

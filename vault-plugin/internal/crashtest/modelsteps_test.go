@@ -12,6 +12,9 @@ type step struct {
 	request request
 	apply   func(m *model) want
 	all     bool // the answer holds what is expected and nothing else
+
+	always    bool   // it is not refused in a locked workspace
+	rewrapped string // the workspace whose rewrap has to be done before
 }
 
 // steps makes up requests. Names are few, so that requests meet.
@@ -43,8 +46,12 @@ func (s *steps) next(m *model) step {
 	w, p, e, name := s.workspace(), s.project(), s.environment(), s.name()
 	var made step
 	switch n := s.IntN(100); {
-	case n < 45:
+	case m.Workspaces[w] != nil && m.Workspaces[w].Locked && n%4 == 0:
+		made = s.lockStep(w, false)
+	case n < 30:
 		made = s.secretStep(id, w, p, e, name)
+	case n < 45:
+		made = s.versionStep(id, w, p, e, name)
 	case n < 58:
 		made = s.importStep(id, w, p, e)
 	case n < 72:
@@ -55,6 +62,14 @@ func (s *steps) next(m *model) step {
 		made = s.keyStep(m, w)
 	}
 	made.request.ID = id
+	if unlocked := made.apply; !made.always {
+		made.apply = func(m *model) want {
+			if ws := m.Workspaces[w]; ws != nil && ws.Locked {
+				return refuse(409)
+			}
+			return unlocked(m)
+		}
+	}
 	return made
 }
 
@@ -144,7 +159,7 @@ func (s *steps) treeStep(w, p, e string) step {
 		}
 	default:
 		keep := 1 + s.IntN(6)
-		return step{request: request{Op: write, Path: "config", Data: data{"max_versions": keep, "secret_cache_bytes": s.IntN(3) * 2000}}, apply: func(m *model) want {
+		return step{request: request{Op: write, Path: "config", Data: data{"max_versions": keep, "secret_cache_bytes": s.IntN(3) * 2000}}, always: true, apply: func(m *model) want {
 			m.MaxVersions = keep
 			return want{data: data{"max_versions": keep}}
 		}}
@@ -155,13 +170,17 @@ func (s *steps) keyStep(m *model, w string) step {
 	if ws := m.Workspaces[w]; ws != nil && ws.Key > 400 {
 		return step{request: request{Op: write, Path: "keys/" + w + "/rewrap"}, apply: func(m *model) want { return m.rewrap(w) }}
 	}
-	switch s.IntN(4) {
+	switch s.IntN(7) {
 	case 0, 1:
 		return step{request: request{Op: write, Path: "keys/" + w + "/rotate"}, apply: func(m *model) want { return m.rotate(w) }}
-	case 2:
+	case 2, 3:
+		return s.retireStep(m, w)
+	case 4:
+		return s.lockStep(w, true)
+	case 5:
 		return step{request: request{Op: write, Path: "keys/" + w + "/rewrap"}, apply: func(m *model) want { return m.rewrap(w) }}
 	default:
-		return step{request: request{Op: write, Path: "master-key/rotate"}, apply: func(m *model) want {
+		return step{request: request{Op: write, Path: "master-key/rotate"}, always: true, apply: func(m *model) want {
 			m.Master++
 			return want{data: data{"latest_version": m.Master}}
 		}}

@@ -113,10 +113,12 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 		case kind == "log":
 			t.Errorf("%s is left in the log", key)
 		case kind == "keys" && !c.workspaces[store.ID(rest)], kind == "proj" && !c.workspaces[id], kind == "env" && !c.projects[id],
-			(kind == "sec" || kind == "ver") && !c.environments[id]:
+			(kind == "sec" || kind == "ver" || kind == "tomb") && !c.environments[id]:
 			t.Errorf("%s is an orphan", key)
 		case kind == "ver":
 			c.checkOldValue(t, key, rest)
+		case kind == "sec":
+			c.checkHead(t, key, id, strings.TrimPrefix(rest, parent+"/"))
 		}
 	}
 	for id := range c.workspaces {
@@ -168,6 +170,20 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 	return c
 }
 
+// checkHead holds that what is said to be gone is gone.
+func (c inspection) checkHead(t *testing.T, key string, env store.ID, name string) {
+	t.Helper()
+	head, err := c.store.Head(t.Context(), env, name)
+	switch {
+	case err != nil || head == nil:
+		t.Errorf("%s cannot be read: %v", key, err)
+	case head.Dying:
+		t.Errorf("%s is left of a removed secret", key)
+	case head.Newest().Destroyed && len(head.Sealed) > 0:
+		t.Errorf("%s holds a destroyed value", key)
+	}
+}
+
 // checkOldValue holds that an old value belongs to a version the head keeps, or will be found by the next write: it is the
 // newest version's, put aside by a write that went no further, or is not below the head's floor.
 func (c inspection) checkOldValue(t *testing.T, key, rest string) {
@@ -181,8 +197,14 @@ func (c inspection) checkOldValue(t *testing.T, key, rest string) {
 	switch {
 	case err != nil || head == nil:
 		t.Errorf("%s belongs to no secret (%v)", key, err)
+	case head.Dying:
+		t.Errorf("%s is left of a removed secret", key)
 	case n > head.Newest().Number, n < head.Versions[0].Number && n < head.Floor:
 		t.Errorf("%s is kept by nothing, and no write will remove it: versions %d to %d, floor %d", key, head.Versions[0].Number, head.Newest().Number, head.Floor)
+	default:
+		if v, kept := head.Version(n); kept && v.Destroyed {
+			t.Errorf("%s is left of a destroyed version", key)
+		}
 	}
 }
 
@@ -201,7 +223,9 @@ func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
 			if err != nil {
 				t.Fatal(err)
 			}
-			count[sealedUnder(head.Sealed)]++
+			if !head.Newest().Destroyed {
+				count[sealedUnder(head.Sealed)]++
+			}
 			for _, v := range head.Versions[:len(head.Versions)-1] {
 				if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err == nil && old != nil {
 					count[sealedUnder(old.Sealed)]++

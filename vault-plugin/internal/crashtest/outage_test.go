@@ -51,11 +51,13 @@ func (o operation) outage(t *testing.T, out outcomes, n int, stored bool) {
 
 	tick(t, m)
 	m.Settle()
-	loads(m) // looks for secrets whose first write had an unknown outcome
+	loads(m) // looks for secrets whose first write had an unknown outcome, and for destroyed values that are left
+	m.Settle()
 	got := observe(t, m)
 	other := start(t, m.Storage.Clone(), out.clock)
 	cold := observe(t, other)
 	end(other)
+	checkClean(t, m.Storage)
 	if !maps.Equal(got, cold) {
 		t.Errorf("memory and storage differ:\n%s", differences(got, cold))
 	}

@@ -78,7 +78,7 @@ func operations() []operation {
 		m.Write("import/acme/api/dev", data{"secrets": few})
 		m.Settle()
 	}
-	return []operation{
+	return append(secretOperations(), []operation{
 		{name: "create a secret", request: request{Op: write, Path: "secrets/acme/api/dev/NEW", Data: data{"value": "new"}}},
 		{name: "update a secret", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}}},
 		{name: "update a secret with versions to prune", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next", "cas": 4}},
@@ -100,7 +100,7 @@ func operations() []operation {
 		{name: "rotate the master key", parallel: true, request: request{Op: write, Path: "master-key/rotate"},
 			prepare: func(m *mount) { m.Write("workspaces/third", nil); m.Write("workspaces/fourth", nil) }},
 		{name: "change the configuration", request: request{Op: write, Path: "config", Data: data{"max_versions": 20, "max_projects": 7}}},
-	}
+	}...)
 }
 
 // behind rotates acme's key and puts the secrets back as they were under the old one: work for a rewrap.

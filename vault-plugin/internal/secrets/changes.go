@@ -150,11 +150,14 @@ func (s *Service) planChoices(ctx context.Context, a at, wanted, unwanted []choi
 		}
 		return nil
 	})
+	if err != nil {
+		return plan{}, err // where the keys could not be had, there is no plan to add to
+	}
 	for _, c := range unwanted {
 		made.heads[c.name] = c.head
 		planDeletion(&made, c.name, c.head, in.Origin)
 	}
-	return made, err
+	return made, nil
 }
 
 // planReturn adds to a plan that a version's value becomes the newest again, unless it is.

@@ -139,7 +139,17 @@ func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *st
 	}
 	s.doubtful, s.pending = false, nil
 	e.measure(s, size(key.Name, next))
-	cache.Put(key, next)
+	remember(cache, key, next)
+}
+
+// remember caches a head that has been stored. One whose destroyed values may still be in storage is not cached: the next reader
+// is to meet it there, and to have them removed.
+func remember(cache *headcache.Cache, key headcache.Key, head *store.Head) {
+	if len(head.Doomed) > 0 {
+		cache.Drop(key)
+		return
+	}
+	cache.Put(key, head)
 }
 
 // growth is what a write adds to an environment.

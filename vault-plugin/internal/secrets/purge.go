@@ -62,7 +62,7 @@ func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, 
 	}
 	key := headcache.Key{Environment: id, Name: name}
 	doomed := leftover(dying)
-	for _, v := range dying.Versions[:len(dying.Versions)-1] {
+	for _, v := range dying.Versions { // the newest too: a write that went no further may have put its value aside
 		doomed = append(doomed, v.Number)
 	}
 	if err := s.removeValues(ctx, key, doomed); err != nil {

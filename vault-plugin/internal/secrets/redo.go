@@ -235,7 +235,7 @@ func (e *environment) unpin(cache *headcache.Cache, key headcache.Key, head *sto
 	defer e.mu.Unlock()
 	if s := e.secrets[key.Name]; s != nil && s.pending != nil {
 		s.pending = nil
-		cache.Put(key, head)
+		remember(cache, key, head)
 	}
 }
 

@@ -113,13 +113,12 @@ func (s *Service) Destroy(ctx context.Context, call workspaces.Call, w, p, e, na
 		return Metadata{}, err
 	}
 	defer leave()
-	newest := head.Newest().Number
 	doomed := slices.Clone(head.Doomed)
 	next := mark(head, versions, func(v *store.Version) {
 		v.Destroyed = true
-		if v.Number != newest {
-			doomed = append(doomed, v.Number) // also when it was destroyed before: a repeated call clears away for certain
-		}
+		// Also when it was destroyed before: a repeated call clears away for certain. Also the newest: a write that went no
+		// further may have put its value aside.
+		doomed = append(doomed, v.Number)
 	})
 	slices.Sort(doomed)
 	next.Doomed = slices.Compact(doomed)

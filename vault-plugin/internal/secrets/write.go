@@ -225,22 +225,25 @@ func (s *Service) prune(ctx context.Context, key headcache.Key, head *store.Head
 	return &pruned
 }
 
-// startPruning removes in the background what a crash has left of destroyed versions.
+// startPruning removes in the background what is left of destroyed versions. Where that fails, the head is not kept in memory, so
+// that the next reader meets it in storage and tries again. The head is read past the cache and past head, which would start this
+// again and again.
 func (s *Service) startPruning(a at, name string) {
 	s.jobs.Start("prune "+string(a.EnvironmentID)+"/"+name, func(ctx context.Context) {
 		a.env.commit.RLock()
 		defer a.env.commit.RUnlock()
 		defer a.env.locks.Lock(name)()
-		if a.env.gone.Load() {
-			return
-		}
-		upon, err := s.current(ctx, a, name)
-		if err != nil || upon.head == nil || len(upon.head.Doomed) == 0 {
-			return
+		if _, waits := a.env.waiting(name); waits || a.env.gone.Load() {
+			return // applying the change that waits removes them too
 		}
 		key := a.key(name)
-		if pruned := s.pruneDestroyed(ctx, key, upon.head); pruned != upon.head { // else the next cold read tries again
-			a.env.settle(&s.cache, key, pruned)
+		head, err := s.store.Head(ctx, key.Environment, name)
+		switch {
+		case err != nil:
+			s.cache.Drop(key)
+		case head == nil, head.Dying, len(head.Doomed) == 0:
+		default:
+			a.env.settle(&s.cache, key, s.pruneDestroyed(ctx, key, head))
 		}
 	})
 }

@@ -1,0 +1,82 @@
+package crashtest
+
+import (
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+const patch = logical.PatchOperation
+
+// secretOperations are those on versions and metadata of secrets, and what goes with locks and old keys.
+func secretOperations() []operation {
+	const a = "acme/api/dev/A" // keeps versions 2 to 4
+	versions := func(numbers string) data { return data{"versions": numbers} }
+	return []operation{
+		{name: "delete versions", request: request{Op: destroy, Path: "secrets/" + a, Data: versions("2,4")}},
+		{name: "undelete versions", request: request{Op: write, Path: "undelete/" + a, Data: versions("2,4")},
+			prepare: func(m *mount) { m.Delete("secrets/"+a, versions("2,3,4")) }},
+		{name: "destroy versions", request: request{Op: write, Path: "destroy/" + a, Data: versions("2,3")}},
+		{name: "destroy the newest version", request: request{Op: write, Path: "destroy/" + a, Data: versions("4")}},
+		{name: "destroy what an interrupted write has put aside", request: request{Op: write, Path: "destroy/" + a, Data: versions("4")}, prepare: putAside},
+		{name: "roll back", request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 2, "comment": "back"}}},
+		{name: "patch the tags", request: request{Op: patch, Path: "secrets/" + a, Data: data{"tags": "y"}}},
+		{name: "patch the value", request: request{Op: patch, Path: "secrets/" + a, Data: data{"value": "patched"}}},
+		{name: "lower a secret's max_versions", request: request{Op: write, Path: "metadata/" + a,
+			Data: data{"max_versions": 1, "cas_required": true, "custom_metadata": data{"owner": "payments"}}}},
+		{name: "remove a secret", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
+		{name: "remove what an interrupted write has put aside", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: putAside},
+		{name: "bring back a removed secret", request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "back"}},
+			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
+		{name: "import a removed secret", parallel: true, request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "back"}}},
+			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
+		{name: "revert to a change", parallel: true, prepare: changed,
+			request: request{Op: write, Path: "revert/acme/api/dev", Data: data{"change": "the change"}}},
+		{name: "raise min_decryption_version", request: request{Op: write, Path: "keys/acme", Data: data{"min_decryption_version": 2}},
+			prepare: rotated},
+		{name: "trim keys", request: request{Op: write, Path: "keys/acme/trim"},
+			prepare: func(m *mount) { rotated(m); m.Write("keys/acme", data{"min_decryption_version": 2}) }},
+		{name: "lock a workspace", request: request{Op: write, Path: "workspaces/acme/lock"}},
+		{name: "unlock a workspace", request: request{Op: write, Path: "workspaces/acme/unlock"},
+			prepare: func(m *mount) { m.Write("workspaces/acme/lock", nil) }},
+		{name: "unlock a workspace with a rewrap to finish", parallel: true, request: request{Op: write, Path: "workspaces/acme/unlock"}, prepare: lockedAmidRewrap},
+	}
+}
+
+// putAside leaves the newest version of A put aside, by a write that went no further.
+func putAside(m *mount) {
+	m.Read("secrets/acme/api/dev/A") // so that the write's first call is the one that puts aside
+	m.Storage.FailFrom(2, false)
+	if _, err := m.Do(request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "never"}}); err == nil {
+		panic("the write was to fail")
+	}
+	m.Storage.Reset()
+}
+
+// changed makes a change, and others after it.
+func changed(m *mount) {
+	m.Clock.Advance(time.Minute)
+	if _, err := m.Do(request{Op: write, Path: "import/acme/api/dev", ID: "the change", Data: data{"secrets": data{"A": "changed", "NEW": "new"}}}); err != nil {
+		panic(err)
+	}
+	m.Clock.Advance(time.Minute)
+	m.Write("secrets/acme/api/dev/A", data{"value": "later"})
+	m.Write("secrets/acme/api/dev/AFTER", data{"value": "after"})
+	m.Delete("secrets/acme/api/dev/B", nil)
+}
+
+func rotated(m *mount) {
+	m.Write("keys/acme/rotate", nil)
+	m.Settle()
+}
+
+// lockedAmidRewrap locks acme while a rewrap has everything before it.
+func lockedAmidRewrap(m *mount) {
+	m.Storage.FailFrom(3, false) // a rotation takes two calls
+	if _, err := m.Do(request{Op: write, Path: "keys/acme/rotate", ID: "rotation"}); err != nil {
+		panic(err)
+	}
+	m.Settle()
+	m.Storage.Reset()
+	m.Write("workspaces/acme/lock", nil)
+}
