@@ -31,7 +31,7 @@ func TestACrashWhileRecovering(t *testing.T) {
 				m := start(t, left.Clone(), out.clock)
 				calls := m.Storage.Calls()
 				end(m)
-				for at := n%6 + 1; at <= calls; at += every(6) {
+				for at := n%12 + 1; at <= calls; at += every(12) {
 					for _, stored := range []bool{false, true} {
 						crashes++
 						t.Run(fmt.Sprintf("call %d, call %d of the start, stored %v", n, at, stored), func(t *testing.T) {

@@ -58,6 +58,7 @@ type operation struct {
 	once    bool // repeating it after it has happened is refused: what it takes away is gone
 
 	parallel bool // its storage calls come in another order each time
+	heals    bool // what an outage leaves in storage is cleared away by the process that goes on, without a restart
 }
 
 func operations() []operation {
@@ -78,7 +79,11 @@ func operations() []operation {
 		m.Write("import/acme/api/dev", data{"secrets": few})
 		m.Settle()
 	}
-	return append(secretOperations(), []operation{
+	healing := secretOperations()
+	for i := range healing {
+		healing[i].heals = true
+	}
+	return append(healing, []operation{
 		{name: "create a secret", request: request{Op: write, Path: "secrets/acme/api/dev/NEW", Data: data{"value": "new"}}},
 		{name: "update a secret", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}}},
 		{name: "update a secret with versions to prune", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next", "cas": 4}},
