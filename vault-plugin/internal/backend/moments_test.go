@@ -170,6 +170,10 @@ func TestAChangeIsRevertedAsAWhole(t *testing.T) {
 			t.Errorf("%v is refused with %v", data, refused)
 		}
 	}
+	refused := m.Refuse(logical.UpdateOperation, "revert/acme/api/development", enginetest.Data{"change": "none"})
+	if !strings.Contains(refused.Text, "vault read stashbase/changes/acme/api/development") {
+		t.Errorf("the refusal does not say where the changes are: %v", refused)
+	}
 	m.Write("destroy/acme/api/development/A", enginetest.Data{"versions": 1})
 	storage := m.Storage.Keys()
 	if refused := m.Refuse(logical.UpdateOperation, "revert/acme/api/development", enginetest.Data{"change": ids[len(ids)-1]}); refused.Word() != "not_found" {

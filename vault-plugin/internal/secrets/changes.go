@@ -99,10 +99,10 @@ type Revert struct {
 // Revert makes the environment hold what it held right after a change: as new versions, all or nothing. Where a version it needs
 // is gone, nothing is done.
 func (s *Service) Revert(ctx context.Context, call workspaces.Call, w, p, e string, in Revert) (Imported, error) {
-	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, a, in) })
+	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, call, a, in) })
 }
 
-func (s *Service) planRevert(ctx context.Context, a at, in Revert) (plan, error) {
+func (s *Service) planRevert(ctx context.Context, call workspaces.Call, a at, in Revert) (plan, error) {
 	entries, err := s.snapshot(ctx, a)
 	if err != nil {
 		return plan{}, err
@@ -110,7 +110,7 @@ func (s *Service) planRevert(ctx context.Context, a at, in Revert) (plan, error)
 	all := changes(entries)
 	i := slices.IndexFunc(all, func(c Change) bool { return c.ID == in.Change })
 	if i < 0 {
-		return plan{}, fault.New(fault.NotFound, "change: environment %s has no such change; list them with: vault read <mount>/changes/%s", a.Path(), a.Path())
+		return plan{}, fault.New(fault.NotFound, "change: environment %s has no such change; list them with: vault read %schanges/%s", a.Path(), call.Mount, a.Path())
 	}
 	sel := Selection{At: all[i].Time}
 	if err := s.noneRemovedSince(ctx, a, sel); err != nil {

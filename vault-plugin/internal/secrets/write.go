@@ -268,7 +268,7 @@ func (s *Service) admit(ctx context.Context, a at, g growth) (release func(), er
 	}
 	release, known, err = a.env.admit(a.Path(), g, a.Settings)
 	if err == nil && !known {
-		err = fault.Damaged("the size of environment %s is unknown, because an entry in it is damaged; see %s", a.Path(), "info")
+		err = fault.Damaged("the size of environment %s is unknown, because an entry in it is damaged; metadata/%s names it", a.Path(), a.Path())
 	}
 	return release, err
 }
