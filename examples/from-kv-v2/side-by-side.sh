@@ -74,7 +74,8 @@ walk() {
 
 	title 'Patch and roll back'
 	same 'vault kv patch -field=version $KV/DATABASE_URL value=five' 'vault patch -field=version $STASHBASE/secrets/$SECRET value=five'
-	same 'vault kv rollback -field=version -version=1 $KV/DATABASE_URL' 'vault write -field=version $STASHBASE/rollback/$SECRET version=1'
+	same 'vault kv rollback -version=1 $KV/DATABASE_URL >/dev/null' 'vault write $STASHBASE/rollback/$SECRET version=1 >/dev/null'
+	same 'vault read -field=current_version $KV/metadata/DATABASE_URL' 'vault read -field=version $STASHBASE/metadata/$SECRET'
 	same 'vault kv get -field=value $KV/DATABASE_URL' 'vault read -field=value $STASHBASE/secrets/$SECRET'
 
 	title 'Delete, undelete, destroy'
