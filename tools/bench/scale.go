@@ -105,14 +105,14 @@ func (s *stand) rotationOf(ctx context.Context, times int) (measure.Series, erro
 // populate makes workspaces of one environment each, by several clients at once.
 func (s *stand) populate(ctx context.Context, workspaces, secrets int) ([]string, error) {
 	environments := make([]string, workspaces)
-	work, ctx := errgroup.WithContext(ctx)
+	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(8)
 	for i := range environments {
 		work.Go(func() (err error) {
-			if environments[i], err = s.environment(ctx, fmt.Sprintf("tenant-%04d", i), "production"); err != nil {
+			if environments[i], err = s.environment(workCtx, fmt.Sprintf("tenant-%04d", i), "production"); err != nil {
 				return err
 			}
-			_, err = s.write(ctx, ours+"/import/"+environments[i], map[string]any{"secrets": values(secrets, i)})
+			_, err = s.write(workCtx, ours+"/import/"+environments[i], map[string]any{"secrets": values(secrets, i)})
 			return err
 		})
 	}
