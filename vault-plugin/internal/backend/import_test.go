@@ -193,6 +193,8 @@ func TestAnImportHeedsCheckAndSet(t *testing.T) {
 	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": "one"}}, "invalid")
 	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": 1, "C": 0}}, "invalid")
 	refused(data{"secrets": data{"B": "2", "C": "1"}, "cas": data{"C": 1}}, "conflict")
+	refused(data{"cas": nil}, "invalid")
+	refused(data{"cas": data{"A": data{}}}, "invalid")
 	has(t, m.Write(at, data{"secrets": data{"A": "1", "B": "2"}}), names([]string{}, []string{"B"}, []string{"A"}, []string{}))
 	has(t, m.Write(at, data{"secrets": data{"A": "2", "C": "1"}, "cas": data{"A": 1, "C": "0"}}), names([]string{"C"}, []string{"A"}, []string{}, []string{}))
 

@@ -93,26 +93,35 @@ func importInput(c *call) (secrets.Import, error) {
 		return in, fault.New(fault.Invalid, "%s: must be merge or replace", fieldMode)
 	}
 	var err error
+	if in.CAS, err = importCAS(c); err != nil {
+		return in, err
+	}
 	if in.Values, err = importValues(c); err != nil {
 		return in, err
 	}
-	in.CAS, err = importCAS(c, in.Values)
-	return in, err
+	for name := range in.CAS { // nothing would hold what is not written
+		if _, written := in.Values[name]; !written {
+			return in, fault.New(fault.Invalid, "%s: names a secret that the import does not write", fieldCAS)
+		}
+	}
+	return in, nil
 }
 
-// importCAS reads which versions the caller holds secrets to. A name the import does not write is a mistake: nothing would hold it.
-func importCAS(c *call, values map[string][]byte) (map[string]*uint64, error) {
-	raw, _ := c.data.Get(fieldCAS).(map[string]any)
+// importCAS reads which versions the caller holds secrets to.
+func importCAS(c *call) (map[string]*uint64, error) {
+	present, null := c.given(fieldCAS)
+	if !present {
+		return nil, nil
+	}
+	raw, isObject := c.data.Get(fieldCAS).(map[string]any)
 	cas := make(map[string]*uint64, len(raw))
 	for name, value := range raw {
-		if _, written := values[name]; !written {
-			return nil, fault.New(fault.Invalid, "%s: names a secret that the import does not write", fieldCAS)
-		}
 		n, ok := intake.Number(value)
-		if !ok {
-			return nil, fault.New(fault.Invalid, "%s: must be an object of names and version numbers, such as {\"NAME\": 3}", fieldCAS)
-		}
+		isObject = isObject && ok
 		cas[name] = &n
+	}
+	if null || !isObject {
+		return nil, fault.New(fault.Invalid, "%s: must be an object of names and version numbers, such as {\"NAME\": 3}", fieldCAS)
 	}
 	return cas, nil
 }
