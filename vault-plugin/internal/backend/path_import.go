@@ -96,6 +96,10 @@ func importInput(c *call) (secrets.Import, error) {
 	if in.CAS, err = importCAS(c); err != nil {
 		return in, err
 	}
+	asMap, _ := c.given(fieldSecrets)
+	if asText, _ := c.given(fieldContent); in.CAS != nil && !asMap && !asText {
+		return in, fault.New(fault.Invalid, "%s: goes with the secrets it is about: give %s or %s", fieldCAS, fieldSecrets, fieldContent)
+	}
 	if in.Values, err = importValues(c); err != nil {
 		return in, err
 	}
