@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -22,8 +24,7 @@ import (
 // Backend is one mount of the engine.
 type Backend struct {
 	*framework.Backend
-	version string
-	now     func() time.Time
+	options Options
 	intake  *intake.Checker
 
 	engine      atomic.Pointer[engine] // nil before Initialize, and while what it holds is out of date
@@ -32,11 +33,19 @@ type Backend struct {
 	stops       atomic.Int64           // what was loaded before the last stop is out of date
 }
 
-// Factory answers a factory for mounts of the engine. version is what the plugin reports of itself, a semantic version with a
-// leading v. The factory also runs when Vault only asks what the plugin is: it touches no storage and starts nothing.
-func Factory(version string, now func() time.Time) logical.Factory {
+// Options say what a program makes its mounts with.
+type Options struct {
+	Version   string // what the plugin reports of itself: semantic, with a leading v
+	Clock     clock.Clock
+	Providers *provider.Registry
+	Resolver  outbound.Resolver // finds the addresses of providers; nil is the system's
+}
+
+// Factory answers a factory for mounts of the engine. It also runs when Vault only asks what the plugin is: it touches no storage
+// and starts nothing.
+func Factory(o Options) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-		b, err := newBackend(version, now)
+		b, err := newBackend(o)
 		if err != nil {
 			return nil, err
 		}
@@ -46,12 +55,12 @@ func Factory(version string, now func() time.Time) logical.Factory {
 	}
 }
 
-func newBackend(version string, now func() time.Time) (*Backend, error) {
-	b := &Backend{version: version, now: now}
+func newBackend(o Options) (*Backend, error) {
+	b := &Backend{options: o}
 	b.Backend = &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
-		RunningVersion: version,
+		RunningVersion: o.Version,
 		PathsSpecial:   &logical.Paths{SealWrapStorage: store.SealWrapped()},
 		Paths:          b.paths(),
 		InitializeFunc: b.initialize,
@@ -102,7 +111,7 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, 
 		if !b.initialized.Load() {
 			return nil, errLoading()
 		}
-		e, err := startEngine(ctx, storage, b.now)
+		e, err := startEngine(ctx, storage, b.options)
 		if err != nil {
 			b.Logger().Error("the mount could not be loaded", "error", err)
 			return nil, err

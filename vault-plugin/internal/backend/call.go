@@ -35,7 +35,7 @@ func (b *Backend) handle(h handler) framework.OperationFunc {
 		if err != nil {
 			return nil, err
 		}
-		c, err := newCall(e, b.now, req, data)
+		c, err := newCall(e, b.options.Clock.Now, req, data)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +77,7 @@ func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
 		if err != nil {
 			return false, nil // the request itself is answered with the reason
 		}
-		c, err := newCall(e, b.now, req, data)
+		c, err := newCall(e, b.options.Clock.Now, req, data)
 		return err == nil && look(c), nil
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -28,6 +31,7 @@ type engine struct {
 	tree        *workspaces.Tree
 	secrets     *secrets.Service
 	application *application.Service
+	gateway     *outbound.Gateway
 	unswept     atomic.Bool // the last sweep has failed
 }
 
@@ -35,7 +39,8 @@ type engine struct {
 const stopWithin = 900 * time.Millisecond
 
 // startEngine loads a mount from storage and starts its background work.
-func startEngine(ctx context.Context, storage logical.Storage, now func() time.Time) (*engine, error) {
+func startEngine(ctx context.Context, storage logical.Storage, o Options) (*engine, error) {
+	now := o.Clock.Now
 	s, err := store.New(storage)
 	if err != nil {
 		return nil, err
@@ -44,6 +49,9 @@ func startEngine(ctx context.Context, storage logical.Storage, now func() time.T
 		return nil, err
 	}
 	e := &engine{jobs: jobs.NewGroup()}
+	e.gateway = outbound.NewGateway(outbound.Options{
+		UserAgent: "vault-stashbase/" + strings.TrimPrefix(o.Version, "v"), Resolver: o.Resolver, Clock: sleeper{o.Clock},
+	})
 	if e.settings, err = settings.Load(ctx, s); err != nil {
 		return nil, err
 	}
@@ -67,6 +75,13 @@ func startEngine(ctx context.Context, storage logical.Storage, now func() time.T
 	e.secrets.Start()
 	e.sweep()
 	return e, nil
+}
+
+// sleeper has the way out wait by the engine's clock.
+type sleeper struct{ clock.Clock }
+
+func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
+	return clock.Sleep(ctx, s.Clock, d)
 }
 
 // checkSchema writes the layout's version on a mount that has none, and refuses a newer one than this binary knows.

@@ -34,7 +34,7 @@ func (b *Backend) infoPaths() []*framework.Path {
 func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error) {
 	counts, wrong := c.tree.Counts(), c.health()
 	return answer(map[string]any{
-		"version":        b.version,
+		"version":        b.options.Version,
 		"schema_version": store.SchemaVersion,
 		"workspaces":     counts.Workspaces,
 		"projects":       counts.Projects,
