@@ -10,12 +10,6 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// The settings by which every provider that has them names how the other side's certificate is recognised.
-const (
-	settingCAPEM      = "ca_pem"
-	settingServerName = "tls_server_name"
-)
-
 // client is an integration's way out, with its connections and what it knows of the other side's limits. It is kept until the
 // settings it was made for change.
 type client struct {
@@ -33,13 +27,7 @@ func (s *Service) client(at place, e *entry) (*outbound.Client, error) {
 		return c.Client, nil
 	}
 	condition, _ := s.Tree.Condition(at.workspace)
-	wants := e.declaration.Client
-	made, err := s.Gateway.Client(outbound.Party{
-		Provider: at.provider, Workspace: condition.Name,
-		CAPEM: e.settings.Text(settingCAPEM), ServerName: e.settings.Text(settingServerName),
-		Dialect: wants.Dialect, Budgets: wants.Budgets, Concurrency: wants.Concurrency,
-		MaxBody: wants.MaxBody, Timeout: wants.Timeout, Classify: wants.Classify,
-	})
+	made, err := s.Gateway.Client(e.declaration.Party(condition.Name, e.settings))
 	if err != nil {
 		return nil, err
 	}
