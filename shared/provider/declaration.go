@@ -2,6 +2,7 @@ package provider
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -162,3 +163,12 @@ const (
 	EndpointURL           // compared by scheme, host, explicit port and path without a slash at its end
 	EndpointPEM           // certificates, compared by their DER
 )
+
+// Short is the first sentence of a help text: what lists show of it.
+func Short(help string) string {
+	first, _, more := strings.Cut(help, ". ")
+	if more {
+		first += "."
+	}
+	return first
+}
