@@ -33,7 +33,7 @@ func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, nam
 	defer cancel(nil)
 	defer s.Clock.AfterFunc(VerifyWithin, func() { cancel(context.DeadlineExceeded) })()
 	var who provider.Identity
-	err = s.With(ctx, Use{Integration: before.Integration}, func(p provider.Provider, session *provider.Session) error {
+	err = s.With(ctx, Use{Integration: before.Integration}, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		var err error
 		who, err = p.Verify(ctx, session)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -29,6 +30,7 @@ type resolver struct {
 
 	views    map[store.ID]*view
 	resolved map[hop][]byte
+	until    time.Time // the first of the versions that were used ends then
 	// proposed is a version that is about to be written, in the place of what is stored.
 	proposed *proposal
 }
@@ -195,6 +197,7 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	r.until = earlier(r.until, c.version.Deleted)
 	if c.version.References {
 		if value, err = r.expand(value, home, scope, chain); err != nil {
 			return nil, err
