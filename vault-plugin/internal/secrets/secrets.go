@@ -33,7 +33,7 @@ type Service struct {
 	cache headcache.Cache
 
 	beside   []beside // what else is sealed under the workspaces' keys
-	watchers []func(env store.ID)
+	watchers []func(workspaces.Place)
 
 	mu   sync.RWMutex
 	envs map[store.ID]*environment
@@ -70,11 +70,11 @@ func (s *Service) Learn(ctx context.Context, tree *workspaces.Tree) error {
 
 // Watch has f called after each change of what an environment delivers, or one that may have come through. It is called while locks
 // are held, so f only notes it. It must be called before the service is shared.
-func (s *Service) Watch(f func(env store.ID)) { s.watchers = append(s.watchers, f) }
+func (s *Service) Watch(f func(workspaces.Place)) { s.watchers = append(s.watchers, f) }
 
-func (s *Service) changed(env store.ID) {
+func (s *Service) changed(place workspaces.Place) {
 	for _, f := range s.watchers {
-		f(env)
+		f(place)
 	}
 }
 
