@@ -129,8 +129,7 @@ func TestTheBackendKnowsNoProviderByName(t *testing.T) {
 				return true
 			}
 			value, _ := strconv.Unquote(literal.Value)
-			imported := strings.Contains(value, "/shared/provider/")
-			if imported || slices.ContainsFunc(names, func(name string) bool { return value == name || strings.Contains(value, "/"+name+"/") }) {
+			if imported := strings.Contains(value, "/shared/provider/"); imported || !strings.HasPrefix(value, "github.com/hashicorp/") && slices.ContainsFunc(names, func(name string) bool { return value == name || strings.Contains(value, "/"+name+"/") }) {
 				t.Errorf("%s has the text %q", file, value)
 			}
 			return true
