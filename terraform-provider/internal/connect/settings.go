@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
 // settings are the provider's configuration once it is known. Empty means not given.
@@ -52,7 +53,8 @@ func (m method) schema() schema.Block {
 	}
 	for _, f := range m.fields {
 		attributes[f.name] = schema.StringAttribute{
-			Optional: f.found(), Required: !f.found(), Sensitive: f.secret, MarkdownDescription: f.help + f.where(),
+			// Not even what must be given is required: the framework would demand it of a block that is not there.
+			Optional: true, Sensitive: f.secret, MarkdownDescription: f.help + f.where(),
 		}
 		if f.file {
 			attributes[f.name+"_file"] = schema.StringAttribute{Optional: true, MarkdownDescription: "File that holds `" + f.name + "`. It is read at each login."}
@@ -66,6 +68,9 @@ func (f field) found() bool { return f.optional || f.file || len(f.env) > 0 || f
 
 func (f field) where() string {
 	text := ""
+	if !f.found() {
+		text = " Required."
+	}
 	for _, variable := range f.env {
 		text += " Also `" + variable + "`."
 	}
@@ -105,6 +110,13 @@ func Open(config tfsdk.Config) (*Connection, error) {
 			_ = value.As(&c.settings.skipTLSVerify) // its type is the schema's
 		default:
 			c.settings.login = takeLogin(name, value)
+		}
+	}
+	if login := c.settings.login; login != nil {
+		for _, f := range login.method.fields {
+			if !f.found() && login.values[f.name] == "" {
+				return nil, diagnose.At(login.method.block(), "The block needs %s.", f.name)
+			}
 		}
 	}
 	sort.Strings(c.unknown)

@@ -84,6 +84,11 @@ func explain(e *client.Error) string {
 		return "A rate limit quota of Vault refuses the request. Lower -parallelism, or raise the quota: vault read sys/quotas/rate-limit/<name>"
 	case client.Strange:
 		return fmt.Sprintf("%s %s: %s", e.Method, e.Path, sentence(e.Text))
+	case client.Invalid:
+		if e.Field != "" {
+			return e.Text // it begins with the field's name, which stays as it is
+		}
+		return sentence(e.Text)
 	default:
 		return sentence(e.Text)
 	}
