@@ -37,12 +37,22 @@ func (c CLI) Folder(t *testing.T, server *vaulttest.Server) *Folder {
 	t.Helper()
 	binary, err := built()
 	must(t, err)
-	dir := t.TempDir()
+	dir, races := t.TempDir(), filepath.Join(t.TempDir(), "race")
+	t.Cleanup(func() {
+		// A provider that was built with the race detector; its standard error goes to the CLI's log.
+		found, err := filepath.Glob(races + ".*")
+		if err != nil || len(found) == 0 {
+			return
+		}
+		report, err := os.ReadFile(found[0])
+		t.Errorf("the race detector has reported (%v):\n%s", err, report)
+	})
 	rc := filepath.Join(t.TempDir(), "terraformrc")
 	must(t, os.WriteFile(rc, fmt.Appendf(nil, "provider_installation {\n  dev_overrides {\n    \"stashbase/stashbase\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(binary)), 0o600))
 	return &Folder{t: t, cli: c, Path: dir, Env: []string{
 		"VAULT_ADDR=" + server.Address(), "VAULT_TOKEN=" + server.RootToken(),
 		"TF_CLI_CONFIG_FILE=" + rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
+		"GORACE=log_path=" + races,
 		"HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "PATH=" + os.Getenv("PATH"),
 	}}
 }
