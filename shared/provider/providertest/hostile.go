@@ -44,6 +44,7 @@ func nonsense(t testing.TB, r *rig) {
 }
 
 func noAnswer(t testing.TB, r *rig) {
+	r.session = r.newSession(t, r.session.Settings, r.Credential, impatience)
 	for name, play := range map[string]trick{"a cut connection": cut, "silence": hang} {
 		r.front.play(always(play))
 		for what, err := range r.asks(t) {
@@ -78,11 +79,13 @@ func redirected(t testing.TB, r *rig) {
 }
 
 func nonsenseToWrites(t testing.TB, r *rig) {
-	for name, play := range map[string]trick{"garbage": garbage, "HTML": html, "status 500": broken, "a cut connection": cut, "silence": hang} {
+	for name, play := range map[string]trick{"garbage": garbage, "HTML": html, "status 500": broken, "a cut connection": cut} {
 		r.front.play(onWrites(1, play))
 		r.nothingDone(t, name)
 	}
-	r.front.play(nil)
+	r.session = r.newSession(t, r.session.Settings, r.Credential, impatience)
+	r.front.play(onWrites(1, hang))
+	r.nothingDone(t, "silence")
 }
 
 func lostAnswer(t testing.TB, r *rig) {

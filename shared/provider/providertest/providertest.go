@@ -34,6 +34,10 @@ type Party struct {
 	// Address is the setting that holds the party's URL. Empty for a party that is not reached over HTTP.
 	Address string
 
+	// Racy says why two calls at once may undo each other's changes at this place, where the declaration cannot. Empty for a place where
+	// they may not.
+	Racy string
+
 	// Plant puts an entry there, or a new value in one, as somebody else would. Remove takes one away. Truth answers the values of all
 	// entries there, by a way that is not the provider's.
 	Plant  func(name, value string)

@@ -42,7 +42,7 @@ func newRig(t testing.TB, p Party) *rig {
 		r.front = newFront(t, settings.Text(p.Address), settings.Text(provider.FieldCAPEM))
 		settings[p.Address] = r.front.url
 	}
-	r.session = r.newSession(t, complete(t, r.declaration.SettingsOf(r.Auth), settings), p.Credential)
+	r.session = r.newSession(t, complete(t, r.declaration.SettingsOf(r.Auth), settings), p.Credential, patience)
 	r.at = r.place(t, p.Place)
 	return r
 }
@@ -62,8 +62,14 @@ func (r *rig) place(t testing.TB, settings provider.Values) provider.Place {
 	return provider.Place{Destination: r.destination.Name, Granularity: granularity, Settings: complete(t, r.destination.Fields, settings)}
 }
 
+// How long a request may take: of an honest party, and where the check is that it takes too long.
+const (
+	patience   = 20 * time.Second
+	impatience = 400 * time.Millisecond
+)
+
 // newSession opens a session whose client waits for nobody: time that it would wait for passes at once.
-func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[string]string) *provider.Session {
+func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[string]string, timeout time.Duration) *provider.Session {
 	t.Helper()
 	s := &provider.Session{Settings: settings, Auth: r.Auth, Credential: secret(credential)}
 	if r.front == nil {
@@ -76,7 +82,7 @@ func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[
 	gateway := outbound.NewGateway(outbound.Options{UserAgent: "providertest", Clock: &clock{}})
 	gateway.Enforce(outbound.Policy{Allow: []outbound.Rule{rule}})
 	party := r.declaration.Party("providertest", settings)
-	party.Timeout = time.Second
+	party.Timeout = timeout
 	// The server in between has no certificate.
 	party.CAPEM, party.ServerName = "", ""
 	if s.HTTP, err = gateway.Client(party); err != nil {
@@ -88,7 +94,7 @@ func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[
 
 // refused is a session whose credential is not accepted.
 func (r *rig) refused(t testing.TB) *provider.Session {
-	return r.newSession(t, r.session.Settings, r.Refused)
+	return r.newSession(t, r.session.Settings, r.Refused, patience)
 }
 
 func secret(fields map[string]string) provider.Credential {
