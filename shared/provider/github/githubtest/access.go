@@ -85,7 +85,9 @@ func (g *grant) tell(h http.Header) {
 
 type grantKey struct{}
 
-func withGrant(ctx context.Context, g *grant) context.Context { return context.WithValue(ctx, grantKey{}, g) }
+func withGrant(ctx context.Context, g *grant) context.Context {
+	return context.WithValue(ctx, grantKey{}, g)
+}
 
 func grantOf(r *http.Request) *grant {
 	g, _ := r.Context().Value(grantKey{}).(*grant)

@@ -52,7 +52,9 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 			shown = append(shown, repo.show())
 		}
 	}
-	slices.SortFunc(shown, func(a, b map[string]any) int { return strings.Compare(a["full_name"].(string), b["full_name"].(string)) })
+	slices.SortFunc(shown, func(a, b map[string]any) int {
+		return strings.Compare(a["full_name"].(string), b["full_name"].(string))
+	})
 	selection := "all"
 	if g.Repositories != nil {
 		selection = "selected"
