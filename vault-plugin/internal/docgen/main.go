@@ -8,12 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 )
 
 //go:generate go run .
@@ -48,7 +49,12 @@ func render() (map[string]string, error) {
 		return nil, err
 	}
 	// Without a storage, as Vault makes a backend when it only asks what the plugin is.
-	made, err := backend.Factory("v0.0.0", time.Now)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
+	providers, err := catalog.All()
+	if err != nil {
+		return nil, err
+	}
+	options := backend.Options{Version: "v0.0.0", Clock: clock.System{}, Providers: providers}
+	made, err := backend.Factory(options)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
 	if err != nil {
 		return nil, err
 	}
