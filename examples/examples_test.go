@@ -13,6 +13,7 @@
 //	<!-- test: not run, WHY -->   the block is not run
 //	<!-- test: no plugin -->      (anywhere) the session begins with nothing registered and nothing mounted
 //	<!-- test: raft -->           (anywhere) its Vault has integrated storage
+//	<!-- test: terraform -->      (anywhere) the session has a terraform and the provider
 //
 // In docs/reference/api.md the commands are those of the engine's help, in indented lines that begin with `$ `; each family of
 // paths begins anew with the tree that the examples speak of.
@@ -73,6 +74,9 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		}
 		t.Run(strings.TrimPrefix(path, root+string(filepath.Separator)), func(t *testing.T) {
 			s := newSession(t, doc.options)
+			if doc.terraform {
+				s.provide(t)
+			}
 			for _, b := range doc.blocks {
 				s.follow(t, b)
 			}
