@@ -88,7 +88,7 @@ func TestDemo(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("the demo is a bash script")
 	}
-	vault := needsVault(t)
+	vault, tofu := needsVault(t), needsTofu(t)
 	dir := t.TempDir()
 	home := filepath.Join(dir, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -97,8 +97,9 @@ func TestDemo(t *testing.T) {
 	env := []string{
 		"HOME=" + home, "XDG_STATE_HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"),
 		"VAULT_BINARY=" + vault, "STASHBASE_PLUGIN_BINARY=" + pluginBinary(t),
-		// Settings for another Vault, which must not reach the demo's.
-		"VAULT_NAMESPACE=elsewhere", "VAULT_FORMAT=json",
+		"TERRAFORM_BINARY=" + tofu, "STASHBASE_PROVIDER_BINARY=" + providerBinary(t),
+		// Settings for another Vault and other work, which must not reach the demo's.
+		"VAULT_NAMESPACE=elsewhere", "VAULT_FORMAT=json", "TF_WORKSPACE=elsewhere",
 	}
 	script := func(name string) string {
 		t.Helper()
