@@ -54,35 +54,6 @@ current_version 2
 postgres://api:...@db.globex.example/api
 == Now you
 `
-== A real Vault, in dev mode
-... (Vault v1...
-== The plugin: ...
-healthy true
-== A workspace ...
-latest_version 1
-== Secrets: ...
-created [GREETING LOG_LEVEL PRICE SIGNING_KEY]
-== Delivery: ...
-$ vault kv get stashbase/load/acme/api/development
-DATABASE_URL postgres://api:...@db.acme.example/api
-PRICE $5
-path "stashbase/load/acme/api/development" {
-hello,
-* permission denied
-== Versions: ...
-2
-postgres://api:...@db2.acme.example/api
-postgres://api:...@db.acme.example/api
-== Rotation: ...
-latest_version 2
-rewrap ... state:done target_version:2 total:5 ...
-latest_version 2
-postgres://api:...@db.acme.example/api
-== Isolation: ...
-* unavailable: version 2 of secret DATABASE_URL of globex/api/development cannot be opened: its stored entry is damaged or was moved here; ...
-postgres://api:...@db.globex.example/api
-== Now you
-`
 
 func TestDemo(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
