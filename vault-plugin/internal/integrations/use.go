@@ -35,8 +35,8 @@ type use struct {
 }
 
 // With opens the credential for one use and wipes it after. The integration as it is now decides, not as it was found: its grants,
-// pauses and locks are checked each time. The context of f ends when the workspace is locked, the integration deleted or the mount
-// stopped; every call to the provider has to go by it. With's errors are *outbound.Error: of class Permission where the use is not allowed, of class Auth where the credential is
+// pauses and locks are checked each time. f works under the context it is given, which ends when the workspace is locked, the integration deleted or the mount
+// stopped. With's errors are *outbound.Error: of class Permission where the use is not allowed, of class Auth where the credential is
 // missing or cannot be read, else what f answers.
 func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 	s.mu.RLock()
