@@ -63,7 +63,7 @@ var loaded = sync.OnceValues(func() (*description, error) {
 	}
 	script := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "tools", "github-openapi.sh")
 	var stderr bytes.Buffer
-	fetch := exec.Command("bash", script)
+	fetch := exec.Command("bash", script) //nolint:gosec // A script of this module.
 	fetch.Stderr = &stderr
 	path, err := fetch.Output()
 	if err != nil {
