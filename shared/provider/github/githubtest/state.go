@@ -53,7 +53,9 @@ func (s *Server) Add(at Place) {
 	}
 }
 
-func newScope(t testing.TB) *scope { return &scope{key: newKeyPair(t), secrets: make(map[string]*secret)} }
+func newScope(t testing.TB) *scope {
+	return &scope{key: newKeyPair(t), secrets: make(map[string]*secret)}
+}
 
 func newKeyPair(t testing.TB) keyPair {
 	public, private, err := box.GenerateKey(rand.Reader)
