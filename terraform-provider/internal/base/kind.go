@@ -53,10 +53,11 @@ func Project() Key { return Key{"project", "Name of the project in the workspace
 // Environment is the third key of what belongs to an environment.
 func Environment() Key { return Key{"environment", "Name of the environment in the project."} }
 
-// Model has the attributes of every resource. Models embed it.
+// Model has the attributes of every resource. Models embed it. The namespace is the engine's own: what a provider of integrations
+// calls a namespace is another Vault's.
 type Model struct {
 	ID        types.String `tfsdk:"id"`
-	Namespace types.String `tfsdk:"namespace"`
+	Namespace types.String `tfsdk:"engine_namespace"`
 }
 
 // Call is one create, read, update or delete.

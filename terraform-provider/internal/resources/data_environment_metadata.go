@@ -51,7 +51,7 @@ func (d *environmentMetadata) Schema(_ context.Context, _ datasource.SchemaReque
 		MarkdownDescription: "What is known of the secrets of an environment, without values. A `version` of it fits any resource's `*_wo_version`: the resource is then written again whenever the secret is.",
 		Attributes: map[string]schema.Attribute{
 			"id":          schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>`"},
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"engine_namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
 			"workspace":   schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
 			"project":     schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
 			"environment": schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},

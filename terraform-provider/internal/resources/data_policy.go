@@ -20,7 +20,7 @@ type policyData struct {
 var _ datasource.DataSourceWithConfigure = &policyData{}
 
 type policyModel struct {
-	Namespace   types.String `tfsdk:"namespace"`
+	Namespace   types.String `tfsdk:"engine_namespace"`
 	Role        types.String `tfsdk:"role"`
 	Workspace   types.String `tfsdk:"workspace"`
 	Project     types.String `tfsdk:"project"`
@@ -46,7 +46,7 @@ func (d *policyData) Schema(_ context.Context, _ datasource.SchemaRequest, respo
 	response.Schema = schema.Schema{
 		MarkdownDescription: "A ready Vault policy with the least rights that a role needs, for this mount and for the names given.",
 		Attributes: map[string]schema.Attribute{
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"engine_namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
 			"role":        schema.StringAttribute{Required: true, MarkdownDescription: "The role; `vault list stashbase/policies` names them all."},
 			"workspace":   name("Name of a workspace."),
 			"project":     name("Name of a project."),

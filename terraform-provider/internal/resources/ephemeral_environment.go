@@ -19,7 +19,7 @@ type loadedEnvironment struct {
 var _ ephemeral.EphemeralResourceWithConfigure = &loadedEnvironment{}
 
 type loadedModel struct {
-	Namespace   types.String `tfsdk:"namespace"`
+	Namespace   types.String `tfsdk:"engine_namespace"`
 	Workspace   types.String `tfsdk:"workspace"`
 	Project     types.String `tfsdk:"project"`
 	Environment types.String `tfsdk:"environment"`
@@ -42,7 +42,7 @@ func (e *loadedEnvironment) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 	response.Schema = schema.Schema{
 		MarkdownDescription: "Names and values of a whole environment, inherited ones included and references resolved, as a workload is given them. Nothing of it is stored.",
 		Attributes: map[string]schema.Attribute{
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"engine_namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
 			"workspace":   schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
 			"project":     schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
 			"environment": schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
