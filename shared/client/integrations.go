@@ -22,8 +22,8 @@ func (c *Client) Integration(ctx context.Context, at IntegrationPlace) (Settings
 	return c.read(ctx, at.path())
 }
 
-// PutIntegration creates an integration, or changes the fields given.
-func (c *Client) PutIntegration(ctx context.Context, at IntegrationPlace, given Settings) (Settings, error) {
+// WriteIntegration creates an integration, or changes the fields given; nil resets one to its default.
+func (c *Client) WriteIntegration(ctx context.Context, at IntegrationPlace, given Settings) (Settings, error) {
 	return c.write(ctx, at.path(), given)
 }
 
@@ -47,8 +47,8 @@ func (c *Client) Sync(ctx context.Context, at SyncPlace) (Settings, error) {
 	return c.read(ctx, at.path())
 }
 
-// PutSync creates a sync, or changes the fields given.
-func (c *Client) PutSync(ctx context.Context, at SyncPlace, given Settings) (Settings, error) {
+// WriteSync creates a sync, or changes the fields given; nil resets one to its default.
+func (c *Client) WriteSync(ctx context.Context, at SyncPlace, given Settings) (Settings, error) {
 	return c.write(ctx, at.path(), given)
 }
 
@@ -77,6 +77,14 @@ func (c *Client) read(ctx context.Context, path string) (Settings, error) {
 
 func (c *Client) write(ctx context.Context, path string, given Settings) (Settings, error) {
 	answer := Settings{}
+	for _, value := range given {
+		if value == nil { // which only a patch takes
+			if err := c.patch(ctx, path, given, &answer); err != nil {
+				return nil, err
+			}
+			return answer, nil
+		}
+	}
 	if err := c.put(ctx, path, given, &answer); err != nil {
 		return nil, err
 	}

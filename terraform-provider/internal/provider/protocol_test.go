@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/provider"
 )
@@ -26,7 +27,11 @@ type conversation struct {
 
 func newConversation(t *testing.T) *conversation {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0")())()
+	providers, err := catalog.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +94,10 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 	if _, err := server.Client().Logical().Write("stashbase/secrets/acme/api/dev/KEY", map[string]any{"value": "x"}); err != nil {
 		t.Fatal(err)
 	}
+	integration := map[string]any{"address": "https://vault.acme.example:8200", "token": "made-up"}
+	if _, err := server.Client().Logical().Write("stashbase/integrations/acme/vault/kv", integration); err != nil {
+		t.Fatal(err)
+	}
 	c := newConversation(t)
 	c.none(c.configure(map[string]tftypes.Value{"address": text(server.Address()), "token": text(server.RootToken())}))
 	identities, err := c.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
@@ -106,6 +115,8 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 		"stashbase_environment": {map[string]tftypes.Value{"workspace": text("acme"), "project": text("api"), "name": text("dev")}, "acme/api/dev"},
 		"stashbase_secret":      {names, "acme/api/dev/KEY"},
 		"stashbase_secrets":     {names, "acme/api/dev"},
+
+		"stashbase_integration_vault": {map[string]tftypes.Value{"workspace": text("acme"), "name": text("kv")}, "acme/kv"},
 	}
 	for resource := range c.schema.ResourceSchemas {
 		t.Run(resource, func(t *testing.T) {
