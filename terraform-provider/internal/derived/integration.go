@@ -17,6 +17,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/client"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
 // The engine's own fields of an integration.
@@ -125,6 +126,34 @@ func (r *integration) renamed() map[string]string {
 	return all
 }
 
+// of reports whether a field belongs to the auth kind that a plan names. What belongs to none is of all.
+func (r *integration) of(plan *base.Object, name string) bool {
+	auth, err := plan.JSON(fieldAuth)
+	if kind, ok := auth.(string); ok && err == nil {
+		belongs := func(f provider.Field) bool { return f.Name == name }
+		return slices.ContainsFunc(r.SettingsOf(kind), belongs) || slices.ContainsFunc(r.SecretsOf(kind), belongs)
+	}
+	return true
+}
+
+// misplaced finds what is given and belongs to another auth kind than the one in the plan.
+func (r *integration) misplaced(plan, config *base.Object) error {
+	if auth := (*plan)[fieldAuth]; !auth.IsKnown() {
+		return nil
+	}
+	for _, c := range r.columns {
+		if c.sometimes && config.Given(c.Name) && !r.of(plan, c.Name) {
+			return diagnose.At(c.Name, "It belongs to another way to prove who we are. Change auth, or leave it out.")
+		}
+	}
+	for _, f := range r.secrets {
+		if name := f.Name + suffixValue; config.Given(name) && !r.of(plan, f.Name) {
+			return diagnose.At(name, "It belongs to another way to prove who we are. Change auth, or leave it out.")
+		}
+	}
+	return nil
+}
+
 // given reports whether the configuration has a credential, known yet or not.
 func (r *integration) given(config *base.Object) bool {
 	return slices.ContainsFunc(r.secrets, func(f provider.Field) bool { return config.Given(f.Name + suffixValue) })
@@ -179,8 +208,8 @@ func generation(o *base.Object) int64 {
 }
 
 func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
-	if c.Creates {
-		return nil
+	if err := r.misplaced(&c.Model, &c.Config); err != nil || c.Creates {
+		return err
 	}
 	var last supplied
 	c.Recall(ctx, &last)
@@ -254,7 +283,8 @@ func (r *integration) update(ctx context.Context, c *base.Call[base.Object]) err
 }
 
 func (r *integration) write(ctx context.Context, c *base.Call[base.Object], supplies bool) error {
-	body, err := sent(r.columns, &c.Model, &c.Prior)
+	columns := slices.DeleteFunc(slices.Clone(r.columns), func(column column) bool { return column.sometimes && !r.of(&c.Model, column.Name) })
+	body, err := sent(columns, &c.Model, &c.Prior)
 	if err != nil {
 		return err
 	}
