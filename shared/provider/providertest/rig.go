@@ -68,28 +68,41 @@ const (
 	impatience = 400 * time.Millisecond
 )
 
-// newSession opens a session whose client waits for nobody: time that it would wait for passes at once.
 func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[string]string, timeout time.Duration) *provider.Session {
 	t.Helper()
-	s := &provider.Session{Settings: settings, Auth: r.Auth, Credential: secret(credential)}
 	if r.front == nil {
-		return s
+		return &provider.Session{Settings: settings, Auth: r.Auth, Credential: secret(credential)}
 	}
-	rule, err := outbound.ParseRule("127.0.0.0/8+http")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway := outbound.NewGateway(outbound.Options{UserAgent: "providertest", Clock: &clock{}})
-	gateway.Enforce(outbound.Policy{Allow: []outbound.Rule{rule}})
 	party := r.declaration.Party("providertest", settings)
 	party.Timeout = timeout
 	// The server in between has no certificate.
 	party.CAPEM, party.ServerName = "", ""
-	if s.HTTP, err = gateway.Client(party); err != nil {
+	return &provider.Session{Settings: settings, Auth: r.Auth, Credential: secret(credential), HTTP: client(t, party)}
+}
+
+// Session opens a session to a party on the loopback interface, for what a provider tests beside the suite. Its client waits for
+// nobody: time that it would wait for passes at once.
+func Session(t testing.TB, p provider.Provider, auth string, settings provider.Values, credential map[string]string) *provider.Session {
+	t.Helper()
+	d := p.Declare()
+	settings = complete(t, d.SettingsOf(auth), settings)
+	return &provider.Session{Settings: settings, Auth: auth, Credential: secret(credential), HTTP: client(t, d.Party("providertest", settings))}
+}
+
+func client(t testing.TB, party outbound.Party) *outbound.Client {
+	t.Helper()
+	gateway := outbound.NewGateway(outbound.Options{UserAgent: "providertest", Clock: &clock{}})
+	rule, err := outbound.ParseRule("127.0.0.0/8+http")
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.HTTP.Close)
-	return s
+	gateway.Enforce(outbound.Policy{Allow: []outbound.Rule{rule}})
+	c, err := gateway.Client(party)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 // refused is a session whose credential is not accepted.

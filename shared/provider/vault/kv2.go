@@ -101,13 +101,13 @@ type version struct {
 	Destroyed bool      `json:"destroyed"`
 }
 
-// alive reports whether the version can be read at a time of Vault's own clock.
+// alive reports whether the version can be read at a time of Vault's own clock, which is told in whole seconds.
 func (v version) alive(now time.Time) bool {
 	if v.Destroyed {
 		return false
 	}
 	deletion, err := time.Parse(time.RFC3339Nano, v.Deletion)
-	return err != nil || now.Before(deletion)
+	return err != nil || now.Add(time.Second).Before(deletion)
 }
 
 func (e kv2) stat(ctx context.Context, path string) (state, error) {

@@ -26,7 +26,7 @@ const (
 	concurrency = 8
 
 	// rereads is how often a bundle is read again because somebody else has written it meanwhile.
-	rereads = 5
+	rereads = 12
 )
 
 // legalName is narrower than Vault's own rule, which takes nearly all but `..` and control characters: it is what the environment
