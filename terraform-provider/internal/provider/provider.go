@@ -67,6 +67,11 @@ func (p *stashbase) Resources(context.Context) []func() resource.Resource {
 	for _, name := range p.providers.Names() {
 		all = append(all, derived.Integration(p.providers.Provider(name).Declare()))
 	}
+	for _, name := range p.providers.Destinations() {
+		if destination, _, ok := p.providers.Destination(name); ok {
+			all = append(all, derived.Sync(destination))
+		}
+	}
 	return all
 }
 

@@ -40,7 +40,7 @@ func (w *world) followExample(path string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Env = append(w.Env, "TF_VAR_database_password=made-up", "TF_VAR_smtp_password=made-up", "TF_VAR_target_token=made-up")
+	w.Env = append(w.Env, "TF_VAR_database_password=made-up", "TF_VAR_smtp_password=made-up", "TF_VAR_target_token=made-up", "TF_VAR_github_token=made-up")
 	// A person applies this before the destruction; here it stands from the start.
 	w.configure(strings.Replace(string(text), "# deletion_allowed", "deletion_allowed", 1))
 	w.Apply()
