@@ -44,7 +44,7 @@ type Kind[M any] struct {
 // Key is an attribute that is part of an id.
 type Key struct{ Name, Help string }
 
-// Workspace, Project and Environment are keys that many kinds begin with.
+// Workspace is the first key of what belongs to a workspace.
 func Workspace() Key { return Key{"workspace", "Name of the workspace."} }
 
 // Project is the second key of what belongs to a project.
