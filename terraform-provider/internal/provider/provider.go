@@ -77,7 +77,9 @@ func (p *stashbase) Resources(context.Context) []func() resource.Resource {
 
 // DataSources are those that it reads.
 func (p *stashbase) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{resources.EnvironmentMetadata, resources.Policy}
+	return []func() datasource.DataSource{
+		resources.EnvironmentMetadata, resources.Policy, derived.SyncStatus(p.providers.Destinations()),
+	}
 }
 
 // EphemeralResources are those that leave no trace.
