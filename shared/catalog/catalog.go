@@ -2,9 +2,13 @@
 // here.
 package catalog
 
-import "github.com/stashbase/vault-stashbase/shared/provider"
+import (
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/github"
+	"github.com/stashbase/vault-stashbase/shared/provider/vault"
+)
 
 // All answers every provider there is. Its error is a mistake in a declaration.
 func All() (*provider.Registry, error) {
-	return provider.NewRegistry()
+	return provider.NewRegistry(github.New(), vault.New())
 }

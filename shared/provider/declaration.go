@@ -2,6 +2,7 @@ package provider
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -27,6 +28,29 @@ type AuthKind struct {
 	Fields []Field // at least one is Secret
 }
 
+// The names of the settings that Party reads.
+const (
+	FieldCAPEM      = "ca_pem"          // of Endpoint EndpointPEM
+	FieldServerName = "tls_server_name" // of Endpoint EndpointText
+)
+
+// Party says how an integration's client is to be made. Settings are complete; of a provider that does not declare the two that it
+// reads, they are not set.
+func (d Declaration) Party(workspace string, settings Values) outbound.Party {
+	return outbound.Party{
+		Provider:    d.Name,
+		Workspace:   workspace,
+		CAPEM:       settings.Text(FieldCAPEM),
+		ServerName:  settings.Text(FieldServerName),
+		Dialect:     d.Client.Dialect,
+		Budgets:     d.Client.Budgets,
+		Concurrency: d.Client.Concurrency,
+		MaxBody:     d.Client.MaxBody,
+		Timeout:     d.Client.Timeout,
+		Classify:    d.Client.Classify,
+	}
+}
+
 // Client is how the other side wants to be talked to.
 type Client struct {
 	Dialect     outbound.Dialect  // which headers tell of its rate limits
@@ -48,7 +72,12 @@ type Destination struct {
 	Granularities []Granularity // at least one; the first is the default
 	ReadBack      ReadBack
 	Limits        Limits
-	Batch         int // changes that one Apply takes at the most; at least 1
+
+	// Compares says that Apply holds an entry against Change.Expect before it changes it: its Version where List fills that in, and
+	// otherwise whether it exists. A provider says where the two are not one step for the other side.
+	Compares bool
+
+	Batch int // changes that one Apply takes at the most; at least 1
 
 	// Fold brings a name to the form in which the other side compares names; nil where it compares them byte by byte.
 	Fold func(name string) string
@@ -134,3 +163,12 @@ const (
 	EndpointURL           // compared by scheme, host, explicit port and path without a slash at its end
 	EndpointPEM           // certificates, compared by their DER
 )
+
+// Short is the first sentence of a help text: what lists show of it.
+func Short(help string) string {
+	first, _, more := strings.Cut(help, ". ")
+	if more {
+		first += "."
+	}
+	return first
+}

@@ -65,6 +65,7 @@ var (
 		"workspace", "provider", "name", "role", "description", "auth", "allowed_environments", "allowed_targets",
 		"rotation_period", "rotation_schedule", "rotation_window", "publish", "generation", "fingerprint", "expires_time",
 		"created_time", "updated_time", "last_used_time", "last_error", "syncs", "limit", "after", "list", "state",
+		"hint", "credential_time", "confirm",
 	}
 	syncFields = []string{
 		"workspace", "project", "environment", "destination", "name", "description", "integration", "include", "exclude", "tags",

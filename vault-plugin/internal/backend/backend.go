@@ -18,6 +18,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -78,7 +79,8 @@ func (b *Backend) paths() []*framework.Path {
 	for _, family := range [][]*framework.Path{
 		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(), b.policyPaths(),
+		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
+		b.integrationPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}
@@ -173,6 +175,9 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if _, err := b.ready(ctx, req.Storage); err != nil {
 		return nil, outgoing(err)
 	}
+	if err := b.noProvider(req.Path); err != nil {
+		return nil, outgoing(err)
+	}
 	if err := b.intake.Check(req); err != nil {
 		return nil, outgoing(err)
 	}
@@ -183,6 +188,9 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 // HandleExistenceCheck asks about the path alone: Vault calls it before the ACL check, and the framework would convert, and
 // quote, whatever the request carries.
 func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	if b.noProvider(req.Path) != nil {
+		return false, false, nil // the request itself is answered with the reason
+	}
 	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, b.intake.ExistenceRequest(req))
 	return checkFound, exists, outgoing(err)
 }
@@ -190,11 +198,18 @@ func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 // outgoing turns an error into the one form whose status survives the plugin protocol: a bare logical.CodedError.
 func outgoing(err error) error {
 	var known *fault.Error
+	var provider *outbound.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return logical.CodedError(known.Status, known.Error())
+	case errors.Is(err, integrations.ErrLocked):
+		return outgoing(fault.New(fault.Locked, "the workspace is locked; unlock it first"))
+	case errors.Is(err, integrations.ErrPaused) && errors.As(err, &provider):
+		return outgoing(fault.New(fault.Conflict, "%s", provider.Hint))
+	case errors.As(err, &provider):
+		return outgoing(fault.New(fault.Provider, "%s", provider))
 	case errors.Is(err, logical.ErrUnsupportedOperation), errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrReadOnly):
 		return err
 	default:

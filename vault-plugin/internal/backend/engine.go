@@ -15,6 +15,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
@@ -33,6 +34,8 @@ type engine struct {
 	application *application.Service
 	gateway     *outbound.Gateway
 	unswept     atomic.Bool // the last sweep has failed
+
+	integrations *integrations.Service
 }
 
 // stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
@@ -58,6 +61,7 @@ func startEngine(ctx context.Context, storage logical.Storage, o Options) (*engi
 	if e.keys, err = keys.Load(ctx, s, e.jobs, now); err != nil {
 		return nil, err
 	}
+	e.settings.Watch(func(c store.Config) { e.gateway.Enforce(settings.Policy(c)) })
 	e.secrets = secrets.New(s, e.keys, e.jobs, now)
 	e.settings.Watch(e.keys.Configure)
 	e.settings.Watch(e.secrets.Configure)
@@ -68,11 +72,20 @@ func startEngine(ctx context.Context, storage logical.Storage, o Options) (*engi
 		return nil, err
 	}
 	e.application = application.New(e.keys, e.tree)
+	e.integrations, err = integrations.Load(ctx, integrations.Deps{
+		Store: s, Keys: e.keys, Tree: e.tree, Settings: e.settings, Jobs: e.jobs, Gateway: e.gateway,
+		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.secrets.Also("credentials", e.integrations)
 	if err := e.secrets.Learn(ctx, e.tree); err != nil {
 		return nil, err
 	}
 	e.keys.Start()
 	e.secrets.Start()
+	e.integrations.Start()
 	e.sweep()
 	return e, nil
 }
@@ -104,7 +117,8 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 // sweep removes in the background what stands beneath anything deleted.
 func (e *engine) sweep() {
 	e.jobs.Start("sweep", func(ctx context.Context) {
-		e.unswept.Store(e.tree.Sweep(ctx) != nil) // what is left goes with the next sweep
+		e.integrations.Forget()
+		e.unswept.Store(e.tree.Sweep(ctx, e.integrations) != nil) // what is left goes with the next sweep
 	})
 }
 
@@ -117,8 +131,10 @@ func (e *engine) wake() {
 		e.keys.Recheck(ctx)
 		e.tree.Recheck(ctx)
 		e.secrets.Recheck(ctx)
+		e.integrations.Recheck(ctx)
 		e.keys.Start()
 		e.secrets.Wake()
+		e.integrations.Wake()
 		if e.unswept.Load() {
 			e.sweep()
 		}
@@ -127,13 +143,14 @@ func (e *engine) wake() {
 
 // stop ends the background work and wipes the keys.
 func (e *engine) stop() {
+	e.integrations.Stop()
 	e.jobs.Stop(stopWithin)
 	e.keys.Wipe()
 }
 
 // health says what is wrong and what to do, a sentence each.
 func (e *engine) health() []string {
-	wrong := slices.Concat(e.keys.Health(), e.tree.Health(), e.secrets.Health())
+	wrong := slices.Concat(e.keys.Health(), e.tree.Health(), e.secrets.Health(), e.integrations.Health())
 	slices.Sort(wrong)
 	return wrong
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/document"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 )
@@ -31,6 +32,8 @@ func (b *Backend) importPaths() []*framework.Path {
 			fieldMode:    {Type: framework.TypeString, Description: "merge keeps secrets the import does not name; replace soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
 			fieldComment: stringField("Why the versions are written, at most 512 bytes. Not encrypted by the workspace's keys."),
 			fieldDryRun:  boolField("Answer what the import would do, and do nothing."),
+			fieldCAS: {Type: framework.TypeMap, Description: "Names, and the number of the version each must be at, 0 where the secret must not exist. " +
+				"Where cas_required holds, every secret that gets a new version must be named."},
 		}),
 		HelpSynopsis:    "Write many secrets of an environment at once.",
 		HelpDescription: importHelp,
@@ -90,8 +93,28 @@ func importInput(c *call) (secrets.Import, error) {
 		return in, fault.New(fault.Invalid, "%s: must be merge or replace", fieldMode)
 	}
 	var err error
-	in.Values, err = importValues(c)
+	if in.Values, err = importValues(c); err != nil {
+		return in, err
+	}
+	in.CAS, err = importCAS(c, in.Values)
 	return in, err
+}
+
+// importCAS reads which versions the caller holds secrets to. A name the import does not write is a mistake: nothing would hold it.
+func importCAS(c *call, values map[string][]byte) (map[string]*uint64, error) {
+	raw, _ := c.data.Get(fieldCAS).(map[string]any)
+	cas := make(map[string]*uint64, len(raw))
+	for name, value := range raw {
+		if _, written := values[name]; !written {
+			return nil, fault.New(fault.Invalid, "%s: names a secret that the import does not write", fieldCAS)
+		}
+		n, ok := intake.Number(value)
+		if !ok {
+			return nil, fault.New(fault.Invalid, "%s: must be an object of names and version numbers, such as {\"NAME\": 3}", fieldCAS)
+		}
+		cas[name] = &n
+	}
+	return cas, nil
 }
 
 func importValues(c *call) (map[string][]byte, error) {
@@ -140,6 +163,10 @@ value already gets no new version. With mode=replace, live secrets that the impo
     $ vault write stashbase/import/acme/api/development - < secrets.json      # {"secrets": {"NAME": "value"}}
 
     $ vault write stashbase/import/acme/api/development format=yaml content=@secrets.yaml
+
+Where cas_required holds, or to be sure that nobody else has written meanwhile, name the version each secret must be at:
+
+    $ vault write stashbase/import/acme/api/development - <<< '{"secrets": {"NAME": "value"}, "cas": {"NAME": 3}}'
 
 One import takes at most 5,000 secrets. In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
 most 1 MiB: a larger document goes as secrets={...}.

@@ -3,41 +3,62 @@ package crashtest
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 )
 
-// model is what the engine should be to its callers, in plain Go: no keys, no cache, no log.
+// model is what the engine should be to its callers, in plain Go: no keys, no cache, no log. Times are seconds since it began.
 type model struct {
+	Now         int
 	MaxVersions int // of config
 	Master      int
 	Workspaces  map[string]*modelWorkspace
 }
 
 type modelWorkspace struct {
-	MaxVersions     int // 0: config's
+	Born            string // request id: what was encrypted for another workspace of this name is not opened
+	MaxVersions     int    // 0: config's
+	DeleteAfter     int    // of delete_version_after; 0: never
+	CASRequired     bool
 	DeletionAllowed bool
 	Locked          bool
 	Key             int // the latest version, of which none below Minimum opens anything, and none below Oldest is left
 	Minimum, Oldest int
+	Rotated, Period int // when the latest version was made, and how old it gets; 0: as old as you like
 	Projects        map[string]map[string]*modelEnvironment
 }
 
 type modelEnvironment struct {
-	Locked  bool
-	Secrets map[string]*modelSecret
-	Tombs   map[string]int // of removed secrets: the number their versions had reached
+	Locked, Production, DeletionAllowed bool
+
+	Base       string // project/environment
+	Shares     bool   // whether SharedWith says with whom; else the default holds
+	SharedWith []string
+	Secrets    map[string]*modelSecret
+	Tombs      map[string]modelTomb // of removed secrets
+}
+
+type modelTomb struct {
+	Last          int // the number their versions had reached
+	Born, Removed int // between these there may have been versions
 }
 
 type modelSecret struct {
+	First       int // the number its versions began with
 	MaxVersions int // 0: the workspace's
+	DeleteAfter int // 0: the workspace's; below: never
+	CASRequired bool
 	Versions    []modelVersion
 }
 
 type modelVersion struct {
 	Number         int
-	Value, Request string
-	Deleted        bool
+	Value, Request string // the value as it is answered
+	Comment        string
+	Base64         bool
+	References     bool
+	Created        int
+	Deleted        int    // when, which may lie ahead; 0: not
+	DeletedBy      string // request id of the deletion
 	Destroyed      bool
 }
 
@@ -86,15 +107,22 @@ func (m *model) keep(w string, s *modelSecret) int {
 }
 
 // add gives a secret a new version.
-func (m *model) add(w string, env *modelEnvironment, name, value, request string) modelVersion {
+func (m *model) add(w string, env *modelEnvironment, name string, v modelVersion) modelVersion {
 	s := env.Secrets[name]
+	v.Number = env.Tombs[name].Last + 1
 	if s == nil {
-		s = &modelSecret{}
+		s = &modelSecret{First: v.Number}
 		env.Secrets[name] = s
-	}
-	v := modelVersion{Number: env.Tombs[name] + 1, Value: value, Request: request}
-	if len(s.Versions) > 0 {
+	} else {
 		v.Number = s.newest().Number + 1
+	}
+	v.Created, v.Deleted, v.DeletedBy, v.Destroyed = m.Now, 0, "", false
+	after := s.DeleteAfter
+	if after == 0 {
+		after = m.Workspaces[w].DeleteAfter
+	}
+	if after > 0 {
+		v.Deleted = m.Now + after
 	}
 	s.Versions = append(s.Versions, v)
 	s.prune(m.keep(w, s))
@@ -107,7 +135,21 @@ func (s *modelSecret) prune(keep int) {
 	}
 }
 
-func (m *model) write(w, p, e, name, value, request string, cas int) want {
+// casRefused tells whether a write that says which version it is upon (below 0: none) may not go on, and why.
+func (m *model) casRefused(w string, s *modelSecret, cas int) (want, bool) {
+	newest, required := 0, m.Workspaces[w].CASRequired
+	if s != nil {
+		newest, required = s.newest().Number, required || s.CASRequired
+	}
+	switch {
+	case cas < 0:
+		return refuse(400), required
+	default:
+		return refuse(409), cas != newest
+	}
+}
+
+func (m *model) write(w, p, e, name string, v modelVersion, cas int) want {
 	env := m.environment(w, p, e)
 	if env == nil {
 		return refuse(400)
@@ -115,31 +157,13 @@ func (m *model) write(w, p, e, name, value, request string, cas int) want {
 	if env.Locked {
 		return refuse(409)
 	}
-	newest := 0
-	if s := env.Secrets[name]; s != nil {
-		if newest = s.newest().Number; s.newest().Request == request {
-			return want{data: data{"version": newest}}
-		}
+	if why, refused := m.casRefused(w, env.Secrets[name], cas); refused {
+		return why
 	}
-	if cas >= 0 && cas != newest {
-		return refuse(409)
+	if status := m.unresolvable(w, p, e, name, v); status != 0 {
+		return refuse(status)
 	}
-	return want{data: data{"version": m.add(w, env, name, value, request).Number, "name": name}}
-}
-
-func (m *model) delete(w, p, e, name string) want {
-	env := m.environment(w, p, e)
-	switch {
-	case env == nil:
-		return refuse(400)
-	case env.Locked:
-		return refuse(409)
-	case env.Secrets[name] == nil:
-		return refuse(404)
-	}
-	newest := env.Secrets[name].newest()
-	newest.Deleted = newest.Deleted || !newest.Destroyed
-	return want{data: data{"version": newest.Number}}
+	return want{data: data{"version": m.add(w, env, name, v).Number, "name": name}}
 }
 
 func (m *model) read(w, p, e, name string, version int) want {
@@ -159,163 +183,11 @@ func (m *model) read(w, p, e, name string, version int) want {
 		}
 		v = s.Versions[at]
 	}
-	if !v.live() {
+	if !v.live(m.Now) {
 		return want{status: 404, data: data{"version": v.Number, "destroyed": v.Destroyed}}
 	}
-	return want{data: data{"version": v.Number, "value": v.Value}}
-}
-
-// imports does what an import does, to a copy where it is a dry run.
-func (m *model) imports(w, p, e string, values map[string]string, replace, dry bool, request string) want {
-	target := m
-	if dry {
-		target = m.clone()
-	}
-	env := target.environment(w, p, e)
-	if env == nil {
-		return refuse(400)
-	}
-	if env.Locked {
-		return refuse(409)
-	}
-	done := map[string][]string{"created": {}, "updated": {}, "unchanged": {}, "deleted": {}}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		s, kind := env.Secrets[name], "updated"
-		switch {
-		case s == nil:
-			kind = "created"
-		case s.newest().live() && s.newest().Value == values[name]:
-			done["unchanged"] = append(done["unchanged"], name)
-			continue
-		}
-		done[kind] = append(done[kind], name)
-		target.add(w, env, name, values[name], request)
-	}
-	for _, name := range slices.Sorted(maps.Keys(env.Secrets)) {
-		if _, named := values[name]; !replace || named || !env.Secrets[name].newest().live() {
-			continue
-		}
-		env.Secrets[name].newest().Deleted = true
-		done["deleted"] = append(done["deleted"], name)
-	}
-	answer := data{"dry_run": dry}
-	for kind, names := range done {
-		answer[kind] = names
-	}
-	return want{data: answer}
-}
-
-func (m *model) load(w, p, e string) want {
-	env := m.environment(w, p, e)
-	if env == nil {
-		return refuse(400)
-	}
-	all := make(data)
-	for name, s := range env.Secrets {
-		if v := s.newest(); v.live() {
-			all[name] = v.Value
-		}
-	}
-	return want{data: all}
-}
-
-func (m *model) putWorkspace(w string, maxVersions int, deletionAllowed bool) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		ws = &modelWorkspace{Key: 1, Minimum: 1, Oldest: 1, Projects: make(map[string]map[string]*modelEnvironment)}
-		m.Workspaces[w] = ws
-	}
-	ws.MaxVersions, ws.DeletionAllowed = maxVersions, deletionAllowed
-	return want{data: data{"name": w, "max_versions": maxVersions}}
-}
-
-func (m *model) deleteWorkspace(w, confirm string) want {
-	ws := m.Workspaces[w]
-	switch {
-	case ws == nil:
-		return refuse(404)
-	case !ws.DeletionAllowed:
-		return refuse(409)
-	case confirm != w:
-		return refuse(400)
-	}
-	delete(m.Workspaces, w)
-	return want{data: data{"name": w, "projects": len(ws.Projects), "key_versions": ws.Key - ws.Oldest + 1}}
-}
-
-func (m *model) putProject(w, p string) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		return refuse(400)
-	}
-	if ws.Projects[p] == nil {
-		ws.Projects[p] = make(map[string]*modelEnvironment)
-	}
-	return want{data: data{"name": p}}
-}
-
-func (m *model) deleteProject(w, p, confirm string) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		return refuse(400)
-	}
-	environments, ok := ws.Projects[p]
-	if !ok {
-		return refuse(404)
-	}
-	for _, env := range environments {
-		if env.Locked {
-			return refuse(409)
-		}
-	}
-	if len(environments) > 0 && confirm != p {
-		return refuse(409)
-	}
-	delete(ws.Projects, p)
-	return want{data: data{"name": p, "environments": len(environments)}}
-}
-
-func (m *model) putEnvironment(w, p, e string, locked bool) want {
-	if m.Workspaces[w] == nil || m.Workspaces[w].Projects[p] == nil {
-		return refuse(400)
-	}
-	environments := m.Workspaces[w].Projects[p]
-	if environments[e] == nil {
-		environments[e] = &modelEnvironment{Secrets: make(map[string]*modelSecret), Tombs: make(map[string]int)}
-	}
-	environments[e].Locked = locked
-	return want{data: data{"name": e, "locked": locked, "secrets": len(environments[e].Secrets)}}
-}
-
-func (m *model) deleteEnvironment(w, p, e, confirm string) want {
-	if m.Workspaces[w] == nil || m.Workspaces[w].Projects[p] == nil {
-		return refuse(400)
-	}
-	env := m.environment(w, p, e)
-	switch {
-	case env == nil:
-		return refuse(404)
-	case env.Locked, len(env.Secrets) > 0 && confirm != e:
-		return refuse(409)
-	}
-	delete(m.Workspaces[w].Projects[p], e)
-	return want{data: data{"name": e, "secrets": len(env.Secrets)}}
-}
-
-func (m *model) rotate(w string) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		return refuse(400)
-	}
-	ws.Key++
-	return want{data: data{"latest_version": ws.Key}}
-}
-
-func (m *model) rewrap(w string) want {
-	if m.Workspaces[w] == nil {
-		return refuse(400)
-	}
-	return want{data: data{"latest_version": m.Workspaces[w].Key}}
+	encoding := map[bool]string{true: "base64", false: "text"}[v.Base64]
+	return want{data: data{"version": v.Number, "value": v.Value, "references": v.References, "encoding": encoding, "comment": v.Comment}}
 }
 
 // differs tells how an answer differs from what is expected of it; all has the data hold nothing else.

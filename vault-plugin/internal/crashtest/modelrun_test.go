@@ -54,6 +54,8 @@ func modelRun(t *testing.T, seed uint64, length int) (made int) {
 			t.Logf("MODEL_SEED=%d; the last steps:\n%s", seed, strings.Join(r.log[max(0, len(r.log)-25):], "\n"))
 		}
 	}()
+	r.pass(1) // 0 stands for never
+	r.populate()
 	for made = range length {
 		if r.step(); t.Failed() {
 			return made
@@ -76,17 +78,36 @@ func modelRun(t *testing.T, seed uint64, length int) (made int) {
 	return made
 }
 
+// populate makes what most steps need.
+func (r *run) populate() {
+	for _, s := range []step{
+		{request: request{Op: write, Path: "workspaces/acme"}, apply: func(m *model) want { return m.putWorkspace("acme", "first", modelWorkspace{}) }},
+		{request: request{Op: write, Path: "projects/acme/api"}, apply: func(m *model) want { return m.putProject("acme", "api") }},
+		{request: request{Op: write, Path: "projects/acme/web"}, apply: func(m *model) want { return m.putProject("acme", "web") }},
+		r.steps.environmentStep("acme", "api", "dev"),
+		r.steps.environmentStep("acme", "api", "qa"),
+		r.steps.environmentStep("acme", "web", "dev"),
+	} {
+		s.apply(r.model)
+		r.do(s)
+	}
+}
+
 func (r *run) say(format string, args ...any) {
 	r.log = append(r.log, fmt.Sprintf("%.300s", fmt.Sprintf(format, args...)))
 }
 
 func (r *run) step() {
+	r.pass(r.steps.IntN(3)) // no time at all, too: changes of one second meet
 	switch n := r.steps.IntN(100); {
 	case n < 2:
 		r.restart("restart")
 	case n < 4:
 		r.mount.Settle()
-	case n < 12:
+	case n < 6:
+		r.pass(r.steps.IntN(2 * day))
+		r.tick(r.model)
+	case n < 14:
 		r.interrupted()
 	default:
 		s := r.next()
@@ -94,6 +115,30 @@ func (r *run) step() {
 		if how := s.apply(r.model).differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s (%.300v)", s.request.Op, s.request.Path, how, got)
 		}
+		if status == 0 && s.answered != nil {
+			s.answered(got)
+		}
+	}
+}
+
+// pass lets time go by.
+func (r *run) pass(seconds int) {
+	r.model.Now += seconds
+	r.mount.Clock.Advance(time.Duration(seconds) * time.Second)
+	if seconds > 10 {
+		r.say("%d s pass", seconds)
+	}
+}
+
+// tick is what Vault does every minute. The first one finds out how interrupted writes have ended, and the second goes by it.
+func (r *run) tick(models ...*model) {
+	r.say("tick")
+	for range 2 {
+		tick(r.t, r.mount)
+		r.mount.Settle()
+	}
+	for _, m := range models {
+		m.tick()
 	}
 }
 
@@ -129,6 +174,8 @@ func (r *run) interrupted() {
 	r.say("storage goes down at call %d, stored %v, restart %v", at, stored, restart)
 	r.mount.Storage.FailFrom(at, stored)
 	got, status := r.do(s)
+	after := r.model.clone()
+	expected := s.apply(after)
 	if r.steps.IntN(2) == 0 {
 		r.mount.Settle()
 	}
@@ -136,14 +183,14 @@ func (r *run) interrupted() {
 		r.mount = r.mount.Restart()
 	} else {
 		r.mount.Storage.Reset()
-		tick(r.t, r.mount)
-		r.mount.Settle() // the tick's work in the background asks how things ended
+		r.tick(r.model, after)
 	}
-	after := r.model.clone()
-	expected := s.apply(after)
 	if status < 500 {
 		if how := expected.differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s", s.request.Op, s.request.Path, how)
+		}
+		if status == 0 && s.answered != nil {
+			s.answered(got)
 		}
 		r.model = after
 		r.check()
@@ -189,7 +236,9 @@ func (r *run) compare(m *model) string {
 	note(ask(request{Op: read, Path: "config"}, want{data: data{"max_versions": m.MaxVersions}}, false))
 	note(ask(request{Op: read, Path: "master-key"}, want{data: data{"latest_version": m.Master}}, false))
 	for w, ws := range m.Workspaces {
-		note(ask(request{Op: read, Path: "workspaces/" + w}, want{data: data{"max_versions": ws.MaxVersions, "deletion_allowed": ws.DeletionAllowed, "locked": ws.Locked}}, false))
+		note(ask(request{Op: read, Path: "workspaces/" + w}, want{data: data{
+			"max_versions": ws.MaxVersions, "deletion_allowed": ws.DeletionAllowed, "locked": ws.Locked, "delete_version_after": ws.DeleteAfter, "cas_required": ws.CASRequired,
+		}}, false))
 		if ws.Locked {
 			note(ask(request{Op: read, Path: "keys/" + w}, refuse(409), false))
 			continue
@@ -199,21 +248,33 @@ func (r *run) compare(m *model) string {
 			note(listed("environments/"+w+"/"+p, slices.Sorted(maps.Keys(environments))))
 			for e, env := range environments {
 				place := w + "/" + p + "/" + e
-				note(ask(request{Op: read, Path: "load/" + place}, m.load(w, p, e), true))
+				m.compareEnvironment(w, p, e, func(path string, body data, w want, all bool) {
+					note(ask(request{Op: read, Path: path, Data: body}, w, all))
+				})
+				// What an interrupted write has come to is found out by whoever reads the secret; until then it counts.
 				note(listed("secrets/"+place, slices.Sorted(maps.Keys(env.Secrets))))
-				for name, s := range env.Secrets {
-					note(ask(request{Op: read, Path: "metadata/" + place + "/" + name},
-						want{data: data{"version": s.newest().Number, "oldest_version": s.Versions[0].Number, "max_versions": s.MaxVersions}}, false))
-					for _, v := range s.Versions {
-						note(ask(request{Op: read, Path: "secrets/" + place + "/" + name, Data: data{"version": strconv.Itoa(v.Number)}}, m.read(w, p, e, name, v.Number), false))
-					}
-				}
-				note(ask(request{Op: read, Path: "environments/" + place}, want{data: data{"locked": env.Locked, "secrets": len(env.Secrets)}}, false))
+				note(ask(request{Op: read, Path: "environments/" + place}, want{data: env.describe(e)}, false))
 			}
 		}
-		note(ask(request{Op: read, Path: "keys/" + w}, want{data: data{"latest_version": ws.Key, "min_decryption_version": ws.Minimum}}, false))
+		note(ask(request{Op: read, Path: "keys/" + w}, want{data: data{"latest_version": ws.Key, "min_decryption_version": ws.Minimum, "auto_rotate_period": ws.Period}}, false))
 	}
 	return found
+}
+
+// compareEnvironment asks for all that an environment holds.
+func (m *model) compareEnvironment(w, p, e string, ask func(path string, body data, w want, all bool)) {
+	place := w + "/" + p + "/" + e
+	ask("load/"+place, nil, m.load(w, p, e, 0, nil), true)
+	ask("changes/"+place, nil, m.describeChanges(w, p, e), true)
+	for name, s := range m.environment(w, p, e).Secrets {
+		ask("metadata/"+place+"/"+name, nil, want{data: data{
+			"version": s.newest().Number, "oldest_version": s.Versions[0].Number,
+			"max_versions": s.MaxVersions, "delete_version_after": s.DeleteAfter, "cas_required": s.CASRequired,
+		}}, false)
+		for _, v := range s.Versions {
+			ask("secrets/"+place+"/"+name, data{"version": strconv.Itoa(v.Number)}, m.read(w, p, e, name, v.Number), false)
+		}
+	}
 }
 
 // clean holds storage against what it should hold when all background work is done after a restart.

@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -13,51 +14,97 @@ type step struct {
 	apply   func(m *model) want
 	all     bool // the answer holds what is expected and nothing else
 
-	always    bool   // it is not refused in a locked workspace
-	rewrapped string // the workspace whose rewrap has to be done before
+	always    bool            // it is not refused in a locked workspace
+	rewrapped string          // the workspace whose rewrap has to be done before
+	answered  func(data data) // takes in what was answered to it, with success
 }
 
 // steps makes up requests. Names are few, so that requests meet.
 type steps struct {
 	*rand.Rand
-	made int
+	made   int
+	newest int         // version of the secret the step is about; 0 where there is none
+	texts  []modelText // what the engine encrypted or digested for its callers
 }
 
 func (s *steps) one(of ...string) string { return of[s.IntN(len(of))] }
 
-func (s *steps) workspace() string   { return s.one("acme", "other") }
+func (s *steps) workspace() string   { return s.one("acme", "acme", "other") }
 func (s *steps) project() string     { return s.one("api", "api", "web") }
-func (s *steps) environment() string { return s.one("dev", "dev", "prod") }
+func (s *steps) environment() string { return s.one("dev", "dev", "prod", "qa") }
 func (s *steps) name() string        { return s.one("A", "B", "C", "D", "E", "F") }
 
-// value is short, or now and then so long that an import takes several chunks.
+// value is short or empty, or now and then so long that an import takes several chunks.
 func (s *steps) value() string {
 	text := strconv.Itoa(s.IntN(5))
 	if s.IntN(40) == 0 {
 		return strings.Repeat(text, 60<<10)
 	}
-	return text + s.one("", "", " and more", " \"quoted\" \u00e4\u20ac")
+	if s.IntN(12) == 0 {
+		return ""
+	}
+	return text + s.one("", "", " and more", " \"quoted\" \u00e4\u20ac", "\nline $HOME #'\\")
 }
 
-// next makes up a step. The model tells only what must not be asked too often.
+// reference makes up a value that refers to others, or is meant to.
+func (s *steps) reference() string {
+	var all strings.Builder
+	for range 1 + s.IntN(2) {
+		name := s.name()
+		all.WriteString(s.one("", "x", `\${A}`, "$", "\\"))
+		all.WriteString(s.one("${"+name+"}", "${"+name+"}", "${"+s.environment()+"/"+name+"}", "${"+s.project()+"/"+s.environment()+"/"+name+"}"))
+	}
+	return all.String() + s.one("", "", "", "", "", "${", "${no name}", "${MISSING}")
+}
+
+// place makes up what a step is about: mostly a secret that there is, in an environment that may be written.
+func (s *steps) place(m *model) (w, p, e, name string) {
+	w, p, e, name = s.workspace(), s.project(), s.environment(), s.name()
+	for range 6 {
+		if env := m.environment(w, p, e); env != nil && !env.Locked && !m.Workspaces[w].Locked {
+			break
+		}
+		w, p, e = s.workspace(), s.project(), s.environment()
+	}
+	for range 3 {
+		if env := m.environment(w, p, e); env == nil || env.Secrets[name] != nil {
+			break
+		}
+		name = s.name()
+	}
+	s.newest = 0
+	if env := m.environment(w, p, e); env != nil && env.Secrets[name] != nil {
+		s.newest = env.Secrets[name].newest().Number
+	}
+	return w, p, e, name
+}
+
+// version makes up the number of a version, mostly one there may be.
+func (s *steps) version() int { return max(1, s.newest+1-s.IntN(6)) }
+
+// next makes up a step. The model tells only what must not be asked too often, and what there is to go back to.
 func (s *steps) next(m *model) step {
 	s.made++
 	id := fmt.Sprintf("step-%d", s.made)
-	w, p, e, name := s.workspace(), s.project(), s.environment(), s.name()
+	w, p, e, name := s.place(m)
 	var made step
-	switch n := s.IntN(100); {
+	switch n := s.IntN(107); {
 	case m.Workspaces[w] != nil && m.Workspaces[w].Locked && n%4 == 0:
 		made = s.lockStep(w, false)
-	case n < 30:
+	case n < 28:
 		made = s.secretStep(id, w, p, e, name)
-	case n < 45:
+	case n < 44:
 		made = s.versionStep(id, w, p, e, name)
-	case n < 58:
+	case n < 55:
 		made = s.importStep(id, w, p, e)
-	case n < 72:
-		made = s.readStep(w, p, e)
-	case n < 94:
-		made = s.treeStep(w, p, e)
+	case n < 62:
+		made = s.revertStep(m, id, w, p, e)
+	case n < 76:
+		made = s.readStep(m, w, p, e)
+	case n < 95:
+		made = s.treeStep(id, w, p, e)
+	case n < 102:
+		made = s.applicationStep(w)
 	default:
 		made = s.keyStep(m, w)
 	}
@@ -76,53 +123,76 @@ func (s *steps) next(m *model) step {
 func (s *steps) secretStep(id, w, p, e, name string) step {
 	path := "secrets/" + w + "/" + p + "/" + e + "/" + name
 	switch n := s.IntN(10); {
-	case n < 4:
-		value, cas := s.value(), -1
-		body := data{"value": value}
-		if s.IntN(3) == 0 {
-			cas = s.IntN(5)
-			body["cas"] = cas
-		}
-		return step{request: request{Op: write, Path: path, Data: body}, apply: func(m *model) want { return m.write(w, p, e, name, value, id, cas) }}
-	case n < 6:
-		return step{request: request{Op: destroy, Path: path}, apply: func(m *model) want { return m.delete(w, p, e, name) }}
+	case n < 5:
+		return s.writeStep(id, w, p, e, name)
+	case n < 7:
+		return step{request: request{Op: destroy, Path: path}, apply: func(m *model) want { return m.delete(w, p, e, name, id) }}
 	case n < 8:
 		return step{request: request{Op: read, Path: path}, apply: func(m *model) want { return m.read(w, p, e, name, 0) }}
 	default:
-		version := 1 + s.IntN(12)
+		version := s.version()
 		return step{request: request{Op: read, Path: path, Data: data{"version": strconv.Itoa(version)}}, apply: func(m *model) want { return m.read(w, p, e, name, version) }}
 	}
 }
 
-func (s *steps) importStep(id, w, p, e string) step {
-	values, sent := make(map[string]string), make(data)
-	for range s.IntN(6) {
-		name := s.one("A", "B", "C", "D", "E", "F", "G", "H")
-		values[name] = s.value()
-		sent[name] = values[name]
+func (s *steps) writeStep(id, w, p, e, name string) step {
+	v := modelVersion{Value: s.value(), Request: id}
+	cas, body := s.cas(data{})
+	switch s.IntN(6) {
+	case 0, 1:
+		v.Value, v.References = s.reference(), true
+		body["references"] = true
+	case 2:
+		v.Value, v.Base64 = base64.StdEncoding.EncodeToString([]byte(v.Value+"\x00\xff")), true
+		body["encoding"] = "base64"
+	case 3:
+		v.Comment = "why"
+		body["comment"] = v.Comment
 	}
-	if s.IntN(12) == 0 {
-		for i := range 8 {
-			name, value := fmt.Sprintf("BIG_%d", i), strings.Repeat(strconv.Itoa(s.IntN(10)), 60<<10)
-			values[name], sent[name] = value, value
+	body["value"] = v.Value
+	return step{request: request{Op: write, Path: "secrets/" + w + "/" + p + "/" + e + "/" + name, Data: body}, apply: func(m *model) want { return m.write(w, p, e, name, v, cas) }}
+}
+
+func (s *steps) revertStep(m *model, id, w, p, e string) step {
+	change, dry := "none", s.IntN(5) == 0
+	if env := m.environment(w, p, e); env != nil {
+		if all := env.changes(); len(all) > 0 {
+			change = all[s.IntN(len(all))].id
 		}
 	}
-	replace, dry := s.IntN(3) == 0, s.IntN(6) == 0
-	body := data{"secrets": sent, "dry_run": dry, "mode": "merge"}
-	if replace {
-		body["mode"] = "replace"
-	}
 	return step{
-		request: request{Op: write, Path: "import/" + w + "/" + p + "/" + e, Data: body},
-		apply:   func(m *model) want { return m.imports(w, p, e, values, replace, dry, id) },
+		request: request{Op: write, Path: "revert/" + w + "/" + p + "/" + e, Data: data{"change": change, "dry_run": dry, "comment": "reverted"}},
+		apply:   func(m *model) want { return m.revert(w, p, e, change, dry, id) },
 	}
 }
 
-func (s *steps) readStep(w, p, e string) step {
-	return step{request: request{Op: read, Path: "load/" + w + "/" + p + "/" + e}, apply: func(m *model) want { return m.load(w, p, e) }, all: true}
+func (s *steps) readStep(m *model, w, p, e string) step {
+	place := w + "/" + p + "/" + e
+	switch s.IntN(6) {
+	case 0:
+		from, to := s.environment(), s.environment()
+		return step{
+			request: request{Op: read, Path: "compare/" + w + "/" + p, Data: data{"from": from, "to": to}}, all: true,
+			apply: func(m *model) want { return m.compare(w, p, from, to) },
+		}
+	case 1:
+		return step{request: request{Op: read, Path: "changes/" + place}, apply: func(m *model) want { return m.describeChanges(w, p, e) }, all: true}
+	default:
+		body, at := data{}, 0
+		var include []string
+		if s.IntN(2) == 0 {
+			at = max(1, m.Now+5-s.IntN(60)*(1+s.IntN(40)))
+			body["version_at"] = moment(at)
+		}
+		if s.IntN(3) == 0 {
+			include = []string{s.name(), s.name()}
+			body["include"] = strings.Join(include, ",")
+		}
+		return step{request: request{Op: read, Path: "load/" + place, Data: body}, apply: func(m *model) want { return m.load(w, p, e, at, include) }, all: true}
+	}
 }
 
-func (s *steps) treeStep(w, p, e string) step {
+func (s *steps) treeStep(id, w, p, e string) step {
 	confirm := s.one("yes", "yes", "no") == "yes"
 	repeated := func(name string) (string, data) {
 		if !confirm {
@@ -131,21 +201,15 @@ func (s *steps) treeStep(w, p, e string) step {
 		return name, data{"confirm": name}
 	}
 	switch n := s.IntN(40); {
-	case n < 8:
-		maxVersions, allowed := s.IntN(5), s.IntN(3) == 0
-		return step{
-			request: request{Op: write, Path: "workspaces/" + w, Data: data{"max_versions": maxVersions, "deletion_allowed": allowed}},
-			apply:   func(m *model) want { return m.putWorkspace(w, maxVersions, allowed) },
-		}
-	case n < 16:
+	case n < 5:
+		settings := modelWorkspace{MaxVersions: s.IntN(5), DeleteAfter: s.after(), CASRequired: s.IntN(20) == 0, DeletionAllowed: s.IntN(3) == 0}
+		body := data{"max_versions": settings.MaxVersions, "delete_version_after": settings.DeleteAfter, "cas_required": settings.CASRequired, "deletion_allowed": settings.DeletionAllowed}
+		return step{request: request{Op: write, Path: "workspaces/" + w, Data: body}, apply: func(m *model) want { return m.putWorkspace(w, id, settings) }}
+	case n < 12:
 		return step{request: request{Op: write, Path: "projects/" + w + "/" + p}, apply: func(m *model) want { return m.putProject(w, p) }}
-	case n < 32:
-		locked := s.IntN(5) == 0
-		return step{
-			request: request{Op: write, Path: "environments/" + w + "/" + p + "/" + e, Data: data{"locked": locked}},
-			apply:   func(m *model) want { return m.putEnvironment(w, p, e, locked) },
-		}
 	case n < 34:
+		return s.environmentStep(w, p, e)
+	case n < 35:
 		c, body := repeated(w)
 		return step{request: request{Op: destroy, Path: "workspaces/" + w, Data: body}, apply: func(m *model) want { return m.deleteWorkspace(w, c) }}
 	case n < 36:
@@ -166,23 +230,32 @@ func (s *steps) treeStep(w, p, e string) step {
 	}
 }
 
-func (s *steps) keyStep(m *model, w string) step {
-	if ws := m.Workspaces[w]; ws != nil && ws.Key > 400 {
-		return step{request: request{Op: write, Path: "keys/" + w + "/rewrap"}, apply: func(m *model) want { return m.rewrap(w) }}
+// environmentStep makes up settings of an environment; those that are not given stay.
+func (s *steps) environmentStep(w, p, e string) step {
+	body := data{}
+	var changes []func(*modelEnvironment)
+	set := func(chance int, field string, value any, change func(*modelEnvironment)) {
+		if s.IntN(chance) == 0 {
+			body[field] = value
+			changes = append(changes, change)
+		}
 	}
-	switch s.IntN(7) {
-	case 0, 1:
-		return step{request: request{Op: write, Path: "keys/" + w + "/rotate"}, apply: func(m *model) want { return m.rotate(w) }}
-	case 2, 3:
-		return s.retireStep(m, w)
-	case 4:
-		return s.lockStep(w, true)
-	case 5:
-		return step{request: request{Op: write, Path: "keys/" + w + "/rewrap"}, apply: func(m *model) want { return m.rewrap(w) }}
-	default:
-		return step{request: request{Op: write, Path: "master-key/rotate"}, always: true, apply: func(m *model) want {
-			m.Master++
-			return want{data: data{"latest_version": m.Master}}
-		}}
+	locked, production, allowed := s.IntN(6) == 0, e == "prod" && s.IntN(2) == 0, s.IntN(2) == 0
+	set(2, "locked", locked, func(env *modelEnvironment) { env.Locked = locked })
+	set(3, "production", production, func(env *modelEnvironment) { env.Production = production })
+	set(3, "deletion_allowed", allowed, func(env *modelEnvironment) { env.DeletionAllowed = allowed })
+	base := s.one("", p+"/"+s.environment(), s.project()+"/"+s.environment())
+	set(4, "base", base, func(env *modelEnvironment) { env.Base = base })
+	shared := []string{s.one("api/*", "web/*", "api/dev"), s.one("web/dev", "api/qa")}
+	set(4, "shared_with", strings.Join(shared, ","), func(env *modelEnvironment) { env.Shares, env.SharedWith = true, shared })
+	return step{
+		request: request{Op: write, Path: "environments/" + w + "/" + p + "/" + e, Data: body},
+		apply: func(m *model) want {
+			return m.putEnvironment(w, p, e, func(env *modelEnvironment) {
+				for _, change := range changes {
+					change(env)
+				}
+			})
+		},
 	}
 }

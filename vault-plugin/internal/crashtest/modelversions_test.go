@@ -9,8 +9,6 @@ import (
 
 // What the model knows of versions, metadata, locks and old keys.
 
-func (v modelVersion) live() bool { return !v.Deleted && !v.Destroyed }
-
 // existing finds a secret that is to be changed, or says why not.
 func (m *model) existing(w, p, e, name string) (*modelEnvironment, *modelSecret, want) {
 	env := m.environment(w, p, e)
@@ -39,41 +37,77 @@ func (m *model) mark(w, p, e, name string, versions []int, change func(*modelVer
 	return want{data: data{"version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
 }
 
-func (m *model) rollback(w, p, e, name string, version int, request string) want {
-	env, s, why := m.existing(w, p, e, name)
-	if s == nil {
-		return why
-	}
-	at := slices.IndexFunc(s.Versions, func(v modelVersion) bool { return v.Number == version && v.live() })
-	if at < 0 {
-		return refuse(400)
-	}
-	return want{data: data{"version": m.add(w, env, name, s.Versions[at].Value, request).Number}}
-}
-
-// patch writes a new version; without a value, with the newest one's.
-func (m *model) patch(w, p, e, name, value, request string) want {
-	env, s, why := m.existing(w, p, e, name)
-	if s == nil {
-		return why
-	}
-	if !s.newest().live() {
-		return refuse(404)
-	}
-	if value == "" {
-		value = s.newest().Value
-	}
-	return want{data: data{"version": m.add(w, env, name, value, request).Number}}
-}
-
-func (m *model) describe(w, p, e, name string, maxVersions int) want {
+func (m *model) delete(w, p, e, name, request string) want {
 	_, s, why := m.existing(w, p, e, name)
 	if s == nil {
 		return why
 	}
-	s.MaxVersions = maxVersions
+	m.deleted(s.newest(), request)
+	return want{data: data{"version": s.newest().Number}}
+}
+
+func (m *model) rollback(w, p, e, name string, version, cas int, request string) want {
+	env, s, why := m.existing(w, p, e, name)
+	if s == nil {
+		return why
+	}
+	if why, refused := m.casRefused(w, s, cas); refused {
+		return why
+	}
+	at := slices.IndexFunc(s.Versions, func(v modelVersion) bool { return v.Number == version && v.live(m.Now) })
+	if at < 0 {
+		return refuse(400)
+	}
+	next := s.Versions[at]
+	next.Request, next.Comment = request, ""
+	if status := m.unresolvable(w, p, e, name, next); status != 0 {
+		return refuse(status)
+	}
+	return want{data: data{"version": m.add(w, env, name, next).Number}}
+}
+
+// modelPatch is what a patch gives; nil keeps what the newest version has.
+type modelPatch struct {
+	value      *string
+	references *bool
+	cas        int
+	request    string
+}
+
+func (m *model) patch(w, p, e, name string, in modelPatch) want {
+	env, s, why := m.existing(w, p, e, name)
+	if s == nil {
+		return why
+	}
+	if why, refused := m.casRefused(w, s, in.cas); refused {
+		return why
+	}
+	next := *s.newest()
+	if !next.live(m.Now) {
+		return refuse(404)
+	}
+	if in.value != nil {
+		next.Value, next.Base64 = *in.value, false
+	}
+	if in.references != nil {
+		next.References = *in.references
+	}
+	next.Request, next.Comment = in.request, "patched"
+	if status := m.unresolvable(w, p, e, name, next); status != 0 {
+		return refuse(status)
+	}
+	return want{data: data{"version": m.add(w, env, name, next).Number}}
+}
+
+// describe changes what a secret has for itself.
+func (m *model) describe(w, p, e, name string, settings modelSecret) want {
+	_, s, why := m.existing(w, p, e, name)
+	if s == nil {
+		return why
+	}
+	s.MaxVersions, s.DeleteAfter, s.CASRequired = settings.MaxVersions, settings.DeleteAfter, settings.CASRequired
 	s.prune(m.keep(w, s))
-	return want{data: data{"max_versions": maxVersions, "version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
+	return want{data: data{"max_versions": s.MaxVersions, "delete_version_after": s.DeleteAfter, "cas_required": s.CASRequired, "version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
 }
 
 // purge removes a secret with all its versions; should it come back, its numbers go on.
@@ -82,36 +116,29 @@ func (m *model) purge(w, p, e, name string) want {
 	if s == nil {
 		return why
 	}
-	env.Tombs[name] = s.newest().Number
+	tomb := modelTomb{Last: s.newest().Number, Removed: m.Now}
+	if s.Versions[0].Number == s.First {
+		tomb.Born = s.Versions[0].Created
+	}
+	if earlier, ok := env.Tombs[name]; ok {
+		tomb.Born = min(tomb.Born, earlier.Born)
+	}
+	env.Tombs[name] = tomb
 	delete(env.Secrets, name)
-	return want{data: data{"name": name, "version": env.Tombs[name]}}
+	return want{data: data{"name": name, "version": tomb.Last}}
 }
 
-func (m *model) lock(w string, locked bool) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		return refuse(400)
+// deleted marks a version as deleted by a request.
+func (m *model) deleted(v *modelVersion, request string) {
+	if v.live(m.Now) {
+		v.Deleted, v.DeletedBy = m.Now, request
 	}
-	ws.Locked = locked
-	return want{data: data{"locked": locked}}
 }
 
-func (m *model) setMinimum(w string, lowest int) want {
-	ws := m.Workspaces[w]
-	if ws == nil || lowest < ws.Oldest || lowest > ws.Key {
-		return refuse(400)
+func (m *model) undeleted(v *modelVersion) {
+	if !v.live(m.Now) && !v.Destroyed {
+		v.Deleted, v.DeletedBy = 0, ""
 	}
-	ws.Minimum = lowest
-	return want{data: data{"min_decryption_version": lowest}}
-}
-
-func (m *model) trim(w string) want {
-	ws := m.Workspaces[w]
-	if ws == nil {
-		return refuse(400)
-	}
-	ws.Oldest = ws.Minimum
-	return want{data: data{"latest_version": ws.Key, "min_decryption_version": ws.Minimum}}
 }
 
 // versionStep makes up a request about versions or metadata of a secret.
@@ -120,35 +147,74 @@ func (s *steps) versionStep(id, w, p, e, name string) step {
 	var versions []int
 	var numbers []string
 	for range 1 + s.IntN(3) {
-		versions = append(versions, 1+s.IntN(12))
+		versions = append(versions, s.version())
 		numbers = append(numbers, strconv.Itoa(versions[len(versions)-1]))
 	}
 	body := data{"versions": strings.Join(numbers, ",")}
-	marked := func(op request, change func(*modelVersion)) step {
+	marked := func(op request, change func(*model, *modelVersion)) step {
 		op.Path, op.Data = op.Path+place, body
-		return step{request: op, apply: func(m *model) want { return m.mark(w, p, e, name, versions, change) }}
+		return step{request: op, apply: func(m *model) want {
+			return m.mark(w, p, e, name, versions, func(v *modelVersion) { change(m, v) })
+		}}
 	}
 	switch s.IntN(8) {
 	case 0:
-		return marked(request{Op: destroy, Path: "secrets"}, func(v *modelVersion) { v.Deleted = v.Deleted || !v.Destroyed })
+		return marked(request{Op: destroy, Path: "secrets"}, func(m *model, v *modelVersion) { m.deleted(v, id) })
 	case 1, 2:
-		return marked(request{Op: write, Path: "undelete"}, func(v *modelVersion) { v.Deleted = v.Deleted && v.Destroyed })
+		return marked(request{Op: write, Path: "undelete"}, (*model).undeleted)
 	case 3:
-		return marked(request{Op: write, Path: "destroy"}, func(v *modelVersion) { v.Destroyed = true })
+		return marked(request{Op: write, Path: "destroy"}, func(_ *model, v *modelVersion) { v.Destroyed = true })
 	case 4:
-		return step{request: request{Op: write, Path: "rollback" + place, Data: data{"version": versions[0]}}, apply: func(m *model) want { return m.rollback(w, p, e, name, versions[0], id) }}
+		cas, body := s.cas(data{"version": versions[0]})
+		return step{request: request{Op: write, Path: "rollback" + place, Data: body}, apply: func(m *model) want { return m.rollback(w, p, e, name, versions[0], cas, id) }}
 	case 5:
-		value, body := s.one("", "patched"), data{"comment": "patched"}
-		if value != "" {
-			body["value"] = value
-		}
-		return step{request: request{Op: patch, Path: "secrets" + place, Data: body}, apply: func(m *model) want { return m.patch(w, p, e, name, value, id) }}
+		return s.patchStep(id, w, p, e, name)
 	case 6:
-		keep := s.IntN(5)
-		return step{request: request{Op: write, Path: "metadata" + place, Data: data{"max_versions": keep}}, apply: func(m *model) want { return m.describe(w, p, e, name, keep) }}
+		settings := modelSecret{MaxVersions: s.IntN(5), DeleteAfter: s.after(), CASRequired: s.IntN(12) == 0}
+		if s.IntN(8) == 0 {
+			settings.DeleteAfter = -1
+		}
+		body := data{"max_versions": settings.MaxVersions, "delete_version_after": settings.DeleteAfter, "cas_required": settings.CASRequired}
+		return step{request: request{Op: write, Path: "metadata" + place, Data: body}, apply: func(m *model) want { return m.describe(w, p, e, name, settings) }}
 	default:
 		return step{request: request{Op: destroy, Path: "metadata" + place}, apply: func(m *model) want { return m.purge(w, p, e, name) }}
 	}
+}
+
+// after makes up a delete_version_after, mostly none.
+func (s *steps) after() int {
+	if s.IntN(5) > 0 {
+		return 0
+	}
+	return 1 + s.IntN(4000)
+}
+
+// cas adds to a body which version the write is upon, or not: then the number is below 0.
+func (s *steps) cas(body data) (int, data) {
+	if s.IntN(3) > 0 {
+		return -1, body
+	}
+	n := s.newest
+	if s.IntN(4) == 0 {
+		n = s.IntN(5)
+	}
+	body["cas"] = n
+	return n, body
+}
+
+func (s *steps) patchStep(id, w, p, e, name string) step {
+	in := modelPatch{request: id}
+	cas, body := s.cas(data{"comment": "patched"})
+	in.cas = cas
+	if s.IntN(2) == 0 {
+		value := s.one("patched", "", "${A} patched", "${B}")
+		in.value, body["value"] = &value, value
+	}
+	if s.IntN(3) == 0 {
+		references := s.IntN(2) == 0
+		in.references, body["references"] = &references, references
+	}
+	return step{request: request{Op: patch, Path: "secrets/" + w + "/" + p + "/" + e + "/" + name, Data: body}, apply: func(m *model) want { return m.patch(w, p, e, name, in) }}
 }
 
 func (s *steps) lockStep(w string, locked bool) step {

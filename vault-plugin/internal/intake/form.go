@@ -88,6 +88,16 @@ func whole(value any) (string, bool) {
 	}
 }
 
+// Number answers a whole number from 0 on that stands inside an object, where the schema does not see it.
+func Number(value any) (uint64, bool) {
+	digits, ok := whole(value)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	return n, err == nil
+}
+
 func isInt(value any) bool {
 	digits, ok := whole(value)
 	if !ok {

@@ -17,6 +17,7 @@ func surface() []string {
 		"update workspaces/W/lock", "update workspaces/W/unlock",
 		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "update keys/W/trim", "list projects/W/",
 	}
+	tenant = append(tenant, integrations()...)
 	inContext := []string{"update encrypt/W/C", "update decrypt/W/C", "update rewrap/W/C", "update hmac/W/C", "update verify/W/C", "update datakey/W/C"}
 	project := []string{
 		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/", "read compare/W/P",
@@ -39,6 +40,17 @@ func surface() []string {
 			for _, e := range []string{"dev", "production"} {
 				all = append(all, named(environment, w, p, e)...)
 			}
+		}
+	}
+	return all
+}
+
+func integrations() []string {
+	all := []string{"list integrations/W/"}
+	for _, provider := range []string{"github", "vault"} {
+		all = append(all, "list integrations/W/"+provider+"/", "update integrations/W/"+provider+"/main/verify")
+		for _, op := range []string{"create", "read", "update", "patch", "delete"} {
+			all = append(all, op+" integrations/W/"+provider+"/main")
 		}
 	}
 	return all
@@ -109,7 +121,8 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 			"update encrypt/acme/billing", "update decrypt/acme/billing", "update rewrap/acme/billing",
 			"update hmac/acme/billing", "update verify/acme/billing", "update datakey/acme/billing",
 		},
-		"workload": {"read load/acme/api/dev"},
+		"integration-admin": named(integrations(), "acme", "", ""),
+		"workload":          {"read load/acme/api/dev"},
 		"reader": named([]string{
 			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E", "read render/W/P/E",
 			"read changes/W/P/E",

@@ -5,7 +5,7 @@ package policies
 //
 // Paths that only act (import, undelete, rotate, encrypt) need "update" alone, for Vault calls a write to them so.
 func roles() []Role {
-	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian(), cryptoService()}
+	return []Role{workspaceAdmin(), developer(), reader(), workload(), integrationAdmin(), keyCustodian(), cryptoService()}
 }
 
 func workspaceAdmin() Role {
@@ -34,6 +34,10 @@ func workspaceAdmin() Role {
 			{"Where two environments of a project differ, without values.", "compare/{workspace}/+", []string{"read"}},
 			{"What was changed in an environment, without values.", "changes/{workspace}/+/+", []string{"read"}},
 			{"An environment back to a change.", "revert/{workspace}/+/+", []string{"update"}},
+			{"Its integrations with providers.", "integrations/{workspace}/", []string{"list"}},
+			{"Those with one provider.", "integrations/{workspace}/+/", []string{"list"}},
+			{"Each integration; its credential is never read.", "integrations/{workspace}/+/+", all},
+			{"Asking a provider who a credential is.", "integrations/{workspace}/+/+/verify", []string{"update"}},
 			{"The roles there are.", "policies/", []string{"list"}},
 			{"Policies to hand out.", "policies/+", []string{"read"}},
 		},
@@ -92,6 +96,22 @@ func workload() Role {
 		Required:    []string{workspace, project, environment},
 		rules: []rule{
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+		},
+	}
+}
+
+// integrationAdmin sees no secret of an environment, and sends none anywhere: a sync stands in the environment's path, and is its
+// owner's. What an integration allows is the integration's to say.
+func integrationAdmin() Role {
+	return Role{
+		Name:        "integration-admin",
+		Description: "looks after the integrations of one workspace and what they may be used for; sees no secret.",
+		Required:    []string{workspace},
+		rules: []rule{
+			{"The integrations.", "integrations/{workspace}/", []string{"list"}},
+			{"Those with one provider.", "integrations/{workspace}/+/", []string{"list"}},
+			{"Each integration; its credential is never read.", "integrations/{workspace}/+/+", []string{"create", "read", "update", "patch", "delete"}},
+			{"Asking a provider who a credential is.", "integrations/{workspace}/+/+/verify", []string{"update"}},
 		},
 	}
 }

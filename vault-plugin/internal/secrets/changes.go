@@ -60,6 +60,7 @@ func changes(entries []entry) []Change {
 		if at.After(c.Time) {
 			c.Time = at
 		}
+		c.Comment = cmp.Or(c.Comment, comment) // a deletion of the same request carries none
 		c.Secrets = append(c.Secrets, secret)
 	}
 	for _, entry := range entries {

@@ -19,7 +19,10 @@ type Import struct {
 	Values  map[string][]byte // UTF-8
 	Comment string            // of every version it makes
 	Replace bool              // live secrets it does not name are deleted
-	DryRun  bool
+	// CAS holds secrets to the version their values were made upon, as Input.CAS does for one. Where cas_required holds, whatever
+	// gets a new version must stand in it.
+	CAS    map[string]*uint64
+	DryRun bool
 	Origin
 }
 
@@ -167,6 +170,9 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 		return err
 	}
 	if head == nil {
+		if err := checkCAS(a.Place, name, head, in.CAS[name]); err != nil {
+			return err
+		}
 		return planVersion(a, seal, made, name, base{last: made.lasts[name]}, input)
 	}
 	same, err := s.holds(seal, a.Place, name, head, value, store.Version{})
@@ -179,7 +185,12 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 	case replayed(head, in.RequestID):
 		made.Updated = append(made.Updated, name)
 		return nil
-	case same:
+	}
+	// What a caller says to have seen must be so in any case; who changes nothing need not have said it.
+	if err := checkCAS(a.Place, name, head, in.CAS[name]); err != nil && (in.CAS[name] != nil || !same) {
+		return err
+	}
+	if same {
 		made.Unchanged = append(made.Unchanged, name)
 		return nil
 	}

@@ -41,6 +41,9 @@ func checkInput(place workspaces.Place, in Input) error {
 	if err := checkValue("value", place, in); err != nil {
 		return err
 	}
+	if in.refers() && in.Encoding != store.Text {
+		return fault.New(fault.Invalid, "references: only text can refer to other secrets, not encoding=base64")
+	}
 	if err := CheckComment(in.Comment); err != nil {
 		return err
 	}

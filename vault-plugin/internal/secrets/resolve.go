@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"context"
+	"encoding/base64"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +30,7 @@ type resolver struct {
 	sel  Selection // only its moment
 
 	views    map[store.ID]*view
-	resolved map[hop][]byte
+	resolved map[hop]resolution
 	// proposed is a version that is about to be written, in the place of what is stored.
 	proposed *proposal
 }
@@ -46,6 +48,13 @@ type hop struct {
 	name  string
 }
 
+// resolution is what a secret comes to, and how many hops it took to know. The hops count for every chain that leads to it, so that
+// a chain is too long or not whatever else was resolved before.
+type resolution struct {
+	value []byte
+	hops  int
+}
+
 type proposal struct {
 	env   store.ID
 	name  string
@@ -55,14 +64,14 @@ type proposal struct {
 func (s *Service) newResolver(ctx context.Context, call workspaces.Call, sel Selection) *resolver {
 	return &resolver{
 		s: s, ctx: ctx, call: call, sel: Selection{At: sel.At},
-		views: make(map[store.ID]*view), resolved: make(map[hop][]byte),
+		views: make(map[store.ID]*view), resolved: make(map[hop]resolution),
 	}
 }
 
 // wipe clears the values that were opened on the way.
 func (r *resolver) wipe() {
-	for _, value := range r.resolved {
-		clear(value)
+	for _, known := range r.resolved {
+		clear(known.value)
 	}
 }
 
@@ -156,18 +165,18 @@ func (r *resolver) deliver(a at, sel Selection) ([]Secret, error) {
 	}
 	var all []Secret
 	total := 0
-	for name, home := range homes {
+	for _, name := range slices.Sorted(maps.Keys(homes)) { // in an order, so that of several mistakes the same one is told each time
+		home := homes[name]
 		c := home.choices[name]
-		value, err := r.resolve(c, home, scope, nil)
+		known, err := r.resolve(c, home, scope, nil)
 		if err != nil {
 			return nil, err
 		}
-		if total += len(name) + len(value); total > settings.MaxEnvironmentBytes.Max {
+		if total += len(name) + len(known.value); total > settings.MaxEnvironmentBytes.Max {
 			return nil, fault.New(fault.Limit, "environment %s with what it inherits and refers to is larger than %d bytes", a.Path(), settings.MaxEnvironmentBytes.Max)
 		}
-		all = append(all, Secret{Name: name, Version: c.version, Tags: c.head.Tags, Value: slices.Clone(value)})
+		all = append(all, Secret{Name: name, Version: c.version, Tags: c.head.Tags, Value: slices.Clone(known.value)})
 	}
-	slices.SortFunc(all, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
@@ -178,56 +187,59 @@ type step struct {
 }
 
 // resolve answers the value of a secret with its references resolved. The value belongs to the resolver.
-func (r *resolver) resolve(c *choice, home, scope *view, chain []step) ([]byte, error) {
+func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resolution, error) {
 	here := step{hop{home.EnvironmentID, scope.EnvironmentID, c.name}, home.Project + "/" + home.Environment + "/" + c.name}
-	if value, done := r.resolved[here.hop]; done {
-		return value, nil
-	}
 	circle := slices.ContainsFunc(chain, func(s step) bool { return s.hop == here.hop })
 	chain = append(slices.Clip(chain), here)
+	known, done := r.resolved[here.hop]
 	switch {
 	case circle:
-		return nil, fault.New(fault.Invalid, "references: %s closes a circle", labels(chain))
-	case len(chain) > MaxHops+1:
-		return nil, fault.New(fault.Limit, "references: %s goes over %d hops", labels(chain), MaxHops)
+		return resolution{}, fault.New(fault.Invalid, "references: %s closes a circle", labels(chain))
+	case len(chain)+known.hops > MaxHops+1:
+		return resolution{}, fault.New(fault.Limit, "references: %s goes over %d hops", labels(chain), MaxHops)
+	case done:
+		return known, nil
 	}
 	value, err := r.open(c, home)
 	if err != nil {
-		return nil, err
+		return resolution{}, err
 	}
+	known = resolution{value: value}
 	if c.version.References {
-		if value, err = r.expand(value, home, scope, chain); err != nil {
-			return nil, err
+		if known, err = r.expand(value, home, scope, chain); err != nil {
+			return resolution{}, err
 		}
 	}
-	r.resolved[here.hop] = value
-	return value, nil
+	r.resolved[here.hop] = known
+	return known, nil
 }
 
-func (r *resolver) expand(value []byte, home, scope *view, chain []step) ([]byte, error) {
+func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolution, error) {
 	pieces, err := references.Parse(string(value))
 	clear(value)
 	if err != nil {
-		return nil, err
+		return resolution{}, err
 	}
-	var out []byte
+	var out resolution
 	for _, p := range pieces {
-		part := []byte(p.Text)
+		part := resolution{value: []byte(p.Text)}
 		if p.Ref != nil {
 			if part, err = r.follow(p.Ref, home, scope, chain); err != nil {
-				return nil, err
+				return resolution{}, err
 			}
+			out.hops = max(out.hops, part.hops+1)
 		}
 		// Each value is resolved once, so this bounds the work as well: no chain of doublings gets far.
-		if len(out)+len(part) > settings.MaxValueBytes.Max {
-			return nil, fault.New(fault.Limit, "references: %s resolves to more than %d bytes", labels(chain), settings.MaxValueBytes.Max)
+		if len(out.value)+len(part.value) > settings.MaxValueBytes.Max {
+			return resolution{}, fault.New(fault.Limit, "references: %s resolves to more than %d bytes", labels(chain), settings.MaxValueBytes.Max)
 		}
-		out = append(out, part...)
+		out.value = append(out.value, part.value...)
 	}
 	return out, nil
 }
 
-func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []step) ([]byte, error) {
+// follow answers what a reference stands for: what load delivers of its target, so bytes that are no text stand in base64.
+func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []step) (resolution, error) {
 	in := scope
 	if ref.Environment != "" {
 		project := ref.Project
@@ -236,14 +248,18 @@ func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []
 		}
 		var err error
 		if in, err = r.other(home, project, ref.Environment); err != nil {
-			return nil, along(chain, err)
+			return resolution{}, along(chain, err)
 		}
 	}
 	c, target, err := r.find(in, ref.Name)
 	if err != nil {
-		return nil, along(chain, err)
+		return resolution{}, along(chain, err)
 	}
-	return r.resolve(c, target, in, chain)
+	known, err := r.resolve(c, target, in, chain)
+	if err == nil && c.version.Encoding == store.Base64 {
+		known.value = base64.StdEncoding.AppendEncode(nil, known.value)
+	}
+	return known, err
 }
 
 // open answers the stored value of a secret.

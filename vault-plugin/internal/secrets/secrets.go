@@ -32,6 +32,8 @@ type Service struct {
 	tree  *workspaces.Tree // set by Learn
 	cache headcache.Cache
 
+	beside []beside // what else is sealed under the workspaces' keys
+
 	mu   sync.RWMutex
 	envs map[store.ID]*environment
 }
@@ -252,7 +254,7 @@ func (s *Service) Health() []string {
 	s.mu.RUnlock()
 	for _, id := range s.keys.IDs() {
 		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapFailed {
-			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
+			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets, or what is sealed beside them, under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
 		}
 	}
 	return wrong

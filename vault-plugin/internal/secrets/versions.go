@@ -197,7 +197,7 @@ func (s *Service) Patch(ctx context.Context, call workspaces.Call, w, p, e, name
 	if in.Value == nil {
 		return s.again(ctx, call, a, name, head, newest, in)
 	}
-	if in.References == nil {
+	if in.References == nil && in.Encoding == store.Text {
 		in.References = &newest.References
 	}
 	if err := checkInput(a.Place, in); err != nil {

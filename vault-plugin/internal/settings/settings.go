@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -87,7 +89,42 @@ func CheckConfig(c store.Config) error {
 			return err
 		}
 	}
+	if err := checkWayOut(c); err != nil {
+		return err
+	}
 	return check(c.Settings, false)
+}
+
+// MaxEgressRules bounds egress_allow.
+const MaxEgressRules = 256
+
+func checkWayOut(c store.Config) error {
+	if len(c.EgressAllow) > MaxEgressRules {
+		return fault.New(fault.Limit, "egress_allow: has %d rules; at most %d are kept", len(c.EgressAllow), MaxEgressRules)
+	}
+	for i, text := range c.EgressAllow {
+		if _, err := outbound.ParseRule(text); err != nil {
+			return fault.New(fault.Invalid, "egress_allow: rule %d: %s", i+1, err)
+		}
+	}
+	if c.ProxyURL == "" {
+		return nil
+	}
+	if _, err := provider.CanonicalURL(c.ProxyURL); err != nil {
+		return fault.New(fault.Invalid, "proxy_url: %s", err)
+	}
+	return nil
+}
+
+// Policy is what a configuration says about the way out.
+func Policy(c store.Config) outbound.Policy {
+	policy := outbound.Policy{Proxy: c.ProxyURL, Paused: c.Paused}
+	for _, text := range c.EgressAllow {
+		if rule, err := outbound.ParseRule(text); err == nil { // one that a newer version has written allows nothing
+			policy.Allow = append(policy.Allow, rule)
+		}
+	}
+	return policy
 }
 
 // Default is the configuration of a mount that was never configured.

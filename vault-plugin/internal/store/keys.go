@@ -18,6 +18,8 @@ const (
 	versionPrefix     = "ver/"
 	logPrefix         = "log/"
 	tombstonePrefix   = "tomb/"
+	integrationPrefix = "int/"
+	credentialPrefix  = "cred/"
 )
 
 func workspaceKey(name string) string      { return workspacePrefix + name }
@@ -38,6 +40,12 @@ func logKey(env ID, txn ID, chunk int) string {
 	return logPrefix + string(env) + "/" + string(txn) + "/" + strconv.Itoa(chunk)
 }
 
-// SealWrapped lists the prefixes that hold key material. Vault Enterprise wraps them with the seal's own key; the community
+func integrationKey(ws ID, provider, name string) string {
+	return integrationPrefix + string(ws) + "/" + provider + "/" + name
+}
+
+func credentialKey(integration ID) string { return credentialPrefix + string(integration) }
+
+// SealWrapped lists the prefixes that hold key material and sealed credentials. Vault Enterprise wraps them with the seal's own key; the community
 // edition does nothing with the declaration.
-func SealWrapped() []string { return []string{masterKey, keysPrefix} }
+func SealWrapped() []string { return []string{masterKey, keysPrefix, credentialPrefix} }

@@ -56,6 +56,29 @@ func (h *Head) wellFormed() bool {
 // A tombstone without a time is one of a clock that stood at zero; what counts is the number.
 func (t *Tombstone) wellFormed() bool { return t.Last > 0 }
 
+func (i *Integration) wellFormed() bool {
+	return i.ID.wellFormed() && i.Auth != "" && i.Credential.Generation > 0
+}
+
+func (c *Credential) wellFormed() bool {
+	if len(c.Generations) == 0 {
+		return false
+	}
+	last := uint64(0)
+	for _, g := range c.Generations {
+		if g.Number <= last || len(g.Fields) == 0 {
+			return false
+		}
+		for field, sealed := range g.Fields {
+			if field == "" || len(sealed) == 0 {
+				return false
+			}
+		}
+		last = g.Number
+	}
+	return true
+}
+
 func (o *OldValue) wellFormed() bool { return len(o.Sealed) > 0 }
 
 func (l *LogChunk) wellFormed() bool {

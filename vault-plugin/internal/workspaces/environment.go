@@ -92,7 +92,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 		return Environment{}, err
 	}
 	t.mu.RLock()
-	err = t.checkSharing(call, w, p, name, &record)
+	err = t.checkSharing(call, w, p, name, env, &record)
 	t.mu.RUnlock()
 	if err != nil {
 		return Environment{}, err

@@ -68,9 +68,9 @@ func (t *Tree) record(p Place) *store.Environment {
 	return env
 }
 
-// checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. The caller
-// holds mu.
-func (t *Tree) checkSharing(call Call, w, p, name string, record *store.Environment) error {
+// checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. A base that
+// stays, its owner may have ceased to share: that stops the deliveries, and nobody from changing the rest. The caller holds mu.
+func (t *Tree) checkSharing(call Call, w, p, name string, before, record *store.Environment) error {
 	if len(record.SharedWith) > MaxSharedWith {
 		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are kept", len(record.SharedWith), MaxSharedWith)
 	}
@@ -79,6 +79,9 @@ func (t *Tree) checkSharing(call Call, w, p, name string, record *store.Environm
 		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
 			return fault.New(fault.Invalid, "shared_with: must be patterns project/environment, such as api/staging or web/*")
 		}
+	}
+	if before != nil && before.Base == record.Base && before.Production == record.Production {
+		return nil
 	}
 	at, from, fromProject, fromName := record.Base, record, p, name
 	for range MaxBases {

@@ -99,6 +99,26 @@ path "stashbase/revert/acme/+/+" {
   capabilities = ["update"]
 }
 
+# Its integrations with providers.
+path "stashbase/integrations/acme/" {
+  capabilities = ["list"]
+}
+
+# Those with one provider.
+path "stashbase/integrations/acme/+/" {
+  capabilities = ["list"]
+}
+
+# Each integration; its credential is never read.
+path "stashbase/integrations/acme/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# Asking a provider who a credential is.
+path "stashbase/integrations/acme/+/+/verify" {
+  capabilities = ["update"]
+}
+
 # The roles there are.
 path "stashbase/policies/" {
   capabilities = ["list"]

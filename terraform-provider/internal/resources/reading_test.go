@@ -1,0 +1,182 @@
+package resources_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestAnEnvironmentIsLoadedIntoAnotherWriteOnlyValue(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.write("environments/"+w.workspace+"/api/copy", nil)
+		// The secret is made by the same apply: `after` makes the ephemeral resource wait for it.
+		config := secretConfig + `
+ephemeral "stashbase_environment" "it" {
+  workspace   = "WORKSPACE"
+  project     = "api"
+  environment = "dev"
+  include     = ["API_*"]
+  after       = [stashbase_secret.it.version]
+}
+
+resource "stashbase_secrets" "copy" {
+  workspace         = "WORKSPACE"
+  project           = "api"
+  environment       = "copy"
+  values_wo         = { COPY = ephemeral.stashbase_environment.it.values["API_KEY"] }
+  values_wo_version = stashbase_secret.it.version
+}
+`
+		w.configure(config)
+		w.Apply()
+		w.holds(w.read("load/"+w.workspace+"/api/copy"), "COPY", "VALUE")
+		w.PlansNothing()
+		w.configure(strings.Replace(config, `environment = "dev"
+  include`, `environment = "nowhere"
+  include`, 1))
+		w.Fails([]string{"Cannot load environment " + w.workspace + "/api/nowhere", "give this ephemeral resource an `after`"}, "plan")
+	})
+}
+
+func TestMetadataHaveVersionsAndNoValues(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.write("secrets/"+w.workspace+"/api/dev/A", map[string]any{"value": "not to be seen", "tags": "x"})
+		w.configure(`
+data "stashbase_environment_metadata" "it" {
+  workspace   = "WORKSPACE"
+  project     = "api"
+  environment = "dev"
+}
+output "secrets" { value = jsonencode(data.stashbase_environment_metadata.it.secrets) }
+`)
+		w.Apply()
+		var secrets map[string]map[string]any
+		if err := json.Unmarshal([]byte(w.Output("secrets")), &secrets); err != nil {
+			t.Fatal(err)
+		}
+		w.holds(secrets["A"], "version", 1)
+		w.holds(secrets["A"], "state", "live")
+		w.holds(secrets["A"], "tags", "[x]")
+		if strings.Contains(w.Output("secrets"), "not to be seen") {
+			t.Fatal("metadata hold a value")
+		}
+	})
+}
+
+func TestAPolicyIsTheEngines(t *testing.T) {
+	each(t, func(w *world) {
+		config := `
+data "stashbase_policy" "it" {
+  role        = "workload"
+  workspace   = "WORKSPACE"
+  project     = "api"
+  environment = "dev"
+}
+output "policy" { value = data.stashbase_policy.it.policy }
+`
+		w.configure(config)
+		w.Apply()
+		if got := w.Output("policy"); !strings.Contains(got, "stashbase/load/"+w.workspace+"/api/dev") {
+			t.Fatal(got)
+		}
+		w.configure(strings.Replace(config, `workspace   = "WORKSPACE"`, "", 1))
+		w.Fails([]string{"workspace"}, "plan")
+	})
+}
+
+// One request to an environment's metadata refreshes all its secrets, or a plan over many costs a request each.
+func TestARefreshAsksOnceForEachEnvironment(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.configure(`
+resource "stashbase_secret" "it" {
+  count            = 20
+  workspace        = "WORKSPACE"
+  project          = "api"
+  environment      = "dev"
+  name             = "KEY_${count.index}"
+  value_wo         = "VALUE"
+  value_wo_version = 1
+}`)
+		w.Apply()
+		before := len(w.server.AuditLog())
+		w.PlansNothing()
+		asked := requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace)
+		if len(asked) != 1 {
+			t.Errorf("the plan asked %d times: %v", len(asked), asked)
+		}
+
+		// Who may read single secrets only is served as well.
+		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "stashbase/metadata/+/+/+/+" { capabilities = ["read"] }`))
+		before = len(w.server.AuditLog())
+		w.PlansNothing()
+		if asked := requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace); len(asked) != 21 {
+			t.Errorf("the plan asked %d times: %v", len(asked), asked)
+		}
+	})
+}
+
+func TestAMissingRightIsNamed(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.configure(secretConfig)
+		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "nothing" { capabilities = ["read"] }`))
+		path := "stashbase/secrets/" + w.workspace + "/api/dev/API_KEY"
+		w.Fails([]string{fmt.Sprintf(`path %q { capabilities = ["create", "update"] }`, path)}, "apply", "-auto-approve")
+
+		// A right that is missing says nothing about what exists: the resource stays in the state.
+		w.Env = w.Env[:len(w.Env)-1]
+		w.Apply()
+		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "nothing" { capabilities = ["read"] }`))
+		w.Fails([]string{`capabilities = ["read"]`}, "plan")
+		w.holds(w.State("stashbase_secret.it"), "version", 1)
+	})
+}
+
+func TestAMountThatIsMissingIsNamed(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure("provider \"stashbase\" {\n  mount = \"elsewhere\"\n}\n" + treeConfig)
+		w.Fails([]string{"Nothing is mounted at elsewhere/", "vault secrets enable -path=elsewhere"}, "apply", "-auto-approve")
+	})
+}
+
+func TestTheProviderNeedsNoVaultBeforeItsConfigurationIsKnown(t *testing.T) {
+	each(t, func(w *world) {
+		config := `
+resource "terraform_data" "address" { input = "ADDRESS" }
+provider "stashbase" { address = terraform_data.address.output }
+` + treeConfig
+		w.configure(strings.Replace(config, "ADDRESS", w.server.Address(), 1))
+		w.Env = append(w.Env, "VAULT_ADDR=http://127.0.0.1:1")
+		w.Apply()
+		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "first")
+		w.Destroy()
+	})
+}
+
+func token(w *world, policy string) string {
+	w.Helper()
+	return w.server.ClientWithPolicy(w.T, policy).Token()
+}
+
+// requests are the paths below a prefix that an audit log has requests to.
+func requests(t *testing.T, log, prefix string) []string {
+	t.Helper()
+	var paths []string
+	for line := range strings.Lines(log) {
+		var entry struct {
+			Type    string
+			Request struct{ Path string }
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Type == "response" && strings.HasPrefix(entry.Request.Path, prefix) {
+			paths = append(paths, entry.Request.Path)
+		}
+	}
+	return paths
+}

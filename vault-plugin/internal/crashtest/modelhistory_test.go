@@ -1,0 +1,244 @@
+package crashtest
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+)
+
+// What the model knows of moments, changes and writes of many secrets.
+
+// live tells whether a version is answered at a moment.
+func (v modelVersion) live(now int) bool {
+	return !v.Destroyed && (v.Deleted == 0 || v.Deleted > now)
+}
+
+// moment is a time of the model on the clock of the mount.
+func moment(seconds int) string {
+	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
+}
+
+// versionAt answers the version a secret had at a moment, and whether it was delivered. One that is not known any more is gone.
+func (s *modelSecret) versionAt(at int) (v modelVersion, live, gone bool) {
+	i := len(s.Versions) - 1
+	for i >= 0 && s.Versions[i].Created > at {
+		i--
+	}
+	if i < 0 {
+		return modelVersion{}, false, s.Versions[0].Number > s.First
+	}
+	v = s.Versions[i]
+	if v.Deleted != 0 && v.Deleted <= at {
+		return v, false, false
+	}
+	return v, !v.Destroyed, v.Destroyed
+}
+
+// choose answers the versions of an environment that are delivered as of a moment; 0 is now.
+func (m *model) choose(env *modelEnvironment, at int, include []string) (map[string]modelVersion, int) {
+	all := make(map[string]modelVersion)
+	for name, s := range env.Secrets {
+		if !included(name, include) {
+			continue
+		}
+		v, live, gone := *s.newest(), s.newest().live(m.Now), false
+		if at != 0 {
+			v, live, gone = s.versionAt(at)
+		}
+		if gone {
+			return nil, 400
+		}
+		if live {
+			all[name] = v
+		}
+	}
+	if at != 0 && env.removedSince(at, include) {
+		return nil, 400
+	}
+	return all, 0
+}
+
+// removedSince tells whether there may have been a secret that has been removed since with all its versions.
+func (e *modelEnvironment) removedSince(at int, include []string) bool {
+	for name, tomb := range e.Tombs {
+		if included(name, include) && at >= tomb.Born && at < tomb.Removed {
+			return true
+		}
+	}
+	return false
+}
+
+type modelChange struct {
+	id, comment string
+	time        int
+	secrets     []data
+}
+
+// changes derives the changelog of an environment, newest first.
+func (e *modelEnvironment) changes() []modelChange {
+	byID := make(map[string]*modelChange)
+	note := func(id, comment string, at int, name string, version int, action string) {
+		c := byID[id]
+		if c == nil {
+			c = &modelChange{id: id}
+			byID[id] = c
+		}
+		c.time, c.comment = max(c.time, at), cmp.Or(c.comment, comment)
+		c.secrets = append(c.secrets, data{"name": name, "version": version, "action": action})
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Secrets)) {
+		s := e.Secrets[name]
+		for _, v := range s.Versions {
+			note(v.Request, v.Comment, v.Created, name, v.Number, map[bool]string{true: "created", false: "updated"}[v.Number == s.First])
+			if v.DeletedBy != "" {
+				note(v.DeletedBy, "", v.Deleted, name, v.Number, "deleted")
+			}
+		}
+	}
+	all := make([]modelChange, 0, len(byID))
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		all = append(all, *byID[id])
+	}
+	slices.SortStableFunc(all, func(a, b modelChange) int { return cmp.Compare(b.time, a.time) })
+	return all
+}
+
+func (m *model) describeChanges(w, p, e string) want {
+	env := m.environment(w, p, e)
+	if env == nil {
+		return refuse(400)
+	}
+	accessor := sha256.Sum256([]byte("accessor"))
+	by := data{"entity_id": "entity", "display_name": "tester", "accessor_sha256": hex.EncodeToString(accessor[:])}
+	all := []data{}
+	for _, c := range env.changes() {
+		all = append(all, data{"change": c.id, "comment": c.comment, "time": moment(c.time), "secrets": c.secrets, "created_by": by})
+	}
+	return want{data: data{"changes": all}}
+}
+
+// revert has an environment as it was right after a change.
+func (m *model) revert(w, p, e, change string, dry bool, request string) want {
+	target := m
+	if dry {
+		target = m.clone()
+	}
+	env := target.environment(w, p, e)
+	if env == nil {
+		return refuse(400)
+	}
+	if env.Locked {
+		return refuse(409)
+	}
+	all := env.changes()
+	i := slices.IndexFunc(all, func(c modelChange) bool { return c.id == change })
+	if i < 0 || env.removedSince(all[i].time, nil) {
+		return refuse(400)
+	}
+	then := make(map[string]modelVersion)
+	for name, s := range env.Secrets {
+		v, live, gone := s.versionAt(all[i].time)
+		if gone {
+			return refuse(400)
+		}
+		if live {
+			then[name] = v
+		}
+	}
+	done := newDone()
+	for _, name := range slices.Sorted(maps.Keys(then)) {
+		v, now := then[name], *env.Secrets[name].newest()
+		if now.live(m.Now) && now.Value == v.Value && now.Base64 == v.Base64 && now.References == v.References {
+			done["unchanged"] = append(done["unchanged"], name)
+			continue
+		}
+		v.Request, v.Comment = request, "reverted"
+		target.add(w, env, name, v)
+		done["updated"] = append(done["updated"], name)
+	}
+	target.deleteOthers(env, func(name string) bool { _, wanted := then[name]; return wanted }, request, done)
+	return done.answer(dry)
+}
+
+// done is what a write of many secrets has done: kinds to names.
+type done map[string][]string
+
+func newDone() done { return done{"created": {}, "updated": {}, "unchanged": {}, "deleted": {}} }
+
+func (d done) answer(dry bool) want {
+	answer := data{"dry_run": dry}
+	for kind, names := range d {
+		answer[kind] = names
+	}
+	return want{data: answer}
+}
+
+// deleteOthers soft-deletes the live secrets that are not wanted.
+func (m *model) deleteOthers(env *modelEnvironment, wanted func(name string) bool, request string, to done) {
+	for _, name := range slices.Sorted(maps.Keys(env.Secrets)) {
+		if wanted(name) || !env.Secrets[name].newest().live(m.Now) {
+			continue
+		}
+		newest := env.Secrets[name].newest()
+		newest.Deleted, newest.DeletedBy = m.Now, request
+		to["deleted"] = append(to["deleted"], name)
+	}
+}
+
+// modelImport is a write of many secrets.
+type modelImport struct {
+	values       map[string]string
+	cas          map[string]int
+	replace, dry bool
+	comment      string
+	request      string
+}
+
+// imports does what an import does, to a copy where it is a dry run.
+func (m *model) imports(w, p, e string, in modelImport) want {
+	target := m
+	if in.dry {
+		target = m.clone()
+	}
+	env := target.environment(w, p, e)
+	if env == nil {
+		return refuse(400)
+	}
+	if env.Locked {
+		return refuse(409)
+	}
+	done := newDone()
+	for _, name := range slices.Sorted(maps.Keys(in.values)) {
+		s, kind := env.Secrets[name], "updated"
+		cas, given := in.cas[name]
+		if !given {
+			cas = -1
+		}
+		why, refused := m.casRefused(w, s, cas)
+		switch {
+		case given && refused:
+			return why
+		case s == nil:
+			kind = "created"
+		case s.newest().live(m.Now) && s.newest().Value == in.values[name] && !s.newest().Base64 && !s.newest().References:
+			done["unchanged"] = append(done["unchanged"], name)
+			continue
+		}
+		if refused {
+			return why
+		}
+		done[kind] = append(done[kind], name)
+	}
+	for _, kind := range []string{"created", "updated"} {
+		for _, name := range done[kind] {
+			target.add(w, env, name, modelVersion{Value: in.values[name], Comment: in.comment, Request: in.request})
+		}
+	}
+	if in.replace {
+		target.deleteOthers(env, func(name string) bool { _, named := in.values[name]; return named }, in.request, done)
+	}
+	return done.answer(in.dry)
+}
