@@ -25,21 +25,31 @@ func (c *Client) classify(s sending, answer *Response, told *heard, now time.Tim
 		}
 	}
 	limited := class == RateLimited
-	if limited && told.retryAfter == 0 && c.party.Wait != nil {
-		told.retryAfter = bounded(c.party.Wait(answer, now))
-	}
-	if limited && told.retryAfter == 0 && told.told && told.remaining == 0 {
-		told.retryAfter = told.reset
-	}
-	if !limited && answer.Status != http.StatusServiceUnavailable {
+	switch {
+	case limited:
+		c.learnWait(answer, told, now)
+	case answer.Status != http.StatusServiceUnavailable:
 		told.retryAfter = 0
 	}
 	e := c.failed(s.Request, class, hint, nil)
 	e.Status, e.RequestID, e.RetryAfter = answer.Status, answer.RequestID, told.retryAfter
 	// A party that fails may have failed after the effect, and one in between does not know.
 	e.Unknown = answer.Status >= 500 && (s.Write || !s.Safe) && !limited
-	// A wait that is not told cannot be kept, and to guess would be to go on asking too often.
+	// A wait that nobody knows cannot be kept, and to guess would be to go on asking too often.
 	return &failure{Error: e, passing: limited && told.retryAfter > 0 || isGateway(answer.Status) && !limited}
+}
+
+// learnWait finds out how long a party that has had too many requests wants to be left alone.
+func (c *Client) learnWait(answer *Response, told *heard, now time.Time) {
+	if told.told && told.remaining == 0 {
+		told.retryAfter = max(told.retryAfter, told.reset)
+	}
+	if c.party.Wait != nil {
+		told.retryAfter = max(told.retryAfter, bounded(c.party.Wait(answer, now)))
+	}
+	if told.retryAfter == 0 {
+		told.retryAfter = c.limiter.refused()
+	}
 }
 
 func isGateway(status int) bool {

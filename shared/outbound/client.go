@@ -35,6 +35,7 @@ type Party struct {
 	Dialect     Dialect
 	Budgets     []Budget
 	Concurrency int           // requests at once; 0 means 1
+	Pause       time.Duration // after a refusal for too many requests that does not say how long to wait; it doubles with each in a row
 	MaxBody     int64         // bytes of an answer, unpacked; 0 means DefaultMaxBody
 	Timeout     time.Duration // of one request, answer included; 0 means DefaultTimeout
 	// Classify is asked first what a status of 400 or more means; nil for the general rules alone. Its hint may be empty.
@@ -59,8 +60,8 @@ func (g *Gateway) Client(p Party) (*Client, error) {
 	invalid := func(hint string, cause error) error {
 		return &Error{Class: Invalid, Provider: p.Provider, Operation: "make a client", Hint: hint, Cause: cause}
 	}
-	if p.Concurrency < 0 || p.MaxBody < 0 || p.Timeout < 0 {
-		return nil, invalid("concurrency, largest answer and time limit may not be negative", nil)
+	if p.Concurrency < 0 || p.MaxBody < 0 || p.Timeout < 0 || p.Pause < 0 {
+		return nil, invalid("concurrency, pause, largest answer and time limit may not be negative", nil)
 	}
 	for _, b := range p.Budgets {
 		if b.Requests < 0 || b.Per < 0 || b.Spacing < 0 || (b.Requests > 0) != (b.Per > 0) {
@@ -86,7 +87,7 @@ func (g *Gateway) Client(p Party) (*Client, error) {
 	}}
 	return &Client{
 		party: p, gateway: g, transport: t.transport(), jitter: rand.Float64,
-		limiter: newLimiter(g.options.Clock, p.Concurrency, p.Budgets),
+		limiter: newLimiter(g.options.Clock, p),
 	}, nil
 }
 

@@ -22,15 +22,17 @@ type limiter struct {
 	hold    time.Time // the party has asked to wait until then
 	left    int       // what the party has said to be left until reset
 	reset   time.Time
+	pause   time.Duration
+	unsaid  int // refusals in a row that did not say how long to wait
 	changed chan struct{} // closed when a request ends
 }
 
-func newLimiter(clock Clock, concurrency int, budgets []Budget) *limiter {
-	l := &limiter{clock: clock, slots: make(chan struct{}, concurrency), changed: make(chan struct{})}
+func newLimiter(clock Clock, p Party) *limiter {
+	l := &limiter{clock: clock, slots: make(chan struct{}, p.Concurrency), pause: p.Pause, changed: make(chan struct{})}
 	for i := range l.turns {
 		l.turns[i] = make(chan struct{}, 1)
 	}
-	for _, b := range budgets {
+	for _, b := range p.Budgets {
 		l.windows = append(l.windows, &window{Budget: b})
 	}
 	return l
@@ -137,6 +139,28 @@ func (l *limiter) leave(write bool, h heard) {
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
 	<-l.slots
+}
+
+// longestPause bounds what a pause that doubles becomes.
+const longestPause = time.Hour
+
+// refused answers how long to wait after a refusal that does not say.
+func (l *limiter) refused() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := l.pause
+	for range l.unsaid {
+		wait = min(2*wait, longestPause)
+	}
+	l.unsaid = min(l.unsaid+1, 32)
+	return wait
+}
+
+// served ends a row of refusals.
+func (l *limiter) served() {
+	l.mu.Lock()
+	l.unsaid = 0
+	l.mu.Unlock()
 }
 
 // resetSlack is how far two answers about the same window may be apart about its end, for they give it in whole seconds.

@@ -117,6 +117,7 @@ func (c *Client) attempt(ctx context.Context, s sending, p *patience) (*Response
 	told = c.party.Dialect.listen(answer.Header, now)
 	if answer.Status < 300 {
 		told.retryAfter = 0
+		c.limiter.served()
 		return answer, nil
 	}
 	failed := c.classify(s, answer, &told, now)
@@ -243,12 +244,14 @@ const (
 	attempts       = 4
 	firstBackoff   = 500 * time.Millisecond
 	largestBackoff = 8 * time.Second
+	// longestRetry is the longest wait that a party may ask for before a repetition; the caller has other work than to wait for more.
+	longestRetry = 10 * time.Second
 )
 
 // repetition decides, after the n-th attempt has failed, whether there is another one, and how long to wait for it. jitter is at least
 // 0 and below 1.
 func repetition(n int, safe bool, failed *failure, jitter float64) (wait time.Duration, again bool) {
-	if !safe || !failed.passing || n >= attempts {
+	if !safe || !failed.passing || n >= attempts || failed.RetryAfter > longestRetry {
 		return 0, false
 	}
 	return failed.RetryAfter + backoff(n, jitter), true
