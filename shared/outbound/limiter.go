@@ -23,7 +23,7 @@ type limiter struct {
 	left    int       // what the party has said to be left until reset
 	reset   time.Time
 	pause   time.Duration
-	unsaid  int // refusals in a row that did not say how long to wait
+	unsaid  int           // refusals in a row that did not say how long to wait
 	changed chan struct{} // closed when a request ends
 }
 
