@@ -163,7 +163,17 @@ func isConnection(err error) bool {
 		return false
 	}
 	var network net.Error
+	var stream streamError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.As(err, &network) ||
-		errors.Is(err, context.DeadlineExceeded)
+		errors.As(err, &stream) || errors.Is(err, context.DeadlineExceeded)
 }
+
+// streamError has the shape by which net/http gives its error for an HTTP/2 stream that was cut off: its own type is not exported.
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (streamError) Error() string { return "stream error" }
