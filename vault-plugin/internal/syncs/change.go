@@ -1,6 +1,7 @@
 package syncs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,8 @@ import (
 
 // Limits of a sync.
 const (
-	MaxPatterns    = 256
-	maxPattern     = 256      // bytes
-	MaxSettingByes = 64 << 10 // of one setting
+	MaxPatterns = 256
+	maxPattern  = 256 // bytes
 )
 
 // Change is what a write makes of a sync; what it leaves out stays.
@@ -99,12 +99,17 @@ func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c 
 		record, has = *before.record, before.settings
 	}
 	record.Stamp.Updated, record.Stamp.RequestID = s.now(), call.RequestID
-	for _, assigned := range []struct{ to, from *string }{
-		{&record.Description, c.Description}, {&record.Template, c.Template}, {&record.Granularity, c.Granularity},
-		{&record.OnConflict, c.OnConflict}, {&record.Deletion, c.Deletion}, {&record.Trigger, c.Trigger},
+	for _, assigned := range []struct {
+		to, from *string
+		reset    string
+	}{
+		{&record.Description, c.Description, ""}, {&record.Template, c.Template, ""},
+		{&record.Granularity, c.Granularity, string(declared.Granularities[0])},
+		{&record.OnConflict, c.OnConflict, string(syncplan.FailConflict)},
+		{&record.Deletion, c.Deletion, string(syncplan.ManagedDeletion)}, {&record.Trigger, c.Trigger, string(OnChange)},
 	} {
 		if assigned.from != nil {
-			*assigned.to = *assigned.from
+			*assigned.to = cmp.Or(*assigned.from, assigned.reset)
 		}
 	}
 	for _, assigned := range []struct{ to, from *[]string }{{&record.Include, c.Include}, {&record.Exclude, c.Exclude}, {&record.Tags, c.Tags}} {
@@ -221,7 +226,7 @@ func (s *Service) refuseOverlap(next *entry) error {
 	return nil
 }
 
-// Alter changes what may be changed of a sync without a write of its definition.
+// alter changes what may be changed of a sync without a write of its definition.
 func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
 	_, unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {

@@ -112,7 +112,7 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 		return unopened(err)
 	case settled && !wished:
 		return verdict{state: Synced, looked: true, owned: owned(l), elsewhere: src.elsewhere, until: src.until}
-	case Trigger(e.record.Trigger) == Manual && !wished:
+	case Trigger(e.record.Trigger) == Manual && !wished && State(s.stateOf(e).State) != Retrying:
 		return verdict{state: Pending, hint: "there is something to do; run it", looked: true, owned: owned(l), elsewhere: src.elsewhere, until: src.until}
 	}
 	if v := s.broken(e, wished); v != nil {
