@@ -9,6 +9,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
 const (
@@ -32,21 +33,14 @@ func synced(t *testing.T, more data) (*enginetest.Mount, *toy.Server) {
 // rest turns the clock until the sync has come to a state that lasts, within the time a change is waited for.
 func rest(t *testing.T, m *enginetest.Mount) data {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		m.Clock.Advance(100 * time.Millisecond)
-		time.Sleep(time.Millisecond)
-		m.Settle()
-		status := m.Read(aSync + "/status")
-		switch status["state"] {
-		case "PENDING", "PLANNING", "RUNNING":
-		default:
-			return status
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not come to rest: %v", status)
-		}
+	m.Clock.Advance(syncs.Window)
+	m.Settle()
+	status := m.Read(aSync + "/status")
+	switch status["state"] {
+	case "PENDING", "PLANNING", "RUNNING":
+		t.Fatalf("it does not come to rest: %v", status)
 	}
+	return status
 }
 
 func standsAt(t *testing.T, server *toy.Server, want map[string]string) {
@@ -70,7 +64,6 @@ func TestASyncBringsAnEnvironmentToItsDestination(t *testing.T) {
 
 	m.Delete(aSync, data{"purge": true})
 	m.Clock.Advance(time.Second)
-	time.Sleep(10 * time.Millisecond)
 	m.Settle()
 	expect(t, m.Refuse(logical.ReadOperation, aSync, nil), 404, "not_found")
 	standsAt(t, server, map[string]string{})
