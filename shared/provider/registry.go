@@ -109,6 +109,9 @@ func check(p Provider, d Declaration) error {
 }
 
 func checkAuth(d Declaration) error {
+	if err := checkAcross(d); err != nil {
+		return err
+	}
 	seen := make(map[string]bool)
 	for _, kind := range d.Auth {
 		switch {
@@ -124,6 +127,28 @@ func checkAuth(d Declaration) error {
 		}
 		if err := checkFields(fields, integrationFields); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkAcross holds together the fields of all auth kinds, which one path takes: those of one name are of one type, and none has the
+// name by which a read says whether a secret is set.
+func checkAcross(d Declaration) error {
+	all := slices.Clone(d.Fields)
+	for _, kind := range d.Auth {
+		all = append(all, kind.Fields...)
+	}
+	byName := make(map[string]Field, len(all))
+	for _, f := range all {
+		if other, seen := byName[f.Name]; seen && (other.Type != f.Type || other.Secret != f.Secret) {
+			return fmt.Errorf("field %q: is of one type with one auth kind and of another with another", f.Name)
+		}
+		byName[f.Name] = f
+	}
+	for name, f := range byName {
+		if _, taken := byName[name+"_set"]; taken && f.Secret {
+			return fmt.Errorf("field %q: is what a read answers of %q", name+"_set", name)
 		}
 	}
 	return nil
