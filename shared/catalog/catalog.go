@@ -4,10 +4,11 @@ package catalog
 
 import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/github"
 	"github.com/stashbase/vault-stashbase/shared/provider/vault"
 )
 
 // All answers every provider there is. Its error is a mistake in a declaration.
 func All() (*provider.Registry, error) {
-	return provider.NewRegistry(vault.New())
+	return provider.NewRegistry(github.New(), vault.New())
 }

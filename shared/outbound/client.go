@@ -27,6 +27,7 @@ type Party struct {
 	Dialect     Dialect
 	Budgets     []Budget
 	Concurrency int
+	Pause       time.Duration // after a refusal for too many requests that does not say how long to wait; it doubles with each in a row
 	MaxBody     int64
 	Timeout     time.Duration
 	Classify    func(r *Response) (class Class, hint string, known bool)

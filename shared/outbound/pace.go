@@ -34,6 +34,7 @@ type pace struct {
 	mu      sync.Mutex
 	budgets []*spent
 	closed  time.Time // until when the party takes nothing
+	refused int       // refusals in a row that did not say how long to wait
 }
 
 // spent is a budget with the moments of its last requests, the oldest first; at most Requests of them.
@@ -116,6 +117,28 @@ func (p *pace) learn(d Dialect, answer *Response) {
 	}
 }
 
+// unsaid is how long to wait after a refusal that does not say.
+func (p *pace) unsaid(pause time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wait := pause
+	for range p.refused {
+		wait = min(2*wait, longestPause)
+	}
+	p.refused++
+	if until := p.clock.Now().Add(wait); wait > 0 && until.After(p.closed) {
+		p.closed = until
+	}
+	return wait
+}
+
+// served ends a row of refusals.
+func (p *pace) served() {
+	p.mu.Lock()
+	p.refused = 0
+	p.mu.Unlock()
+}
+
 // usedUp reports whether an answer says that no request is left, and until when.
 func (d Dialect) usedUp(h http.Header, now time.Time) (reset time.Time, used bool) {
 	prefix := map[Dialect]string{XRateLimit: "X-Ratelimit-", RateLimitDraft: "Ratelimit-"}[d]
@@ -150,6 +173,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 const (
+	longestPause  = time.Hour
 	firstBackoff  = 200 * time.Millisecond
 	longestRepeat = 5 * time.Second
 )

@@ -51,6 +51,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		answer, err := c.once(ctx, r)
 		c.pace.learn(c.party.Dialect, answer)
 		if err == nil {
+			c.pace.served()
 			return answer, nil
 		}
 		again, after := repeat(r, err, attempt)
@@ -164,12 +165,28 @@ func (c *Client) refusal(r Request, answer *Response) error {
 		}
 	}
 	known := c.answered(r, answer, class, hint, nil)
-	known.RetryAfter = retryAfter(answer.Header, c.gateway.clock.Now())
+	known.RetryAfter = c.waits(class, answer)
 	switch answer.Status {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		known.Unknown = !r.Safe
 	}
 	return known
+}
+
+// waits is how long a party that refuses wants to be left alone.
+func (c *Client) waits(class Class, answer *Response) time.Duration {
+	now := c.gateway.clock.Now()
+	wait := retryAfter(answer.Header, now)
+	if class != RateLimited {
+		return wait
+	}
+	if reset, used := c.party.Dialect.usedUp(answer.Header, now); used {
+		wait = max(wait, reset.Sub(now))
+	}
+	if wait == 0 {
+		wait = c.pace.unsaid(c.party.Pause)
+	}
+	return wait
 }
 
 // networkHint tells what a person can do about a connection that was not made.

@@ -125,6 +125,7 @@ func (b *bench) all(ctx context.Context) error {
 		{"load", b.load},
 		{"import", b.imports},
 		{"rotation", b.rotation},
+		{"syncs", b.syncing},
 	} {
 		say(part.name)
 		if err := part.run(ctx); err != nil {
