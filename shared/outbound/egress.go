@@ -2,115 +2,92 @@ package outbound
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
-	"strconv"
+	"net/url"
 	"strings"
 )
 
-// Rule allows a special-purpose range of addresses: `[workspace=]CIDR[:port][+http]`, as egress_allow has them.
-type Rule struct {
-	Workspace string // "" for every workspace
-	Prefix    netip.Prefix
-	Port      uint16 // 0 for every port
-	HTTP      bool   // plain http is allowed too; loopback only
+// Causes of errors of class Network that stand for our own refusal, for errors.Is.
+var (
+	// ErrRefused is for an address that the egress policy does not allow.
+	ErrRefused = errors.New("refused by the egress policy")
+	// ErrPaused is for a request while the policy is paused.
+	ErrPaused = errors.New("everything outbound is paused")
+)
+
+// Policy is what the mount's configuration says about the way out. It is immutable.
+type Policy struct {
+	Allow  []Rule
+	Proxy  string // URL of an HTTP proxy; "" for none. Nothing is taken from the environment
+	Paused bool   // nothing goes out
 }
 
-var errRule = errors.New("must be rules [workspace=]CIDR[:port][+http], such as 10.20.0.0/16:8200, [fd00:1::/64]:8200 or 127.0.0.0/8+http")
-
-// ParseRule reads a rule. Its error says what would be right and holds nothing of the text.
-func ParseRule(text string) (Rule, error) {
-	var r Rule
-	if owner, rest, scoped := strings.Cut(text, "="); scoped {
-		if owner == "" {
-			return Rule{}, errRule
-		}
-		r.Workspace, text = owner, rest
-	}
-	text, r.HTTP = strings.CutSuffix(text, "+http")
-	cidr, port := text, ""
-	if inner, bracketed := strings.CutPrefix(text, "["); bracketed {
-		var closed bool
-		if cidr, port, closed = strings.Cut(inner, "]"); !closed {
-			return Rule{}, errRule
-		}
-		if port != "" {
-			if port, closed = strings.CutPrefix(port, ":"); !closed || port == "" {
-				return Rule{}, errRule
-			}
-		}
-	} else if strings.Count(text, ":") == 1 {
-		cidr, port, _ = strings.Cut(text, ":")
-		if port == "" {
-			return Rule{}, errRule
-		}
-	}
-	prefix, err := netip.ParsePrefix(cidr)
-	if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
-		return Rule{}, errRule
-	}
-	r.Prefix = prefix
-	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 || port[0] == '0' {
-			return Rule{}, errRule
-		}
-		r.Port = uint16(n)
-	}
-	if r.HTTP && !loopbackOnly(prefix) {
-		return Rule{}, errors.New("allows plain http for loopback addresses only: 127.0.0.0/8 or ::1/128, and what is in them")
-	}
-	return r, nil
+// destination is where a connection leads to.
+type destination struct {
+	workspace string
+	address   netip.AddrPort
+	plain     bool // http, without TLS
 }
 
-// String is the one text of a rule.
-func (r Rule) String() string {
-	var b strings.Builder
-	if r.Workspace != "" {
-		b.WriteString(r.Workspace + "=")
-	}
-	switch {
-	case r.Port == 0:
-		b.WriteString(r.Prefix.String())
-	case r.Prefix.Addr().Is6():
-		b.WriteString("[" + r.Prefix.String() + "]:" + strconv.Itoa(int(r.Port)))
-	default:
-		b.WriteString(r.Prefix.String() + ":" + strconv.Itoa(int(r.Port)))
-	}
-	if r.HTTP {
-		b.WriteString("+http")
-	}
-	return b.String()
+// refusal is why we ourselves do not connect. The hint is our words only.
+type refusal struct {
+	hint  string
+	cause error
 }
 
-// covers reports whether a rule allows an address, which is plain.
-func (r Rule) covers(workspace string, a netip.AddrPort) bool {
-	if r.Workspace != "" && r.Workspace != workspace || r.Port != 0 && r.Port != a.Port() || !r.Prefix.Contains(a.Addr()) {
-		return false
+func (r *refusal) Error() string { return r.cause.Error() }
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+// judge answers why a connection may not be made, or nil.
+func (p *Policy) judge(to destination) error {
+	if p.Paused {
+		return &refusal{"everything outbound is paused by the mount's configuration: an operator can end that with paused=false", ErrPaused}
 	}
-	for _, p := range apart {
-		if p.Contains(a.Addr()) && r.Prefix.Bits() < p.Bits() {
-			return false
+	all := meant(to.address.Addr())
+	if len(all) == 0 {
+		return &refusal{"the host's address stands for no other one", ErrRefused}
+	}
+	for _, a := range all {
+		if err := p.judgeOne(to, a); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
-// allows judges an address that is about to be dialled. Public ones are open to https; all others, and plain http, need a rule.
-func (p Policy) allows(workspace string, to netip.AddrPort, http bool) bool {
-	to = netip.AddrPortFrom(plain(to.Addr()), to.Port())
-	if !to.Addr().IsValid() || p.Paused {
-		return false
+func (p *Policy) judgeOne(to destination, a netip.Addr) error {
+	if to.plain && !to.direct() {
+		return &refusal{"plain http goes to loopback addresses alone: use https", ErrRefused}
 	}
-	if !http && !within(special, to.Addr()) && !within(apart, to.Addr()) {
-		return true
-	}
-	if http && !within(loopbacks, to.Addr()) {
-		return false
+	kind, ok := purposeOf(a)
+	if !ok {
+		return nil
 	}
 	for _, r := range p.Allow {
-		if (r.HTTP || !http) && r.covers(workspace, to) {
-			return true
+		if r.allows(to, a) {
+			return nil
 		}
 	}
-	return false
+	what := fmt.Sprintf("the host's address is within %s (%s), which the egress policy does not allow", kind.prefix, kind.use)
+	if own, isOwn := isApart(a); isOwn {
+		return &refusal{what + fmt.Sprintf(": it takes a rule of egress_allow for a network within %s", own), ErrRefused}
+	}
+	if to.plain {
+		return &refusal{what + " for plain http: use https, or have an operator add a rule with +http to egress_allow", ErrRefused}
+	}
+	return &refusal{what + ": an operator can add a rule to egress_allow", ErrRefused}
+}
+
+// proxy answers where the proxy is, or nil. A proxy that cannot be understood lets nothing pass.
+func (p *Policy) proxy() (*url.URL, error) {
+	if p.Proxy == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(p.Proxy)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" {
+		return u, nil
+	}
+	return nil, &refusal{"the mount's proxy_url must be http://HOST:PORT or https://HOST:PORT, without user name and path", ErrRefused}
 }

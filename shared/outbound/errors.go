@@ -3,6 +3,8 @@ package outbound
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,8 +35,8 @@ func Classes() []Class {
 func (c Class) Passing() bool { return c == RateLimited || c == Network || c == Provider }
 
 // Error is a failure of a request to another party. Its text says class, provider, operation, status, the other side's request id and a
-// hint; it holds nothing of what was sent or answered. The cause is reachable through Unwrap and is not printed, for the errors of
-// net and of parsers quote their input.
+// hint; it holds nothing of what was sent or answered. The cause is reachable through Unwrap and is printed with no verb and in no JSON,
+// for the errors of net and of parsers quote their input.
 type Error struct {
 	Class      Class
 	Provider   string        // whom the request was for: "github"
@@ -44,7 +46,7 @@ type Error struct {
 	RetryAfter time.Duration // how long the other side asks to wait; 0 where it does not say
 	Unknown    bool          // the request may have had its effect: look before it is repeated
 	Hint       string        // what a person can do about it; our words only
-	Cause      error         // not printed
+	Cause      error         `json:"-"` // not printed
 }
 
 // Error answers one line without a value.
@@ -65,7 +67,16 @@ func (e *Error) Error() string {
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
 	}
-	return b.String()
+	return redact(b.String())
+}
+
+// Format prints what Error answers, whatever the verb: %+v and %#v would reach into the cause otherwise.
+func (e Error) Format(f fmt.State, verb rune) {
+	text := e.Error()
+	if verb == 'q' {
+		text = strconv.Quote(text)
+	}
+	_, _ = io.WriteString(f, text)
 }
 
 // Unwrap answers the cause.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,89 +26,90 @@ type Options struct {
 	Clock     Clock    // the system's
 }
 
-// Policy is what the mount's configuration says about the way out. It is immutable.
-type Policy struct {
-	Allow  []Rule
-	Proxy  string // URL of an HTTP proxy; "" for none. Nothing is taken from the environment
-	Paused bool   // nothing goes out
-}
-
 // Gateway is the one way out of a mount. It is safe for concurrent use.
 type Gateway struct {
-	agent   string
-	resolve Resolver
-	clock   Clock
-	dialer  net.Dialer
+	options Options
 
-	mu     sync.RWMutex
-	policy Policy
-	open   map[*connection]bool
+	mu       sync.Mutex
+	policy   *Policy // never changed, only replaced
+	standing map[*connection]bool
 }
 
 // NewGateway makes a gateway that lets nothing out but to public addresses.
 func NewGateway(o Options) *Gateway {
-	g := &Gateway{agent: o.UserAgent, resolve: o.Resolver, clock: o.Clock, open: make(map[*connection]bool)}
-	if g.resolve == nil {
-		g.resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
+	if o.Resolver == nil {
+		o.Resolver = systemResolver
 	}
-	if g.clock == nil {
-		g.clock = systemClock{}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
 	}
-	return g
+	return &Gateway{options: o, policy: &Policy{}, standing: map[*connection]bool{}}
 }
 
 // Enforce puts a policy in force: every connection from now on obeys it, and those that stand and would not be allowed are closed.
 func (g *Gateway) Enforce(p Policy) {
+	p.Allow = slices.Clone(p.Allow)
 	g.mu.Lock()
-	g.policy = p
-	var ending []*connection
-	for c := range g.open {
-		if !p.allows(c.workspace, c.to, c.http) || c.proxy != p.Proxy {
-			ending = append(ending, c)
+	g.policy = &p
+	var over []*connection
+	for c := range g.standing {
+		if c.refusedBy(&p) {
+			over = append(over, c)
 		}
 	}
 	g.mu.Unlock()
-	for _, c := range ending {
+	for _, c := range over {
 		_ = c.Close()
 	}
 }
 
-func (g *Gateway) inForce() Policy {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
+func (g *Gateway) current() *Policy {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	return g.policy
 }
 
-// connection is one that stands, with what its permission depends on.
+// connection is one that stands, with all that the policy is asked about it.
 type connection struct {
 	net.Conn
-	gateway   *Gateway
-	workspace string
-	to        netip.AddrPort
-	http      bool
-	proxy     string
+	gateway *Gateway
+	to      destination
+	proxy   string       // the policy's word for the proxy in between; "" for none
+	via     *destination // the proxy itself
 }
 
-// keep takes a connection in, unless the policy has changed against it since it was dialled.
-func (g *Gateway) keep(c *connection) error {
+// direct reports whether a connection to it goes around the proxy: what is allowed on the machine itself is not somebody else's.
+func (d destination) direct() bool { return d.address.Addr().Unmap().IsLoopback() }
+
+func (c *connection) refusedBy(p *Policy) bool {
+	proxy := p.Proxy
+	if c.to.direct() {
+		proxy = ""
+	}
+	return p.judge(c.to) != nil || c.proxy != proxy || c.via != nil && p.judge(*c.via) != nil
+}
+
+// admit lets a connection stand, unless the policy has become one that does not allow it.
+func (g *Gateway) admit(c *connection) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.policy.allows(c.workspace, c.to, c.http) || c.proxy != g.policy.Proxy {
-		_ = c.Conn.Close()
-		return errRefused
+	if c.refusedBy(g.policy) {
+		return &refusal{"the egress policy has changed meanwhile", ErrRefused}
 	}
-	g.open[c] = true
+	g.standing[c] = true
 	return nil
 }
 
 // Close ends the connection.
 func (c *connection) Close() error {
 	c.gateway.mu.Lock()
-	delete(c.gateway.open, c)
+	delete(c.gateway.standing, c)
 	c.gateway.mu.Unlock()
 	return c.Conn.Close()
+}
+
+func systemResolver(ctx context.Context, host string) ([]netip.Addr, error) {
+	return new(net.Resolver).LookupNetIP(ctx, "ip", host)
 }
 
 type systemClock struct{}

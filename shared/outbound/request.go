@@ -3,12 +3,14 @@ package outbound
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,193 +21,244 @@ type Request struct {
 	Method    string
 	URL       string
 	Header    http.Header
-	Body      []byte
-	Safe      bool // it may be repeated: its effect is the same, done once or twice
-	Write     bool // it changes something: counts against budgets of writes
+	Body      []byte // not used any more once Do has answered
+	Safe      bool   // it may be repeated: its effect is the same, done once or twice
+	Write     bool   // it changes something: counts against budgets of writes
 }
 
-// Response is an answer. Body is whole, and at most Party.MaxBody bytes.
+// Response is an answer of a status below 400, or one to be classified. Body is whole, and at most Party.MaxBody bytes.
 type Response struct {
 	Status    int
 	Header    http.Header
 	Body      []byte
-	RequestID string // "" where the other side gave none that is fit to be shown
+	RequestID string
 }
 
 // Do sends a request and reads the whole answer. It waits for the budgets and the party's rate limits as long as ctx allows and at most
-// MaxWait; it repeats what is Safe after failures that pass. A status of 300 or more is an *Error, as is every other failure.
+// MaxWait; it repeats what is Safe after failures that pass. A status of 300 or more is an *Error, and so is every other failure.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
-	u, err := url.Parse(r.URL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, c.failure(r, Invalid, "the address must be an http or https URL without a user name", err)
-	}
-	leave, err := c.enter(ctx)
+	s, err := c.prepare(r)
 	if err != nil {
-		return nil, c.failure(r, Network, "the time for it was over before it was begun", err)
+		return nil, err
 	}
-	defer leave()
-	for attempt := 1; ; attempt++ {
-		if err := c.await(ctx, r); err != nil {
-			return nil, err
-		}
-		answer, err := c.once(ctx, r)
-		c.pace.learn(c.party.Dialect, answer)
-		if err == nil {
+	p := &patience{left: MaxWait}
+	unknown := false
+	for n := 1; ; n++ {
+		answer, failed := c.attempt(ctx, s, p)
+		if failed == nil {
 			return answer, nil
 		}
-		again, after := repeat(r, err, attempt)
-		if !again || ctx.Err() != nil || c.gateway.clock.Sleep(ctx, after) != nil {
-			return nil, err
+		unknown = unknown || failed.Unknown
+		failed.Unknown = unknown
+		wait, again := repetition(n, r.Safe, failed, c.jitter())
+		if !again || wait > p.left || c.limiter.wait(ctx, wait, p) != nil {
+			return nil, failed.Error
 		}
 	}
 }
 
-// await holds a request until budgets and rate limits let it go.
-func (c *Client) await(ctx context.Context, r Request) error {
-	wait, allowed := c.pace.reserve(r.Write, MaxWait)
-	if !allowed {
-		known := c.failure(r, RateLimited, "the rate limit is used up", nil)
-		known.RetryAfter = wait
-		return known
-	}
-	if wait > 0 {
-		if err := c.gateway.clock.Sleep(ctx, wait); err != nil {
-			return c.failure(r, Network, "the time for it was over before it was begun", err)
-		}
-	}
-	return nil
+// sending is a request that has been found to be one.
+type sending struct {
+	Request
+	url *url.URL
 }
 
-// once sends the request one time. The answer is there whenever there was one, also beside an error.
-func (c *Client) once(ctx context.Context, r Request) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.party.Timeout)
-	defer cancel()
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
-	if err != nil {
-		return nil, c.failure(r, Invalid, "the request cannot be made", err)
-	}
-	if len(r.Body) == 0 {
-		request.Body, request.GetBody, request.ContentLength = nil, nil, 0
-	} else if !r.Safe {
-		request.GetBody = nil // net/http repeats what it believes unsent; whether it may be is ours to say
-	}
-	for name, values := range r.Header {
-		request.Header[name] = values
-	}
-	request.Header.Set("User-Agent", c.gateway.agent)
-	answered, err := c.http.Do(request)
-	if err != nil {
-		known := c.failure(r, Network, networkHint(err), err)
-		known.Unknown = sent.Load() && !r.Safe
-		return nil, known
-	}
-	defer func() { _ = answered.Body.Close() }()
-	answer := &Response{Status: answered.StatusCode, Header: answered.Header, RequestID: requestID(answered.Header)}
-	answer.Body, err = io.ReadAll(io.LimitReader(answered.Body, c.party.MaxBody+1))
+// failure is a failed attempt.
+type failure struct {
+	*Error
+	passing bool // it may be over the next time, and to try is not held against us
+}
+
+func (c *Client) prepare(r Request) (sending, error) {
+	u, err := url.Parse(r.URL)
+	hint := ""
 	switch {
-	case err != nil:
-		known := c.answered(r, answer, Network, "the answer was cut off", err)
-		known.Unknown = !r.Safe
-		return nil, known
-	case int64(len(answer.Body)) > c.party.MaxBody:
-		known := c.answered(r, answer, Provider, "the answer is longer than any that is expected", nil)
-		known.Unknown = !r.Safe
-		return nil, known
-	case answer.Status >= http.StatusMultipleChoices:
-		return answer, c.refusal(r, answer)
+	case err != nil || u.Hostname() == "" || u.Opaque != "":
+		hint = "the address is no URL of a host"
+	case u.Scheme != "https" && u.Scheme != "http":
+		hint = "the address must begin with https://"
+	case u.User != nil:
+		hint = "the address may not hold a user name or password"
+	case !isMethod(r.Method) || !isHeader(r.Header):
+		return sending{}, c.failed(r, Internal, "the request cannot be sent: a method or header is none", nil)
 	}
-	return answer, nil
+	if hint != "" {
+		return sending{}, c.failed(r, Invalid, hint, err)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return sending{r, u}, nil
 }
 
-// DoJSON sends in as JSON, where it is not nil, and reads the answer into out, where that is not nil. What is no JSON of that shape is of class Provider.
-func (c *Client) DoJSON(ctx context.Context, r Request, in, out any) (*Response, error) {
-	if in != nil {
-		body, err := json.Marshal(in)
-		if err != nil {
-			return nil, c.failure(r, Internal, "", err)
-		}
-		defer clear(body)
-		r.Body, r.Header = body, r.Header.Clone()
-		if r.Header == nil {
-			r.Header = make(http.Header)
-		}
-		r.Header.Set("Content-Type", "application/json")
-	}
-	answer, err := c.Do(ctx, r)
-	if err != nil || out == nil {
-		return answer, err
-	}
-	if err := json.Unmarshal(answer.Body, out); err != nil {
-		known := c.answered(r, answer, Provider, "the answer is not what is documented: check the address, and what stands between", err)
-		known.Unknown = !r.Safe
-		return answer, known
-	}
-	return answer, nil
-}
-
-func (c *Client) failure(r Request, class Class, hint string, cause error) *Error {
+func (c *Client) failed(r Request, class Class, hint string, cause error) *Error {
 	return &Error{Class: class, Provider: c.party.Provider, Operation: r.Operation, Hint: hint, Cause: cause}
 }
 
-func (c *Client) answered(r Request, answer *Response, class Class, hint string, cause error) *Error {
-	known := c.failure(r, class, hint, cause)
-	known.Status, known.RequestID = answer.Status, answer.RequestID
-	return known
+// attempt sends a request once, when the limits allow it.
+func (c *Client) attempt(ctx context.Context, s sending, p *patience) (*Response, *failure) {
+	if err := c.limiter.enter(ctx, s.Write, p); err != nil {
+		return nil, c.notBegun(s, err)
+	}
+	var told heard
+	defer func() { c.limiter.leave(s.Write, told) }()
+	if c.closed.Load() {
+		defer c.transport.CloseIdleConnections()
+	}
+	// What the policy pauses is refused here too: a connection may have been taken out of the pool just before it was closed.
+	if policy := c.gateway.current(); policy.Paused {
+		return nil, c.unanswered(ctx, s, progress{}, policy.judge(destination{}))
+	}
+	limited, cancel := context.WithTimeout(ctx, c.party.Timeout)
+	defer cancel()
+	answer, on, err := c.roundTrip(limited, s)
+	if err != nil {
+		return nil, c.unanswered(ctx, s, on, err)
+	}
+	now := c.limiter.clock.Now()
+	told = c.party.Dialect.listen(answer.Header, now)
+	if answer.Status < 300 {
+		told.retryAfter = 0
+		c.limiter.served()
+		return answer, nil
+	}
+	failed := c.classify(s, answer, &told, now)
+	return nil, failed
 }
 
-// refusal makes an error of a status of 300 or more.
-func (c *Client) refusal(r Request, answer *Response) error {
-	class, hint := general(answer.Status)
-	if c.party.Classify != nil {
-		if special, said, known := c.party.Classify(answer); known {
-			class, hint = special, said
+// progress is how far a request has come.
+type progress struct {
+	sent     bool // the party may have it
+	answered bool // something of an answer has arrived
+	status   int  // 0 until the header is whole
+}
+
+// roundTrip sends a request and reads the answer. It follows no redirect.
+func (c *Client) roundTrip(ctx context.Context, s sending) (*Response, progress, error) {
+	var sent, answered atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders:         func() { sent.Store(true) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
+	answer, err := c.transport.RoundTrip(c.request(ctx, s))
+	on := progress{sent: sent.Load(), answered: answered.Load()}
+	if err != nil {
+		return nil, on, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	on.status = answer.StatusCode
+	body, err := readAtMost(answer.Body, c.party.MaxBody)
+	if err != nil && (answer.StatusCode < 300 || !errors.Is(err, errTooMuch)) {
+		return nil, on, err
+	}
+	return &Response{
+		Status: answer.StatusCode, Header: answer.Header, Body: body, RequestID: requestID(answer.Header, s.Request),
+	}, on, nil
+}
+
+func (c *Client) request(ctx context.Context, s sending) *http.Request {
+	r := (&http.Request{
+		Method: s.Method, URL: s.url, Host: s.url.Host, Header: s.Header.Clone(),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	if agent := c.gateway.options.UserAgent; agent != "" && r.Header.Get("User-Agent") == "" {
+		r.Header.Set("User-Agent", agent)
+	}
+	if len(s.Body) > 0 {
+		r.ContentLength = int64(len(s.Body))
+		r.Body = newSentBody(s.Body)
+	}
+	if len(s.Body) > 0 && s.Safe {
+		// By this the transport itself may send the body again, on another connection. Without it, it does so only where nothing was sent.
+		r.GetBody = func() (io.ReadCloser, error) { return newSentBody(s.Body), nil }
+	}
+	return r
+}
+
+// sentBody is a copy of a request's body, wiped once it is closed: the transport may go on reading after it has answered, when the
+// caller has wiped its own.
+type sentBody struct {
+	mu   sync.Mutex
+	all  []byte
+	rest *bytes.Reader
+}
+
+func newSentBody(body []byte) *sentBody {
+	all := bytes.Clone(body)
+	return &sentBody{all: all, rest: bytes.NewReader(all)}
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return b.rest.Read(p)
+}
+
+// Close wipes the copy.
+func (b *sentBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.all)
+	b.all = nil
+	return nil
+}
+
+var errTooMuch = errors.New("the answer is larger than allowed")
+
+// readAtMost reads a body to its end. It is unpacked by then, so that a small answer cannot become a large one.
+func readAtMost(body io.Reader, most int64) ([]byte, error) {
+	read, err := io.ReadAll(io.LimitReader(body, most+1))
+	if int64(len(read)) > most {
+		return read[:most], errTooMuch
+	}
+	return read, err
+}
+
+// isMethod is the rule for a method: a token of RFC 9110, of letters alone.
+func isMethod(text string) bool {
+	return text != "" && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// isHeader reports whether a header is one that can be sent. The transport would name the values that are not.
+func isHeader(header http.Header) bool {
+	for name, values := range header {
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }) {
+			return false
+		}
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+				return false
+			}
 		}
 	}
-	known := c.answered(r, answer, class, hint, nil)
-	known.RetryAfter = retryAfter(answer.Header, c.gateway.clock.Now())
-	switch answer.Status {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
-		known.Unknown = !r.Safe
-	}
-	return known
+	return true
 }
 
-// networkHint tells what a person can do about a connection that was not made.
-func networkHint(err error) string {
-	var deadline interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, errPaused):
-		return "everything outbound is paused: write paused=false to config"
-	case errors.Is(err, errRefused):
-		return "the address is not a public one and no rule of egress_allow in config allows it, or it is plain http"
-	case errors.Is(err, errProxy):
-		return "the proxy does not pass the connection on"
-	case isCertificate(err):
-		return "its certificate is not trusted, or is for another name"
-	case errors.As(err, &deadline) && deadline.Timeout():
-		return "it did not answer in time"
+// What is Safe is sent at most attempts times, with waits that grow from firstBackoff to largestBackoff, each a random part of that so
+// that many who have failed together do not come back together.
+const (
+	attempts       = 4
+	firstBackoff   = 500 * time.Millisecond
+	largestBackoff = 8 * time.Second
+	// longestRetry is the longest wait that a party may ask for before a repetition; the caller has other work than to wait for more.
+	longestRetry = 10 * time.Second
+)
+
+// repetition decides, after the n-th attempt has failed, whether there is another one, and how long to wait for it. jitter is at least
+// 0 and below 1.
+func repetition(n int, safe bool, failed *failure, jitter float64) (wait time.Duration, again bool) {
+	if !safe || !failed.passing || n >= attempts || failed.RetryAfter > longestRetry {
+		return 0, false
 	}
-	return "it could not be reached"
+	return failed.RetryAfter + backoff(n, jitter), true
 }
 
-// attempts bounds how often a safe request is sent.
-const attempts = 4
-
-// repeat decides whether and when a request is sent again: only what is safe, after what passes, and soon.
-func repeat(r Request, err error, attempt int) (again bool, after time.Duration) {
-	var known *Error
-	if !r.Safe || attempt >= attempts || !errors.As(err, &known) || !known.Class.Passing() || refusedHere(err) {
-		return false, 0
-	}
-	after = backoff(attempt)
-	if known.RetryAfter > 0 {
-		after = known.RetryAfter
-	}
-	return after <= longestRepeat, after
-}
-
-func refusedHere(err error) bool {
-	return errors.Is(err, errPaused) || errors.Is(err, errRefused) || isCertificate(err)
+// backoff is the wait after the n-th attempt: exponential with full jitter.
+func backoff(n int, jitter float64) time.Duration {
+	most := float64(firstBackoff) * math.Pow(2, float64(n-1))
+	return time.Duration(jitter * min(most, float64(largestBackoff)))
 }

@@ -45,6 +45,7 @@ func (d Declaration) Party(workspace string, settings Values) outbound.Party {
 		Dialect:     d.Client.Dialect,
 		Budgets:     d.Client.Budgets,
 		Concurrency: d.Client.Concurrency,
+		Pause:       d.Client.Pause,
 		MaxBody:     d.Client.MaxBody,
 		Timeout:     d.Client.Timeout,
 		Classify:    d.Client.Classify,
@@ -56,6 +57,7 @@ type Client struct {
 	Dialect     outbound.Dialect  // which headers tell of its rate limits
 	Budgets     []outbound.Budget // requests it allows in a span of time
 	Concurrency int               // requests at once through one integration; 0 means 1
+	Pause       time.Duration     // after a refusal for too many requests that does not say how long to wait; it doubles with each in a row
 	MaxBody     int64             // bytes of the largest answer it may give; 0 means outbound.DefaultMaxBody
 	Timeout     time.Duration     // of one request; 0 means outbound.DefaultTimeout
 	// Classify is asked first what a status of 400 or more means, before the general rules. Its hint may be empty.
@@ -164,7 +166,7 @@ const (
 	EndpointPEM           // certificates, compared by their DER
 )
 
-// Short is the first sentence of a help text: what lists show of it.
+// Short is the first sentence of a help text: what lists show of it. A sentence ends with a period before a space.
 func Short(help string) string {
 	first, _, more := strings.Cut(help, ". ")
 	if more {
