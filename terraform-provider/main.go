@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/provider"
 )
 
@@ -28,7 +29,11 @@ func serve(args []string) error {
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	return providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
+	providers, err := catalog.All()
+	if err != nil {
+		return err
+	}
+	return providerserver.Serve(context.Background(), provider.New(version, providers), providerserver.ServeOpts{
 		Address: provider.Address, Debug: *debug, ProtocolVersion: 6,
 	})
 }

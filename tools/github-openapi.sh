@@ -21,7 +21,12 @@ if [[ -s $file ]]; then
 	exit 0
 fi
 if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
-	echo "npm is not here: $package $version cannot be fetched" >&2
+	cat >&2 <<-END
+		############################################################
+		## NOT CHECKED AGAINST GITHUB'S OPENAPI DESCRIPTION: npm is
+		## not here, so $package $version cannot be fetched.
+		############################################################
+	END
 	exit 3
 fi
 

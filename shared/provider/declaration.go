@@ -166,7 +166,7 @@ const (
 	EndpointPEM           // certificates, compared by their DER
 )
 
-// Short is the first sentence of a help text: what lists show of it.
+// Short is the first sentence of a help text: what lists show of it. A sentence ends with a period before a space.
 func Short(help string) string {
 	first, _, more := strings.Cut(help, ". ")
 	if more {

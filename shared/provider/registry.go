@@ -1,23 +1,34 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Registry holds the providers that a program knows. It is immutable.
 type Registry struct {
 	providers    map[string]Provider
-	destinations map[string]Provider // by the destination's name
+	destinations map[string]owned // by the destination's name
+}
+
+// owned is a destination with whom it belongs to.
+type owned struct {
+	Destination
+	provider Provider
 }
 
 // NewRegistry takes providers in whose declarations fit together: names that are legal and occur once, fields that are legal and are
 // none of the engine's own, capabilities that are declared and implemented, or neither. Its error names what does not.
 func NewRegistry(providers ...Provider) (*Registry, error) {
-	r := &Registry{make(map[string]Provider), make(map[string]Provider)}
+	r := &Registry{make(map[string]Provider), make(map[string]owned)}
 	for _, p := range providers {
+		if p == nil {
+			return nil, errors.New("a provider is nil")
+		}
 		d := p.Declare()
 		if err := check(p, d); err != nil {
 			return nil, fmt.Errorf("provider %q: %w", d.Name, err)
@@ -27,10 +38,10 @@ func NewRegistry(providers ...Provider) (*Registry, error) {
 		}
 		r.providers[d.Name] = p
 		for _, dest := range d.Destinations {
-			if r.destinations[dest.Name] != nil {
+			if r.destinations[dest.Name].provider != nil {
 				return nil, fmt.Errorf("provider %q: destination %q is registered twice", d.Name, dest.Name)
 			}
-			r.destinations[dest.Name] = p
+			r.destinations[dest.Name] = owned{dest, p}
 		}
 	}
 	return r, nil
@@ -47,16 +58,8 @@ func (r *Registry) Provider(name string) Provider { return r.providers[name] }
 
 // Destination answers the declaration of a destination, and the provider it belongs to.
 func (r *Registry) Destination(name string) (Destination, Provider, bool) {
-	p := r.destinations[name]
-	if p == nil {
-		return Destination{}, nil, false
-	}
-	for _, d := range p.Declare().Destinations {
-		if d.Name == name {
-			return d, p, true
-		}
-	}
-	return Destination{}, nil, false
+	d, ok := r.destinations[name]
+	return d.Destination, d.provider, ok
 }
 
 // The names that fields of providers and destinations may not have: what the engine's own paths take beside them.
@@ -77,25 +80,26 @@ var (
 )
 
 func check(p Provider, d Declaration) error {
-	if !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "" {
-		return fmt.Errorf("needs a name of lower-case words joined by '-', a title and help")
+	switch {
+	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
+		return errors.New("needs a name of lower-case words joined by '-', a title and help")
+	case len(d.Auth) == 0 || len(d.Destinations) == 0:
+		return errors.New("needs an auth kind and a destination")
+	case d.Client.Concurrency < 0 || d.Client.MaxBody < 0 || d.Client.Timeout < 0:
+		return errors.New("has a client with a negative bound")
 	}
-	if len(d.Auth) == 0 || len(d.Destinations) == 0 {
-		return fmt.Errorf("needs an auth kind and a destination")
+	if err := checkAuth(d); err != nil {
+		return err
 	}
-	for _, kind := range d.Auth {
-		if kind.Name == "" || kind.Help == "" || !slices.ContainsFunc(kind.Fields, func(f Field) bool { return f.Secret }) {
-			return fmt.Errorf("auth kind %q: needs a name, help and a secret field", kind.Name)
-		}
-		if err := checkFields(slices.Concat(d.Fields, kind.Fields), integrationFields); err != nil {
-			return err
-		}
-	}
-	reads := false
+	reads, seen := false, make(map[string]bool)
 	for _, dest := range d.Destinations {
 		if err := checkDestination(dest); err != nil {
 			return fmt.Errorf("destination %q: %w", dest.Name, err)
 		}
+		if seen[dest.Name] {
+			return fmt.Errorf("destination %q: is declared twice", dest.Name)
+		}
+		seen[dest.Name] = true
 		reads = reads || dest.ReadBack == ReadBackValue
 	}
 	if _, isReader := p.(Reader); isReader != reads {
@@ -104,16 +108,47 @@ func check(p Provider, d Declaration) error {
 	return nil
 }
 
+func checkAuth(d Declaration) error {
+	seen := make(map[string]bool)
+	for _, kind := range d.Auth {
+		switch {
+		case !legalName.MatchString(kind.Name) || kind.Help == "" || !slices.ContainsFunc(kind.Fields, func(f Field) bool { return f.Secret }):
+			return fmt.Errorf("auth kind %q: needs a name of lower-case words joined by '-', help and a secret field", kind.Name)
+		case seen[kind.Name]:
+			return fmt.Errorf("auth kind %q: is declared twice", kind.Name)
+		}
+		seen[kind.Name] = true
+		fields := slices.Concat(d.Fields, kind.Fields)
+		if len(fields) > maxFields {
+			return fmt.Errorf("has more than %d fields", maxFields)
+		}
+		if err := checkFields(fields, integrationFields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxFields keeps EndpointDigest's count of names and values within a byte.
+const maxFields = 100
+
 func checkDestination(d Destination) error {
+	l := d.Limits
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
-		return fmt.Errorf("needs a name of lower-case words joined by '-', a title and help")
+		return errors.New("needs a name of lower-case words joined by '-', a title and help")
 	case len(d.Granularities) == 0, d.Batch < 1, d.Target == nil:
-		return fmt.Errorf("needs a granularity, a batch of at least 1 and a target")
+		return errors.New("needs a granularity, a batch of at least 1 and a target")
+	case slices.ContainsFunc(d.Granularities, func(g Granularity) bool { return g != Key && g != Bundle }):
+		return errors.New("has a granularity that there is not")
 	case d.ReadBack != ReadBackValue && d.ReadBack != ReadBackTimestamp && d.ReadBack != ReadBackNone:
-		return fmt.Errorf("says nothing of reading back")
-	case (d.Limits.Name == nil) != (d.Limits.NameRule == ""):
-		return fmt.Errorf("a rule for names needs a pattern and words")
+		return errors.New("says nothing of reading back")
+	case (l.Name == nil) != (l.NameRule == ""):
+		return errors.New("a rule for names needs a pattern and words")
+	case l.Name != nil && (!strings.HasPrefix(l.Name.String(), "^") || !strings.HasSuffix(l.Name.String(), "$")):
+		return errors.New("a pattern for names must be of the whole name: ^...$")
+	case l.MaxEntries < 0 || l.MaxValueBytes < 0 || l.MaxNameBytes < 0 || slices.Contains(l.Reserved, ""):
+		return errors.New("has a limit that lets nothing through")
 	}
 	for _, f := range d.Fields {
 		if f.Secret || f.Endpoint != NotEndpoint {
@@ -126,21 +161,40 @@ func checkDestination(d Destination) error {
 func checkFields(fields []Field, taken []string) error {
 	seen := make(map[string]bool)
 	for _, f := range fields {
+		if err := f.legal(); err != nil {
+			return fmt.Errorf("field %q: %w", f.Name, err)
+		}
 		switch {
-		case !legalField.MatchString(f.Name) || f.Help == "":
-			return fmt.Errorf("field %q: needs a name in snake case and help", f.Name)
 		case slices.Contains(taken, f.Name):
 			return fmt.Errorf("field %q: is the engine's own", f.Name)
 		case seen[f.Name]:
 			return fmt.Errorf("field %q: is declared twice", f.Name)
-		case (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil) && f.Type != Text:
-			return fmt.Errorf("field %q: a secret, an endpoint or a choice is a text", f.Name)
-		case f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil):
-			return fmt.Errorf("field %q: a secret is no endpoint and has no default", f.Name)
-		case f.Default != nil && f.check(f.Default) != nil:
-			return fmt.Errorf("field %q: its default is not one of its values", f.Name)
 		}
 		seen[f.Name] = true
+	}
+	return nil
+}
+
+func (f Field) legal() error {
+	switch {
+	case !legalField.MatchString(f.Name) || f.Help == "":
+		return errors.New("needs a name in snake case and help")
+	case f.Type < Text || f.Type > Words || f.Endpoint < NotEndpoint || f.Endpoint > EndpointPEM:
+		return errors.New("has a type that there is not")
+	case (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != "") && f.Type != Text:
+		return errors.New("a secret, an endpoint, a choice and what has an example is a text")
+	case f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil):
+		return errors.New("a secret is no endpoint, and has no default, no choices and no example")
+	case f.Required && f.Default != nil:
+		return errors.New("what has a default is not required")
+	case f.Name == FieldCAPEM && f.Endpoint != EndpointPEM, f.Endpoint == EndpointPEM && f.Name != FieldCAPEM:
+		return errors.New("certificates that are trusted are an EndpointPEM called " + FieldCAPEM)
+	case f.Name == FieldServerName && f.Endpoint != EndpointText:
+		return errors.New("the name that a certificate must have is an EndpointText")
+	case f.Default != nil && f.check(f.Default) != nil:
+		return errors.New("its default is not one of its values")
+	case f.Example != "" && f.check(f.Example) != nil:
+		return errors.New("its example is not one of its values")
 	}
 	return nil
 }

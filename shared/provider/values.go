@@ -38,8 +38,9 @@ type FieldError struct{ Field, Want string }
 // Error answers `<field>: <what would be right>`.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Want }
 
-// Complete checks settings against their fields and fills in the defaults. Its errors are *FieldError. The settings given are not
-// changed; those of secrets are left out.
+// Complete checks settings against their fields and fills in the defaults: also for nil, and for a text or words that
+// are empty, which are the same as none. Its errors are *FieldError. The settings given are not changed and share nothing with what is answered; those of secrets, and
+// those that no field has, are left out.
 func Complete(fields []Field, given Values) (Values, error) {
 	complete := make(Values, len(fields))
 	for _, f := range fields {
@@ -47,15 +48,18 @@ func Complete(fields []Field, given Values) (Values, error) {
 			continue
 		}
 		value, set := given[f.Name]
-		if !set || isZero(value) && f.Default != nil {
+		if !set || isZero(value) {
 			if f.Required {
-				return nil, &FieldError{f.Name, "is required: " + f.Help}
+				return nil, &FieldError{f.Name, "is required: " + Short(f.Help)}
 			}
 			complete[f.Name] = f.fallback()
 			continue
 		}
 		if err := f.check(value); err != nil {
 			return nil, err
+		}
+		if words, isWords := value.([]string); isWords {
+			value = slices.Clone(words)
 		}
 		complete[f.Name] = value
 	}
@@ -64,10 +68,14 @@ func Complete(fields []Field, given Values) (Values, error) {
 
 // fallback is the field's value where none is given.
 func (f Field) fallback() any {
-	if f.Default != nil {
-		return f.Default
+	switch usual := f.Default.(type) {
+	case nil:
+		return f.zero()
+	case []string:
+		return slices.Clone(usual)
+	default:
+		return usual
 	}
-	return f.zero()
 }
 
 func (f Field) zero() any {
@@ -85,6 +93,8 @@ func (f Field) zero() any {
 
 func isZero(value any) bool {
 	switch v := value.(type) {
+	case nil:
+		return true
 	case string:
 		return v == ""
 	case []string:
@@ -101,8 +111,6 @@ func (f Field) check(value any) error {
 	}
 	if text, isText := value.(string); isText {
 		switch {
-		case text == "" && f.Required:
-			return &FieldError{f.Name, "is required: " + f.Help}
 		case text != "" && f.Choices != nil && !slices.Contains(f.Choices, text):
 			return &FieldError{f.Name, fmt.Sprintf("must be one of %v", f.Choices)}
 		case text == "":

@@ -105,8 +105,6 @@ func explain(err error, op operation) error {
 		explained.Hint = "the " + op.scope + " does not exist, or the token may not see it: it must be given access to the repository, and " + op.needs
 	case known.Class == outbound.Permission && known.Hint == "" && op.needs != "":
 		explained.Hint = "the token must be given access to the repository, and " + op.needs
-	case known.Class == outbound.RateLimited && known.RetryAfter == 0:
-		explained.RetryAfter = unsaid
 	}
 	return &explained
 }

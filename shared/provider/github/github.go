@@ -65,7 +65,7 @@ func (Provider) Declare() provider.Declaration {
 		}},
 		Destinations: []provider.Destination{actions()},
 		Client: provider.Client{
-			Dialect: outbound.XRateLimit, Budgets: budgets(), Concurrency: concurrency, MaxBody: maxBody, Classify: classify,
+			Dialect: outbound.XRateLimit, Budgets: budgets(), Concurrency: concurrency, Pause: pause, MaxBody: maxBody, Classify: classify,
 		},
 	}
 }

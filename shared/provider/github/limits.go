@@ -40,15 +40,17 @@ func fold(name string) string {
 // beside it, read 2026-11. They hold for a token, whatever it writes to. The primary limit, 5,000 requests an hour, is told by headers.
 func budgets() []outbound.Budget {
 	return []outbound.Budget{
-		{Requests: 80, Per: time.Minute, Writes: true}, // "no more than 80 content-generating requests per minute"
-		{Requests: 500, Per: time.Hour, Writes: true},  // "and no more than 500 content-generating requests per hour"
+		// "no more than 80 content-generating requests per minute", and "wait at least one second between each request" of many.
+		{Requests: 80, Per: time.Minute, Writes: true, Spacing: time.Second},
+		// "and no more than 500 content-generating requests per hour".
+		{Requests: 500, Per: time.Hour, Writes: true},
 	}
 }
 
 const (
-	// unsaid is how long to wait where a refusal by a secondary limit does not say: "wait for at least one minute before retrying"; what
-	// comes after that is the caller's backoff, which grows.
-	unsaid = time.Minute
+	// pause is for refusals by a secondary limit that do not say how long to wait: "wait for at least one minute before retrying", then
+	// for "an exponentially increasing amount of time".
+	pause = time.Minute
 
 	// concurrency is requests at once: "make requests serially instead of concurrently".
 	concurrency = 1

@@ -64,7 +64,7 @@ func (c *client) installation(ctx context.Context) (provider.Identity, error) {
 	}
 	identity := identify(answer.Header)
 	identity.Account = "installation of a GitHub App"
-	identity.Detail["account_type"] = "Installation"
+	identity.Detail["token_type"] = "installation"
 	identity.Detail["repositories"] = strconv.Itoa(*told.Count)
 	return identity, nil
 }

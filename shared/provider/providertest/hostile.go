@@ -83,7 +83,7 @@ func nonsenseToWrites(t testing.TB, r *rig) {
 		r.front.play(onWrites(1, play))
 		r.nothingDone(t, name)
 	}
-	r.session = r.newSession(t, r.session.Settings, r.Credential, impatience)
+	r.session = r.newSession(t, r.session.Settings, r.Credential, 4*impatience) // the rest is answered honestly
 	r.front.play(onWrites(1, hang))
 	r.nothingDone(t, "silence")
 }

@@ -65,7 +65,7 @@ func (r *rig) place(t testing.TB, settings provider.Values) provider.Place {
 // How long a request may take: of an honest party, and where the check is that it takes too long.
 const (
 	patience   = 20 * time.Second
-	impatience = 400 * time.Millisecond
+	impatience = 150 * time.Millisecond
 )
 
 func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[string]string, timeout time.Duration) *provider.Session {

@@ -29,8 +29,8 @@ func open(s *provider.Session) (*client, error) {
 		return nil, refusal(outbound.Invalid, "connect", "address "+err.Error())
 	}
 	token := s.Credential.Text(fieldToken)
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, refusal(outbound.Auth, "connect", "the token is empty or holds characters that no token has: supply it again")
+	if err := checkToken(token); err != nil {
+		return nil, refusal(outbound.Auth, "connect", "token "+err.Error())
 	}
 	// X-Vault-Request is what Vault Agent and Proxy may ask for, against requests that a browser was made to send.
 	header := http.Header{"X-Vault-Token": {token}, "X-Vault-Request": {"true"}}
@@ -108,6 +108,9 @@ func explain(err error, op operation) error {
 	}
 	explained := *known
 	switch {
+	case known.Class == outbound.Limit:
+		// Vault says so with status 500, after which outbound leaves open whether there was an effect. There was none.
+		explained.Unknown = false
 	case known.Class == outbound.Permission && op.needs != "":
 		explained.Hint = "the token's policies must allow " + op.needs
 	case known.Status >= 300 && known.Status < 400:

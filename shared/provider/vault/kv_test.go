@@ -204,7 +204,7 @@ func TestABundleOverTheLimitOfAnEntryChangesNothing(t *testing.T) {
 func TestWhatOnlyVaultFindsTooLargeIsALimit(t *testing.T) {
 	s := newSync(t, "2", provider.Key)
 	r := s.apply(t, provider.Change{Name: "A", Value: []byte(strings.Repeat(`"`, 1_040_000))})[0]
-	if r.Outcome == provider.Done || outbound.ClassOf(r.Err) != outbound.Limit {
+	if r.Outcome != provider.Failed || outbound.ClassOf(r.Err) != outbound.Limit {
 		t.Errorf("%s: %v", r.Outcome, r.Err)
 	}
 }

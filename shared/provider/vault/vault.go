@@ -63,7 +63,7 @@ func (Provider) Declare() provider.Declaration {
 			Name: authToken,
 			Help: "A token of the Vault.",
 			Fields: []provider.Field{{
-				Name: fieldToken, Secret: true, Required: true,
+				Name: fieldToken, Secret: true, Required: true, Check: checkToken,
 				Help: "The token. It is not renewed: one with a period, or that does not expire, spares the replacement.",
 			}},
 		}},
@@ -169,6 +169,15 @@ func meetsAll(err error) bool {
 	default:
 		return true
 	}
+}
+
+// checkToken refuses what could not be sent: a token with the line break of the file it was read from, say.
+func checkToken(value any) error {
+	token, _ := value.(string)
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("must be a token of Vault, without spaces and line breaks around it")
+	}
+	return nil
 }
 
 func checkNamespace(value any) error {

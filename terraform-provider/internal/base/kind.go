@@ -44,7 +44,7 @@ type Kind[M any] struct {
 // Key is an attribute that is part of an id.
 type Key struct{ Name, Help string }
 
-// Workspace, Project and Environment are keys that many kinds begin with.
+// Workspace is the first key of what belongs to a workspace.
 func Workspace() Key { return Key{"workspace", "Name of the workspace."} }
 
 // Project is the second key of what belongs to a project.
@@ -53,10 +53,11 @@ func Project() Key { return Key{"project", "Name of the project in the workspace
 // Environment is the third key of what belongs to an environment.
 func Environment() Key { return Key{"environment", "Name of the environment in the project."} }
 
-// Model has the attributes of every resource. Models embed it.
+// Model has the attributes of every resource. Models embed it. The namespace is the engine's own: what a provider of integrations
+// calls a namespace is another Vault's.
 type Model struct {
 	ID        types.String `tfsdk:"id"`
-	Namespace types.String `tfsdk:"namespace"`
+	Namespace types.String `tfsdk:"engine_namespace"`
 }
 
 // Call is one create, read, update or delete.

@@ -49,7 +49,7 @@ func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, respons
 			Computed: true, MarkdownDescription: "Id to import by: `" + placeholder(r.keys()) + "`, after `<namespace>::` when the resource names one.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
-		"namespace": schema.StringAttribute{
+		"engine_namespace": schema.StringAttribute{
 			Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's. Another one makes another object.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
@@ -80,7 +80,7 @@ func placeholder(keys []string) string {
 // IdentitySchema has the parts of the id.
 func (r *managed[M]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, response *resource.IdentitySchemaResponse) {
 	attributes := map[string]identityschema.Attribute{
-		"namespace": identityschema.StringAttribute{OptionalForImport: true, Description: "Namespace of Vault, where it is not the provider's."},
+		"engine_namespace": identityschema.StringAttribute{OptionalForImport: true, Description: "Namespace of Vault, where it is not the provider's."},
 	}
 	for _, key := range r.kind.Keys {
 		attributes[key.Name] = identityschema.StringAttribute{RequiredForImport: true, Description: key.Help}
@@ -188,7 +188,7 @@ func (r *managed[M]) place(ctx context.Context, from *tfsdk.State) (place, diag.
 		diags.Append(from.GetAttribute(ctx, path.Root(name), &value)...)
 		return value.ValueString()
 	}
-	at.namespace = get("namespace")
+	at.namespace = get("engine_namespace")
 	for _, key := range r.keys() {
 		at.names = append(at.names, get(key))
 	}
@@ -218,7 +218,7 @@ func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdent
 		return diags
 	}
 	if at.namespace != "" {
-		diags.Append(identity.SetAttribute(ctx, path.Root("namespace"), at.namespace)...)
+		diags.Append(identity.SetAttribute(ctx, path.Root("engine_namespace"), at.namespace)...)
 	}
 	for i, key := range r.kind.Keys {
 		diags.Append(identity.SetAttribute(ctx, path.Root(key.Name), at.names[i])...)

@@ -59,7 +59,7 @@ func (r *managed[M]) ImportState(ctx context.Context, request resource.ImportSta
 	}
 	set("id", at.id())
 	if at.namespace != "" {
-		set("namespace", at.namespace)
+		set("engine_namespace", at.namespace)
 	}
 	for i, key := range r.keys() {
 		set(key, at.names[i])
@@ -82,7 +82,7 @@ func (r *managed[M]) imported(ctx context.Context, request resource.ImportStateR
 		diags.Append(request.Identity.GetAttribute(ctx, path.Root(name), &value)...)
 		return value.ValueString()
 	}
-	at.namespace = get("namespace")
+	at.namespace = get("engine_namespace")
 	for _, key := range r.keys() {
 		at.names = append(at.names, get(key))
 	}
@@ -120,7 +120,7 @@ func (r *managed[M]) ModifyPlan(ctx context.Context, request resource.ModifyPlan
 }
 
 func (r *managed[M]) planID(ctx context.Context, response *resource.ModifyPlanResponse) {
-	for _, name := range append(r.keys(), "namespace") {
+	for _, name := range append(r.keys(), "engine_namespace") {
 		var value types.String
 		response.Diagnostics.Append(response.Plan.GetAttribute(ctx, path.Root(name), &value)...)
 		if value.IsUnknown() {

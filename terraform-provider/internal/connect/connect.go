@@ -42,8 +42,8 @@ func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
 		return c.client, nil
 	}
 	if len(c.unknown) > 0 {
-		return nil, fmt.Errorf("the provider's %s is not known before apply, and a request to Vault is needed now; apply what it comes from "+
-			"first: terraform apply -target=...", strings.Join(c.unknown, ", "))
+		return nil, fmt.Errorf("the provider's %s is not known before apply, and a request to Vault is needed now; "+
+			"first apply what it comes from, with -target", strings.Join(c.unknown, ", "))
 	}
 	vault, err := c.dial()
 	if err != nil {

@@ -43,10 +43,10 @@ type field struct {
 type values map[string]string
 
 // kubernetesToken is where Kubernetes puts the token of a pod's service account.
-const kubernetesToken = "/var/run/secrets/kubernetes.io/serviceaccount/token" //nolint:gosec // The path of a token, not a token.
+const kubernetesToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 func methods() []method {
-	fixed := func(path string) func(values) string { return func(values) string { return path } }
+	login := func(values) string { return "login" }
 	named := func(v values) string { return "login/" + v["username"] }
 	send := func(names ...string) func(values) map[string]any {
 		return func(v values) map[string]any {
@@ -62,22 +62,22 @@ func methods() []method {
 	username := field{name: "username", help: "Name to log in with.", env: []string{"TERRAFORM_VAULT_USERNAME"}}
 	password := field{name: "password", help: "Password of the user.", secret: true, file: true, env: []string{"TERRAFORM_VAULT_PASSWORD"}}
 	return []method{
-		{name: "approle", help: "Log in with an AppRole.", mount: "approle", path: fixed("login"), body: send("role_id", "secret_id"), fields: []field{
+		{name: "approle", help: "Log in with an AppRole.", mount: "approle", path: login, body: send("role_id", "secret_id"), fields: []field{
 			{name: "role_id", help: "Id of the role.", env: []string{"TERRAFORM_VAULT_ROLE_ID"}},
 			{name: "secret_id", help: "Secret id of the role; a role may need none.", secret: true, optional: true, file: true,
 				env: []string{"TERRAFORM_VAULT_SECRET_ID"}},
 		}},
-		{name: "kubernetes", help: "Log in as a Kubernetes service account.", mount: "kubernetes", path: fixed("login"), body: send("role", "jwt"), fields: []field{
+		{name: "kubernetes", help: "Log in as a Kubernetes service account.", mount: "kubernetes", path: login, body: send("role", "jwt"), fields: []field{
 			{name: "role", help: "Name of the role."},
 			{name: "jwt", help: "Token of the service account.", secret: true, file: true, fallback: kubernetesToken},
 		}},
-		{name: "jwt", help: "Log in with a JSON web token.", mount: "jwt", path: fixed("login"), body: send("role", "jwt"), fields: []field{
+		{name: "jwt", help: "Log in with a JSON web token.", mount: "jwt", path: login, body: send("role", "jwt"), fields: []field{
 			{name: "role", help: "Name of the role; the auth method may have a default.", optional: true},
 			{name: "jwt", help: "The token.", secret: true, file: true, env: []string{"TERRAFORM_VAULT_AUTH_JWT", "TFC_WORKLOAD_IDENTITY_TOKEN"}},
 		}},
 		{name: "userpass", help: "Log in with a name and a password.", mount: "userpass", path: named, body: send("password"), fields: []field{username, password}},
 		{name: "ldap", help: "Log in with a name and a password of a directory.", mount: "ldap", path: named, body: send("password"), fields: []field{username, password}},
-		{name: certificate, help: "Log in with a TLS client certificate.", mount: "cert", path: fixed("login"), body: send("name"), fields: []field{
+		{name: certificate, help: "Log in with a TLS client certificate.", mount: "cert", path: login, body: send("name"), fields: []field{
 			{name: "cert_file", help: "File with the certificate, PEM.", env: []string{"VAULT_CLIENT_CERT"}},
 			{name: "key_file", help: "File with its private key, PEM.", env: []string{"VAULT_CLIENT_KEY"}},
 			{name: "name", help: "Name of the certificate role; left out, any that fits.", optional: true},

@@ -136,3 +136,8 @@ func Hint(err error, kind client.Kind, hint string) error {
 	hinted.Text = sentence(e.Text) + " " + hint
 	return &hinted
 }
+
+// Invalid refuses a value of the configuration.
+func Invalid(diags *diag.Diagnostics, at path.Path, want string) {
+	diags.AddAttributeError(at, "Invalid value", sentence(want))
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/provider"
 )
 
@@ -75,7 +76,11 @@ type identityAttribute struct {
 
 // providerSchemas asks the provider of this process, as Terraform asks the one that it has started.
 func providerSchemas(ctx context.Context) (document, error) {
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0")())()
+	providers, err := catalog.All()
+	if err != nil {
+		return document{}, err
+	}
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
 	if err != nil {
 		return document{}, err
 	}

@@ -2,13 +2,17 @@ package provider_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/provider"
 )
@@ -26,7 +30,11 @@ type conversation struct {
 
 func newConversation(t *testing.T) *conversation {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0")())()
+	providers, err := catalog.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +97,14 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 	if _, err := server.Client().Logical().Write("stashbase/secrets/acme/api/dev/KEY", map[string]any{"value": "x"}); err != nil {
 		t.Fatal(err)
 	}
+	for path, integration := range map[string]map[string]any{
+		"vault/kv":  {"address": "https://vault.acme.example:8200", "token": "made-up", "allowed_environments": "*", "allowed_targets": "*"},
+		"github/gh": {"token": "made-up", "allowed_environments": "*", "allowed_targets": "*"},
+	} {
+		if _, err := server.Client().Logical().Write("stashbase/integrations/acme/"+path, integration); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c := newConversation(t)
 	c.none(c.configure(map[string]tftypes.Value{"address": text(server.Address()), "token": text(server.RootToken())}))
 	identities, err := c.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
@@ -106,6 +122,9 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 		"stashbase_environment": {map[string]tftypes.Value{"workspace": text("acme"), "project": text("api"), "name": text("dev")}, "acme/api/dev"},
 		"stashbase_secret":      {names, "acme/api/dev/KEY"},
 		"stashbase_secrets":     {names, "acme/api/dev"},
+
+		"stashbase_integration_vault":  {map[string]tftypes.Value{"workspace": text("acme"), "name": text("kv")}, "acme/kv"},
+		"stashbase_integration_github": {map[string]tftypes.Value{"workspace": text("acme"), "name": text("gh")}, "acme/gh"},
 	}
 	for resource := range c.schema.ResourceSchemas {
 		t.Run(resource, func(t *testing.T) {
@@ -129,16 +148,8 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.none(read.Diagnostics)
-			state, err := read.NewState.Unmarshal(c.schema.ResourceSchemas[resource].ValueType())
-			if err != nil {
-				t.Fatal(err)
-			}
-			attributes, id := map[string]tftypes.Value{}, ""
-			if err := state.As(&attributes); err != nil {
-				t.Fatal(err)
-			}
-			if err := attributes["id"].As(&id); err != nil || id != want.id {
-				t.Errorf("id is %q, want %q (%v)", id, want.id, err)
+			if id := c.attribute(read.NewState, resource, "id"); id != want.id {
+				t.Errorf("id is %q, want %q", id, want.id)
 			}
 			if read.NewIdentity == nil {
 				t.Error("there is no identity after a read")
@@ -160,5 +171,82 @@ func TestUnknownConfigurationFailsOnlyARequest(t *testing.T) {
 	}
 	if len(read.Diagnostics) != 1 || read.Diagnostics[0].Detail == "" {
 		t.Fatalf("%v", read.Diagnostics)
+	}
+}
+
+// Namespaces are Vault Enterprise's, so a server that is none shows where requests go.
+func TestAnIDCarriesItsNamespace(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Header.Get("X-Vault-Namespace")+" "+r.URL.Path)
+		_, _ = w.Write([]byte(`{"data": {"name": "api", "description": "d"}}`))
+	}))
+	defer server.Close()
+	c := newConversation(t)
+	c.none(c.configure(map[string]tftypes.Value{"address": text(server.URL), "token": text("t"), "namespace": text("home")}))
+	for _, id := range []string{"acme/api", "team/a::acme/api"} {
+		imported, err := c.server.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: "stashbase_project", ID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.none(imported.Diagnostics)
+		it := imported.ImportedResources[0]
+		read, err := c.server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{TypeName: "stashbase_project", CurrentState: it.State, Private: it.Private})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.none(read.Diagnostics)
+		if got := c.attribute(read.NewState, "stashbase_project", "id"); got != id {
+			t.Errorf("id is %q, want %q", got, id)
+		}
+	}
+	if want := []string{"home /v1/stashbase/projects/acme/api", "team/a /v1/stashbase/projects/acme/api"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+}
+
+// attribute is an attribute of a state that is a text.
+func (c *conversation) attribute(state *tfprotov6.DynamicValue, resource, name string) string {
+	c.Helper()
+	value, err := state.Unmarshal(c.schema.ResourceSchemas[resource].ValueType())
+	if err != nil {
+		c.Fatal(err)
+	}
+	attributes, got := map[string]tftypes.Value{}, ""
+	if err := value.As(&attributes); err != nil {
+		c.Fatal(err)
+	}
+	if err := attributes[name].As(&got); err != nil {
+		c.Fatal(err)
+	}
+	return got
+}
+
+func TestThereIsOneWayToLogIn(t *testing.T) {
+	c := newConversation(t)
+	block := c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes["auth_login_userpass"].(tftypes.Object)
+	given := map[string]tftypes.Value{}
+	for name := range block.AttributeTypes {
+		given[name] = tftypes.NewValue(tftypes.String, nil)
+	}
+	given["username"] = text("u")
+	answer, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: c.object(c.schema.Provider, map[string]tftypes.Value{
+		"token": text("t"), "auth_login_userpass": tftypes.NewValue(block, given),
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Diagnostics) == 0 {
+		t.Error("a token and a login are taken together")
+	}
+	// What a login needs and neither the block nor the environment can have is named before any request.
+	block = c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes["auth_login_kubernetes"].(tftypes.Object)
+	given = map[string]tftypes.Value{}
+	for name := range block.AttributeTypes {
+		given[name] = tftypes.NewValue(tftypes.String, nil)
+	}
+	diags := c.configure(map[string]tftypes.Value{"auth_login_kubernetes": tftypes.NewValue(block, given)})
+	if len(diags) != 1 || diags[0].Detail != "The block needs role." {
+		t.Errorf("%v", diags)
 	}
 }

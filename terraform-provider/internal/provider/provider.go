@@ -9,7 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	integrations "github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/connect"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/derived"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/resources"
 )
@@ -17,16 +19,19 @@ import (
 // Address is where the provider is published.
 const Address = "registry.terraform.io/stashbase/stashbase"
 
-type stashbase struct{ version string }
+type stashbase struct {
+	version   string
+	providers *integrations.Registry
+}
 
 var (
 	_ provider.ProviderWithEphemeralResources = &stashbase{}
 	_ provider.ProviderWithConfigValidators   = &stashbase{}
 )
 
-// New makes the provider of a version.
-func New(version string) func() provider.Provider {
-	return func() provider.Provider { return &stashbase{version: version} }
+// New makes the provider of a version, with resources for the integrations and syncs of the providers that the engine has.
+func New(version string, providers *integrations.Registry) func() provider.Provider {
+	return func() provider.Provider { return &stashbase{version: version, providers: providers} }
 }
 
 // Metadata names the provider.
@@ -56,14 +61,25 @@ func (p *stashbase) Configure(_ context.Context, request provider.ConfigureReque
 
 // Resources are those that the provider manages.
 func (p *stashbase) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{
+	all := []func() resource.Resource{
 		resources.Config, resources.Workspace, resources.Project, resources.Environment, resources.Secret, resources.Secrets,
 	}
+	for _, name := range p.providers.Names() {
+		all = append(all, derived.Integration(p.providers.Provider(name).Declare()))
+	}
+	for _, name := range p.providers.Destinations() {
+		if destination, _, ok := p.providers.Destination(name); ok {
+			all = append(all, derived.Sync(destination))
+		}
+	}
+	return all
 }
 
 // DataSources are those that it reads.
 func (p *stashbase) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{resources.EnvironmentMetadata, resources.Policy}
+	return []func() datasource.DataSource{
+		resources.EnvironmentMetadata, resources.Policy, derived.SyncStatus(p.providers.Destinations()),
+	}
 }
 
 // EphemeralResources are those that leave no trace.

@@ -36,10 +36,10 @@ func boolWithDefault(help string) schema.BoolAttribute {
 	return schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false), MarkdownDescription: help + " Default: `false`."}
 }
 
-func numberWithDefault(help string, least, most int64) schema.Int64Attribute {
+func numberWithDefault(help string, most int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
 		Optional: true, Computed: true, Default: int64default.StaticInt64(0), MarkdownDescription: help,
-		Validators: []validator.Int64{int64validator.Between(least, most)},
+		Validators: []validator.Int64{int64validator.Between(0, most)},
 	}
 }
 

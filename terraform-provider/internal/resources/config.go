@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/setplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -35,6 +36,9 @@ func settings() []setting {
 		{"keyring_cache_size", "How many workspaces' keys are kept unwrapped in memory.", number},
 		{"keyring_cache_ttl", "How many seconds a workspace's keys stay unwrapped in memory.", number},
 		{"secret_cache_bytes", "How many bytes of sealed secrets are kept in memory.", number},
+		{"egress_allow", "Special-purpose addresses that providers may have, as rules `[workspace=]CIDR[:port][+http]`: private networks, loopback.", tftypes.Set{ElementType: tftypes.String}},
+		{"proxy_url", "URL of an HTTP proxy that everything to providers goes through; empty for none.", tftypes.String},
+		{"paused", "Whether nothing goes out to providers, of any workspace.", truth},
 	}
 }
 
@@ -42,6 +46,8 @@ func (s setting) attribute() schema.Attribute {
 	switch {
 	case s.kind.Is(tftypes.Number):
 		return schema.Int64Attribute{Optional: true, Computed: true, MarkdownDescription: s.help, PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()}}
+	case s.kind.Is(tftypes.String):
+		return schema.StringAttribute{Optional: true, Computed: true, MarkdownDescription: s.help, PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()}}
 	case s.kind.Is(tftypes.Bool):
 		return schema.BoolAttribute{Optional: true, Computed: true, MarkdownDescription: s.help, PlanModifiers: []planmodifier.Bool{boolplanmodifier.UseStateForUnknown()}}
 	default:

@@ -30,6 +30,14 @@ func TestTheConfigurationIsManagedByTheSettingsGiven(t *testing.T) {
 		w.holds(w.read("config"), "max_projects", 1000)
 		w.PlansNothing()
 
+		w.configure("resource \"stashbase_config\" \"it\" {\n  max_versions = 7\n  egress_allow = [\"127.0.0.0/8+http\", \"10.0.0.0/8:443\"]\n}")
+		w.Apply()
+		w.holds(w.read("config"), "egress_allow", "[10.0.0.0/8:443 127.0.0.0/8+http]")
+		w.PlansNothing()
+		w.configure("resource \"stashbase_config\" \"it\" {\n  max_versions = 7\n}")
+		w.Apply()
+		w.holds(w.read("config"), "egress_allow", "[]")
+
 		if out, err := w.Try("state", "rm", address); err != nil {
 			t.Fatal(out)
 		}

@@ -50,11 +50,11 @@ func (d *environmentMetadata) Schema(_ context.Context, _ datasource.SchemaReque
 	response.Schema = schema.Schema{
 		MarkdownDescription: "What is known of the secrets of an environment, without values. A `version` of it fits any resource's `*_wo_version`: the resource is then written again whenever the secret is.",
 		Attributes: map[string]schema.Attribute{
-			"id":          schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>`"},
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
-			"workspace":   schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
-			"project":     schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
-			"environment": schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
+			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>`"},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
+			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
+			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
 			"secrets": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "The secrets by their names, deleted ones included.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"version":      schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version."},
 				"state":        schema.StringAttribute{Computed: true, MarkdownDescription: "`live`, `deleted`, `destroyed` or `damaged`."},

@@ -20,7 +20,7 @@ type policyData struct {
 var _ datasource.DataSourceWithConfigure = &policyData{}
 
 type policyModel struct {
-	Namespace   types.String `tfsdk:"namespace"`
+	Namespace   types.String `tfsdk:"engine_namespace"`
 	Role        types.String `tfsdk:"role"`
 	Workspace   types.String `tfsdk:"workspace"`
 	Project     types.String `tfsdk:"project"`
@@ -46,14 +46,14 @@ func (d *policyData) Schema(_ context.Context, _ datasource.SchemaRequest, respo
 	response.Schema = schema.Schema{
 		MarkdownDescription: "A ready Vault policy with the least rights that a role needs, for this mount and for the names given.",
 		Attributes: map[string]schema.Attribute{
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
-			"role":        schema.StringAttribute{Required: true, MarkdownDescription: "The role; `vault list stashbase/policies` names them all."},
-			"workspace":   name("Name of a workspace."),
-			"project":     name("Name of a project."),
-			"environment": name("Name of an environment."),
-			"context":     name("Name of the context that a service encrypts under."),
-			"description": schema.StringAttribute{Computed: true, MarkdownDescription: "What the role is for."},
-			"policy":      schema.StringAttribute{Computed: true, MarkdownDescription: "The policy, in HCL: for the `policy` of a `vault_policy`."},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"role":             schema.StringAttribute{Required: true, MarkdownDescription: "The role; `vault list stashbase/policies` names them all."},
+			"workspace":        name("Name of a workspace."),
+			"project":          name("Name of a project."),
+			"environment":      name("Name of an environment."),
+			"context":          name("Name of the context that a service encrypts under."),
+			"description":      schema.StringAttribute{Computed: true, MarkdownDescription: "What the role is for."},
+			"policy":           schema.StringAttribute{Computed: true, MarkdownDescription: "The policy, in HCL: for the `policy` of a `vault_policy`."},
 		},
 	}
 }

@@ -19,7 +19,7 @@ type loadedEnvironment struct {
 var _ ephemeral.EphemeralResourceWithConfigure = &loadedEnvironment{}
 
 type loadedModel struct {
-	Namespace   types.String `tfsdk:"namespace"`
+	Namespace   types.String `tfsdk:"engine_namespace"`
 	Workspace   types.String `tfsdk:"workspace"`
 	Project     types.String `tfsdk:"project"`
 	Environment types.String `tfsdk:"environment"`
@@ -42,12 +42,12 @@ func (e *loadedEnvironment) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 	response.Schema = schema.Schema{
 		MarkdownDescription: "Names and values of a whole environment, inherited ones included and references resolved, as a workload is given them. Nothing of it is stored.",
 		Attributes: map[string]schema.Attribute{
-			"namespace":   schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
-			"workspace":   schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
-			"project":     schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
-			"environment": schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
-			"include":     schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to deliver, such as `DB_*`. Default: all."},
-			"exclude":     schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to leave out."},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
+			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
+			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
+			"include":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to deliver, such as `DB_*`. Default: all."},
+			"exclude":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to leave out."},
 			"after": schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Anything that is known only after apply, such as `stashbase_secret.x.version`. " +
 				"Terraform opens an ephemeral resource while it plans unless something in it is not known yet: name here what the same apply makes."},
 			"values": schema.MapAttribute{Computed: true, Sensitive: true, ElementType: types.StringType, MarkdownDescription: "The values by their names. One that was written with `encoding = \"base64\"` is in base64."},

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/tftest"
 )
 
 const examples = "../../../examples/terraform"
 
-// Each example is applied as it stands, leaves nothing to change, can be imported as its import.sh says, and is destroyed.
+// Each example is applied as it stands, under one of the two CLIs, leaves nothing to change, can be imported as its import.sh says, and is destroyed.
 func TestExamplesWork(t *testing.T) {
 	var found []string
 	for _, kind := range []string{"resource", "data-source", "ephemeral-resource"} {
@@ -21,7 +23,7 @@ func TestExamplesWork(t *testing.T) {
 	}
 	for _, path := range found {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
-			each(t, func(w *world) { w.followExample(path) })
+			newWorld(t, tftest.Tofu(t)).followExample(path)
 		})
 	}
 }
@@ -40,7 +42,7 @@ func (w *world) followExample(path string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Env = append(w.Env, "TF_VAR_database_password=made-up", "TF_VAR_smtp_password=made-up")
+	w.Env = append(w.Env, "TF_VAR_database_password=made-up", "TF_VAR_smtp_password=made-up", "TF_VAR_target_token=made-up", "TF_VAR_github_token=made-up")
 	// A person applies this before the destruction; here it stands from the start.
 	w.configure(strings.Replace(string(text), "# deletion_allowed", "deletion_allowed", 1))
 	w.Apply()

@@ -31,10 +31,13 @@ type world struct {
 // each runs a test with each CLI, in a new folder and with a workspace name that nobody else has.
 func each(t *testing.T, test func(*world)) {
 	t.Helper()
-	tftest.Each(t, func(t *testing.T, cli tftest.CLI) {
-		server := vault.Server(t)
-		test(&world{T: t, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())})
-	})
+	tftest.Each(t, func(t *testing.T, cli tftest.CLI) { test(newWorld(t, cli)) })
+}
+
+func newWorld(t *testing.T, cli tftest.CLI) *world {
+	t.Helper()
+	server := vault.Server(t)
+	return &world{T: t, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
 }
 
 // tree makes workspace, project "api" and environment "dev" at the engine.

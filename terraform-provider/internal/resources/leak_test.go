@@ -21,10 +21,18 @@ const window = 12
 func TestNoValueIsInStatePlanOrLog(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
-		one, many, wrong, control := planted(t), planted(t), planted(t), planted(t)
+		one, many, credential, wrong, control := planted(t), planted(t), planted(t), planted(t), planted(t)
 		config := `
 variable "one" { ephemeral = true }
 variable "many" { ephemeral = true }
+variable "credential" { ephemeral = true }
+resource "stashbase_integration_vault" "it" {
+  workspace        = "WORKSPACE"
+  name             = "kv"
+  address          = "https://vault.acme.example:8200"
+  token_wo         = var.credential
+  token_wo_version = VERSION
+}
 resource "stashbase_secret" "one" {
   workspace        = "WORKSPACE"
   project          = "api"
@@ -58,7 +66,7 @@ ephemeral "stashbase_environment" "it" {
 			w.configure(strings.NewReplacer("VERSION", version, "EXTRA", extra).Replace(config))
 		}
 		log := filepath.Join(w.Path, "trace.log")
-		w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+log, "TF_VAR_one="+one, "TF_VAR_many="+many)
+		w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+log, "TF_VAR_one="+one, "TF_VAR_many="+many, "TF_VAR_credential="+credential)
 
 		configure("1", "")
 		printed := w.Apply()
@@ -76,7 +84,7 @@ ephemeral "stashbase_environment" "it" {
 		printed += out
 
 		kept := everything(t, w.Path)
-		for name, value := range map[string]string{"value_wo": one, "values_wo": many, "refused value_wo": wrong} {
+		for name, value := range map[string]string{"value_wo": one, "values_wo": many, "token_wo": credential, "refused value_wo": wrong} {
 			for file, text := range kept {
 				if part := occurs(text, value); part != "" {
 					t.Errorf("%s: %s holds a part of the value", name, file)

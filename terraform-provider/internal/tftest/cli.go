@@ -25,7 +25,22 @@ var errNoTofu = errors.New("no OpenTofu binary: run `make terraform` (3 to 4 min
 // Each runs a test with each CLI there is.
 func Each(t *testing.T, test func(*testing.T, CLI)) {
 	t.Helper()
-	tofu, err := tofuBinary()
+	tofu := Tofu(t)
+	t.Run(tofu.Name, func(t *testing.T) { test(t, tofu) })
+	terraform := os.Getenv("TERRAFORM_BINARY")
+	if terraform == "" {
+		var err error
+		if terraform, err = exec.LookPath("terraform"); err != nil {
+			return
+		}
+	}
+	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform}) })
+}
+
+// Tofu is the pinned OpenTofu. Without one the test is skipped, or fails when CI=true.
+func Tofu(t *testing.T) CLI {
+	t.Helper()
+	path, err := tofuBinary()
 	switch {
 	case err == nil:
 	case os.Getenv("CI") == "true":
@@ -33,14 +48,7 @@ func Each(t *testing.T, test func(*testing.T, CLI)) {
 	default:
 		t.Skipf("SKIPPED, NOT TESTED: %v", err)
 	}
-	t.Run("tofu", func(t *testing.T) { test(t, CLI{"tofu", tofu}) })
-	terraform := os.Getenv("TERRAFORM_BINARY")
-	if terraform == "" {
-		if terraform, err = exec.LookPath("terraform"); err != nil {
-			return
-		}
-	}
-	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform}) })
+	return CLI{"tofu", path}
 }
 
 func tofuBinary() (string, error) {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 func names(created, updated, unchanged, deleted []string) data {
@@ -164,4 +167,46 @@ func TestLoadIsRefusedWholeWhenOneSecretCannotBeOpened(t *testing.T) {
 	has(t, m.Read("secrets/"+dev+"/A"), data{"value": "1"})
 	has(t, object(t, m.Read("metadata/"+dev), "secrets", "B"), data{"state": "damaged"})
 	has(t, object(t, m.Must("list", "secrets/"+dev+"/", nil), "key_info", "B"), data{"state": "damaged"})
+}
+
+// An import wrote over secrets with cas_required as if nobody had asked for it.
+func TestAnImportHeedsCheckAndSet(t *testing.T) {
+	m := populated(t)
+	at := "import/" + dev
+	m.Write(at, data{"secrets": data{"A": "1", "B": "1"}})
+	m.Write("metadata/"+dev+"/A", data{"cas_required": true})
+	refused := func(body data, word string) {
+		t.Helper()
+		before := fmt.Sprint(m.Read("load/" + dev))
+		if r := m.Refuse(logical.UpdateOperation, at, body); r.Word() != word || !strings.Contains(r.Text, "cas: ") {
+			t.Errorf("%v is refused with %v", body, r)
+		}
+		if got := fmt.Sprint(m.Read("load/" + dev)); got != before {
+			t.Errorf("a refused import has left %v of %v", got, before)
+		}
+	}
+	refused(data{"secrets": data{"A": "2", "B": "2"}}, "invalid")
+	refused(data{"secrets": data{"A": "2", "B": "2"}, "dry_run": true}, "invalid")
+	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": 2}}, "conflict")
+	refused(data{"secrets": data{"A": "1"}, "cas": data{"A": 2}}, "conflict")
+	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": -1}}, "invalid")
+	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": "one"}}, "invalid")
+	refused(data{"secrets": data{"A": "2"}, "cas": data{"A": 1, "C": 0}}, "invalid")
+	refused(data{"secrets": data{"B": "2", "C": "1"}, "cas": data{"C": 1}}, "conflict")
+	has(t, m.Write(at, data{"secrets": data{"A": "1", "B": "2"}}), names([]string{}, []string{"B"}, []string{"A"}, []string{}))
+	has(t, m.Write(at, data{"secrets": data{"A": "2", "C": "1"}, "cas": data{"A": 1, "C": "0"}}), names([]string{"C"}, []string{"A"}, []string{}, []string{}))
+
+	m.Write("workspaces/acme", data{"cas_required": true})
+	refused(data{"secrets": data{"NEW": "1"}}, "invalid")
+	has(t, m.Write(at, data{"secrets": data{"NEW": "1"}, "cas": data{"NEW": 0}}), names([]string{"NEW"}, []string{}, []string{}, []string{}))
+}
+
+// The changelog told an import's comment only where the first of its secrets, by name, was written and not deleted.
+func TestAChangeTellsItsCommentWhateverItTouched(t *testing.T) {
+	m := populated(t)
+	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "1"}})
+	m.Clock.Advance(time.Minute)
+	m.Write("import/"+dev, data{"secrets": data{"B": "2"}, "mode": "replace", "comment": "moved"})
+	all, _ := m.Read("changes/" + dev)["changes"].([]any)
+	has(t, all[0].(data), data{"comment": "moved"})
 }

@@ -200,7 +200,7 @@ func TestMetadataAreTheSecretsOwn(t *testing.T) {
 		t.Errorf("a write without cas is refused with %v", got)
 	}
 	m.Write("secrets/"+versioned, enginetest.Data{"value": "v4", "cas": 3})
-	m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"KEY": "v5"}})
+	m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"KEY": "v5"}, "cas": enginetest.Data{"KEY": 4}})
 	m.Settle()
 	if got := m.Restart().Read("metadata/" + versioned); got["oldest_version"] != 4.0 || got["max_versions"] != 2.0 {
 		t.Errorf("after writes and an import the metadata are %v", got)

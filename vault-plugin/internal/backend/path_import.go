@@ -166,7 +166,7 @@ value already gets no new version. With mode=replace, live secrets that the impo
 
 Where cas_required holds, or to be sure that nobody else has written meanwhile, name the version each secret must be at:
 
-    $ vault write stashbase/import/acme/api/development - <<< '{"secrets": {"NAME": "value"}, "cas": {"NAME": 3}}'
+    $ vault write stashbase/import/acme/api/development - <<< '{"secrets": {"NAME": "next"}, "cas": {"NAME": 1}}'
 
 One import takes at most 5,000 secrets. In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
 most 1 MiB: a larger document goes as secrets={...}.

@@ -227,3 +227,69 @@ func TestReferencesAreOfTheMomentThatIsAskedFor(t *testing.T) {
 		t.Errorf("then it was %v, now %v", got["A"], deliveredIn(m, "api/development")["A"])
 	}
 }
+
+// A reference to bytes put them raw into the text, where JSON replaces what is no UTF-8: a wrong value, without a word. It stands
+// for what load delivers of its target, which is base64; and bytes themselves refer to nothing, by whatever way they come.
+func TestReferencesAndBytes(t *testing.T) {
+	m := family(t)
+	m.Write("secrets/acme/api/development/CERT", enginetest.Data{"value": "/wD+", "encoding": "base64"})
+	refer(m, "api/development/CONF", "cert=${CERT}")
+	for m := range restarting(&m) {
+		if got := deliveredIn(m, "api/development"); got["CONF"] != "cert=/wD+" || got["CERT"] != "/wD+" {
+			t.Errorf("delivered are %v", got)
+		}
+	}
+	m.Must(logical.PatchOperation, "secrets/acme/api/development/CONF", enginetest.Data{"value": "/wD+", "encoding": "base64"})
+	if got := m.Read("secrets/acme/api/development/CONF"); got["references"] != false || deliveredIn(m, "api/development")["CONF"] != "/wD+" {
+		t.Errorf("a value that became bytes is answered as %v", got)
+	}
+	for path, body := range map[string]enginetest.Data{
+		"CERT": {"references": true},
+		"CONF": {"references": true, "value": "/wD+", "encoding": "base64"},
+	} {
+		if refused := m.Refuse(logical.PatchOperation, "secrets/acme/api/development/"+path, body); !strings.HasPrefix(refused.Text, "invalid: references:") {
+			t.Errorf("references in bytes are refused with %v", refused)
+		}
+	}
+}
+
+// A chain that grew too long behind its beginning was delivered or refused by the chance of which secret was resolved first.
+func TestAChainIsTooLongWhateverIsResolvedFirst(t *testing.T) {
+	m := family(t)
+	name := func(i int) string { return fmt.Sprintf("api/development/S%02d", i) }
+	for i := range 12 {
+		m.Write("secrets/acme/"+name(i), enginetest.Data{"value": "end"})
+	}
+	for i := range 11 { // each refers to one that refers to nothing yet
+		refer(m, name(i), fmt.Sprintf("${S%02d}", i+1))
+	}
+	for range 5 {
+		refused := m.Refuse(logical.ReadOperation, "load/acme/api/development", nil)
+		if refused.Word() != "limit" || !strings.Contains(refused.Text, "references: api/development/S00") {
+			t.Fatalf("the delivery is refused with %v", refused)
+		}
+	}
+	m.Delete("metadata/acme/"+name(0), nil)
+	if got := deliveredIn(m, "api/development")["S01"]; got != "end" {
+		t.Errorf("a chain of 10 hops is delivered as %v", got)
+	}
+}
+
+// An environment whose base is shared with it no longer could not even be locked.
+func TestAnEnvironmentThatLostItsBaseCanBeChanged(t *testing.T) {
+	m := family(t)
+	const path = "environments/acme/api/staging"
+	m.Write(path, enginetest.Data{"base": "development"})
+	m.Write("environments/acme/api/development", enginetest.Data{"shared_with": "web/*"})
+	if got := m.Write(path, enginetest.Data{"locked": true}); got["locked"] != true {
+		t.Errorf("locking answers %v", got)
+	}
+	m.Write(path, enginetest.Data{"locked": false})
+	if refused := m.Refuse(logical.ReadOperation, "load/acme/api/staging", nil); refused.Word() != "denied" {
+		t.Errorf("a delivery is refused with %v", refused)
+	}
+	m.Write(path, enginetest.Data{"base": ""})
+	if refused := m.Refuse(logical.UpdateOperation, path, enginetest.Data{"base": "development"}); refused.Word() != "denied" {
+		t.Errorf("the base comes back with %v", refused)
+	}
+}

@@ -229,7 +229,7 @@ func (r *run) compare(m *model) string {
 		if len(names) == 0 {
 			w = want{}
 		}
-		return ask(request{Op: list, Path: path + "/"}, w, false)
+		return ask(request{Op: list, Path: path + "/"}, w, len(names) == 0)
 	}
 	found := listed("workspaces", slices.Sorted(maps.Keys(m.Workspaces)))
 	note := func(how string) { found += how }

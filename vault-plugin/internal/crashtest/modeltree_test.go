@@ -92,7 +92,7 @@ func (m *model) putEnvironment(w, p, e string, change func(*modelEnvironment)) w
 }
 
 func (e *modelEnvironment) describe(name string) data {
-	d := data{"name": name, "locked": e.Locked, "production": e.Production, "base": e.Base, "secrets": len(e.Secrets)}
+	d := data{"name": name, "locked": e.Locked, "production": e.Production, "deletion_allowed": e.DeletionAllowed, "base": e.Base, "secrets": len(e.Secrets)}
 	if e.Shares {
 		d["shared_with"] = e.SharedWith
 	}

@@ -35,10 +35,10 @@ type use struct {
 }
 
 // With opens the credential for one use and wipes it after. The integration as it is now decides, not as it was found: its grants,
-// pauses and locks are checked each time. The context of f ends when the workspace is locked, the integration deleted or the mount
+// pauses and locks are checked each time. f works under the context it is given, which ends when the workspace is locked, the integration deleted or the mount
 // stopped. With's errors are *outbound.Error: of class Permission where the use is not allowed, of class Auth where the credential is
 // missing or cannot be read, else what f answers.
-func (s *Service) With(ctx context.Context, u Use, f func(p provider.Provider, session *provider.Session) error) error {
+func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 	s.mu.RLock()
 	at, stands := s.places[u.Integration.ID]
 	e, closed := s.entries[at], s.open(at)
@@ -69,7 +69,7 @@ func (s *Service) With(ctx context.Context, u Use, f func(p provider.Provider, s
 		return u.refuse(outbound.Internal, err, "the workspace's keys could not be used; the health of the mount says more, see info")
 	}
 	defer opened.Wipe()
-	err = f(s.Providers.Provider(at.provider), &provider.Session{
+	err = f(ctx, s.Providers.Provider(at.provider), &provider.Session{
 		Settings: maps.Clone(e.settings), Auth: e.record.Auth, Credential: opened, HTTP: client,
 	})
 	s.note(e, err)

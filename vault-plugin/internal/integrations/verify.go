@@ -25,7 +25,7 @@ type Verification struct {
 
 // Verify asks the provider who a credential is. Its errors are those of Find and of With.
 func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, name string) (Verification, error) {
-	before, err := s.Read(call, w, prov, name)
+	of, err := s.Find(call, w, prov, name)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -33,7 +33,7 @@ func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, nam
 	defer cancel(nil)
 	defer s.Clock.AfterFunc(VerifyWithin, func() { cancel(context.DeadlineExceeded) })()
 	var who provider.Identity
-	err = s.With(ctx, Use{Integration: before.Integration}, func(p provider.Provider, session *provider.Session) error {
+	err = s.With(ctx, Use{Integration: of}, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		var err error
 		who, err = p.Verify(ctx, session)
 		return err
@@ -41,7 +41,7 @@ func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, nam
 	if err != nil {
 		return Verification{}, err
 	}
-	s.expires(before, who.Expires)
+	s.expires(of, who.Expires)
 	after, err := s.Read(call, w, prov, name)
 	if err != nil {
 		return Verification{}, err
@@ -50,7 +50,7 @@ func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, nam
 }
 
 // expires keeps what the provider has told of the credential's end, unless another was supplied meanwhile.
-func (s *Service) expires(of Described, at time.Time) {
+func (s *Service) expires(of Integration, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[s.places[of.ID]]

@@ -71,14 +71,8 @@ func (t *Tree) record(p Place) *store.Environment {
 // checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. A base that
 // stays, its owner may have ceased to share: that stops the deliveries, and nobody from changing the rest. The caller holds mu.
 func (t *Tree) checkSharing(call Call, w, p, name string, before, record *store.Environment) error {
-	if len(record.SharedWith) > MaxSharedWith {
-		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are kept", len(record.SharedWith), MaxSharedWith)
-	}
-	for _, glob := range record.SharedWith {
-		_, err := globs.Match(glob, "")
-		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
-			return fault.New(fault.Invalid, "shared_with: must be patterns project/environment, such as api/staging or web/*")
-		}
+	if err := checkPatterns(record.SharedWith); err != nil {
+		return err
 	}
 	if before != nil && before.Base == record.Base && before.Production == record.Production {
 		return nil
@@ -104,6 +98,20 @@ func (t *Tree) checkSharing(call Call, w, p, name string, before, record *store.
 		at, from, fromProject, fromName = next.Base, next, project, environment
 	}
 	return fault.New(fault.Limit, "base: inheritance goes at most %d environments deep", MaxBases)
+}
+
+// checkPatterns refuses a shared_with that has too many patterns, or one that cannot be read.
+func checkPatterns(patterns []string) error {
+	if len(patterns) > MaxSharedWith {
+		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are kept", len(patterns), MaxSharedWith)
+	}
+	for _, glob := range patterns {
+		_, err := globs.Match(glob, "")
+		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
+			return fault.New(fault.Invalid, "shared_with: must be patterns project/environment, such as api/staging or web/*")
+		}
+	}
+	return nil
 }
 
 // BasePath brings the name of a base to the form project/environment: one of the same project may be named alone.

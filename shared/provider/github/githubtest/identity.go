@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,7 +45,8 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 	}
 	shown, size := []map[string]any{}, number(r.URL.Query(), "per_page", 30)
 	count := 0
-	for _, repo := range s.repos {
+	for _, full := range slices.Sorted(maps.Keys(s.repos)) {
+		repo := s.repos[full]
 		if !g.sees(repo.owner + "/" + repo.name) {
 			continue
 		}
@@ -52,9 +54,6 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 			shown = append(shown, repo.show())
 		}
 	}
-	slices.SortFunc(shown, func(a, b map[string]any) int {
-		return strings.Compare(a["full_name"].(string), b["full_name"].(string))
-	})
 	selection := "all"
 	if g.Repositories != nil {
 		selection = "selected"

@@ -26,6 +26,9 @@ type Options struct {
 	Now      func() time.Time // time.Now
 	BasePath string           // what stands before each path: "/api/v3" for a GitHub Enterprise Server
 	Lax      bool             // requests that break the description are answered, and do not fail the test
+
+	// Before is called with each request before anything is done about it. It may use the server.
+	Before func(r *http.Request)
 }
 
 // Server is a GitHub. It is safe for concurrent use.
@@ -108,6 +111,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer := httptest.NewRecorder()
 	http.StripPrefix(s.options.BasePath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.options.Before != nil {
+			s.options.Before(r)
+		}
 		s.mu.Lock()
 		s.asked = append(s.asked, r.Method+" "+r.URL.EscapedPath())
 		s.answer(w, r)

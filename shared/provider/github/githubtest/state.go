@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"math/big"
 	"strings"
+	"testing"
 	"time"
 
 	"golang.org/x/crypto/nacl/box"
@@ -44,31 +45,32 @@ func (s *Server) Add(at Place) {
 	full := strings.ToLower(at.Owner + "/" + at.Repository)
 	repo := s.repos[full]
 	if repo == nil {
-		repo = &repository{id: 1000 + len(s.repos), owner: at.Owner, name: at.Repository, scope: newScope(), environments: make(map[string]*scope)}
+		repo = &repository{id: 1000 + len(s.repos), owner: at.Owner, name: at.Repository, scope: newScope(s.t), environments: make(map[string]*scope)}
 		s.repos[full] = repo
 	}
 	if environment := strings.ToLower(at.Environment); environment != "" && repo.environments[environment] == nil {
-		repo.environments[environment] = newScope()
+		repo.environments[environment] = newScope(s.t)
 	}
 }
 
-func newScope() *scope { return &scope{key: newKeyPair(), secrets: make(map[string]*secret)} }
+func newScope(t testing.TB) *scope {
+	return &scope{key: newKeyPair(t), secrets: make(map[string]*secret)}
+}
 
-func newKeyPair() keyPair {
+func newKeyPair(t testing.TB) keyPair {
 	public, private, err := box.GenerateKey(rand.Reader)
 	if err != nil {
-		// crypto/rand does not fail.
-		panic(err)
+		t.Fatal(err)
 	}
-	return keyPair{id: digits(18), public: public, private: private}
+	return keyPair{id: digits(t, 18), public: public, private: private}
 }
 
 // digits is a number of n digits.
-func digits(n int) string {
+func digits(t testing.TB, n int) string {
 	low := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n-1)), nil)
 	some, err := rand.Int(rand.Reader, new(big.Int).Mul(low, big.NewInt(9)))
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return some.Add(some, low).String()
 }
@@ -136,7 +138,7 @@ func (s *Server) Updated(at Place, name string) time.Time {
 func (s *Server) RotateKey(at Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(at).key = newKeyPair()
+	s.must(at).key = newKeyPair(s.t)
 }
 
 // ShowKey has a scope answer something else in place of its public key, as it stands in JSON.
