@@ -73,7 +73,8 @@ var (
 	syncFields = []string{
 		"workspace", "project", "environment", "destination", "name", "description", "integration", "include", "exclude", "tags",
 		"name_template", "transform", "granularity", "on_conflict", "deletion", "drift", "drift_interval", "trigger", "purge", "paused",
-		"wait", "keys", "target", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
+		"wait", "keys", "target", "provider", "purging", "hint", "error_class", "attempts", "next_attempt_at", "last_run_at",
+		"last_synced_at", "owned", "troubled", "next_actions", "actions", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
 	}
 	legalName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	legalField = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
@@ -109,6 +110,9 @@ func check(p Provider, d Declaration) error {
 }
 
 func checkAuth(d Declaration) error {
+	if err := checkAcross(d); err != nil {
+		return err
+	}
 	seen := make(map[string]bool)
 	for _, kind := range d.Auth {
 		switch {
@@ -124,6 +128,28 @@ func checkAuth(d Declaration) error {
 		}
 		if err := checkFields(fields, integrationFields); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkAcross holds together the fields of all auth kinds, which one path takes: those of one name are of one type, and none has the
+// name by which a read says whether a secret is set.
+func checkAcross(d Declaration) error {
+	all := slices.Clone(d.Fields)
+	for _, kind := range d.Auth {
+		all = append(all, kind.Fields...)
+	}
+	byName := make(map[string]Field, len(all))
+	for _, f := range all {
+		if other, seen := byName[f.Name]; seen && (other.Type != f.Type || other.Secret != f.Secret) {
+			return fmt.Errorf("field %q: is of one type with one auth kind and of another with another", f.Name)
+		}
+		byName[f.Name] = f
+	}
+	for name, f := range byName {
+		if _, taken := byName[name+"_set"]; taken && f.Secret {
+			return fmt.Errorf("field %q: is what a read answers of %q", name+"_set", name)
 		}
 	}
 	return nil
