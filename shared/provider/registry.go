@@ -73,7 +73,8 @@ var (
 	syncFields = []string{
 		"workspace", "project", "environment", "destination", "name", "description", "integration", "include", "exclude", "tags",
 		"name_template", "transform", "granularity", "on_conflict", "deletion", "drift", "drift_interval", "trigger", "purge", "paused",
-		"wait", "keys", "target", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
+		"wait", "keys", "target", "provider", "purging", "hint", "error_class", "attempts", "next_attempt_at", "last_run_at",
+		"last_synced_at", "owned", "troubled", "next_actions", "actions", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
 	}
 	legalName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	legalField = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
