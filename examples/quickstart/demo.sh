@@ -164,6 +164,7 @@ mirror_provider() {
 		  }
 		}
 	HCL
+	export TF_CLI_CONFIG_FILE=$demo_state/terraformrc
 }
 
 # The platform as Terraform names it: linux_amd64.

@@ -87,9 +87,13 @@ func TestSecretsThroughTheClient(t *testing.T) {
 	if _, err = c.PutSecret(ctx, at, "A", client.SecretInput{Value: "two", CAS: &none}); !client.Is(err, client.Conflict) {
 		t.Error(err)
 	}
-	done, err := c.Import(ctx, at, map[string]string{"A": "one", "B": "b"}, "why")
+	done, err := c.Import(ctx, at, client.ImportInput{Values: map[string]string{"A": "one", "B": "b"}, Comment: "why"})
 	if check(t, err); len(done.Created) != 1 || len(done.Unchanged) != 1 {
 		t.Errorf("%+v", done)
+	}
+	_, err = c.Import(ctx, at, client.ImportInput{Values: map[string]string{"B": "c"}, CAS: map[string]int64{"B": 7}})
+	if !client.Is(err, client.Conflict) {
+		t.Error(err)
 	}
 	values, err := c.Load(ctx, at, []string{"A*"}, nil)
 	if check(t, err); len(values) != 1 || values["A"] != "one" {

@@ -136,12 +136,24 @@ type Imported struct {
 	Deleted   []string `json:"deleted"`
 }
 
+// ImportInput is many secrets to write.
+type ImportInput struct {
+	Values  map[string]string
+	Comment string
+	// CAS are the numbers that newest versions must have, 0 for a secret that must not exist. Names that it leaves out are written in
+	// any case.
+	CAS map[string]int64
+}
+
 // Import writes many secrets, all or nothing, and leaves those it does not name. A secret that has its value already gets no new
 // version.
-func (c *Client) Import(ctx context.Context, at Place, values map[string]string, comment string) (*Imported, error) {
-	body := fields{"secrets": values, "mode": "merge"}
-	if comment != "" {
-		body["comment"] = comment
+func (c *Client) Import(ctx context.Context, at Place, in ImportInput) (*Imported, error) {
+	body := fields{"secrets": in.Values, "mode": "merge"}
+	if in.Comment != "" {
+		body["comment"] = in.Comment
+	}
+	if len(in.CAS) > 0 {
+		body["cas"] = in.CAS
 	}
 	var answer Imported
 	if err := c.put(ctx, at.below("import"), body, &answer); err != nil {

@@ -83,7 +83,7 @@ func toJSON(value tftypes.Value) (any, error) {
 		var number big.Float
 		err := value.As(&number)
 		return json.Number(number.Text('f', -1)), err
-	case t.Is(tftypes.Map{}):
+	case t.Is(tftypes.Map{}), t.Is(tftypes.Object{}):
 		return mapToJSON(value)
 	default:
 		return listToJSON(value)
@@ -166,6 +166,9 @@ func listFromJSON(t tftypes.Type, decoded []any) (tftypes.Value, error) {
 }
 
 func mapFromJSON(t tftypes.Type, decoded map[string]any) (tftypes.Value, error) {
+	if object, ok := t.(tftypes.Object); ok {
+		return objectFromJSON(object, decoded)
+	}
 	m, ok := t.(tftypes.Map)
 	if !ok {
 		return tftypes.Value{}, fmt.Errorf("the engine answers a map for a %s", t)
@@ -173,6 +176,19 @@ func mapFromJSON(t tftypes.Type, decoded map[string]any) (tftypes.Value, error) 
 	all := map[string]tftypes.Value{}
 	for name, d := range decoded {
 		value, err := fromJSON(m.ElementType, d)
+		if err != nil {
+			return tftypes.Value{}, err
+		}
+		all[name] = value
+	}
+	return tftypes.NewValue(t, all), nil
+}
+
+// objectFromJSON takes the members that the object has; those that are not answered are null.
+func objectFromJSON(t tftypes.Object, decoded map[string]any) (tftypes.Value, error) {
+	all := map[string]tftypes.Value{}
+	for name, attribute := range t.AttributeTypes {
+		value, err := fromJSON(attribute, decoded[name])
 		if err != nil {
 			return tftypes.Value{}, err
 		}

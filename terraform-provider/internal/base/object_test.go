@@ -23,6 +23,7 @@ func TestAnAttributeTravelsAsJSONAndBack(t *testing.T) {
 		{"set", set, []any{"a"}},
 		{"map", tftypes.Map{ElementType: tftypes.Number}, map[string]any{"a": json.Number("1")}},
 		{"empty list", list, []any{}},
+		{"list of objects", tftypes.List{ElementType: tftypes.Object{AttributeTypes: map[string]tftypes.Type{"a": tftypes.String, "b": tftypes.Bool}}}, []any{map[string]any{"a": "x", "b": nil}}},
 		{"nothing", tftypes.String, nil},
 	}
 	for _, c := range cases {

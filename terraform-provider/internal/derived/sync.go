@@ -19,7 +19,9 @@ import (
 const (
 	fieldPurge      = "purge"
 	fieldOnConflict = "on_conflict"
+	fieldDeletion   = "deletion"
 	overwrite       = "overwrite"
+	managed         = "managed"
 )
 
 // How often the engine is asked whether a purge has come to its end, and how long at most. A purge deletes at the other side, with its
@@ -69,10 +71,10 @@ func syncColumns(d provider.Destination) []column {
 		{Name: "include", Type: provider.Words, Help: "Patterns of the names to sync, such as `DB_*`. Default: all."},
 		{Name: "exclude", Type: provider.Words, Help: "Patterns of the names to leave out. Default: none."},
 		{Name: "tags", Type: provider.Words, Help: "Labels, of which a secret must have one to be synced. Default: any secret."},
-		{Name: "name_template", Help: "How a name is made at the destination. Default: it is the secret's."},
+		{Name: "name_template", Help: "How a name is made at the destination, such as `{{ .Name | lower }}`. Default: it is the secret's."},
 		{Name: "granularity", Default: granularities[0], Choices: granularities, Fixed: true, Help: "`key`: an entry for each secret; `bundle`: one entry with all of them."},
-		{Name: fieldOnConflict, Default: "fail", Choices: []string{"fail", "adopt", overwrite}, Help: "What becomes of a key that is there and was not written by this sync: it is reported, taken over when it has the value already, or overwritten."},
-		{Name: "deletion", Default: "managed", Choices: []string{"managed", "retain"}, Help: "Whether a key is deleted there when its secret is gone."},
+		{Name: fieldOnConflict, Default: "fail", Choices: []string{"fail", "adopt", overwrite}, Help: "What becomes of a key that is there and was not written by this sync: it is reported, taken over if it holds the value already, or written over."},
+		{Name: fieldDeletion, Default: managed, Choices: []string{managed, "retain"}, Help: "Whether a key is deleted there when its secret is gone."},
 		{Name: "trigger", Default: "change", Choices: []string{"change", "manual"}, Help: "When it runs."},
 	}
 	var all []column
@@ -90,6 +92,13 @@ func (r *sync) plan(_ context.Context, c *base.PlanCall[base.Object]) error {
 	}
 	if c.Creates {
 		return nil
+	}
+	for _, name := range []string{"include", "exclude", "tags", "name_template"} {
+		if deletes, _ := c.Model.JSON(fieldDeletion); deletes == managed && !c.Model[name].Equal(c.Prior[name]) {
+			c.Warn(name, "Keys may be deleted at the destination",
+				"What the sync has written and no longer names is deleted there, because deletion is \"managed\". To leave it, set deletion = \"retain\".")
+			break
+		}
 	}
 	purges, _ := c.Prior.JSON(fieldPurge)
 	for _, column := range r.columns {

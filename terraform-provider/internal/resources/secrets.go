@@ -136,18 +136,26 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	if taken := last.foreign(wanted, there); len(taken) > 0 {
 		return diagnose.At("values_wo", "The environment has secrets of these names that are not managed here: %s. To take them over, import this resource: terraform import <address> %s", some(taken), c.ID)
 	}
+	seen, err := numbers(ctx, c.Prior.Versions)
+	if err != nil {
+		return err
+	}
 	again := !m.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion)
-	sent := map[string]string{}
+	sent := client.ImportInput{Values: map[string]string{}, Comment: m.Comment.ValueString(), CAS: map[string]int64{}}
 	for name, value := range wanted {
 		written, mine := last.Versions[name]
 		now := there[name]
-		if again || !mine || !now.Live() || now.Version != written && m.OnDrift.ValueString() == overwrite {
-			sent[name] = value
+		if !again && mine && now.Live() && (now.Version == written || m.OnDrift.ValueString() != overwrite) {
+			continue
+		}
+		sent.Values[name], sent.CAS[name] = value, now.Version
+		if planned, ok := seen[name]; ok {
+			sent.CAS[name] = planned // nobody's version is passed over that the plan has not shown
 		}
 	}
 	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
-	if len(sent) > 0 {
-		if _, err := c.Client.Import(ctx, c.Place(), sent, m.Comment.ValueString()); err != nil {
+	if len(sent.Values) > 0 {
+		if _, err := c.Client.Import(ctx, c.Place(), sent); err != nil {
 			return err
 		}
 	}
@@ -158,7 +166,7 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 			}
 		}
 	}
-	return keepSecrets(ctx, c, wanted, last, sent)
+	return keepSecrets(ctx, c, wanted, last, sent.Values)
 }
 
 // foreign are the wanted names that somebody else's living secrets have.

@@ -86,6 +86,24 @@ func TestManySecretsCanLeaveDriftAloneOrFail(t *testing.T) {
 	})
 }
 
+func TestAWriteToOneOfManyBetweenPlanAndApplyIsNotOverwritten(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		environment := w.workspace + "/api/dev"
+		w.write("workspaces/"+w.workspace, map[string]any{"cas_required": true})
+		w.configure(secretsConfig)
+		w.Apply()
+		w.configure(strings.Replace(strings.Replace(secretsConfig, `A = "a"`, `A = "new"`, 1), "version = 1", "version = 2", 1))
+		w.Plan()
+		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs", "cas": 1})
+		w.Fails([]string{"Cannot update stashbase_secrets", "plan again"}, "apply", "planned")
+		w.holds(w.read("load/"+environment), "A", "theirs")
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "new")
+		w.PlansNothing()
+	})
+}
+
 func TestNamesOfSecretsAreCheckedInThePlan(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure(strings.Replace(secretsConfig, `A = "a"`, `"A B" = "a"`, 1))

@@ -156,6 +156,10 @@ func TestWhatASyncWouldDestroyIsSaidInThePlan(t *testing.T) {
 		if plan := w.Plan(); !strings.Contains(plan.Text, "The sync will overwrite what others have written") {
 			t.Error(plan.Text)
 		}
+		w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n  exclude = [\"API_*\"]", 1))
+		if plan := w.Plan(); !strings.Contains(plan.Text, "Keys may be deleted at the destination") {
+			t.Error(plan.Text)
+		}
 		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "../other"`, 1))
 		w.Fails([]string{`path = "../other"`, "must not have"}, "validate")
 		w.configure(config)

@@ -42,7 +42,7 @@ func Workspace() resource.Resource {
 			"metadata":              textsByNameWithDefault("Names and values of your own. They are not encrypted by the workspace's keys."),
 			"deletion_allowed":      boolWithDefault("Whether the workspace may be destroyed, and everything in it with it."),
 			"max_versions":          numberWithDefault("How many versions of a secret are kept."+engines, 100),
-			"cas_required":          boolWithDefault("Whether every write of a secret must say which version it replaces. The writes of this provider always do, except those of `stashbase_secrets`."),
+			"cas_required":          boolWithDefault("Whether every write of a secret must say which version it replaces. The writes of this provider always do."),
 			"delete_version_after":  numberWithDefault("How many seconds after it was written a version is deleted."+engines, 3650*24*3600),
 			"max_value_bytes":       numberWithDefault("The largest value of a secret in bytes."+engines, 393216),
 			"max_secrets":           numberWithDefault("The most secrets in one environment."+engines, 100000),
