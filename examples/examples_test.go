@@ -108,6 +108,7 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	s.write(t, "secrets.json", `{"secrets": {"OTHER": "value"}}`)
 	s.write(t, "secrets.yaml", "MORE: value\n")
 	s.write(t, "database-url", "postgres://db.acme.example/api")
+	s.write(t, "token", "made-up")
 	ran := 0
 	for _, family := range strings.Split(string(text), "\n## ")[1:] {
 		s.run(t, tree)
@@ -116,6 +117,9 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 		}
 		for line := range strings.Lines(family) {
 			if command, ok := strings.CutPrefix(line, "    $ "); ok {
+				if strings.HasSuffix(strings.TrimSpace(command), "/main/verify") {
+					continue // it asks a party that is an example
+				}
 				if strings.Contains(command, "min_decryption_version") {
 					s.run(t, "until vault read -field=rewrap stashbase/keys/acme | grep state:done; do sleep 0.2; done")
 				}

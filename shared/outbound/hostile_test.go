@@ -19,7 +19,7 @@ import (
 // hostile stands in every answer that no honest party gives.
 const hostile = "Xq7-planted-by-a-hostile-party-Zk2"
 
-// window is how many characters in a row of something secret a text may not hold.
+// windowOf is how many characters in a row of something secret a text may not hold.
 const windowOf = 8
 
 // tellsNothing holds every way to print an error against what it must not tell.

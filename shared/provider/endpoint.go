@@ -107,19 +107,28 @@ func CanonicalURL(text string) (string, error) {
 			return "", wrong
 		}
 	}
-	path := strings.TrimRight(u.EscapedPath(), "/")
+	path, ok := canonicalPath(strings.TrimRight(u.EscapedPath(), "/"))
+	if !ok {
+		return "", wrong
+	}
+	return fmt.Sprintf("%s://%s:%d%s", scheme, host, port, path), nil
+}
+
+// canonicalPath escapes the segments of a path as they need it. It reports false for a path that could be taken for another one.
+func canonicalPath(path string) (canonical string, ok bool) {
+	if path == "" {
+		return "", true
+	}
+	ambiguous := func(r rune) bool { return r == '/' || r == '\\' || r < ' ' }
 	var b strings.Builder
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
-		if path == "" {
-			break
-		}
 		plain, err := url.PathUnescape(segment)
-		if err != nil || plain == "" || plain == "." || plain == ".." || strings.ContainsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' || r < ' ' }) {
-			return "", wrong
+		if err != nil || plain == "" || plain == "." || plain == ".." || strings.ContainsFunc(plain, ambiguous) {
+			return "", false
 		}
 		b.WriteString("/" + url.PathEscape(plain))
 	}
-	return fmt.Sprintf("%s://%s:%d%s", scheme, host, port, b.String()), nil
+	return b.String(), true
 }
 
 // maxURL is in bytes, and more than anybody's address has.

@@ -73,7 +73,8 @@ var (
 	syncFields = []string{
 		"workspace", "project", "environment", "destination", "name", "description", "integration", "include", "exclude", "tags",
 		"name_template", "transform", "granularity", "on_conflict", "deletion", "drift", "drift_interval", "trigger", "purge", "paused",
-		"wait", "keys", "target", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
+		"wait", "keys", "target", "provider", "purging", "hint", "error_class", "attempts", "next_attempt_at", "last_run_at",
+		"last_synced_at", "owned", "troubled", "next_actions", "actions", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
 	}
 	legalName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	legalField = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
@@ -109,6 +110,9 @@ func check(p Provider, d Declaration) error {
 }
 
 func checkAuth(d Declaration) error {
+	if err := checkAcross(d); err != nil {
+		return err
+	}
 	seen := make(map[string]bool)
 	for _, kind := range d.Auth {
 		switch {
@@ -129,11 +133,32 @@ func checkAuth(d Declaration) error {
 	return nil
 }
 
+// checkAcross holds together the fields of all auth kinds, which one path takes: those of one name are of one type, and none has the
+// name by which a read says whether a secret is set.
+func checkAcross(d Declaration) error {
+	all := slices.Clone(d.Fields)
+	for _, kind := range d.Auth {
+		all = append(all, kind.Fields...)
+	}
+	byName := make(map[string]Field, len(all))
+	for _, f := range all {
+		if other, seen := byName[f.Name]; seen && (other.Type != f.Type || other.Secret != f.Secret) {
+			return fmt.Errorf("field %q: is of one type with one auth kind and of another with another", f.Name)
+		}
+		byName[f.Name] = f
+	}
+	for name, f := range byName {
+		if _, taken := byName[name+"_set"]; taken && f.Secret {
+			return fmt.Errorf("field %q: is what a read answers of %q", name+"_set", name)
+		}
+	}
+	return nil
+}
+
 // maxFields keeps EndpointDigest's count of names and values within a byte.
 const maxFields = 100
 
 func checkDestination(d Destination) error {
-	l := d.Limits
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
 		return errors.New("needs a name of lower-case words joined by '-', a title and help")
@@ -143,12 +168,9 @@ func checkDestination(d Destination) error {
 		return errors.New("has a granularity that there is not")
 	case d.ReadBack != ReadBackValue && d.ReadBack != ReadBackTimestamp && d.ReadBack != ReadBackNone:
 		return errors.New("says nothing of reading back")
-	case (l.Name == nil) != (l.NameRule == ""):
-		return errors.New("a rule for names needs a pattern and words")
-	case l.Name != nil && (!strings.HasPrefix(l.Name.String(), "^") || !strings.HasSuffix(l.Name.String(), "$")):
-		return errors.New("a pattern for names must be of the whole name: ^...$")
-	case l.MaxEntries < 0 || l.MaxValueBytes < 0 || l.MaxNameBytes < 0 || slices.Contains(l.Reserved, ""):
-		return errors.New("has a limit that lets nothing through")
+	}
+	if err := d.Limits.legal(); err != nil {
+		return err
 	}
 	for _, f := range d.Fields {
 		if f.Secret || f.Endpoint != NotEndpoint {
@@ -156,6 +178,18 @@ func checkDestination(d Destination) error {
 		}
 	}
 	return checkFields(d.Fields, syncFields)
+}
+
+func (l Limits) legal() error {
+	switch {
+	case (l.Name == nil) != (l.NameRule == ""):
+		return errors.New("a rule for names needs a pattern and words")
+	case l.Name != nil && (!strings.HasPrefix(l.Name.String(), "^") || !strings.HasSuffix(l.Name.String(), "$")):
+		return errors.New("a pattern for names must be of the whole name: ^...$")
+	case l.MaxEntries < 0 || l.MaxValueBytes < 0 || l.MaxNameBytes < 0 || slices.Contains(l.Reserved, ""):
+		return errors.New("has a limit that lets nothing through")
+	}
+	return nil
 }
 
 func checkFields(fields []Field, taken []string) error {
@@ -181,16 +215,39 @@ func (f Field) legal() error {
 		return errors.New("needs a name in snake case and help")
 	case f.Type < Text || f.Type > Words || f.Endpoint < NotEndpoint || f.Endpoint > EndpointPEM:
 		return errors.New("has a type that there is not")
-	case (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != "") && f.Type != Text:
+	case f.Type != Text && (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != ""):
 		return errors.New("a secret, an endpoint, a choice and what has an example is a text")
-	case f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil):
+	}
+	for _, legal := range []func() error{f.legalSecret, f.legalEndpoint, f.legalValues} {
+		if err := legal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f Field) legalSecret() error {
+	if f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil) {
 		return errors.New("a secret is no endpoint, and has no default, no choices and no example")
-	case f.Required && f.Default != nil:
-		return errors.New("what has a default is not required")
-	case f.Name == FieldCAPEM && f.Endpoint != EndpointPEM, f.Endpoint == EndpointPEM && f.Name != FieldCAPEM:
+	}
+	return nil
+}
+
+// legalEndpoint holds Party to what it reads: two names that mean the same in every provider.
+func (f Field) legalEndpoint() error {
+	switch {
+	case (f.Name == FieldCAPEM) != (f.Endpoint == EndpointPEM):
 		return errors.New("certificates that are trusted are an EndpointPEM called " + FieldCAPEM)
 	case f.Name == FieldServerName && f.Endpoint != EndpointText:
 		return errors.New("the name that a certificate must have is an EndpointText")
+	}
+	return nil
+}
+
+func (f Field) legalValues() error {
+	switch {
+	case f.Required && f.Default != nil:
+		return errors.New("what has a default is not required")
 	case f.Default != nil && f.check(f.Default) != nil:
 		return errors.New("its default is not one of its values")
 	case f.Example != "" && f.check(f.Example) != nil:

@@ -91,9 +91,9 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// pluginProcesses lists the processes that run a binary of this server's plugin folder. A killed Vault leaves them behind, so
+// PluginProcesses lists the processes that run a binary of this server's plugin folder. A killed Vault leaves them behind, so
 // their parent does not tell. It reads /proc, and is empty on systems without.
-func (s *Server) pluginProcesses() []int {
+func (s *Server) PluginProcesses() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -113,7 +113,7 @@ func (s *Server) pluginProcesses() []int {
 }
 
 func (s *Server) killPlugins() []int {
-	pids := s.pluginProcesses()
+	pids := s.PluginProcesses()
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}

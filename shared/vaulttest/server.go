@@ -222,6 +222,9 @@ func (s *Server) Address() string { return "http://" + s.address }
 // RootToken is the token of Client.
 func (s *Server) RootToken() string { return s.rootToken }
 
+// UnsealKey is the one key that unseals.
+func (s *Server) UnsealKey() string { return s.unsealKey }
+
 // ServerLog is all that Vault has logged, the plugin's log lines among it, over all its restarts. A line of the plugin may follow
 // the answer it belongs to by a moment.
 func (s *Server) ServerLog() string { return contents(s.logFile()) }

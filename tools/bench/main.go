@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -89,14 +90,19 @@ type size struct {
 	rotated  int           // secrets of the large workspace that is rotated; the small one has a tenth
 	keyrings int           // rounds of keyring
 	spin     time.Duration // of one keyring benchmark
+
+	workspaces, perWorkspace int           // of the mount of many
+	still                    time.Duration // how long nobody asks
 }
 
 func sizeOfRun() (size, error) {
 	z := size{
 		rounds: 80, each: 25, clients: 8, burst: 12, bulk: 1000, bulks: 7, rotated: 20_000, keyrings: 9, spin: 200 * time.Millisecond,
+		workspaces: 1000, perWorkspace: 100, still: 65 * time.Second, // Vault calls once a minute
 	}
 	if os.Getenv("BENCH_QUICK") == "1" {
 		z.quick, z.rounds, z.bulks, z.rotated, z.keyrings, z.spin = true, 20, 2, 2_000, 3, 50*time.Millisecond
+		z.workspaces, z.still = 100, 5*time.Second
 	}
 	if text := os.Getenv("BENCH_SECRETS"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -116,17 +122,23 @@ type bench struct {
 }
 
 func (b *bench) all(ctx context.Context) error {
+	only := os.Getenv("BENCH_ONLY")
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
 		{"keyring", b.keyring},
 		{"reading and writing one secret", b.single},
+		{"encryption for services", b.application},
 		{"load", b.load},
 		{"import", b.imports},
 		{"rotation", b.rotation},
 		{"syncs", b.syncing},
+		{"many workspaces", b.scale},
 	} {
+		if only != "" && !strings.Contains(part.name, only) {
+			continue
+		}
 		say(part.name)
 		if err := part.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -21,6 +22,9 @@ const (
 	kvBuiltIn  = "kv-built-in"
 	kvExternal = "kv-external"
 	noop       = "noop"
+
+	transitBuiltIn  = "transit-built-in"
+	transitExternal = "transit-external"
 )
 
 // stand is a running Vault with everything mounted that is compared.
@@ -70,7 +74,30 @@ func (s *stand) furnish(ctx context.Context) error {
 			return err
 		}
 	}
+	transit, err := transitPlugin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.server.MountPlugin(transitExternal, transit); err != nil {
+		return err
+	}
+	if err := s.client.Sys().MountWithContext(ctx, transitBuiltIn, &api.MountInput{Type: "transit"}); err != nil {
+		return err
+	}
 	return s.client.Sys().MountWithContext(ctx, kvBuiltIn, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
+}
+
+// transitPlugin builds the program that serves Transit as an external plugin, which stands in Vault's own module, as the pinned Vault
+// is built: of the same code, most of it from the same build.
+func transitPlugin(ctx context.Context) (string, error) {
+	const vault = "github.com/hashicorp/vault"
+	cmd := exec.CommandContext(ctx, "../build-tool.sh", "vault", vault, vault+"/builtin/logical/transit/cmd/transit", "-tags", "minimal", "-ldflags=-s -w")
+	cmd.Stderr = os.Stderr
+	path, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("build Transit as a plugin (in the folder tools/bench): %w", err)
+	}
+	return strings.TrimSpace(string(path)), nil
 }
 
 // build makes a plugin the way the engine's is released.

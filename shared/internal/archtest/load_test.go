@@ -114,7 +114,9 @@ func (c checked) at(n ast.Node) string {
 
 // support reports whether a package serves tests only, which its name or that of a folder above says: vaulttest, enginetest, a
 // provider's githubtest, what stands in providertest.
-func support(rel string) bool { return strings.HasSuffix(rel, "test") || strings.Contains(rel, "test/") }
+func support(rel string) bool {
+	return strings.HasSuffix(rel, "test") || strings.Contains(rel, "test/")
+}
 
 // product type-checks the module's packages that end up in a program: no tests, and nothing that serves them.
 var product = sync.OnceValues(func() ([]checked, error) {

@@ -100,8 +100,8 @@ func (s *stand) puts() int {
 	return n
 }
 
-// fails demands an error of a class whose hint holds some words.
-func fails(t testing.TB, err error, class outbound.Class, words ...string) *outbound.Error {
+// fails demands an error of a class whose hint holds some words, and answers how long it asks to wait.
+func fails(t testing.TB, err error, class outbound.Class, words ...string) (wait time.Duration) {
 	t.Helper()
 	var known *outbound.Error
 	if !errors.As(err, &known) || known.Class != class {
@@ -112,5 +112,5 @@ func fails(t testing.TB, err error, class outbound.Class, words ...string) *outb
 			t.Errorf("the hint %q does not speak of %q", known.Hint, word)
 		}
 	}
-	return known
+	return known.RetryAfter
 }

@@ -170,7 +170,7 @@ func lose(f *front, _ http.ResponseWriter, r *http.Request) {
 }
 
 // abort is how a handler of net/http ends a connection.
-func abort() { panic(http.ErrAbortHandler) }
+func abort() { panic(http.ErrAbortHandler) } //nolint:forbidigo // net/http takes it for the wish to cut the connection.
 
 // limited refuses for a time that nobody waits for.
 func limited(_ *front, w http.ResponseWriter, _ *http.Request) {

@@ -116,8 +116,8 @@ func fullPlace(t testing.TB, r *rig) {
 func (r *rig) roundTrip(t testing.TB, values ...string) {
 	t.Helper()
 	names := r.names(t, len(values))
-	for i, value := range values {
-		r.done(t, provider.Change{Name: names[i], Value: []byte(value)})
+	for i, name := range names {
+		r.done(t, provider.Change{Name: name, Value: []byte(values[i])})
 	}
 	reader, ok := r.Provider.(provider.Reader)
 	if !ok || r.destination.ReadBack != provider.ReadBackValue {

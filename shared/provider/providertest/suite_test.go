@@ -1,10 +1,9 @@
-package providertest_test
+package providertest
 
 import (
 	"testing"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
-	"github.com/stashbase/vault-stashbase/shared/provider/providertest"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 )
 
@@ -18,7 +17,7 @@ func TestToy(t *testing.T) {
 		"no own rules": {Limits: &provider.Limits{}},
 	} {
 		for _, granularity := range []provider.Granularity{provider.Key, provider.Bundle} {
-			t.Run(name+"/"+string(granularity), func(t *testing.T) { providertest.Run(t, toyParty(o, granularity, nil)) })
+			t.Run(name+"/"+string(granularity), func(t *testing.T) { Run(t, toyParty(o, granularity, nil)) })
 		}
 	}
 }

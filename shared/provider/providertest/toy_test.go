@@ -1,24 +1,23 @@
-package providertest_test
+package providertest
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
-	"github.com/stashbase/vault-stashbase/shared/provider/providertest"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 )
 
 func upper(name string) string { return strings.ToUpper(name) }
 
 // toyParty opens toys. spoil, where there is one, puts a mistake into the provider.
-func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provider) provider.Provider) func(testing.TB) providertest.Party {
-	return func(testing.TB) providertest.Party {
+func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provider) provider.Provider) func(testing.TB) Party {
+	return func(testing.TB) Party {
 		p, server := o.New()
 		if spoil != nil {
 			p = spoil(p)
 		}
-		return providertest.Party{
+		return Party{
 			Provider:    p,
 			Destination: toy.Destination,
 			Granularity: g,

@@ -78,7 +78,11 @@ func Print(w io.Writer, rows []Row) error {
 		case r.Target != "":
 			verdict = "ok"
 		}
-		line(r.What, r.Against, number(r.Ours, r.Unit), number(r.Other, r.Unit), r.ratio(), r.Target, verdict)
+		ours := number(r.Ours, r.Unit)
+		if ours == "" && r.Target != "" {
+			ours = "0 " + r.Unit // measured, and nothing
+		}
+		line(r.What, r.Against, ours, number(r.Other, r.Unit), r.ratio(), r.Target, verdict)
 	}
 	if err := out.Flush(); err != nil {
 		return err

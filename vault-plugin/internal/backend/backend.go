@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -80,7 +81,7 @@ func (b *Backend) paths() []*framework.Path {
 		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
 		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
-		b.integrationPaths(), b.policyPaths(),
+		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}
@@ -175,7 +176,7 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if _, err := b.ready(ctx, req.Storage); err != nil {
 		return nil, outgoing(err)
 	}
-	if err := b.noProvider(req.Path); err != nil {
+	if err := cmp.Or(b.noProvider(req.Path), b.noDestination(req.Path)); err != nil {
 		return nil, outgoing(err)
 	}
 	if err := b.intake.Check(req); err != nil {
@@ -188,7 +189,7 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 // HandleExistenceCheck asks about the path alone: Vault calls it before the ACL check, and the framework would convert, and
 // quote, whatever the request carries.
 func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
-	if b.noProvider(req.Path) != nil {
+	if b.noProvider(req.Path) != nil || b.noDestination(req.Path) != nil {
 		return false, false, nil // the request itself is answered with the reason
 	}
 	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, b.intake.ExistenceRequest(req))

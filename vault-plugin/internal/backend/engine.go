@@ -21,6 +21,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -36,6 +37,7 @@ type engine struct {
 	unswept     atomic.Bool // the last sweep has failed
 
 	integrations *integrations.Service
+	syncs        *syncs.Service
 }
 
 // stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
@@ -83,9 +85,18 @@ func startEngine(ctx context.Context, storage logical.Storage, o Options) (*engi
 	if err := e.secrets.Learn(ctx, e.tree); err != nil {
 		return nil, err
 	}
+	e.syncs, err = syncs.Load(ctx, syncs.Deps{
+		Store: s, Keys: e.keys, Tree: e.tree, Settings: e.settings, Secrets: e.secrets, Integrations: e.integrations, Jobs: e.jobs,
+		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.secrets.Also("ledgers of syncs", e.syncs)
 	e.keys.Start()
 	e.secrets.Start()
 	e.integrations.Start()
+	e.syncs.Start()
 	e.sweep()
 	return e, nil
 }
@@ -118,7 +129,8 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 func (e *engine) sweep() {
 	e.jobs.Start("sweep", func(ctx context.Context) {
 		e.integrations.Forget()
-		e.unswept.Store(e.tree.Sweep(ctx, e.integrations) != nil) // what is left goes with the next sweep
+		e.syncs.Forget()
+		e.unswept.Store(e.tree.Sweep(ctx, e.integrations, e.syncs) != nil) // what is left goes with the next sweep
 	})
 }
 
@@ -132,9 +144,11 @@ func (e *engine) wake() {
 		e.tree.Recheck(ctx)
 		e.secrets.Recheck(ctx)
 		e.integrations.Recheck(ctx)
+		e.syncs.Recheck(ctx)
 		e.keys.Start()
 		e.secrets.Wake()
 		e.integrations.Wake()
+		e.syncs.Wake()
 		if e.unswept.Load() {
 			e.sweep()
 		}
@@ -143,6 +157,7 @@ func (e *engine) wake() {
 
 // stop ends the background work and wipes the keys.
 func (e *engine) stop() {
+	e.syncs.Stop()
 	e.integrations.Stop()
 	e.jobs.Stop(stopWithin)
 	e.keys.Wipe()
@@ -150,7 +165,7 @@ func (e *engine) stop() {
 
 // health says what is wrong and what to do, a sentence each.
 func (e *engine) health() []string {
-	wrong := slices.Concat(e.keys.Health(), e.tree.Health(), e.secrets.Health(), e.integrations.Health())
+	wrong := slices.Concat(e.keys.Health(), e.tree.Health(), e.secrets.Health(), e.integrations.Health(), e.syncs.Health())
 	slices.Sort(wrong)
 	return wrong
 }

@@ -20,6 +20,7 @@ const (
 	fieldDeleteVersionAfter  = "delete_version_after"
 	fieldMaxProjects         = "max_projects"
 	fieldMaxEnvironments     = "max_environments"
+	fieldMaxSyncs            = "max_syncs"
 	fieldKeyringCacheSize    = "keyring_cache_size"
 	fieldKeyringCacheTTL     = "keyring_cache_ttl"
 	fieldSecretCacheBytes    = "secret_cache_bytes"
@@ -44,6 +45,7 @@ func configFields() fields {
 	all := settingsFields()
 	all[fieldMaxProjects] = intField("The most projects in one workspace, 1 to 10000.")
 	all[fieldMaxEnvironments] = intField("The most environments in one workspace, over all its projects, 1 to 10000.")
+	all[fieldMaxSyncs] = intField("The most syncs in one workspace, over all its environments, 1 to 10000.")
 	all[fieldKeyringCacheSize] = intField("How many workspaces' keys are kept unwrapped in memory, 1 to 100000.")
 	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Answered in seconds.")
 	all[fieldSecretCacheBytes] = intField("How many bytes of sealed secrets are kept in memory, 0 to 4294967296.")
@@ -80,6 +82,7 @@ func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
 		assignSettings(c, &config.Settings, reset.Settings)
 		assign(c, fieldMaxProjects, &config.MaxProjects, reset.MaxProjects)
 		assign(c, fieldMaxEnvironments, &config.MaxEnvironments, reset.MaxEnvironments)
+		assign(c, fieldMaxSyncs, &config.MaxSyncs, reset.MaxSyncs)
 		assign(c, fieldKeyringCacheSize, &config.KeyringCacheSize, reset.KeyringCacheSize)
 		assignSeconds(c, fieldKeyringCacheTTL, &config.KeyringCacheTTL, reset.KeyringCacheTTL)
 		assign(c, fieldSecretCacheBytes, &config.SecretCacheBytes, reset.SecretCacheBytes)
@@ -106,6 +109,7 @@ func describeConfig(config store.Config) map[string]any {
 	all := describeSettings(config.Settings)
 	all[fieldMaxProjects] = config.MaxProjects
 	all[fieldMaxEnvironments] = config.MaxEnvironments
+	all[fieldMaxSyncs] = config.MaxSyncs
 	all[fieldKeyringCacheSize] = config.KeyringCacheSize
 	all[fieldKeyringCacheTTL] = int(config.KeyringCacheTTL / time.Second)
 	all[fieldSecretCacheBytes] = config.SecretCacheBytes

@@ -186,7 +186,9 @@ func TestARewrapCoversCredentials(t *testing.T) {
 	m.Write("keys/acme/trim", nil)
 	m = m.Restart()
 	m.Write(integrations[1]+"/verify", nil)
-	m.Refuse(write, integrations[0]+"/verify", nil)
+	if got := m.Refuse(write, integrations[0]+"/verify", nil); got.Word() != "provider" {
+		t.Errorf("moved, it is answered with %v", got)
+	}
 	m.Write(integrations[0], data{"region": "eu"})
 	m.Write(integrations[0]+"/verify", nil)
 	m.Write(integrations[2]+"/verify", nil)

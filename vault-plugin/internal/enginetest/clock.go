@@ -10,6 +10,9 @@ type Clock struct {
 	mu     sync.Mutex
 	now    time.Time
 	timers map[*timer]bool
+
+	calls   int // functions of timers that have not returned
+	returns *sync.Cond
 }
 
 type timer struct {
@@ -19,7 +22,9 @@ type timer struct {
 
 // NewClock begins at a fixed moment.
 func NewClock() *Clock {
-	return &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), timers: make(map[*timer]bool)}
+	c := &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), timers: make(map[*timer]bool)}
+	c.returns = sync.NewCond(&c.mu)
+	return c
 }
 
 // Now answers the clock's time.
@@ -34,7 +39,7 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d <= 0 {
-		go f()
+		c.call(f)
 		return func() bool { return false }
 	}
 	t := &timer{c.now.Add(d), f}
@@ -56,8 +61,29 @@ func (c *Clock) Advance(d time.Duration) {
 	for t := range c.timers {
 		if !t.due.After(c.now) {
 			delete(c.timers, t)
-			go t.f()
+			c.call(t.f)
 		}
+	}
+}
+
+// call calls a timer's function. The caller holds mu.
+func (c *Clock) call(f func()) {
+	c.calls++
+	go func() {
+		f()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.calls--
+		c.returns.Broadcast()
+	}()
+}
+
+// Fired waits until all that timers have called has returned.
+func (c *Clock) Fired() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.calls > 0 {
+		c.returns.Wait()
 	}
 }
 

@@ -119,8 +119,11 @@ func (m *Mount) Restart() *Mount {
 	return again
 }
 
-// Settle waits for the background work.
-func (m *Mount) Settle() { m.Backend.Settle() }
+// Settle waits for what the clock's timers have called, and for the background work.
+func (m *Mount) Settle() {
+	m.Clock.Fired()
+	m.Backend.Settle()
+}
 
 // Data is the body of a request or an answer.
 type Data = map[string]any

@@ -111,7 +111,7 @@ func (s *Service) draft(call workspaces.Call, at place, before *entry, c Change)
 	if err != nil {
 		return draft{}, refused(err)
 	}
-	record.Settings = storedSettings(values)
+	record.Settings = SettingsOf(values)
 	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
 	return draft{at, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, before, next}, nil
 }

@@ -308,7 +308,7 @@ func (s *Service) Known(known *store.Known) bool {
 func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
 
 // take puts an integration into memory in place of what stood there.
-func (s *Service) take(at place, record *store.Integration, sealed *store.Credential) *entry {
+func (s *Service) take(at place, record *store.Integration, sealed *store.Credential) {
 	e := s.newEntry(at, record, sealed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -320,7 +320,6 @@ func (s *Service) take(at place, record *store.Integration, sealed *store.Creden
 	} else {
 		delete(s.untidy, record.ID)
 	}
-	return e
 }
 
 // forget takes an integration out of memory, and ends its uses.

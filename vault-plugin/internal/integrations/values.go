@@ -22,16 +22,22 @@ func (s *Service) newEntry(at place, record *store.Integration, sealed *store.Cr
 	}
 	e.declaration = p.Declare()
 	e.lost = !slices.ContainsFunc(e.declaration.Auth, func(k provider.AuthKind) bool { return k.Name == record.Auth })
-	fields := e.declaration.SettingsOf(record.Auth)
-	e.settings, _ = provider.Complete(optional(fields), nil) // no field is required: it has no error
-	for _, f := range fields {
-		if setting, set := record.Settings[f.Name]; set {
-			e.settings[f.Name] = value(f.Type, setting)
-		}
-	}
+	e.settings = ValuesOf(e.declaration.SettingsOf(record.Auth), record.Settings)
 	endpoint, err := provider.EndpointDigest(e.declaration, record.Auth, e.settings)
 	e.endpoint, e.lost = endpoint, e.lost || err != nil
 	return e
+}
+
+// ValuesOf makes complete settings of what is stored of them. Those that this version does not know are left out, and such as it has
+// learned since have their defaults.
+func ValuesOf(fields []provider.Field, stored map[string]store.Setting) provider.Values {
+	values, _ := provider.Complete(optional(fields), nil) // no field is required: it has no error
+	for _, f := range fields {
+		if setting, set := stored[f.Name]; set {
+			values[f.Name] = value(f.Type, setting)
+		}
+	}
+	return values
 }
 
 func optional(fields []provider.Field) []provider.Field {
@@ -56,8 +62,8 @@ func value(t provider.Type, s store.Setting) any {
 	}
 }
 
-// storedSettings is the form of complete settings in storage.
-func storedSettings(values provider.Values) map[string]store.Setting {
+// SettingsOf is the form of complete settings in storage.
+func SettingsOf(values provider.Values) map[string]store.Setting {
 	all := make(map[string]store.Setting, len(values))
 	for name, v := range values {
 		switch v := v.(type) {
@@ -90,18 +96,26 @@ func authOf(d provider.Declaration, name string) (provider.AuthKind, error) {
 // auth kind is refused, and a setting that is fixed keeps its value.
 func complete(d provider.Declaration, auth string, has, given map[string]any) (provider.Values, error) {
 	fields := d.SettingsOf(auth)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(fields, func(f provider.Field) bool { return f.Name == name }) {
+			return nil, errOtherAuth(name, auth)
+		}
+	}
+	return Merge("integration", fields, has, given)
+}
+
+// Merge makes complete settings of those that something has and those a write gives, all of them declared; nil resets one. A setting that
+// is fixed keeps its value. what is the thing whose settings they are, for errors.
+func Merge(what string, fields []provider.Field, has, given map[string]any) (provider.Values, error) {
 	next := make(provider.Values)
 	for _, f := range fields {
 		if v, set := has[f.Name]; set {
 			next[f.Name] = v
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.ContainsFunc(fields, func(f provider.Field) bool { return f.Name == name }) {
-			return nil, errOtherAuth(name, auth)
-		}
-		if delete(next, name); given[name] != nil {
-			next[name] = given[name]
+	for name, v := range given {
+		if delete(next, name); v != nil {
+			next[name] = v
 		}
 	}
 	values, err := provider.Complete(fields, next)
@@ -110,7 +124,7 @@ func complete(d provider.Declaration, auth string, has, given map[string]any) (p
 	}
 	for _, f := range fields {
 		if was, set := has[f.Name]; f.Fixed && set && fmt.Sprint(was) != fmt.Sprint(values[f.Name]) {
-			return nil, fault.New(fault.Conflict, "%s: cannot be changed; make another integration", f.Name)
+			return nil, fault.New(fault.Conflict, "%s: cannot be changed; make another %s", f.Name, what)
 		}
 	}
 	return values, nil

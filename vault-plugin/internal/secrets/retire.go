@@ -81,15 +81,15 @@ func (s *Service) refuseBelow(ctx context.Context, call workspaces.Call, name st
 	if err != nil {
 		return err
 	}
-	others, any := "", below.any()
+	others, needed := "", below.any()
 	for _, b := range s.beside {
 		n, err := b.Below(ctx, ws, lowest)
 		if err != nil {
 			return fmt.Errorf("look for %s sealed under older keys: %w", b.kind, err)
 		}
-		others, any = fmt.Sprintf("%s, %d %s", others, n, b.kind), any || n > 0
+		others, needed = fmt.Sprintf("%s, %d %s", others, n, b.kind), needed || n > 0
 	}
-	if !any {
+	if !needed {
 		return nil
 	}
 	return fault.New(fault.Conflict, "%d secrets and %d older versions%s are sealed under key versions below %d, and %d secrets cannot be read; "+

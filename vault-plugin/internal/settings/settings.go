@@ -27,6 +27,7 @@ var (
 	MaxEnvironmentBytes = Range{1, 24 << 20, 4 << 20} // Vault answers at most 32 MiB
 	MaxProjects         = Range{1, 10_000, 1_000}
 	MaxEnvironments     = Range{1, 10_000, 1_000}
+	MaxSyncs            = Range{1, 10_000, 1_000}
 	KeyringCacheSize    = Range{1, 100_000, 1_000}
 	SecretCacheBytes    = Range{0, 4 << 30, 64 << 20}
 	KeyringCacheTTL     = Range{1, 24 * 60 * 60, 5 * 60} // seconds
@@ -80,6 +81,7 @@ func CheckConfig(c store.Config) error {
 	}{
 		{"max_projects", c.MaxProjects, MaxProjects},
 		{"max_environments", c.MaxEnvironments, MaxEnvironments},
+		{"max_syncs", c.MaxSyncs, MaxSyncs},
 		{"keyring_cache_size", c.KeyringCacheSize, KeyringCacheSize},
 		{"keyring_cache_ttl", int(c.KeyringCacheTTL / time.Second), KeyringCacheTTL},
 		{"secret_cache_bytes", c.SecretCacheBytes, SecretCacheBytes},
@@ -138,6 +140,7 @@ func Default() store.Config {
 		},
 		MaxProjects:      MaxProjects.Default,
 		MaxEnvironments:  MaxEnvironments.Default,
+		MaxSyncs:         MaxSyncs.Default,
 		KeyringCacheSize: KeyringCacheSize.Default,
 		KeyringCacheTTL:  time.Duration(KeyringCacheTTL.Default) * time.Second,
 		SecretCacheBytes: SecretCacheBytes.Default,
@@ -170,6 +173,9 @@ func (s *Service) read(ctx context.Context) error {
 	if stored == nil {
 		d := Default()
 		stored = &d
+	}
+	if stored.MaxSyncs == 0 { // it was stored before there were syncs
+		stored.MaxSyncs = MaxSyncs.Default
 	}
 	s.enforce(*stored)
 	return nil

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -98,22 +97,7 @@ func (s *Store) IntegrationOwners(ctx context.Context) ([]ID, error) {
 
 // Integrations lists the names of a workspace's integrations by provider.
 func (s *Store) Integrations(ctx context.Context, ws ID) (map[string][]string, error) {
-	prefix := integrationPrefix + string(ws) + "/"
-	providers, err := s.list(ctx, prefix)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string][]string, len(providers))
-	for _, provider := range providers {
-		name, isFolder := strings.CutSuffix(provider, "/")
-		if !isFolder {
-			continue
-		}
-		if found[name], err = s.list(ctx, prefix+provider); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return s.grouped(ctx, integrationPrefix+string(ws)+"/")
 }
 
 // Credential reads the sealed credential of an integration.

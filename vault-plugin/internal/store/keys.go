@@ -20,6 +20,9 @@ const (
 	tombstonePrefix   = "tomb/"
 	integrationPrefix = "int/"
 	credentialPrefix  = "cred/"
+	syncPrefix        = "sync/"
+	syncStatePrefix   = "syncstate/"
+	ledgerPrefix      = "ledger/"
 )
 
 func workspaceKey(name string) string      { return workspacePrefix + name }
@@ -46,6 +49,16 @@ func integrationKey(ws ID, provider, name string) string {
 
 func credentialKey(integration ID) string { return credentialPrefix + string(integration) }
 
-// SealWrapped lists the prefixes that hold key material and sealed credentials. Vault Enterprise wraps them with the seal's own key; the community
+func syncKey(env ID, destination, name string) string {
+	return syncPrefix + string(env) + "/" + destination + "/" + name
+}
+
+func syncStateKey(sync ID) string { return syncStatePrefix + string(sync) }
+
+func ledgerKey(sync ID, chunk int) string {
+	return ledgerPrefix + string(sync) + "/" + strconv.Itoa(chunk)
+}
+
+// SealWrapped lists the prefixes that hold key material and sealed credentials and ledgers. Vault Enterprise wraps them with the seal's own key; the community
 // edition does nothing with the declaration.
-func SealWrapped() []string { return []string{masterKey, keysPrefix, credentialPrefix} }
+func SealWrapped() []string { return []string{masterKey, keysPrefix, credentialPrefix, ledgerPrefix} }

@@ -37,7 +37,8 @@ type Config struct {
 	SecretCacheBytes int           `cbor:"6,keyasint,omitempty"`
 	EgressAllow      []string      `cbor:"7,keyasint,omitempty"` // rules as package outbound reads them
 	ProxyURL         string        `cbor:"8,keyasint,omitempty"`
-	Paused           bool          `cbor:"9,keyasint,omitempty"` // nothing goes out
+	Paused           bool          `cbor:"9,keyasint,omitempty"`  // nothing goes out
+	MaxSyncs         int           `cbor:"10,keyasint,omitempty"` // 0 in a record of before there were syncs
 }
 
 // Stamp tells when a record was made and changed, and by which request it was last written (a replay carries the same id).

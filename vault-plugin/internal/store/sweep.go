@@ -13,6 +13,7 @@ type Known struct {
 	Project     func(ID) bool
 	Environment func(ID) bool
 	Integration func(ID) bool
+	Sync        func(ID) bool
 }
 
 // Orphans lists the prefixes, and the entries, of everything whose parent has no record. known is asked only after the listing: what is created
@@ -29,6 +30,8 @@ func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 		{logPrefix, known.Environment},
 		{tombstonePrefix, known.Environment},
 		{integrationPrefix, known.Workspace},
+		{syncPrefix, known.Environment},
+		{ledgerPrefix, known.Sync},
 	}
 	var orphans []string
 	for _, kind := range kinds {
@@ -43,9 +46,18 @@ func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 		}
 	}
 	credentials, err := s.list(ctx, credentialPrefix)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range credentials {
 		if id := ID(name); !known.Integration(id) {
 			orphans = append(orphans, credentialKey(id))
+		}
+	}
+	states, err := s.list(ctx, syncStatePrefix)
+	for _, name := range states {
+		if id := ID(name); !known.Sync(id) {
+			orphans = append(orphans, syncStateKey(id))
 		}
 	}
 	return orphans, err

@@ -89,3 +89,11 @@ func (l *LogChunk) wellFormed() bool {
 	}
 	return l.Chunks >= 0
 }
+
+func (s *Sync) wellFormed() bool {
+	return s.ID.wellFormed() && s.Integration.wellFormed() && s.Granularity != "" && s.Target.Host != ""
+}
+
+func (s *SyncState) wellFormed() bool { return s.Attempts >= 0 }
+
+func (l *LedgerChunk) wellFormed() bool { return len(l.Sealed) > 0 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-github/v89/github"
 	"golang.org/x/crypto/nacl/box"
@@ -173,7 +174,13 @@ func TestOfficialClientSeesRefusals(t *testing.T) {
 			s.Refuse(&githubtest.Refusal{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: map[string]string{"Retry-After": "30"}})
 		}, func(_ *github.Response, err error) bool {
 			var abuse *github.AbuseRateLimitError
-			return errors.As(err, &abuse) || err != nil
+			return errors.As(err, &abuse) && abuse.GetRetryAfter() == 30*time.Second
+		}},
+		{"a primary limit", githubtest.Token{Login: "ada", Secrets: githubtest.Write}, func(s *githubtest.Server) {
+			s.Refuse(&githubtest.Refusal{Status: 403, Message: "API rate limit exceeded for user ID 1.", Header: map[string]string{"X-Ratelimit-Remaining": "0"}})
+		}, func(_ *github.Response, err error) bool {
+			var limited *github.RateLimitError
+			return errors.As(err, &limited)
 		}},
 		{"a token that may only read", githubtest.Token{Login: "ada", Secrets: githubtest.Read}, nil, func(r *github.Response, err error) bool {
 			return err != nil && r.StatusCode == http.StatusForbidden

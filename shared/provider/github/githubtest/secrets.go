@@ -147,7 +147,6 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, at *scope) {
 		refuse(w, http.StatusUnprocessableEntity, why)
 		return
 	}
-	s.writes = append(s.writes, s.options.Now())
 	if at.put(name, value, s.now()) {
 		reply(w, http.StatusCreated, struct{}{})
 		return
@@ -182,15 +181,4 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, at *scope) {
 	}
 	delete(at.secrets, name)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// Writes answers when secrets were written.
-func (s *Server) Writes() []int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seconds := make([]int64, len(s.writes))
-	for i, at := range s.writes {
-		seconds[i] = at.Unix()
-	}
-	return seconds
 }

@@ -45,8 +45,7 @@ type Server struct {
 	repos   map[string]*repository // by full name in lower case
 	grants  map[string]*grant      // by token
 	refusal *Refusal
-	over    int // writes that were refused because they break a secondary limit
-	writes  []time.Time
+	over    int      // writes that were refused because they break a secondary limit
 	asked   []string // method and path of each request
 }
 
@@ -130,6 +129,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer does what stands before every path: who asks, and whether it may ask once more.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	// What is told as a moment is to be held against the teller's clock.
+	h.Set("Date", s.now().Format(http.TimeFormat))
 	h.Set("X-Github-Request-Id", requestID())
 	h.Set("X-Github-Media-Type", "github.v3; format=json")
 	h.Set("X-Github-Api-Version-Selected", "2022-11-28")
@@ -159,9 +160,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers an error in GitHub's form.
 func refuse(w http.ResponseWriter, status int, message string) {
-	reply(w, status, map[string]string{
-		"message": message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(status),
-	})
+	about := "https://docs.github.com/rest"
+	if strings.Contains(message, "secondary rate limit") {
+		about += "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+	}
+	reply(w, status, map[string]string{"message": message, "documentation_url": about, "status": strconv.Itoa(status)})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

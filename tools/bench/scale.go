@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+	"github.com/stashbase/vault-stashbase/tools/bench/measure"
+)
+
+// ticksPerSecond is the unit of /proc/<pid>/stat, which Linux fixes for programs.
+const ticksPerSecond = 100
+
+// scale measures a mount of many workspaces, in a Vault of its own: how long after an unseal it answers, what memory it takes, what
+// it does when nobody asks, and that the rotation of one workspace's key does not feel the others.
+func (b *bench) scale(ctx context.Context) (err error) {
+	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn"})
+	if err != nil {
+		return err
+	}
+	s := &stand{server: server, client: server.Client()}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.client.Sys().DisableAuditWithContext(ctx, "file"); err != nil {
+		return err
+	}
+	lone, err := s.rotationOf(ctx, b.rounds)
+	if err != nil {
+		return err
+	}
+	environments, err := s.populate(ctx, b.workspaces, b.perWorkspace)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d secrets in %d workspaces", b.workspaces*b.perWorkspace, b.workspaces)
+	var ready, unsealed measure.Series
+	for range max(3, b.bulks/2) {
+		first, all, err := s.reopen(ctx, environments[0])
+		if err != nil {
+			return err
+		}
+		unsealed, ready = append(unsealed, []time.Duration{first}), append(ready, []time.Duration{all})
+	}
+	crowded, err := s.rotationOf(ctx, b.rounds)
+	if err != nil {
+		return err
+	}
+	start, err := s.memory()
+	if err != nil {
+		return err
+	}
+	for _, environment := range environments {
+		if _, err := read(ctx, s.client, ours+"/load/"+environment); err != nil {
+			return err
+		}
+	}
+	loaded, err := s.memory()
+	if err != nil {
+		return err
+	}
+	busy, err := s.idle(ctx, b.still)
+	if err != nil {
+		return err
+	}
+	b.add(
+		measure.Times(what+": first delivery after the unseal", "", ready, nil).Below(2000),
+		measure.Times(what+": Vault itself, until it is active", "", unsealed, nil),
+		measure.Row{What: what + ": memory of the plugin, ready", Unit: "MiB", Ours: start}.Below(300),
+		measure.Row{What: what + ": memory of the plugin, all delivered once", Unit: "MiB", Ours: loaded}.Below(300),
+		measure.Row{What: what + ": processor when nobody asks", Unit: "%", Ours: busy}.Below(1),
+		measure.Times("rotate the key of a small workspace beside "+what, "beside nothing", crowded, lone).AtMost(2),
+	)
+	return nil
+}
+
+// rotationOf rotates the key of a workspace of one secret, again and again.
+func (s *stand) rotationOf(ctx context.Context, times int) (measure.Series, error) {
+	environment, err := s.environment(ctx, "rotated", "environment")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.write(ctx, ours+"/secrets/"+environment+"/KEY", map[string]any{"value": value(0)}); err != nil {
+		return nil, err
+	}
+	var all measure.Series
+	for range times {
+		took, err := measure.Each(1, func(ctx context.Context) error {
+			_, err := s.write(ctx, ours+"/keys/rotated/rotate", nil)
+			return err
+		})(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, took)
+	}
+	return all, nil
+}
+
+// populate makes workspaces of one environment each, by several clients at once.
+func (s *stand) populate(ctx context.Context, workspaces, secrets int) ([]string, error) {
+	environments := make([]string, workspaces)
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(8)
+	for i := range environments {
+		work.Go(func() (err error) {
+			if environments[i], err = s.environment(workCtx, fmt.Sprintf("tenant-%04d", i), "production"); err != nil {
+				return err
+			}
+			_, err = s.write(workCtx, ours+"/import/"+environments[i], map[string]any{"secrets": values(secrets, i)})
+			return err
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	return environments, s.applied(ctx)
+}
+
+// reopen seals Vault and unseals it, and answers how long Vault took to be active, and the engine to deliver an environment, counted
+// from the unseal.
+func (s *stand) reopen(ctx context.Context, environment string) (active, ready time.Duration, err error) {
+	if err := s.client.Sys().SealWithContext(ctx); err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	if _, err := s.client.Sys().UnsealWithContext(ctx, s.server.UnsealKey()); err != nil {
+		return 0, 0, err
+	}
+	err = poll(ctx, 5*time.Millisecond, func() (bool, error) {
+		health, err := s.client.Sys().HealthWithContext(ctx)
+		return err == nil && !health.Sealed && !health.Standby, nil
+	})
+	active = time.Since(start)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = poll(ctx, 5*time.Millisecond, func() (bool, error) {
+		_, err := read(ctx, s.client, ours+"/load/"+environment)
+		return err == nil || time.Since(start) > time.Minute, nil
+	})
+	return active, time.Since(start), err
+}
+
+// memory is the resident set of the plugin, in MiB.
+func (s *stand) memory() (float64, error) {
+	status, err := s.process("status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0, errors.New("the system does not tell what memory a process takes")
+	}
+	kib, err := strconv.ParseFloat(string(fields[0]), 64)
+	return kib / 1024, err
+}
+
+// idle is the share of one core that the plugin takes while nobody asks it anything, in percent.
+func (s *stand) idle(ctx context.Context, still time.Duration) (float64, error) {
+	before, err := s.ticks()
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case <-time.After(still):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	after, err := s.ticks()
+	return (after - before) / ticksPerSecond / still.Seconds() * 100, err
+}
+
+// ticks is the processor time that the plugin has taken.
+func (s *stand) ticks() (float64, error) {
+	stat, err := s.process("stat")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may hold spaces
+	fields := bytes.Fields(rest)
+	const user, system = 11, 12 // of the fields behind the name
+	if len(fields) <= system {
+		return 0, errors.New("the system does not tell what processor time a process takes")
+	}
+	total := 0.0
+	for _, field := range [][]byte{fields[user], fields[system]} {
+		n, err := strconv.ParseFloat(string(field), 64)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// process reads what the system tells of the plugin's process.
+func (s *stand) process(file string) ([]byte, error) {
+	pids := s.server.PluginProcesses()
+	if len(pids) != 1 {
+		return nil, fmt.Errorf("%d plugin processes are running; they are found through /proc, which only Linux has", len(pids))
+	}
+	return os.ReadFile(fmt.Sprintf("/proc/%d/%s", pids[0], file))
+}
