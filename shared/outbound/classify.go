@@ -93,45 +93,51 @@ func (c *Client) notBegun(s sending, err error) *failure {
 
 // unanswered says what it means that there is no whole answer.
 func (c *Client) unanswered(ctx context.Context, s sending, on progress, cause error) *failure {
-	class, hint, passing := Network, "", false
-	var refused *refusal
-	var handshake *handshakeError
-	var proxy *proxyError
-	var unresolved *resolveError
+	class := Network
+	hint, passing, unconnected := explainConnect(cause)
 	switch {
 	case ctx.Err() != nil:
-		hint = "it was given up while it was on its way"
-	case errors.As(cause, &refused):
-		hint = refused.hint
-		if errors.As(cause, &proxy) {
-			hint = "of the mount's proxy_url: " + hint
-		}
-	case errors.As(cause, &proxy) && proxy.status != 0:
-		hint = fmt.Sprintf("the mount's proxy does not let it through: status %d", proxy.status)
-	case errors.As(cause, &proxy):
-		hint, passing = "the mount's proxy is not reached", true
-	case errors.As(cause, &handshake):
-		hint, passing = explainHandshake(handshake.cause)
-	case errors.As(cause, &unresolved):
-		hint, passing = "no address is known of the host's name", true
+		hint, passing = "it was given up while it was on its way", false
+	case unconnected:
 	case errors.Is(cause, errTooMuch):
 		class, hint = Provider, fmt.Sprintf("its answer is larger than %d bytes", c.party.MaxBody)
 	case errors.Is(cause, context.DeadlineExceeded) && (on.sent || on.status != 0): // to wait for it anew would take as long
 		hint = fmt.Sprintf("no whole answer came within %s", c.party.Timeout)
-	case isConnection(cause):
-		hint, passing = "the connection was cut before the whole answer was there", true
-		if !on.sent {
-			hint = "the host is not reached"
-		}
-	case on.answered:
+	case isConnection(cause) && !on.sent:
+		hint, passing = "the host is not reached", true
+	case on.answered && !isConnection(cause):
 		class, hint = Provider, "its answer cannot be understood: is it the right address?"
 	default:
-		hint, passing = "the connection was lost", true
+		hint, passing = "the connection was cut before the whole answer was there", true
 	}
 	e := c.failed(s.Request, class, hint, cause)
 	e.Status = on.status
 	e.Unknown = on.sent && (s.Write || !s.Safe)
 	return &failure{Error: e, passing: passing}
+}
+
+// explainConnect says why there is no connection, and whether another attempt may do better; known is false for all other failures.
+func explainConnect(cause error) (hint string, passing, known bool) {
+	var refused *refusal
+	var handshake *handshakeError
+	var proxy *proxyError
+	var unresolved *resolveError
+	switch {
+	case errors.As(cause, &refused) && errors.As(cause, &proxy):
+		return "of the mount's proxy_url: " + refused.hint, false, true
+	case errors.As(cause, &refused):
+		return refused.hint, false, true
+	case errors.As(cause, &proxy) && proxy.status != 0:
+		return fmt.Sprintf("the mount's proxy does not let it through: status %d", proxy.status), false, true
+	case errors.As(cause, &proxy):
+		return "the mount's proxy is not reached", true, true
+	case errors.As(cause, &handshake):
+		hint, passing = explainHandshake(handshake.cause)
+		return hint, passing, true
+	case errors.As(cause, &unresolved):
+		return "no address is known of the host's name", true, true
+	}
+	return "", false, false
 }
 
 // explainHandshake says why TLS has failed, and whether another attempt may do better.

@@ -138,7 +138,7 @@ func TestCertificatesThatAreNoneAreRefused(t *testing.T) {
 		"something behind":      good + "more",
 	} {
 		_, err := NewGateway(Options{}).Client(Party{Provider: "party", CAPEM: given})
-		failedAs(t, name, err, Invalid)
+		_ = failedAs(t, name, err, Invalid)
 	}
 	if _, err := NewGateway(Options{}).Client(Party{CAPEM: good + "\n" + good + "\n"}); err != nil {
 		t.Errorf("two certificates: %v", err)
@@ -191,7 +191,7 @@ func TestNamesWithoutAddressesAreTold(t *testing.T) {
 	} {
 		f.resolve(answer)
 		_, err := f.client(t).Do(t.Context(), r)
-		failedAs(t, name, err, Network)
+		_ = failedAs(t, name, err, Network)
 	}
 }
 
@@ -229,7 +229,7 @@ func TestAPauseCutsWhatIsOnItsWay(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		_, err := client.Do(t.Context(), f.get())
-		failedAs(t, "the request", err, Network)
+		_ = failedAs(t, "the request", err, Network)
 	})
 	<-begun
 	f.gateway.Enforce(Policy{Paused: true})

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -125,7 +126,12 @@ func withHTTP2(s *httptest.Server) { s.EnableHTTP2 = true }
 
 func atMost(version uint16) func(*httptest.Server) {
 	return func(s *httptest.Server) {
-		//nolint:gosec // an old version is what is to be refused
 		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version}
 	}
+}
+
+// hang never answers. A server of net/http sees that its client is gone only once the body is read.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
 }

@@ -61,5 +61,5 @@ func TestWithoutAValueAnyAnswerDoes(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := f.client(t).DoJSON(t.Context(), f.get(), func() {}, nil)
-	failedAs(t, "what is no JSON", err, Internal)
+	_ = failedAs(t, "what is no JSON", err, Internal)
 }

@@ -45,7 +45,7 @@ func newProxy(t *testing.T, to string) *proxy {
 }
 
 func (p *proxy) serve(c net.Conn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
 		return
@@ -61,7 +61,7 @@ func (p *proxy) serve(c net.Conn) {
 	if err != nil {
 		return
 	}
-	defer other.Close()
+	defer func() { _ = other.Close() }()
 	_, _ = io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n")
 	go func() { _, _ = io.Copy(other, c) }()
 	_, _ = io.Copy(c, other)
@@ -122,7 +122,7 @@ func TestATargetIsJudgedThoughAProxyWouldReachIt(t *testing.T) {
 		return addresses("10.0.0.1"), nil
 	})
 	_, err := f.client(t).Do(t.Context(), r)
-	if failedAs(t, "a private target", err, Network); !errors.Is(err, ErrRefused) || len(p.saw()) != 0 {
+	if _ = failedAs(t, "a private target", err, Network); !errors.Is(err, ErrRefused) || len(p.saw()) != 0 {
 		t.Errorf("%v, and the proxy was asked %q", err, p.saw())
 	}
 }
@@ -171,7 +171,7 @@ func TestProxiesThatFailAreTold(t *testing.T) {
 		f, _, r := throughProxy(t)
 		f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8"), Proxy: url})
 		_, err := f.client(t).Do(t.Context(), r)
-		failedAs(t, name, err, Network)
+		_ = failedAs(t, name, err, Network)
 		tellsNothing(t, err, hostile)
 	}
 }

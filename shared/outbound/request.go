@@ -146,6 +146,10 @@ func (c *Client) roundTrip(ctx context.Context, s sending) (*Response, progress,
 	defer func() { _ = answer.Body.Close() }()
 	on.status = answer.StatusCode
 	body, err := readAtMost(answer.Body, c.party.MaxBody)
+	if err == nil {
+		// The other side sees our connection being closed, and may end its answer as if that were all of it before we see it closed.
+		err = ctx.Err()
+	}
 	if err != nil && (answer.StatusCode < 300 || !errors.Is(err, errTooMuch)) {
 		return nil, on, err
 	}

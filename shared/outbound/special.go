@@ -84,7 +84,7 @@ var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 func meant(a netip.Addr) []netip.Addr {
 	a = a.WithZone("")
 	for _, e := range embedding {
-		if !a.Is6() || !e.prefix.Contains(a) && !(a.Is4In6() && e.prefix.Contains(netip.AddrFrom16(a.As16()))) {
+		if !a.Is6() || !holds(e.prefix, a) {
 			continue
 		}
 		bytes := a.As16()
@@ -98,6 +98,17 @@ func meant(a netip.Addr) []netip.Addr {
 		return inside
 	}
 	return []netip.Addr{a}
+}
+
+// holds is Contains by the bytes of IPv6: netip takes a mapped address for no member of the range of mapped ones.
+func holds(p netip.Prefix, a netip.Addr) bool {
+	bytes, first := a.As16(), p.Addr().As16()
+	for i := range p.Bits() {
+		if (bytes[i/8]^first[i/8])>>(7-i%8)&1 != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // purposeOf answers the special range that an address is in.
