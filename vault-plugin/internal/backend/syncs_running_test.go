@@ -153,6 +153,7 @@ func TestPausesAndLocks(t *testing.T) {
 			m.Clock.Advance(time.Hour)
 			m.Settle()
 			m = m.Restart()
+			m.Settle()
 			standsAt(t, server, map[string]string{"A": "1"})
 			if tc.stop == "lock" {
 				expect(t, m.Refuse(logical.ReadOperation, aSync+"/status", nil), 409, "locked")
