@@ -237,7 +237,9 @@ func TestARunIsWaitedForAndGoesOn(t *testing.T) {
 	server.OnCall(func(toy.Call) toy.Fault { <-release; return toy.Fault{} })
 	m.Write(source+"A", data{"value": "2"})
 	answered := make(chan data)
+	calls := len(server.Calls())
 	go func() { answered <- m.Write(aSync+"/run", data{"wait": "10s"}) }()
+	until(t, func() bool { return len(server.Calls()) > calls })
 	var answer data
 	until(t, func() bool {
 		m.Clock.Advance(10 * time.Second)
