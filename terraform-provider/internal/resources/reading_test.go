@@ -1,10 +1,14 @@
 package resources_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
 )
 
 func TestAnEnvironmentIsLoadedIntoAnotherWriteOnlyValue(t *testing.T) {
@@ -155,6 +159,47 @@ provider "stashbase" { address = terraform_data.address.output }
 		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "first")
 		w.Destroy()
 	})
+}
+
+func TestALoginEndsWithTheRun(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		mount := "userpass-" + w.workspace
+		if err := w.vault.Sys().EnableAuthWithOptions(mount, &api.EnableAuthOptions{Type: "userpass"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.vault.Sys().PutPolicy(mount, `path "stashbase/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.vault.Logical().Write("auth/"+mount+"/users/ada", map[string]any{"password": "made-up", "policies": mount}); err != nil {
+			t.Fatal(err)
+		}
+		before := accessors(w)
+		w.Env = append(w.Env, "VAULT_TOKEN=", "TERRAFORM_VAULT_PASSWORD=made-up")
+		w.configure("provider \"stashbase\" {\n  auth_login_userpass {\n    mount    = \"" + mount + "\"\n    username = \"ada\"\n  }\n}\n" + secretConfig)
+		w.Apply()
+		w.holds(w.read("secrets/"+w.workspace+"/api/dev/API_KEY"), "value", "VALUE")
+		w.server.Eventually(t, time.Minute, "the login to end", func(context.Context) error {
+			if now := accessors(w); now != before {
+				return fmt.Errorf("there are %d tokens, and were %d", now, before)
+			}
+			return nil
+		})
+		if logins := requests(t, w.server.AuditLog(), "auth/"+mount+"/login/ada"); len(logins) == 0 {
+			t.Error("nobody has logged in: the test shows nothing")
+		}
+	})
+}
+
+// accessors counts the tokens that Vault has.
+func accessors(w *world) int {
+	w.Helper()
+	listed, err := w.vault.Logical().List("auth/token/accessors")
+	if err != nil {
+		w.Fatal(err)
+	}
+	keys, _ := listed.Data["keys"].([]any)
+	return len(keys)
 }
 
 func token(w *world, policy string) string {
