@@ -140,6 +140,54 @@ func TestAMissingRightIsNamed(t *testing.T) {
 	})
 }
 
+// The guide says so, and what the provider does more than a person might not be in a policy.
+func TestTheReadyPoliciesAreEnough(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		_, fill := w.destination()
+		policy := ""
+		for _, role := range []string{"workspace-admin", "integration-admin", "sync-operator"} {
+			names := map[string][]string{"workspace": {w.workspace}}
+			if role == "sync-operator" {
+				names["project"], names["environment"] = []string{"web"}, []string{"live"}
+			}
+			read, err := w.vault.Logical().ReadWithData("stashbase/policies/"+role, names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			policy += fmt.Sprint(read.Data["policy"], "\n")
+		}
+		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, policy))
+		below := strings.NewReplacer(`project     = "api"`, "project = stashbase_environment.it.project", `environment = "dev"`, "environment = stashbase_environment.it.name",
+			`project          = "api"`, "project = stashbase_environment.it.project", `environment      = "dev"`, "environment = stashbase_environment.it.name").Replace(fill(syncConfig))
+		w.configure(`
+resource "stashbase_project" "it" {
+  workspace = "WORKSPACE"
+  name      = "web"
+}
+resource "stashbase_environment" "it" {
+  workspace = "WORKSPACE"
+  project   = stashbase_project.it.name
+  name      = "live"
+}
+resource "stashbase_secrets" "it" {
+  workspace         = "WORKSPACE"
+  project           = stashbase_environment.it.project
+  environment       = stashbase_environment.it.name
+  values_wo         = { MORE = "more" }
+  values_wo_version = 1
+}
+` + strings.Replace(below, `  workspace    = "WORKSPACE"
+  project      = "api"
+  environment  = "dev"`, `  workspace    = "WORKSPACE"
+  project      = "web"
+  environment  = "live"`, 1))
+		w.Apply()
+		w.PlansNothing()
+		w.Destroy()
+	})
+}
+
 func TestAMountThatIsMissingIsNamed(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure("provider \"stashbase\" {\n  mount = \"elsewhere\"\n}\n" + treeConfig)
