@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
 func TestAnEnvironmentIsLoadedIntoAnotherWriteOnlyValue(t *testing.T) {
@@ -192,6 +194,41 @@ func TestAMountThatIsMissingIsNamed(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure("provider \"stashbase\" {\n  mount = \"elsewhere\"\n}\n" + treeConfig)
 		w.Fails([]string{"Nothing is mounted at elsewhere/", "vault secrets enable -path=elsewhere"}, "apply", "-auto-approve")
+	})
+}
+
+// A mount takes all that is in it along. What was managed there can be planned anew, and destroyed.
+func TestWhatWentWithItsMountIsGone(t *testing.T) {
+	each(t, func(w *world) {
+		mounted, err := w.vault.Sys().GetMount(vaulttest.MountPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := "second-" + w.workspace
+		mount := func() {
+			err := w.vault.Sys().Mount(second, &api.MountInput{Type: mounted.Type, Config: api.MountConfigInput{PluginVersion: mounted.PluginVersion}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		mount()
+		w.configure("provider \"stashbase\" {\n  mount = \"" + second + "\"\n}\n" + treeConfig)
+		w.Apply()
+		if err := w.vault.Sys().Unmount(second); err != nil {
+			t.Fatal(err)
+		}
+		if plan := w.Plan(); len(plan.Changes) != 4 || !strings.Contains(plan.Text, "Nothing is mounted at "+second+"/") {
+			t.Fatalf("planned is %v\n%s", plan.Changes, plan.Text)
+		}
+		mount()
+		w.Apply()
+		w.PlansNothing()
+		if err := w.vault.Sys().Unmount(second); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := w.Try("destroy", "-auto-approve", "-refresh=false", "-no-color"); err != nil {
+			t.Fatal(out)
+		}
 	})
 }
 
