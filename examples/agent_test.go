@@ -110,7 +110,9 @@ func (s *session) startAgent(t *testing.T, config string) *agent {
 func (a *agent) awaitStart(t *testing.T, settings string) {
 	t.Helper()
 	want, started := "started with "+settings, ""
-	for end := time.Now().Add(restartTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	look, end := time.NewTicker(100*time.Millisecond), time.After(restartTimeout)
+	defer look.Stop()
+	for {
 		started = a.session.read("started.log")
 		lines := strings.Split(strings.TrimSpace(started), "\n")
 		if lines[len(lines)-1] == want {
@@ -119,10 +121,11 @@ func (a *agent) awaitStart(t *testing.T, settings string) {
 		select {
 		case <-a.ended:
 			t.Fatalf("the agent has ended:\n%s", a.log())
-		default:
+		case <-end:
+			t.Fatalf("the program is not %s but\n%s\n%s", want, started, a.log())
+		case <-look.C:
 		}
 	}
-	t.Fatalf("the program is not %s but\n%s\n%s", want, started, a.log())
 }
 
 // end asks the agent to end, and sees that its program does not outlive it.

@@ -20,7 +20,7 @@ title() { printf '\n== %s\n' "$1"; }
 outcome() {
 	local printed
 	if printed=$(bash -euo pipefail -c "$1" 2>/dev/null); then
-		printf '%s\n' "$printed"
+		printf '%s\n' "${printed:-done}"
 	else
 		printf 'refused\n'
 	fi

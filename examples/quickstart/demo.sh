@@ -267,7 +267,7 @@ step_terraform() {
 	TF_VAR_database_url=$(<database-url)
 	cp -- "$here/main.tf" .
 	run_quietly "$terraform init -input=false -no-color"
-	run "$terraform apply -auto-approve -input=false -no-color | grep -vE '^ |^$|^Terraform|^OpenTofu|^Plan'"
+	run "$terraform apply -auto-approve -input=false -no-color | grep -E '^(stashbase_|Apply)'"
 	run "$terraform plan -input=false -no-color -detailed-exitcode | tail -n 4"
 	say "" "No value stands in the state:"
 	run "grep -cE \"postgres://|\$TF_VAR_sync_token\" terraform.tfstate || true"

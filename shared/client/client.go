@@ -48,6 +48,8 @@ type fields = map[string]any
 
 // get reads a path below the mount into answer.
 func (c *Client) get(ctx context.Context, path string, query url.Values, answer any) error {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	response, err := c.vault.Logical().ReadRawWithDataWithContext(ctx, c.full(path), query)
 	return c.finish(response, err, http.MethodGet, path, answer)
 }
@@ -57,6 +59,8 @@ func (c *Client) put(ctx context.Context, path string, body fields, answer any) 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	response, err := c.vault.Logical().WriteRawWithContext(ctx, c.full(path), encoded)
 	return c.finish(response, err, http.MethodPut, path, answer)
 }
@@ -77,6 +81,14 @@ func (c *Client) remove(ctx context.Context, path string, query url.Values) erro
 		return c.failure(err, http.MethodDelete, path)
 	}
 	return nil
+}
+
+// bounded ends a request after the time that the client of Vault is configured with, which its raw calls do not look at.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if limit := c.vault.ClientTimeout(); limit > 0 {
+		return context.WithTimeout(ctx, limit)
+	}
+	return context.WithCancel(ctx)
 }
 
 func (c *Client) full(path string) string { return c.mount + "/" + path }

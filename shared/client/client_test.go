@@ -1,12 +1,14 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -159,5 +161,24 @@ func TestAStrangeAnswerIsNotRepeated(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Vault's raw calls have no time limit of their own, and a server that hangs must not hang whoever asks.
+func TestARequestEndsAfterTheConfiguredTime(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer s.Close()
+	defer close(release)
+	config := api.DefaultConfig()
+	config.Address, config.AgentAddress, config.MaxRetries, config.Timeout = s.URL, "", 0, 50*time.Millisecond
+	vault, err := api.NewClient(config)
+	check(t, err)
+	c := client.New(vault, "")
+	if _, err := c.Config(t.Context()); !client.Is(err, client.Unreachable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if _, err := c.PutWorkspace(t.Context(), client.Workspace{Name: "w"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }

@@ -110,8 +110,9 @@ func parse(err error) *Error {
 		return &Error{Kind: Unreachable, Text: "Vault gave no answer: " + err.Error(), cause: err}
 	}
 	if answered.RawError {
-		// A body that is no JSON comes from elsewhere, and nobody knows what is in it.
-		return &Error{Kind: unworded(answered.StatusCode, ""), Status: answered.StatusCode,
+		// A body that is no JSON comes from elsewhere, a proxy perhaps. Nobody knows what is in it, and its 404 or 403 says nothing of
+		// what exists in Vault.
+		return &Error{Kind: Strange, Status: answered.StatusCode,
 			Text: fmt.Sprintf("status %d, with an answer that is not Vault's", answered.StatusCode)}
 	}
 	text := strings.TrimSpace(listed.ReplaceAllString(strings.Join(answered.Errors, "; "), ""))

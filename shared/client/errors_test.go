@@ -41,6 +41,7 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 		{"a quota", refused(429, "request path: rate limit quota exceeded"), RateLimited, "", "request path: rate limit quota exceeded"},
 		{"anything else", refused(500, "internal error with a value in it"), Strange, "", "status 500"},
 		{"what no Vault answers", &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{"<html>a value</html>"}}, Strange, "", "status 502, with an answer that is not Vault's"},
+		{"a proxy that knows no such page", &api.ResponseError{StatusCode: 404, RawError: true, Errors: []string{"404 page not found"}}, Strange, "", "status 404, with an answer that is not Vault's"},
 		{"no answer", fmt.Errorf("dial tcp: %w", context.Canceled), Unreachable, "", "Vault gave no answer: dial tcp: context canceled"},
 	}
 	for _, c := range cases {

@@ -50,7 +50,12 @@ func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
 		"no destination":           {func(d *provider.Declaration) { d.Destinations = nil }, "a destination"},
 		"a negative bound":         {func(d *provider.Declaration) { d.Client.MaxBody = -1 }, "negative"},
 		"an auth kind sans secret": {func(d *provider.Declaration) { d.Auth[0].Fields[0].Secret = false }, "a secret field"},
-		"an auth kind twice":       {func(d *provider.Declaration) { d.Auth[1].Name = "token" }, "twice"},
+		"a type for each kind": {func(d *provider.Declaration) {
+			d.Auth[0].Fields = append(d.Auth[0].Fields, provider.Field{Name: "extra", Help: "A."})
+			d.Auth[1].Fields = append(d.Auth[1].Fields, provider.Field{Name: "extra", Help: "B.", Type: provider.Flag})
+		}, "of one type with one auth kind"},
+		"what a read answers": {text(func(f *provider.Field) { f.Name = "token_set" }), "what a read answers"},
+		"an auth kind twice":  {func(d *provider.Declaration) { d.Auth[1].Name = "token" }, "twice"},
 		"too many fields": {func(d *provider.Declaration) {
 			for range 100 {
 				d.Fields = append(d.Fields, provider.Field{Name: "a", Help: "A."})

@@ -21,6 +21,7 @@ const (
 	crypto    = "crypto-service"
 
 	integrationAdmin = "integration-admin"
+	syncOperator     = "sync-operator"
 )
 
 // rights are capabilities by role.
@@ -50,6 +51,9 @@ var matrix = []row{
 	{"keys/{workspace}/rewrap", false, rights{custodian: "update"}},
 	{"keys/{workspace}/trim", false, rights{custodian: "update"}},
 	{"integrations/{workspace}/", false, rights{admin: "list", integrationAdmin: "list"}},
+	{"status/{workspace}", false, rights{admin: "read"}},
+	{"syncs/{workspace}/", false, rights{admin: "list"}},
+	{"syncs/{workspace}/{project}/{environment}/", false, rights{admin: "list", syncOperator: "list"}},
 	{"projects/{workspace}/", false, rights{admin: "list"}},
 	{"projects/{workspace}/{project}", true, rights{admin: "create read update patch delete", developer: "read"}},
 	{"environments/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
@@ -85,6 +89,15 @@ func classified(c caller) []row {
 			row{folder, false, rights{admin: "list", integrationAdmin: "list"}},
 			row{folder + "{name}", true, rights{admin: "create read update patch delete", integrationAdmin: "create read update patch delete"}},
 			row{folder + "{name}/verify", false, rights{admin: "update", integrationAdmin: "update"}})
+		provider, _ := providers[name].(data)
+		destinations, _ := provider["destinations"].(data)
+		for destination := range destinations {
+			one := "syncs/{workspace}/{project}/{environment}/" + destination + "/{name}"
+			all = append(all, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
+			for action, capability := range map[string]string{"plan": "read", "run": "update", "status": "read", "adopt": "update", "pause": "update", "resume": "update"} {
+				all = append(all, row{one + "/" + action, false, rights{admin: capability, syncOperator: capability}})
+			}
+		}
 	}
 	return all
 }
@@ -119,6 +132,7 @@ var holders = []struct {
 	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
 	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
 	{"integration admin", integrationAdmin, "workspace=acme", []place{own}},
+	{"sync operator", syncOperator, "workspace=acme&project=api&environment=development", []place{own}},
 	{"key custodian", custodian, "workspace=acme", []place{own}},
 	{"crypto service", crypto, "workspace=acme&context=api", []place{own}},
 }

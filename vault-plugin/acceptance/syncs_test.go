@@ -272,31 +272,32 @@ func TestASyncIsDeletedWithWhatItWroteOrWithout(t *testing.T) {
 
 func TestWhatASyncMayNotDoShowsInItsStatus(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
-	y.set("A", "one")
 	for _, tc := range []struct {
-		name              string
-		integration, sync data
-		class             string
+		name        string
+		integration data // what is changed of it once the sync is there
+		sync        data
+		class       string
 	}{
-		{"environment not allowed", data{"allowed_environments": "api/other"}, data{}, "permission"},
-		{"target not allowed", data{"allowed_targets": "elsewhere/*"}, data{}, "permission"},
+		{"environment no longer allowed", data{"allowed_environments": "api/other"}, data{}, "permission"},
+		{"target no longer allowed", data{"allowed_targets": "elsewhere/*"}, data{}, "permission"},
 		{"credential refused", data{"token": "hvs." + value()}, data{}, "auth"},
 		{"the engine's own mount", data{}, data{"mount": vaulttest.MountPath}, "invalid"},
 		{"no such mount", data{}, data{"mount": "nothing-here"}, "not_found"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			y := *y
-			y.t = t
+			y.caller = y.in(t)
 			y.env = y.environment(workspace(t, y.caller), "api", "development")
 			y.sync = "syncs/" + y.env + "/vault-kv/team"
 			y.integrate(y.workspace())
-			if len(tc.integration) > 0 {
-				y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", tc.integration)
-			}
-			y.set("A", "one")
 			definition := y.definition()
 			maps.Copy(definition, tc.sync)
 			y.write(y.sync, definition)
+			if len(tc.integration) > 0 {
+				y.becomes("SYNCED")
+				y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", tc.integration)
+			}
+			y.set("A", "one")
 			status := y.becomes("BLOCKED", "FAILED", "RETRYING")
 			if status["error_class"] != tc.class || fmt.Sprint(status["hint"]) == "" || len(texts(status["next_actions"])) == 0 {
 				t.Errorf("the status is %v; the class should be %s, with a hint and next actions", status, tc.class)
@@ -304,4 +305,15 @@ func TestWhatASyncMayNotDoShowsInItsStatus(t *testing.T) {
 		})
 	}
 	y.arrives("nothing", map[string]string{})
+}
+
+func TestASyncThatIsNotAllowedIsRefused(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	for field, pattern := range map[string]string{"allowed_environments": "api/other", "allowed_targets": "elsewhere/*"} {
+		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{"allowed_environments": "*", "allowed_targets": "*"})
+		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{field: pattern})
+		if a := y.refused("POST", y.sync, y.definition(), http.StatusForbidden, "denied"); !strings.Contains(a.body, field) {
+			t.Errorf("it is not told that it is %s: %s", field, a)
+		}
+	}
 }

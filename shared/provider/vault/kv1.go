@@ -17,7 +17,7 @@ type kv1 struct {
 func (e kv1) compares() bool { return false }
 
 func (e kv1) entries(ctx context.Context, folder string) ([]provider.Entry, error) {
-	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/<path>/"}, e.mount+"/"+escape(folder)+"/")
+	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/<path>, with and without a slash at its end"}, e.mount+"/"+escape(folder)+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (e kv1) stat(ctx context.Context, path string) (state, error) {
 
 func (e kv1) read(ctx context.Context, path string) (fields, state, error) {
 	var told fields
-	_, err := e.get(ctx, operation{"read a secret", "read on <mount>/<path>/*"}, e.mount+"/"+escape(path), &told)
+	_, err := e.get(ctx, operation{"read a secret", "read on the secret"}, e.mount+"/"+escape(path), &told)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		return nil, state{}, nil
 	}
@@ -48,7 +48,7 @@ func (e kv1) write(ctx context.Context, path string, f fields, _ state) (state, 
 		// The engine takes no secret without fields.
 		return state{}, e.remove(ctx, path)
 	}
-	op := operation{"write a secret", "create and update on <mount>/<path>/*"}
+	op := operation{"write a secret", "create and update on the secret"}
 	body, err := encode(f)
 	if err != nil {
 		return state{}, &outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: op.name, Cause: err}
@@ -57,5 +57,5 @@ func (e kv1) write(ctx context.Context, path string, f fields, _ state) (state, 
 }
 
 func (e kv1) remove(ctx context.Context, path string) error {
-	return e.client.remove(ctx, operation{"remove a secret", "delete on <mount>/<path>/*"}, e.mount+"/"+escape(path))
+	return e.client.remove(ctx, operation{"remove a secret", "delete on the secret"}, e.mount+"/"+escape(path))
 }

@@ -49,7 +49,7 @@ func (e kv2) compares() bool { return true }
 
 // entries asks for each name by itself, for a list tells neither versions nor which secrets are deleted.
 func (e kv2) entries(ctx context.Context, folder string) ([]provider.Entry, error) {
-	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/metadata/<path>/"}, e.mount+"/metadata/"+escape(folder)+"/")
+	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/metadata/<path>, with and without a slash at its end"}, e.mount+"/metadata/"+escape(folder)+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (e kv2) stat(ctx context.Context, path string) (state, error) {
 		Current  int                `json:"current_version"`
 		Versions map[string]version `json:"versions"`
 	}
-	op := operation{"look at a secret", "read on <mount>/metadata/<path>/*"}
+	op := operation{"look at a secret", "read on the secret below <mount>/metadata/"}
 	answer, err := e.get(ctx, op, e.mount+"/metadata/"+escape(path), &told)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		return state{}, nil
@@ -140,7 +140,7 @@ func (e kv2) read(ctx context.Context, path string) (fields, state, error) {
 		Data     fields  `json:"data"`
 		Metadata version `json:"metadata"`
 	}
-	op := operation{"read a secret", "read on <mount>/data/<path>/*"}
+	op := operation{"read a secret", "read on the secret below <mount>/data/"}
 	_, err := e.get(ctx, op, e.mount+"/data/"+escape(path), &told)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		// It never was, or its newest version is deleted, whose number the next one must name.
@@ -158,7 +158,7 @@ func (e kv2) read(ctx context.Context, path string) (fields, state, error) {
 }
 
 func (e kv2) write(ctx context.Context, path string, f fields, at state) (state, error) {
-	op := operation{"write a secret", "create and update on <mount>/data/<path>/*"}
+	op := operation{"write a secret", "create and update on the secret below <mount>/data/"}
 	body, err := encode(map[string]any{"data": f, "options": map[string]int{"cas": at.version}})
 	if err != nil {
 		return state{}, &outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: op.name, Cause: err}
@@ -175,7 +175,7 @@ func (e kv2) write(ctx context.Context, path string, f fields, at state) (state,
 
 // remove deletes the metadata, and with it all versions: one that is only marked as deleted could be had back by whoever may undelete.
 func (e kv2) remove(ctx context.Context, path string) error {
-	return e.client.remove(ctx, operation{"remove a secret", "delete on <mount>/metadata/<path>/*"}, e.mount+"/metadata/"+escape(path))
+	return e.client.remove(ctx, operation{"remove a secret", "delete on the secret below <mount>/metadata/"}, e.mount+"/metadata/"+escape(path))
 }
 
 // each calls f for each number below n, a few at once. It begins no more after an error, and answers the first.

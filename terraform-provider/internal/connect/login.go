@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 
@@ -47,7 +48,7 @@ const kubernetesToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 func methods() []method {
 	login := func(values) string { return "login" }
-	named := func(v values) string { return "login/" + v["username"] }
+	named := func(v values) string { return "login/" + url.PathEscape(v["username"]) }
 	send := func(names ...string) func(values) map[string]any {
 		return func(v values) map[string]any {
 			body := map[string]any{}

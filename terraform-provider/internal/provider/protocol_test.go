@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,7 +35,7 @@ func newConversation(t *testing.T) *conversation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +106,14 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for path, sync := range map[string]map[string]any{
+		"vault-kv/s":       {"integration": "kv", "mount": "secret", "path": "a"},
+		"github-actions/s": {"integration": "gh", "owner": "acme", "repository": "api"},
+	} {
+		if _, err := server.Client().Logical().Write("stashbase/syncs/acme/api/dev/"+path, sync); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c := newConversation(t)
 	c.none(c.configure(map[string]tftypes.Value{"address": text(server.Address()), "token": text(server.RootToken())}))
 	identities, err := c.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
@@ -125,6 +134,14 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 
 		"stashbase_integration_vault":  {map[string]tftypes.Value{"workspace": text("acme"), "name": text("kv")}, "acme/kv"},
 		"stashbase_integration_github": {map[string]tftypes.Value{"workspace": text("acme"), "name": text("gh")}, "acme/gh"},
+	}
+	syncs := maps.Clone(names)
+	syncs["name"] = text("s")
+	for _, resource := range []string{"stashbase_sync_vault_kv", "stashbase_sync_github_actions"} {
+		cases[resource] = struct {
+			identity map[string]tftypes.Value
+			id       string
+		}{syncs, "acme/api/dev/s"}
 	}
 	for resource := range c.schema.ResourceSchemas {
 		t.Run(resource, func(t *testing.T) {

@@ -38,6 +38,14 @@ func (w *world) followExample(path string) {
 	w.write("environments/acme/api/production", nil)
 	w.write("environments/acme/api/copy", nil)
 	w.write("secrets/acme/api/production/API_KEY", map[string]any{"value": "made up"})
+	if strings.Contains(path, "sync_status") {
+		_, fill := w.destination()
+		w.write("integrations/acme/vault/team", map[string]any{
+			"address": w.server.Address(), "token": w.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+		})
+		w.write("syncs/acme/api/production/vault-kv/team", map[string]any{"integration": "team", "mount": fill("MOUNT"), "path": "api"})
+		defer w.remove("syncs/acme/api/production/vault-kv/team", map[string][]string{"purge": {"false"}})
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		w.Fatal(err)

@@ -140,19 +140,8 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	if err != nil {
 		return err
 	}
-	again := !m.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion)
-	sent := client.ImportInput{Values: map[string]string{}, Comment: m.Comment.ValueString(), CAS: map[string]int64{}}
-	for name, value := range wanted {
-		written, mine := last.Versions[name]
-		now := there[name]
-		if !again && mine && now.Live() && (now.Version == written || m.OnDrift.ValueString() != overwrite) {
-			continue
-		}
-		sent.Values[name], sent.CAS[name] = value, now.Version
-		if planned, ok := seen[name]; ok {
-			sent.CAS[name] = planned // nobody's version is passed over that the plan has not shown
-		}
-	}
+	sent := last.due(wanted, there, seen, !m.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion), m.OnDrift.ValueString() == overwrite)
+	sent.Comment = m.Comment.ValueString()
 	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
 	if len(sent.Values) > 0 {
 		if _, err := c.Client.Import(ctx, c.Place(), sent); err != nil {
@@ -167,6 +156,24 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 		}
 	}
 	return keepSecrets(ctx, c, wanted, last, sent.Values)
+}
+
+// due are the values to be written: all of them again, or those that are new, gone or have drifted. Each is written upon the version
+// that the plan has seen, so that nobody's version is passed over that it has not shown.
+func (w allWritten) due(wanted map[string]string, there map[string]client.Version, seen map[string]int64, again, repair bool) client.ImportInput {
+	due := client.ImportInput{Values: map[string]string{}, CAS: map[string]int64{}}
+	for name, value := range wanted {
+		written, mine := w.Versions[name]
+		now := there[name]
+		if !again && mine && now.Live() && (now.Version == written || !repair) {
+			continue
+		}
+		due.Values[name], due.CAS[name] = value, now.Version
+		if planned, ok := seen[name]; ok {
+			due.CAS[name] = planned
+		}
+	}
+	return due
 }
 
 // foreign are the wanted names that somebody else's living secrets have.

@@ -219,11 +219,16 @@ func TestWhatIsSealWrapped(t *testing.T) {
 func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	m, toys := toyed(t)
 	m.Write("config", data{"max_versions": 20})
-	m.Write("workspaces/acme", data{"description": "billing", "metadata": data{"team": "a"}, "max_secrets": 100, "cas_required": false, "paused": true})
-	m.Write(integration, data{"key": toys.Key(), "labels": "a,b", "read_only": true, "allowed_environments": "api/*", "allowed_targets": "*"})
+	m.Write("workspaces/acme", data{"description": "billing", "metadata": data{"team": "a"}, "max_secrets": 100, "cas_required": false, "paused": false})
+	m.Write(integration, data{"key": toys.Key(), "labels": "a,b", "allowed_environments": "api/*", "allowed_targets": "*"})
 	m.Write("environments/"+dev, data{"production": true, "locked": false})
 	m.Write(secret, data{"value": "one", "comment": "first", "tags": "db"})
 	m.Write(secret, data{"value": "b25l", "encoding": "base64"})
+	m.Write(aSync, data{"integration": "main", "shelf": "top", "description": "x", "name_template": "{{ .Name }}", "exclude": "FROM_*", "tags": "db", "readers": "a"})
+	rest(t, m)
+	m.Write(aSync+"/pause", nil)
+	m.Write(integration, data{"read_only": true})
+	m.Write("workspaces/acme", data{"paused": true})
 	m.Delete(secret, nil)
 	m.Write("keys/acme/rotate", nil)
 	m.Settle()
@@ -240,7 +245,7 @@ func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	ids := make(map[string]string)
 	for _, key := range logged.Keys() {
 		family, rest, _ := strings.Cut(key, "/")
-		if family == "ws" || family == "proj" || family == "env" || family == "int" {
+		if family == "ws" || family == "proj" || family == "env" || family == "int" || family == "sync" {
 			var record map[int]any
 			if err := cbor.Unmarshal(logged.Raw(key), &record); err != nil {
 				t.Fatal(err)

@@ -132,20 +132,28 @@ func TestAProviderThatRefusesOrHangsIsToldByItsClass(t *testing.T) {
 	m.Write(integration+"/verify", nil)
 }
 
-func TestALockEndsWhatIsUnderWay(t *testing.T) {
-	m, server := toyed(t)
-	m.Write(integration, data{"key": server.Key()})
-	reached := make(chan struct{})
-	server.OnCall(func(toy.Call) toy.Fault { close(reached); return toy.Fault{Hang: true} })
-	answered := make(chan error)
-	go func() {
-		_, err := m.Do(write(integration+"/verify", nil))
-		answered <- err
-	}()
-	<-reached
-	m.Write("workspaces/acme/lock", nil)
-	if err := <-answered; err == nil {
-		t.Error("the call has ended well")
+func TestALockOrAPauseEndsWhatIsUnderWay(t *testing.T) {
+	for name, stop := range map[string]enginetest.Request{
+		"a lock": write("workspaces/acme/lock", nil), "a pause": write("workspaces/acme", data{"paused": true}), "a deletion": remove(integration, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, server := toyed(t)
+			m.Write(integration, data{"key": server.Key()})
+			reached := make(chan struct{})
+			server.OnCall(func(toy.Call) toy.Fault { close(reached); return toy.Fault{Hang: true} })
+			answered := make(chan error)
+			go func() {
+				_, err := m.Do(write(integration+"/verify", nil))
+				answered <- err
+			}()
+			<-reached
+			if _, err := m.Do(stop); err != nil {
+				t.Error(err)
+			}
+			if err := <-answered; err == nil {
+				t.Error("the call has ended well")
+			}
+		})
 	}
 }
 

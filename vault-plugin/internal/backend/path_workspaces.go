@@ -118,10 +118,10 @@ be unlocked. Its keys are wiped from memory, and background work in it stops unt
     $ vault write -force stashbase/workspaces/acme/unlock
 `
 
-// interruptWithin bounds how long a lock waits for calls to providers, which are ended.
+// interruptWithin bounds how long a lock or a pause waits for calls to providers, which are ended.
 const interruptWithin = 2 * time.Second
 
-// interrupt ends what goes out on behalf of a workspace that was locked.
+// interrupt ends what goes out on behalf of a workspace that was locked or paused.
 func (c *call) interrupt(ctx context.Context, ws store.ID) {
 	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
 	defer cancel()
@@ -159,6 +159,9 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if w.Paused {
+		c.interrupt(ctx, w.ID)
 	}
 	return answer(describeWorkspace(w))
 }

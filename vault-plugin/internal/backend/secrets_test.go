@@ -125,6 +125,7 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 	for n := 1; n <= 5; n++ {
 		m.Write(secret, data{"value": fmt.Sprint("value ", n)})
 	}
+	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/4") {
 		t.Errorf("of old versions, storage has %v", got)
 	}
@@ -135,6 +136,7 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 
 	m.Write("workspaces/acme", data{"max_versions": 1})
 	m.Write(secret, data{"value": "value 6"})
+	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 0 {
 		t.Errorf("with max_versions=1, of old versions storage has %v", got)
 	}

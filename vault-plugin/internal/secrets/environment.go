@@ -142,6 +142,29 @@ func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *st
 	remember(cache, key, next)
 }
 
+// stored answers the head that is cached of a secret, unless a redo log holds a newer one.
+func (e *environment) stored(cache *headcache.Cache, key headcache.Key) *store.Head {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if slot := e.secrets[key.Name]; slot == nil || slot.pending != nil {
+		return nil
+	}
+	return cache.Get(key)
+}
+
+// raiseFloor notes in a cached head that no value stands in storage under a number below floor. The next write stores it.
+func (e *environment) raiseFloor(cache *headcache.Cache, key headcache.Key, floor uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	head := cache.Get(key)
+	if head == nil || head.Floor >= floor || head.Versions[0].Number < floor {
+		return
+	}
+	next := *head
+	next.Floor = floor
+	cache.Put(key, &next)
+}
+
 // remember caches a head that has been stored. One whose destroyed values may still be in storage is not cached: the next reader
 // is to meet it there, and to have them removed.
 func remember(cache *headcache.Cache, key headcache.Key, head *store.Head) {

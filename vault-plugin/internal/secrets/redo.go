@@ -224,6 +224,7 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 		if head, err = s.storeChange(ctx, key, head, c); err != nil {
 			return err
 		}
+		head = s.prune(ctx, key, head)
 	}
 	env.unpin(&s.cache, key, head)
 	return nil

@@ -150,7 +150,13 @@ func (s *Service) current(ctx context.Context, a at, name string) (base, error) 
 func (s *Service) commit(ctx context.Context, a at, name string, head *store.Head, c store.Change) (*store.Head, error) {
 	key := a.key(name)
 	next, err := s.storeChange(ctx, key, head, c)
-	return s.settled(a, key, next, err)
+	if err == nil && len(next.Doomed) > 0 {
+		next = s.prune(ctx, key, next)
+	}
+	if next, err = s.settled(a, key, next, err); err == nil && next.Floor < next.Versions[0].Number {
+		s.startRemoving(a, name)
+	}
+	return next, err
 }
 
 // replace stores a head that was changed in its metadata, and makes it visible. The caller holds the name's lock.
@@ -187,8 +193,8 @@ func (s *Service) settled(a at, key headcache.Key, next *store.Head, err error) 
 	return next, nil
 }
 
-// storeChange puts the outgoing value aside where it is kept, stores the head, and removes the values that are kept no longer.
-// It may be repeated after a crash at any point.
+// storeChange puts the outgoing value aside where it is kept, and stores the head. The values that are kept no longer are left to
+// the caller. It may be repeated after a crash at any point.
 func (s *Service) storeChange(ctx context.Context, key headcache.Key, head *store.Head, c store.Change) (*store.Head, error) {
 	next := apply(head, c)
 	if head != nil && !c.IsDelete && len(head.Sealed) > 0 {
@@ -202,16 +208,21 @@ func (s *Service) storeChange(ctx context.Context, key headcache.Key, head *stor
 	if err := s.store.PutHead(ctx, key.Environment, key.Name, next); err != nil {
 		return nil, err
 	}
-	return s.prune(ctx, key, next), nil
+	return next, nil
 }
 
 // leftover lists the versions whose value may be in storage though it is destroyed or kept no longer.
 func leftover(head *store.Head) []uint64 {
-	doomed := slices.Clone(head.Doomed)
+	return append(slices.Clone(head.Doomed), pushedOut(head)...)
+}
+
+// pushedOut lists the versions that are kept no longer and whose value may be in storage.
+func pushedOut(head *store.Head) []uint64 {
+	var all []uint64
 	for n := head.Floor; n < head.Versions[0].Number; n++ {
-		doomed = append(doomed, n)
+		all = append(all, n)
 	}
-	return doomed
+	return all
 }
 
 // prune removes the values of versions that are destroyed or kept no longer. What could not be removed is tried again by the
@@ -246,6 +257,25 @@ func (s *Service) startPruning(a at, name string) {
 		default:
 			a.env.settle(&s.cache, key, s.pruneDestroyed(ctx, key, head))
 		}
+	})
+}
+
+// startRemoving removes in the background the values that a write has pushed out: no writer waits for it, and no lock is held, for a
+// version that is kept no longer never comes back. What is not removed is tried again after the next write.
+func (s *Service) startRemoving(a at, name string) {
+	s.jobs.Start("remove "+string(a.EnvironmentID)+"/"+name, func(ctx context.Context) {
+		key := a.key(name)
+		head := a.env.stored(&s.cache, key)
+		if head == nil { // it has left memory
+			var err error
+			if head, err = s.store.Head(ctx, key.Environment, name); err != nil || head == nil || head.Dying {
+				return
+			}
+		}
+		if a.env.gone.Load() || s.removeValues(ctx, key, pushedOut(head)) != nil {
+			return
+		}
+		a.env.raiseFloor(&s.cache, key, head.Versions[0].Number)
 	})
 }
 

@@ -1,6 +1,9 @@
 package store
 
-import "regexp"
+import (
+	"regexp"
+	"time"
+)
 
 // record is what every reader of a kind of record relies on. An entry may be CBOR of the right shape and still hold nothing: taken
 // for a record, an empty one would be a workspace without keys, whose contents are swept.
@@ -10,11 +13,26 @@ var id = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (i ID) wellFormed() bool { return id.MatchString(string(i)) }
 
+// known reports whether times can be written down as they are stored, in RFC 3339. CBOR has other forms, which reach further: a record
+// with such a time would be read and could not be stored again.
+func known(times ...time.Time) bool {
+	for _, t := range times {
+		if year := t.UTC().Year(); year < 0 || year > 9999 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s Stamp) wellFormed() bool { return known(s.Created, s.Updated) }
+
+func (v Version) wellFormed() bool { return v.Size >= 0 && known(v.Created, v.Deleted) }
+
 func (s *Schema) wellFormed() bool { return s.Version > 0 }
 
 func (m *Master) wellFormed() bool { return len(m.Ring) > 0 }
 
-func (k *Keys) wellFormed() bool { return len(k.Ring) > 0 }
+func (k *Keys) wellFormed() bool { return len(k.Ring) > 0 && known(k.Rewrap.Started, k.Rewrap.Updated) }
 
 func (c *Config) wellFormed() bool {
 	for _, set := range []int{
@@ -30,12 +48,12 @@ func (c *Config) wellFormed() bool {
 
 func (w *Workspace) wellFormed() bool {
 	s := w.Settings
-	return w.ID.wellFormed() && min(s.MaxVersions, s.MaxValueBytes, s.MaxSecrets, s.MaxEnvironmentBytes) >= 0
+	return w.ID.wellFormed() && w.Stamp.wellFormed() && min(s.MaxVersions, s.MaxValueBytes, s.MaxSecrets, s.MaxEnvironmentBytes) >= 0
 }
 
-func (p *Project) wellFormed() bool { return p.ID.wellFormed() }
+func (p *Project) wellFormed() bool { return p.ID.wellFormed() && p.Stamp.wellFormed() }
 
-func (e *Environment) wellFormed() bool { return e.ID.wellFormed() }
+func (e *Environment) wellFormed() bool { return e.ID.wellFormed() && e.Stamp.wellFormed() }
 
 // wellFormed holds what every reader of a Head relies on.
 func (h *Head) wellFormed() bool {
@@ -46,15 +64,15 @@ func (h *Head) wellFormed() bool {
 		return false
 	}
 	for i, v := range h.Versions {
-		if v.Number != h.Versions[0].Number+uint64(i) || v.Size < 0 {
+		if v.Number != h.Versions[0].Number+uint64(i) || !v.wellFormed() {
 			return false
 		}
 	}
-	return true
+	return known(h.Removed)
 }
 
 // A tombstone without a time is one of a clock that stood at zero; what counts is the number.
-func (t *Tombstone) wellFormed() bool { return t.Last > 0 }
+func (t *Tombstone) wellFormed() bool { return t.Last > 0 && known(t.Born, t.Removed) }
 
 func (i *Integration) wellFormed() bool {
 	return i.ID.wellFormed() && i.Auth != "" && i.Credential.Generation > 0
@@ -83,7 +101,7 @@ func (o *OldValue) wellFormed() bool { return len(o.Sealed) > 0 }
 
 func (l *LogChunk) wellFormed() bool {
 	for _, c := range l.Changes {
-		if c.Name == "" || c.Version.Number == 0 || c.Version.Size < 0 || c.IsDelete != (len(c.Sealed) == 0) || !c.IsDelete && c.Keep < 1 {
+		if c.Name == "" || c.Version.Number == 0 || !c.Version.wellFormed() || c.IsDelete != (len(c.Sealed) == 0) || !c.IsDelete && c.Keep < 1 {
 			return false
 		}
 	}

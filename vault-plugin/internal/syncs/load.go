@@ -131,7 +131,11 @@ func (s *Service) Start() {
 	}
 	var all []first
 	for id, st := range s.standing {
-		all = append(all, first{id, State(st.now.State) == Synced, st.now.Next})
+		f := first{id: id, idle: State(st.now.State) == Synced}
+		if st.waits() {
+			f.next = st.now.Next
+		}
+		all = append(all, f)
 	}
 	s.mu.RUnlock()
 	slices.SortFunc(all, func(a, b first) int {

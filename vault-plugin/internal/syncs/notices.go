@@ -100,11 +100,12 @@ func (s *Service) again(id store.ID) {
 	s.wake(id)
 }
 
-// wake has a sync looked at soon, but not before its next attempt is due.
+// wake has a sync looked at soon, but not before its next attempt is due where the destination has refused it or was not reached: what
+// it is to bring there makes no difference to that.
 func (s *Service) wake(id store.ID) {
 	when := s.now().Add(Window)
 	s.mu.RLock()
-	if st := s.standing[id]; st != nil && st.now.Next.After(when) {
+	if st := s.standing[id]; st != nil && st.waits() && st.now.Next.After(when) {
 		when = st.now.Next
 	}
 	s.mu.RUnlock()

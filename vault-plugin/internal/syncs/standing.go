@@ -59,6 +59,11 @@ type standing struct {
 // asked is a wish to have a sync run now, whatever there seems to be to do.
 type asked struct{ done chan struct{} }
 
+// waits reports whether its next attempt is one that nothing at the source makes sooner.
+func (st *standing) waits() bool {
+	return State(st.now.State) == Retrying || State(st.now.State) == Failed
+}
+
 // end has a run ended, and nobody wait for it.
 func (st *standing) end() {
 	if st.cancel != nil {

@@ -130,7 +130,7 @@ func (s *Service) standingOf(e *entry) Standing {
 		found.State, found.Class, found.Hint = Paused, "", "it is paused; resume it to go on"
 	case st.phase != "":
 		found.State = st.phase
-	case found.State == "", st.dirty && (found.State == Synced || found.State == Paused):
+	case found.State == "", st.dirty && !st.waits():
 		found.State, found.Class, found.Hint = Pending, "", ""
 	}
 	return found

@@ -1,15 +1,15 @@
-data "stashbase_sync_status" "platform" {
+data "stashbase_sync_status" "team" {
   workspace    = "acme"
   project      = "api"
   environment  = "production"
   destination  = "vault-kv"
-  name         = "platform"
+  name         = "team"
   wait_seconds = 30
 }
 
 check "secrets_have_arrived" {
   assert {
-    condition     = data.stashbase_sync_status.platform.state == "SYNCED"
-    error_message = data.stashbase_sync_status.platform.hint
+    condition     = data.stashbase_sync_status.team.state == "SYNCED"
+    error_message = data.stashbase_sync_status.team.hint
   }
 }

@@ -60,6 +60,7 @@ func New(t testing.TB, o Options) *Server {
 	server := httptest.NewUnstartedServer(s)
 	// The noise of connections that clients end on purpose.
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.EnableHTTP2 = true // as GitHub's has it
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.URL = server.URL + o.BasePath
