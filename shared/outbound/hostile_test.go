@@ -258,7 +258,7 @@ func TestNothingIsHeardBeforeWeSpeak(t *testing.T) {
 	}()
 	select {
 	case text := <-heard:
-		t.Errorf("%q is heard", text)
+		t.Fatalf("%q is heard", text)
 	case <-time.After(100 * time.Millisecond):
 	}
 	if _, err := io.WriteString(c, "a request"); err != nil {
