@@ -262,10 +262,10 @@ func (s *Service) SetPaused(ctx context.Context, call workspaces.Call, at Path, 
 // Adopt has the next run take over entries that were not written by the sync. They are named as the destination names them, and status
 // tells them as conflicts.
 func (s *Service) Adopt(ctx context.Context, call workspaces.Call, at Path, names []string) (Described, error) {
-	if len(names) == 0 {
-		return Described{}, fault.New(fault.Invalid, "keys: must name the entries to be taken over, as status names them")
-	}
 	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
+		if len(names) == 0 {
+			return fault.New(fault.Invalid, "keys: must name the entries to be taken over, as status names them")
+		}
 		state := s.stateOf(e)
 		for _, name := range names {
 			known := slices.ContainsFunc(state.Keys, func(k store.KeyState) bool {
