@@ -59,10 +59,7 @@ func (s *shelf) begin() {
 
 // restart ends the process, and opens another on what is stored.
 func (s *shelf) restart() {
-	next := s.setup
-	next.Storage, next.Clock = s.m.Storage.Clone(), s.m.Clock
-	end(s.m)
-	s.m = next.Open(s.t)
+	s.m = s.m.Restart()
 	s.m.Settle()
 }
 
@@ -218,5 +215,37 @@ func TestACrashInARunAtAnyProviderCall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatOthersPutInThePlaceOfALostChangeIsTheirs has somebody else write an entry at the moment at which the sync's own change of it is
+// lost: what is found there afterwards must not be taken for its own.
+func TestWhatOthersPutInThePlaceOfALostChangeIsTheirs(t *testing.T) {
+	for name, o := range shelves() {
+		for _, victim := range []string{"B", "D"} { // one is deleted, the other created
+			t.Run(name+", "+victim, func(t *testing.T) {
+				s := newShelf(t, o)
+				s.change()
+				s.server.OnCall(func(c toy.Call) toy.Fault {
+					if c.Name != victim || !c.Changes() {
+						return toy.Fault{}
+					}
+					s.server.Remove("top", victim)
+					s.server.Plant("top", victim, "another's")
+					return toy.Lost(false)
+				})
+				s.begin()
+				s.server.OnCall(nil)
+				s.restart()
+				if status := s.rest(); status["state"] != "CONFLICT" {
+					t.Errorf("the status is %v", status)
+				}
+				want := foreign()
+				maps.Copy(want, map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5"})
+				want[victim] = "another's"
+				s.holds(want)
+				end(s.m)
+			})
+		}
 	}
 }

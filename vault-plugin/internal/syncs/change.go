@@ -286,14 +286,14 @@ func (s *Service) Adopt(ctx context.Context, call workspaces.Call, at Path, name
 	return s.describe(call, e), nil
 }
 
-// adopted forgets which entries were to be taken over, once a run has done so.
-func (s *Service) adopted(ctx context.Context, done *entry) error {
+// adopted keeps which entries are still to be taken over after a run.
+func (s *Service) adopted(ctx context.Context, done *entry, left []string) error {
 	return s.exclusively(ctx, done.record.ID, func(e *entry) error {
 		if e.record != done.record {
 			return errSuperseded
 		}
 		record := *e.record
-		record.Adopt = nil
+		record.Adopt = left
 		if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, &record); err != nil {
 			s.unsure(ctx, doubt{home: e.home, at: e.at})
 			return err

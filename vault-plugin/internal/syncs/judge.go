@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
@@ -25,12 +26,10 @@ func (s *Service) judge(run *syncrun.Run, p syncrun.Prepared, r syncrun.Report) 
 		}
 	case len(r.Failures) > 0:
 		first := r.Failures[0]
-		v.state, v.class, v.retry = Partial, first.Class, seldom
+		v.state, v.class, v.retry, v.worst = Partial, first.Class, seldom, Partial
 		v.hint = fmt.Sprintf("%d entries could not be changed; keys says which", len(r.Failures))
-		for _, f := range r.Failures {
-			if passing(f.Class) || f.Unknown {
-				v.retry = soon
-			}
+		if slices.ContainsFunc(r.Failures, func(f syncrun.Failure) bool { return passing(f.Class) || f.Unknown }) {
+			v.state, v.retry = Retrying, soon
 		}
 	case p.Count(syncplan.Conflict) > 0 || len(p.Lost) > 0:
 		v.state, v.class, v.retry = Conflict, outbound.Conflict, seldom

@@ -1,6 +1,7 @@
 package syncs
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"slices"
@@ -90,6 +91,7 @@ type verdict struct {
 	class     outbound.Class
 	hint      string
 	retry     retry
+	worst     State         // of one that is Retrying: what it is once its attempts are used up; "" is Failed
 	after     time.Duration // not before this has passed
 	keys      []store.KeyState
 	owned     int
@@ -153,9 +155,7 @@ func (s *Service) plan(next *store.SyncState, v verdict, now time.Time) {
 			next.Next = now.Add(max(backoff.After(next.Attempts), v.after))
 			return
 		}
-		if v.state == Retrying {
-			next.State = string(Failed)
-		}
+		next.State = string(cmp.Or(v.worst, Failed))
 	case seldom:
 		next.Attempts++
 	}

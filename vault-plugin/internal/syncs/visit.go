@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -132,10 +133,19 @@ func (s *Service) carryOut(ctx context.Context, e *entry, run *syncrun.Run) verd
 	}
 	s.setPhase(e.record.ID, Running)
 	v := s.judge(run, prepared, run.Execute(ctx, prepared))
-	if len(e.record.Adopt) > 0 && v.state != Retrying && v.state != Blocked {
-		_ = s.adopted(ctx, e) // what is left of it is tried with the next run, and does nothing
+	if left := unadopted(e.record.Adopt, prepared.Plan, run.Ledger); len(left) < len(e.record.Adopt) {
+		_ = s.adopted(ctx, e, left) // where that fails, the next run does it
 	}
 	return v
+}
+
+// unadopted names those of the entries that were to be taken over which still are to be. What is wanted no more is no longer meant.
+func unadopted(names []string, p syncplan.Plan, l *ledger.Ledger) []string {
+	entries := l.Entries()
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		wanted := slices.ContainsFunc(p.Actions, func(a syncplan.Action) bool { return a.Name == name && a.Kind != syncplan.Delete })
+		return entries[name].Owned || !wanted
+	})
 }
 
 // integrationOf finds what a sync's credential is, and holds its target against that which the ledger is about.
