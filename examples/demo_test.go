@@ -103,7 +103,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the demo's folder is not for its owner alone: %v, %v", info, err)
 	}
 	connect := fmt.Sprintf(". %s/env && vault kv get -field=LOG_LEVEL stashbase/load/acme/api/development", state)
-	if out, err := execute(t, root, env, "bash", "-euo", "pipefail", "-c", connect); err != nil || strings.TrimSpace(out) != "debug" {
+	if out, err := execute(t, root, env, "bash", "-euo", "pipefail", "-c", connect); err != nil || strings.TrimSpace(out) != "warn" {
 		t.Errorf("a shell that connects as told is answered %q, %v", out, err)
 	}
 

@@ -3,10 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
+	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
 	"github.com/stashbase/vault-stashbase/shared/catalog"
@@ -15,6 +18,9 @@ import (
 
 // version is set by the linker.
 var version = "v0.0.0-dev"
+
+// closeTimeout is within the two seconds that Terraform gives a provider to end by itself.
+const closeTimeout = 1500 * time.Millisecond
 
 func main() {
 	if err := serve(os.Args); err != nil {
@@ -33,7 +39,11 @@ func serve(args []string) error {
 	if err != nil {
 		return err
 	}
-	return providerserver.Serve(context.Background(), provider.New(version, providers), providerserver.ServeOpts{
+	stashbase := provider.New(version, providers)
+	err = providerserver.Serve(context.Background(), func() framework.Provider { return stashbase }, providerserver.ServeOpts{
 		Address: provider.Address, Debug: *debug, ProtocolVersion: 6,
 	})
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return errors.Join(err, stashbase.Close(ctx))
 }

@@ -135,7 +135,6 @@ prepare() {
 	mkdir -- "$demo_state/bin" "$demo_state/plugins"
 	ln -s -- "$(mktemp -d "${TMPDIR:-/tmp}/stashbase-demo.XXXXXX")" "$demo_sockets"
 	ln -s -- "$(cd -- "$(dirname -- "$vault_binary")" && pwd)/$(basename -- "$vault_binary")" "$demo_state/bin/vault"
-	ln -s -- "$(cd -- "$(dirname -- "$terraform_binary")" && pwd)/$terraform" "$demo_state/bin/$terraform"
 	cp -- "$plugin_binary" "$demo_state/plugins/$plugin_name"
 	mirror_provider
 	# The raw endpoint shows storage below the engine. It is for demonstrations
@@ -164,7 +163,13 @@ mirror_provider() {
 		  }
 		}
 	HCL
-	export TF_CLI_CONFIG_FILE=$demo_state/terraformrc
+	# Terraform keeps a folder in the home folder, which is not the demo's.
+	mkdir -- "$demo_state/home"
+	cat >"$demo_state/bin/$terraform" <<-SH
+		#!/bin/sh
+		HOME='$demo_state/home' TF_CLI_CONFIG_FILE='$demo_state/terraformrc' exec '$(cd -- "$(dirname -- "$terraform_binary")" && pwd)/$terraform' "\$@"
+	SH
+	chmod +x "$demo_state/bin/$terraform"
 }
 
 # The platform as Terraform names it: linux_amd64.
@@ -218,7 +223,6 @@ launch() {
 		# Source this file to talk to the demo's Vault.
 		unset VAULT_NAMESPACE VAULT_CACERT VAULT_CAPATH VAULT_FORMAT
 		export VAULT_ADDR='$VAULT_ADDR' VAULT_TOKEN='$root_token' PATH="$demo_state/bin:\$PATH"
-		export TF_CLI_CONFIG_FILE='$demo_state/terraformrc'
 	ENV
 }
 

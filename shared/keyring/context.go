@@ -133,10 +133,10 @@ func ParseText[L Location](s string) (Ciphertext[L], error) {
 	if err != nil {
 		return Ciphertext[L]{}, err
 	}
-	if ct := newCiphertext[L](e); e.version() == version && ct.Text() == s {
-		return ct, nil
+	if e.version() != version {
+		return Ciphertext[L]{}, ErrFormat
 	}
-	return Ciphertext[L]{}, ErrFormat
+	return newCiphertext[L](e), nil
 }
 
 // Bytes is the form to store. The caller owns what is returned.

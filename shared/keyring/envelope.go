@@ -93,8 +93,8 @@ func printText(prefix string, version uint32, payload []byte) string {
 	return string(base64.RawURLEncoding.AppendEncode(b, payload))
 }
 
-// parseText is the inverse of printText. What it accepts may still be one of several texts for a value (the base64 decoder skips
-// line breaks, numbers can have leading zeros), so a caller prints its result and refuses a text that differs.
+// parseText is the inverse of printText: it accepts one text for each value. Two things would be passed over: leading zeros of the
+// number, and the line breaks that the base64 decoder skips, which make the payload shorter than its text.
 func parseText(prefix, s string, maxPayload int) (version uint32, payload []byte, err error) {
 	rest, ok := strings.CutPrefix(s, prefix)
 	if !ok {
@@ -105,11 +105,11 @@ func parseText(prefix, s string, maxPayload int) (version uint32, payload []byte
 		return 0, nil, ErrFormat
 	}
 	v, err := strconv.ParseUint(number, 10, 32)
-	if err != nil || v == 0 {
+	if err != nil || number[0] == '0' {
 		return 0, nil, ErrFormat
 	}
 	payload, err = base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil {
+	if err != nil || len(encoded) != base64.RawURLEncoding.EncodedLen(len(payload)) {
 		return 0, nil, ErrFormat
 	}
 	return uint32(v), payload, nil

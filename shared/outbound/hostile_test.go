@@ -230,3 +230,42 @@ func TestAWholeRequestEndsInTime(t *testing.T) {
 		t.Errorf("it takes %s: %v", time.Since(begun), err)
 	}
 }
+
+// What arrives before we have asked is not even read: the transport would log it.
+func TestNothingIsHeardBeforeWeSpeak(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			_, _ = io.WriteString(conn, hostile)
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+	}()
+	f := newFixture(t, fine, false, nil)
+	c, err := (&route{gateway: f.gateway, workspace: "acme"}).dialPlain(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 1)
+	go func() {
+		text := make([]byte, len(hostile))
+		n, _ := c.Read(text)
+		heard <- string(text[:n])
+	}()
+	select {
+	case text := <-heard:
+		t.Fatalf("%q is heard", text)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if _, err := io.WriteString(c, "a request"); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-heard; text != hostile {
+		t.Errorf("after that, %q is heard", text)
+	}
+	_ = c.Close()
+}

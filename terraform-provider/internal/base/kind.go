@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -35,8 +34,6 @@ type Kind[M any] struct {
 	// Plan may change what Model plans, by making computed attributes unknown. Nil changes nothing. It is not called for a
 	// destruction.
 	Plan func(context.Context, *PlanCall[M]) error
-	// Validators check what needs more than one attribute.
-	Validators []resource.ConfigValidator
 	// Imported is kept as private data of a resource that was imported; nil keeps none.
 	Imported any
 }

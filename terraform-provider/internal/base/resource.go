@@ -25,11 +25,10 @@ type managed[M any] struct {
 }
 
 var (
-	_ resource.ResourceWithConfigure        = &managed[Model]{}
-	_ resource.ResourceWithImportState      = &managed[Model]{}
-	_ resource.ResourceWithIdentity         = &managed[Model]{}
-	_ resource.ResourceWithModifyPlan       = &managed[Model]{}
-	_ resource.ResourceWithConfigValidators = &managed[Model]{}
+	_ resource.ResourceWithConfigure   = &managed[Model]{}
+	_ resource.ResourceWithImportState = &managed[Model]{}
+	_ resource.ResourceWithIdentity    = &managed[Model]{}
+	_ resource.ResourceWithModifyPlan  = &managed[Model]{}
 )
 
 // New makes a resource of a Kind.
@@ -89,11 +88,6 @@ func (r *managed[M]) IdentitySchema(_ context.Context, _ resource.IdentitySchema
 		attributes["id"] = identityschema.StringAttribute{RequiredForImport: true, Description: "It is " + Singleton + "."}
 	}
 	response.IdentitySchema = identityschema.Schema{Attributes: attributes}
-}
-
-// ConfigValidators are the kind's.
-func (r *managed[M]) ConfigValidators(context.Context) []resource.ConfigValidator {
-	return r.kind.Validators
 }
 
 // Create makes the object.

@@ -23,6 +23,7 @@ type Connection struct {
 
 	mu       sync.Mutex
 	client   *client.Client
+	loggedIn *api.Client // whose token is one that this connection has logged in for
 	metadata snapshots
 }
 
@@ -95,6 +96,9 @@ func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error 
 			return err
 		}
 		vault.SetToken(token)
+		if login.method.name != tokenFile {
+			c.loggedIn = vault
+		}
 		return nil
 	}
 	if c.settings.token != "" {
@@ -112,6 +116,19 @@ func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error 
 		}
 	}
 	return fmt.Errorf("there is no token for Vault: set VAULT_TOKEN, log in with the vault command, or give the provider an auth_login_ block")
+}
+
+// Close revokes the token that the connection has logged in for, so that it does not outlive the run. One that was handed to the
+// provider is its owner's and stays.
+func (c *Connection) Close(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.loggedIn == nil {
+		return nil
+	}
+	err := c.loggedIn.Auth().Token().RevokeSelfWithContext(ctx, "")
+	c.client, c.loggedIn = nil, nil
+	return err
 }
 
 func tlsGiven(t api.TLSConfig) bool {

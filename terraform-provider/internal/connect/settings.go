@@ -60,7 +60,11 @@ func (m method) schema() schema.Block {
 			attributes[f.name+"_file"] = schema.StringAttribute{Optional: true, MarkdownDescription: "File that holds `" + f.name + "`. It is read at each login."}
 		}
 	}
-	return schema.SingleNestedBlock{MarkdownDescription: m.help, Attributes: attributes}
+	help := m.help
+	if m.path != nil {
+		help += " The token that this gives is revoked at the end of the run."
+	}
+	return schema.SingleNestedBlock{MarkdownDescription: help, Attributes: attributes}
 }
 
 // found reports whether the field may be left out of the block.

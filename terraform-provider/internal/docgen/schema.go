@@ -80,7 +80,7 @@ func providerSchemas(ctx context.Context) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers))()
 	if err != nil {
 		return document{}, err
 	}

@@ -35,7 +35,7 @@ func newConversation(t *testing.T) *conversation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers)())()
+	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers))()
 	if err != nil {
 		t.Fatal(err)
 	}

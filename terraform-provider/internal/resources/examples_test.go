@@ -28,6 +28,27 @@ func TestExamplesWork(t *testing.T) {
 	}
 }
 
+// What is commented out in the provider's example is an alternative, and must be right as well.
+func TestTheProvidersExampleIsValid(t *testing.T) {
+	text, err := os.ReadFile(examples + "/provider/provider.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alternative := strings.NewReplacer("# auth_login", "auth_login", "#   role", "role", "# }", "}").Replace(string(text))
+	for _, variant := range []string{string(text), alternative} {
+		w := newWorld(t, tftest.Tofu(t))
+		if err := os.WriteFile(filepath.Join(w.Path, "main.tf"), []byte(variant), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := w.Try("validate", "-no-color"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if alternative == string(text) {
+		t.Error("no alternative is found: the test shows half of it")
+	}
+}
+
 func (w *world) followExample(path string) {
 	w.workspace = "acme"
 	w.tree()

@@ -1,10 +1,16 @@
 package resources_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
 func TestAnEnvironmentIsLoadedIntoAnotherWriteOnlyValue(t *testing.T) {
@@ -136,10 +142,93 @@ func TestAMissingRightIsNamed(t *testing.T) {
 	})
 }
 
+// The guide says so, and what the provider does more than a person might not be in a policy.
+func TestTheReadyPoliciesAreEnough(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		_, fill := w.destination()
+		policy := ""
+		for _, role := range []string{"workspace-admin", "integration-admin", "sync-operator"} {
+			names := map[string][]string{"workspace": {w.workspace}}
+			if role == "sync-operator" {
+				names["project"], names["environment"] = []string{"web"}, []string{"live"}
+			}
+			read, err := w.vault.Logical().ReadWithData("stashbase/policies/"+role, names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			policy += fmt.Sprint(read.Data["policy"], "\n")
+		}
+		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, policy))
+		below := strings.NewReplacer(`project     = "api"`, "project = stashbase_environment.it.project", `environment = "dev"`, "environment = stashbase_environment.it.name",
+			`project          = "api"`, "project = stashbase_environment.it.project", `environment      = "dev"`, "environment = stashbase_environment.it.name").Replace(fill(syncConfig))
+		w.configure(`
+resource "stashbase_project" "it" {
+  workspace = "WORKSPACE"
+  name      = "web"
+}
+resource "stashbase_environment" "it" {
+  workspace = "WORKSPACE"
+  project   = stashbase_project.it.name
+  name      = "live"
+}
+resource "stashbase_secrets" "it" {
+  workspace         = "WORKSPACE"
+  project           = stashbase_environment.it.project
+  environment       = stashbase_environment.it.name
+  values_wo         = { MORE = "more" }
+  values_wo_version = 1
+}
+` + strings.Replace(below, `  workspace    = "WORKSPACE"
+  project      = "api"
+  environment  = "dev"`, `  workspace    = "WORKSPACE"
+  project      = "web"
+  environment  = "live"`, 1))
+		w.Apply()
+		w.PlansNothing()
+		w.Destroy()
+	})
+}
+
 func TestAMountThatIsMissingIsNamed(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure("provider \"stashbase\" {\n  mount = \"elsewhere\"\n}\n" + treeConfig)
 		w.Fails([]string{"Nothing is mounted at elsewhere/", "vault secrets enable -path=elsewhere"}, "apply", "-auto-approve")
+	})
+}
+
+// A mount takes all that is in it along. What was managed there can be planned anew, and destroyed.
+func TestWhatWentWithItsMountIsGone(t *testing.T) {
+	each(t, func(w *world) {
+		mounted, err := w.vault.Sys().GetMount(vaulttest.MountPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := "second-" + w.workspace
+		mount := func() {
+			err := w.vault.Sys().Mount(second, &api.MountInput{Type: mounted.Type, Config: api.MountConfigInput{PluginVersion: mounted.PluginVersion}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		mount()
+		w.configure("provider \"stashbase\" {\n  mount = \"" + second + "\"\n}\n" + treeConfig)
+		w.Apply()
+		if err := w.vault.Sys().Unmount(second); err != nil {
+			t.Fatal(err)
+		}
+		if plan := w.Plan(); len(plan.Changes) != 4 || !strings.Contains(plan.Text, "Nothing is mounted at "+second+"/") {
+			t.Fatalf("planned is %v\n%s", plan.Changes, plan.Text)
+		}
+		mount()
+		w.Apply()
+		w.PlansNothing()
+		if err := w.vault.Sys().Unmount(second); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := w.Try("destroy", "-auto-approve", "-refresh=false", "-no-color"); err != nil {
+			t.Fatal(out)
+		}
 	})
 }
 
@@ -155,6 +244,47 @@ provider "stashbase" { address = terraform_data.address.output }
 		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "first")
 		w.Destroy()
 	})
+}
+
+func TestALoginEndsWithTheRun(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		mount := "userpass-" + w.workspace
+		if err := w.vault.Sys().EnableAuthWithOptions(mount, &api.EnableAuthOptions{Type: "userpass"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.vault.Sys().PutPolicy(mount, `path "stashbase/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.vault.Logical().Write("auth/"+mount+"/users/ada", map[string]any{"password": "made-up", "policies": mount}); err != nil {
+			t.Fatal(err)
+		}
+		before := accessors(w)
+		w.Env = append(w.Env, "VAULT_TOKEN=", "TERRAFORM_VAULT_PASSWORD=made-up")
+		w.configure("provider \"stashbase\" {\n  auth_login_userpass {\n    mount    = \"" + mount + "\"\n    username = \"ada\"\n  }\n}\n" + secretConfig)
+		w.Apply()
+		w.holds(w.read("secrets/"+w.workspace+"/api/dev/API_KEY"), "value", "VALUE")
+		w.server.Eventually(t, time.Minute, "the login to end", func(context.Context) error {
+			if now := accessors(w); now != before {
+				return fmt.Errorf("there are %d tokens, and were %d", now, before)
+			}
+			return nil
+		})
+		if logins := requests(t, w.server.AuditLog(), "auth/"+mount+"/login/ada"); len(logins) == 0 {
+			t.Error("nobody has logged in: the test shows nothing")
+		}
+	})
+}
+
+// accessors counts the tokens that Vault has.
+func accessors(w *world) int {
+	w.Helper()
+	listed, err := w.vault.Logical().List("auth/token/accessors")
+	if err != nil {
+		w.Fatal(err)
+	}
+	keys, _ := listed.Data["keys"].([]any)
+	return len(keys)
 }
 
 func token(w *world, policy string) string {

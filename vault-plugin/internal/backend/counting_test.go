@@ -228,3 +228,41 @@ func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
 		t.Errorf("the factory has called storage %d times", n)
 	}
 }
+
+// What a removal behind a write found out was lost when another write was under way meanwhile, which under many writers is always: every
+// removal then went over all that had ever been pushed out.
+func TestWhatIsRemovedIsNotRemovedAgainByEveryWrite(t *testing.T) {
+	m := populated(t)
+	m.Write("config", data{"max_versions": 2})
+	for range 2 {
+		m.Write(secret, data{"value": "v"})
+	}
+	m.Settle()
+	m.Storage.Reset()
+	remove, underWay, commit, written := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	m.Storage.Hook(func(op, _ string) {
+		if op == "delete" {
+			<-remove
+		}
+	})
+	m.Write(secret, data{"value": "pushes the first one out"})
+	m.Storage.Hook(func(op, key string) {
+		if op == "put" && strings.HasPrefix(key, "sec/") {
+			close(underWay)
+			<-commit
+		}
+	})
+	go func() {
+		defer close(written)
+		m.Write(secret, data{"value": "pushes the second one out"})
+	}()
+	<-underWay
+	close(remove)
+	m.Settle()
+	close(commit)
+	<-written
+	m.Settle()
+	if n := m.Storage.Counts().Deletes; n != 2 {
+		t.Errorf("two values were pushed out, and %d removed", n)
+	}
+}

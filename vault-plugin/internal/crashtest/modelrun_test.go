@@ -112,12 +112,28 @@ func (r *run) step() {
 	default:
 		s := r.next()
 		got, status := r.do(s)
-		if how := s.apply(r.model).differs(got, status, s.all); how != "" {
+		expected := s.apply(r.model)
+		if how := expected.differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s (%.300v)", s.request.Op, s.request.Path, how, got)
 		}
 		if status == 0 && s.answered != nil {
 			s.answered(got)
 		}
+		if status == 0 && s.replayed() && r.steps.IntN(6) == 0 {
+			r.replay(s, expected)
+		}
+	}
+}
+
+// replay sends a request once more under its id, as Vault does when it finds the plugin's process gone: the answer is the same, and
+// nothing is done twice.
+func (r *run) replay(s step, expected want) {
+	if r.steps.IntN(2) == 0 {
+		r.restart("restart before a replay")
+	}
+	got, status := r.do(s)
+	if how := expected.differs(got, status, s.all); how != "" {
+		r.t.Errorf("the replay of %s %s: %s (%.300v)", s.request.Op, s.request.Path, how, got)
 	}
 }
 

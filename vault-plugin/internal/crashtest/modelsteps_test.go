@@ -19,6 +19,12 @@ type step struct {
 	answered  func(data data) // takes in what was answered to it, with success
 }
 
+// replayed reports whether the step's request may be sent again. What a deletion has taken away is gone, and a revert may have pushed
+// out the version it needs.
+func (s step) replayed() bool {
+	return (s.request.Op == write || s.request.Op == patch) && !strings.HasPrefix(s.request.Path, "revert/")
+}
+
 // steps makes up requests. Names are few, so that requests meet.
 type steps struct {
 	*rand.Rand

@@ -139,6 +139,11 @@ func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *st
 	}
 	s.doubtful, s.pending = false, nil
 	e.measure(s, size(key.Name, next))
+	if before := cache.Get(key); before != nil && next.Floor < before.Floor && before.Floor <= next.Versions[0].Number {
+		raised := *next // values were removed while this head was on its way
+		raised.Floor = before.Floor
+		next = &raised
+	}
 	remember(cache, key, next)
 }
 
