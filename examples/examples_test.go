@@ -115,6 +115,13 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 		if !strings.HasPrefix(family, "secrets\n") { // whose own examples begin with the first version
 			s.run(t, `for v in one two; do vault write stashbase/secrets/acme/api/development/DATABASE_URL value=$v; done`)
 		}
+		if strings.HasPrefix(family, "syncs\n") { // whose own examples begin with an integration
+			s.run(t, `vault write -force stashbase/environments/acme/api/production
+for p in $(vault read -format=json -field=providers stashbase/info | sed -n 's/^  "\([a-z]*\)": {$/\1/p'); do
+	address=""; if [[ $p == vault ]]; then address=address=https://vault.example.com; fi
+	vault write stashbase/integrations/acme/$p/main $address token=@token allowed_environments='*' allowed_targets='*'
+done`)
+		}
 		for line := range strings.Lines(family) {
 			if command, ok := strings.CutPrefix(line, "    $ "); ok {
 				if strings.HasSuffix(strings.TrimSpace(command), "/main/verify") {

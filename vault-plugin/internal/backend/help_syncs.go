@@ -21,8 +21,6 @@ all: a limit of the destination would be broken, two secrets would have one name
 const runHelp = `
 The sync runs in the background; with wait it is waited for, 10 seconds at the most, and goes on after that. A run looks at the destination whatever
 there seems to be to do: what was removed there is written again.
-
-    $ vault write -force stashbase/syncs/acme/api/production/DESTINATION/main/run
 `
 
 const statusHelp = `
@@ -33,9 +31,7 @@ It is looked at again now and then all the same.
 
 const adoptHelp = `
 An entry that the sync has not written is never changed, unless on_conflict says so. Named here, it is the sync's own from the next run on: its value
-is written over where it is another one, and it is deleted once its secret is.
-
-    $ vault write stashbase/syncs/acme/api/production/DESTINATION/main/adopt keys=DATABASE_URL
+is written over where it is another one, and it is deleted once its secret is. A status says which entries are in conflict.
 `
 
 const pauseHelp = `
@@ -57,7 +53,7 @@ func destinationHelp(d provider.Destination, p provider.Declaration) string {
 			b.WriteString(" " + f.Name + "=" + example(f))
 		}
 	}
-	b.WriteString("\n    $ vault read stashbase/" + path + "/status\n    $ vault delete stashbase/" + path + " " + fieldPurge + "=true\n")
+	b.WriteString("\n    $ vault read stashbase/" + path + "/status\n    $ vault delete stashbase/" + path + " " + fieldPurge + "=false\n")
 	b.WriteString(`
 The integration is one of provider ` + p.Name + `, and has to allow the environment and the target. A second sync of the workspace to the same target is
 refused when both could write an entry of the same name.
