@@ -26,8 +26,9 @@ type block struct {
 }
 
 type document struct {
-	options vaulttest.Options
-	blocks  []block
+	options   vaulttest.Options
+	terraform bool // the session has one
+	blocks    []block
 }
 
 func (d document) runs() bool {
@@ -54,6 +55,8 @@ func parse(text string) (document, error) {
 				doc.options.NoPlugin, note = true, ""
 			case "raft":
 				doc.options.Storage, note = vaulttest.Raft, ""
+			case "terraform":
+				doc.terraform, note = true, ""
 			}
 			continue
 		}

@@ -15,7 +15,10 @@ const steps = `
 ... (Vault v1...
 == The plugin: ...
 healthy true
-== A workspace ...
+== Terraform: ...
+Apply complete! Resources: 8 added, 0 changed, 0 destroyed.
+No changes. ...
+0
 latest_version 1
 == Secrets: ...
 created [GREETING LOG_LEVEL PRICE SIGNING_KEY]
@@ -26,17 +29,28 @@ PRICE $5
 path "stashbase/load/acme/api/development" {
 hello,
 * permission denied
-== Versions: ...
+== The sync: ...
+DATABASE_URL
+PRICE
+postgres://api:...@db.acme.example/api
+state SYNCED
 2
-postgres://api:...@db2.acme.example/api
-postgres://api:...@db.acme.example/api
+warn
+LOG_LEVEL
+SIGNING_KEY
+THEIRS
+== Versions: ...
+warn
+debug
 == Rotation: ...
+current_version 2
 latest_version 2
-rewrap ... state:done target_version:2 total:5 ...
+rewrap ... state:done target_version:2 ...
 latest_version 2
-postgres://api:...@db.acme.example/api
+debug
+current_version 2
 == Isolation: ...
-* unavailable: version 2 of secret DATABASE_URL of globex/api/development cannot be opened: its stored entry is damaged or was moved here; ...
+* unavailable: version 1 of secret DATABASE_URL of globex/api/development cannot be opened: its stored entry is damaged or was moved here; ...
 postgres://api:...@db.globex.example/api
 == Now you
 `
@@ -45,7 +59,7 @@ func TestDemo(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("the demo is a bash script")
 	}
-	vault := needsVault(t)
+	vault, tofu := needsVault(t), needsTofu(t)
 	dir := t.TempDir()
 	home := filepath.Join(dir, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -54,8 +68,9 @@ func TestDemo(t *testing.T) {
 	env := []string{
 		"HOME=" + home, "XDG_STATE_HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"),
 		"VAULT_BINARY=" + vault, "STASHBASE_PLUGIN_BINARY=" + pluginBinary(t),
-		// Settings for another Vault, which must not reach the demo's.
-		"VAULT_NAMESPACE=elsewhere", "VAULT_FORMAT=json",
+		"TERRAFORM_BINARY=" + tofu, "STASHBASE_PROVIDER_BINARY=" + providerBinary(t),
+		// Settings for another Vault and other work, which must not reach the demo's.
+		"VAULT_NAMESPACE=elsewhere", "VAULT_FORMAT=json", "TF_WORKSPACE=elsewhere",
 	}
 	script := func(name string) string {
 		t.Helper()
@@ -88,7 +103,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the demo's folder is not for its owner alone: %v, %v", info, err)
 	}
 	connect := fmt.Sprintf(". %s/env && vault kv get -field=LOG_LEVEL stashbase/load/acme/api/development", state)
-	if out, err := execute(t, root, env, "bash", "-euo", "pipefail", "-c", connect); err != nil || strings.TrimSpace(out) != "debug" {
+	if out, err := execute(t, root, env, "bash", "-euo", "pipefail", "-c", connect); err != nil || strings.TrimSpace(out) != "warn" {
 		t.Errorf("a shell that connects as told is answered %q, %v", out, err)
 	}
 

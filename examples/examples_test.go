@@ -13,6 +13,7 @@
 //	<!-- test: not run, WHY -->   the block is not run
 //	<!-- test: no plugin -->      (anywhere) the session begins with nothing registered and nothing mounted
 //	<!-- test: raft -->           (anywhere) its Vault has integrated storage
+//	<!-- test: terraform -->      (anywhere) the session has a terraform and the provider
 //
 // In docs/reference/api.md the commands are those of the engine's help, in indented lines that begin with `$ `; each family of
 // paths begins anew with the tree that the examples speak of.
@@ -73,6 +74,9 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		}
 		t.Run(strings.TrimPrefix(path, root+string(filepath.Separator)), func(t *testing.T) {
 			s := newSession(t, doc.options)
+			if doc.terraform {
+				s.provide(t)
+			}
 			for _, b := range doc.blocks {
 				s.follow(t, b)
 			}
@@ -104,14 +108,25 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	s.write(t, "secrets.json", `{"secrets": {"OTHER": "value"}}`)
 	s.write(t, "secrets.yaml", "MORE: value\n")
 	s.write(t, "database-url", "postgres://db.acme.example/api")
+	s.write(t, "token", "made-up")
 	ran := 0
 	for _, family := range strings.Split(string(text), "\n## ")[1:] {
 		s.run(t, tree)
 		if !strings.HasPrefix(family, "secrets\n") { // whose own examples begin with the first version
 			s.run(t, `for v in one two; do vault write stashbase/secrets/acme/api/development/DATABASE_URL value=$v; done`)
 		}
+		if strings.HasPrefix(family, "syncs\n") { // whose own examples begin with an integration
+			s.run(t, `vault write -force stashbase/environments/acme/api/production
+for p in $(vault read -format=json -field=providers stashbase/info | sed -n 's/^  "\([a-z]*\)": {$/\1/p'); do
+	address=""; if [[ $p == vault ]]; then address=address=https://vault.example.com; fi
+	vault write stashbase/integrations/acme/$p/main $address token=@token allowed_environments='*' allowed_targets='*'
+done`)
+		}
 		for line := range strings.Lines(family) {
 			if command, ok := strings.CutPrefix(line, "    $ "); ok {
+				if strings.HasSuffix(strings.TrimSpace(command), "/main/verify") {
+					continue // it asks a party that is an example
+				}
 				if strings.Contains(command, "min_decryption_version") {
 					s.run(t, "until vault read -field=rewrap stashbase/keys/acme | grep state:done; do sleep 0.2; done")
 				}
@@ -262,37 +277,61 @@ func needsVault(t *testing.T) string {
 	return absolute(t, path)
 }
 
-// built is the plugin that all tests share: the one the harness is given, or else one built once.
-var built = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("STASHBASE_PLUGIN_BINARY"); path != "" {
+// needsTofu is needsVault for the pinned OpenTofu.
+func needsTofu(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("TOFU_BINARY")
+	if path == "" {
+		path = filepath.Join(root, "bin", "tofu")
+	}
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("SKIPPED, NOT TESTED: no OpenTofu binary: run `make terraform`, or set TOFU_BINARY (%v)", err)
+	}
+	return absolute(t, path)
+}
+
+// The programs that all tests share: those the harness is given, or else built once.
+var (
+	plugin   = sync.OnceValues(func() (string, error) { return program("STASHBASE_PLUGIN_BINARY", vaulttest.PluginPackage) })
+	provider = sync.OnceValues(func() (string, error) { return program("STASHBASE_PROVIDER_BINARY", "./terraform-provider") })
+)
+
+func program(given, pkg string) (string, error) {
+	if path := os.Getenv(given); path != "" {
 		return filepath.Abs(path)
 	}
 	dir, err := os.MkdirTemp("", "examples")
 	if err != nil {
 		return "", err
 	}
-	buildDir = dir
-	out := filepath.Join(dir, vaulttest.PluginName)
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", out, vaulttest.PluginPackage)
+	buildDirs = append(buildDirs, dir)
+	out := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", out, pkg)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, text)
 	}
 	return out, nil
-})
+}
 
-// buildDir is what built has made, and TestMain removes.
-var buildDir string
+// buildDirs are what program has made, and TestMain removes.
+var buildDirs []string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if buildDir != "" {
-		_ = os.RemoveAll(buildDir)
+	for _, dir := range buildDirs {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
-func pluginBinary(t *testing.T) string {
+func pluginBinary(t *testing.T) string   { return binary(t, plugin) }
+func providerBinary(t *testing.T) string { return binary(t, provider) }
+
+func binary(t *testing.T, built func() (string, error)) string {
 	t.Helper()
 	path, err := built()
 	if err != nil {

@@ -11,5 +11,9 @@ if ! command -v syft >/dev/null; then
 fi
 "$goreleaser" check
 "$goreleaser" release --snapshot --clean --skip="$skip"
+# goreleaser publishes the registry's manifest from where it is; its checksum is
+# among the others.
+manifest=$(sed -n 's/^[0-9a-f]*  \(.*_manifest\.json\)$/\1/p' dist/*SHA256SUMS)
+cp -- terraform-provider/terraform-registry-manifest.json "dist/$manifest"
 (cd dist && sha256sum --check --quiet -- *SHA256SUMS)
 ls -l dist

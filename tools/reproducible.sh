@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the plugin a second time from a copy of the sources in another folder
-# and compares the bytes.
+# Builds both programs a second time from a copy of the sources in another
+# folder and compares the bytes.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -9,15 +9,16 @@ trap 'rm -rf -- "$copy"' EXIT
 
 # Tracked and new files, without what is ignored; one that is deleted in the
 # work tree is still listed.
-git ls-files -z --cached --others --exclude-standard -- go.mod go.sum GNUmakefile vault-plugin shared |
+git ls-files -z --cached --others --exclude-standard -- go.mod go.sum GNUmakefile vault-plugin terraform-provider shared |
 	while IFS= read -r -d '' file; do
 		if [[ -e $file ]]; then printf '%s\0' "$file"; fi
 	done | tar --null -T - -cf - | tar -xf - -C "$copy"
 make --no-print-directory build >/dev/null
 make --no-print-directory -C "$copy" build >/dev/null
-plugin=bin/vault-plugin-secrets-stashbase
-if ! cmp "$plugin" "$copy/$plugin"; then
-	echo "two builds of the same sources differ" >&2
-	exit 1
-fi
-echo "reproducible: $plugin $(git hash-object "$plugin" | cut -c1-12)"
+for binary in bin/vault-plugin-secrets-stashbase bin/terraform-provider-stashbase; do
+	if ! cmp "$binary" "$copy/$binary"; then
+		echo "two builds of the same sources differ" >&2
+		exit 1
+	fi
+	echo "reproducible: $binary $(git hash-object "$binary" | cut -c1-12)"
+done

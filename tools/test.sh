@@ -17,8 +17,9 @@ if [[ $1 == unit ]]; then
 fi
 
 plugin=bin/test/vault-plugin-secrets-stashbase
+provider=bin/test/terraform-provider-stashbase
 version=v0.1.0-test
-build=(-buildvcs=false -ldflags "-X main.version=$version" -o "$plugin")
+build=(-buildvcs=false -ldflags "-X main.version=$version")
 compiler=$("$go" env CC)
 if command -v "${compiler%% *}" >/dev/null; then
 	export CGO_ENABLED=1
@@ -33,10 +34,12 @@ else
 	echo "############################################################" >&2
 fi
 
-# One plugin for all packages that run a Vault: with the race detector, whose
-# reports the harness reads from Vault's log.
-"$go" build "${build[@]}" ./vault-plugin
+# One plugin for all packages that run a Vault, and one provider for those that
+# run Terraform: with the race detector, whose reports the harnesses read.
+"$go" build "${build[@]}" -o "$plugin" ./vault-plugin
+"$go" build "${build[@]}" -o "$provider" ./terraform-provider
 export STASHBASE_PLUGIN_BINARY=$PWD/$plugin STASHBASE_PLUGIN_VERSION=$version
+export STASHBASE_PROVIDER_BINARY=$PWD/$provider
 
 status=0
 "$go" test "${flags[@]}" -p "${TEST_JOBS:-2}" ${more[@]+"${more[@]}"} ./... || status=$?

@@ -4,13 +4,14 @@ package main
 
 import (
 	"os"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/sdk/plugin"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 )
 
 // version is set by the linker, and equal to the -version the plugin is registered with.
@@ -28,8 +29,12 @@ func serve(args []string) error {
 	if err := meta.FlagSet().Parse(args); err != nil {
 		return err
 	}
+	providers, err := catalog.All()
+	if err != nil {
+		return err
+	}
 	return plugin.ServeMultiplex(&plugin.ServeOpts{
-		BackendFactoryFunc: backend.Factory(version, time.Now),
+		BackendFactoryFunc: backend.Factory(backend.Options{Version: version, Clock: clock.System{}, Providers: providers}),
 		TLSProviderFunc:    api.VaultPluginTLSProvider(meta.GetTLSConfig()),
 	})
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Shows the engine at work in a real Vault: workspaces with keys of their own,
-# secrets, delivery, rotation, and what a copied record is worth elsewhere. It
-# needs no account and leaves Vault running; demo-down.sh stops it.
+# Shows the engine at work in a real Vault: `terraform apply` makes a workspace
+# with keys of its own, secrets and a sync; then delivery, a change that arrives
+# at the sync's destination, rotation, and what a copied record is worth
+# elsewhere. It needs no account and leaves Vault running; demo-down.sh stops it.
 #
-#   VAULT_BINARY               the Vault to run; bin/vault of the checkout otherwise
-#   STASHBASE_PLUGIN_BINARY    the plugin; bin/vault-plugin-secrets-stashbase otherwise
+#   VAULT_BINARY                 the Vault to run; bin/vault of the checkout otherwise
+#   TERRAFORM_BINARY             terraform or tofu; bin/tofu otherwise
+#   STASHBASE_PLUGIN_BINARY      the plugin; bin/vault-plugin-secrets-stashbase otherwise
+#   STASHBASE_PROVIDER_BINARY    the Terraform provider; bin/terraform-provider-stashbase otherwise
 #
 # Every line that begins with $ is a command as it is run.
 set -euo pipefail
@@ -18,11 +21,16 @@ source "$here/state.sh"
 vault_binary=${VAULT_BINARY:-$root/bin/vault}
 plugin_name=vault-plugin-secrets-stashbase
 plugin_binary=${STASHBASE_PLUGIN_BINARY:-$root/bin/$plugin_name}
+provider_binary=${STASHBASE_PROVIDER_BINARY:-$root/bin/terraform-provider-stashbase}
+terraform_binary=${TERRAFORM_BINARY:-$root/bin/tofu}
+# The command as it is shown: that of the program in use.
+terraform=$(basename -- "$terraform_binary")
 # Seconds that Vault, or background work, may take. Both usually take less than one.
 patience=60
 
-# The settings of another Vault on this machine must not reach this one.
-unset "${!VAULT_@}"
+# The settings of another Vault, and of other Terraform work, on this machine
+# must not reach the demo.
+unset "${!VAULT_@}" "${!TF_@}"
 
 # ---- showing ---------------------------------------------------------------
 
@@ -120,12 +128,15 @@ prepare() {
 	fi
 	[[ -x $vault_binary ]] || fail "there is no Vault at $vault_binary: run make demo, or make vault"
 	[[ -x $plugin_binary ]] || fail "there is no plugin at $plugin_binary: run make demo, or make build"
+	[[ -x $provider_binary ]] || fail "there is no Terraform provider at $provider_binary: run make demo, or make build"
+	[[ -x $terraform_binary ]] || fail "there is no Terraform at $terraform_binary: run make demo, or make terraform"
 	trap clean_up EXIT
 	mkdir -p -- "$demo_state"
 	mkdir -- "$demo_state/bin" "$demo_state/plugins"
 	ln -s -- "$(mktemp -d "${TMPDIR:-/tmp}/stashbase-demo.XXXXXX")" "$demo_sockets"
 	ln -s -- "$(cd -- "$(dirname -- "$vault_binary")" && pwd)/$(basename -- "$vault_binary")" "$demo_state/bin/vault"
 	cp -- "$plugin_binary" "$demo_state/plugins/$plugin_name"
+	mirror_provider
 	# The raw endpoint shows storage below the engine. It is for demonstrations
 	# and repairs, and is off where nobody turns it on.
 	cat >"$demo_config" <<-HCL
@@ -133,6 +144,44 @@ prepare() {
 		raw_storage_endpoint = true
 		disable_mlock        = true
 	HCL
+}
+
+# Puts the provider where Terraform and OpenTofu look for it, each under the name
+# of its own registry, so that neither asks the network.
+mirror_provider() {
+	local host folder
+	for host in registry.terraform.io registry.opentofu.org; do
+		folder=$demo_state/providers/$host/stashbase/stashbase/0.1.0/$(platform)
+		mkdir -p -- "$folder"
+		cp -- "$provider_binary" "$folder/terraform-provider-stashbase_v0.1.0"
+	done
+	cat >"$demo_state/terraformrc" <<-HCL
+		disable_checkpoint = true
+		provider_installation {
+		  filesystem_mirror {
+		    path = "$demo_state/providers"
+		  }
+		}
+	HCL
+	# Terraform keeps a folder in the home folder, which is not the demo's.
+	mkdir -- "$demo_state/home"
+	cat >"$demo_state/bin/$terraform" <<-SH
+		#!/bin/sh
+		HOME='$demo_state/home' TF_CLI_CONFIG_FILE='$demo_state/terraformrc' exec '$(cd -- "$(dirname -- "$terraform_binary")" && pwd)/$terraform' "\$@"
+	SH
+	chmod +x "$demo_state/bin/$terraform"
+}
+
+# The platform as Terraform names it: linux_amd64.
+platform() {
+	local os machine
+	os=$(uname -s | tr '[:upper:]' '[:lower:]')
+	machine=$(uname -m)
+	case $machine in
+	x86_64) machine=amd64 ;;
+	aarch64) machine=arm64 ;;
+	esac
+	echo "${os}_$machine"
 }
 
 # start_vault PORT: starts Vault in dev mode, which keeps everything in memory.
@@ -207,19 +256,31 @@ checksum() {
 	fi
 }
 
-step_tree() {
-	title "A workspace with keys of its own, a project, two environments"
-	run_quietly "vault write stashbase/workspaces/acme description='the demo tenant'"
-	run_quietly "vault write -force stashbase/projects/acme/api"
-	run_quietly "vault write -force stashbase/environments/acme/api/development"
-	run_quietly "vault write stashbase/environments/acme/api/production production=true"
+step_terraform() {
+	title "Terraform: a workspace with keys of its own, secrets, and a sync to a KV engine"
+	say "The destination: a KV engine, and a token that may do no more than a sync there needs."
+	run_quietly "vault secrets enable -path=team-kv -version=2 kv"
+	cat >sync.hcl <<-HCL
+		path "team-kv/data/api/*"     { capabilities = ["create", "read", "update"] }
+		path "team-kv/metadata/api/*" { capabilities = ["list", "read", "delete"] }
+	HCL
+	run_quietly "vault policy write team-kv-sync sync.hcl"
+	say "" "It is handed over as an ephemeral variable, like the secret's value: neither is written to a state."
+	export TF_VAR_vault_address=$VAULT_ADDR TF_VAR_sync_token TF_VAR_database_url
+	TF_VAR_sync_token=$(vault token create -policy=team-kv-sync -ttl=720h -field=token)
+	TF_VAR_database_url=$(<database-url)
+	cp -- "$here/main.tf" .
+	run_quietly "$terraform init -input=false -no-color"
+	run "$terraform apply -auto-approve -input=false -no-color | grep -E '^(stashbase_|Apply)'"
+	run "$terraform plan -input=false -no-color -detailed-exitcode | tail -n 4"
+	say "" "No value stands in the state:"
+	run "grep -cE \"postgres://|\$TF_VAR_sync_token\" terraform.tfstate || true"
 	run "vault read stashbase/keys/acme"
 }
 
 step_secrets() {
-	title "Secrets: one by one, and a whole dotenv file at once"
+	title "Secrets: a whole dotenv file at once"
 	say "The values are made up now, in a folder of the demo."
-	run "vault write stashbase/secrets/acme/api/development/DATABASE_URL value=@database-url comment='first cluster'"
 	run "vault write stashbase/import/acme/api/development content=@.env"
 	run "vault list stashbase/secrets/acme/api/development"
 }
@@ -237,12 +298,36 @@ step_delivery() {
 	run_refused "VAULT_TOKEN=\$(cat workload-token) vault read stashbase/secrets/acme/api/development/DATABASE_URL"
 }
 
+arrived() { [[ $(vault kv get -mount=team-kv -field=value "api/development/$1" 2>/dev/null) == "$2" ]]; }
+
+is_synced() { [[ $(vault read -field=state "$sync/status" 2>/dev/null) == SYNCED ]]; }
+
+step_sync() {
+	title "The sync: the environment in the KV engine, by itself"
+	sync=stashbase/syncs/acme/api/development/vault-kv/team
+	await "the secrets at the destination" arrived PRICE "\$5"
+	await "the sync" is_synced
+	run "vault kv list -mount=team-kv api/development"
+	run "vault kv get -mount=team-kv -field=value api/development/DATABASE_URL"
+	run "vault read $sync/status"
+	say "" "A secret of somebody else there is left alone:"
+	run_quietly "vault kv put -mount=team-kv api/development/THEIRS value=theirs"
+	say "" "A change arrives:"
+	run "vault write -field=version stashbase/secrets/acme/api/development/LOG_LEVEL value=warn comment='less noise'"
+	await "the change at the destination" arrived LOG_LEVEL warn
+	run "vault kv get -mount=team-kv -field=value api/development/LOG_LEVEL"
+	say "" "A deleted secret goes there too:"
+	run_quietly "vault delete stashbase/secrets/acme/api/development/PRICE"
+	await "the deletion at the destination" gone PRICE
+	run "vault kv list -mount=team-kv api/development"
+}
+
+gone() { ! vault kv get -mount=team-kv "api/development/$1" >/dev/null 2>&1; }
+
 step_versions() {
 	title "Versions: a write keeps what was there"
-	printf 'postgres://api:%s@db2.acme.example/api' "$(random_hex 8)" >"$work/database-url"
-	run "vault write -field=version stashbase/secrets/acme/api/development/DATABASE_URL value=@database-url cas=1 comment='new cluster'"
-	run "vault read -field=value stashbase/secrets/acme/api/development/DATABASE_URL"
-	run "vault read -field=value stashbase/secrets/acme/api/development/DATABASE_URL version=1"
+	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL"
+	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL version=1"
 }
 
 is_rewrapped() {
@@ -253,7 +338,8 @@ is_rewrapped() {
 
 step_rotation() {
 	title "Rotation: the workspace's key, then the master key"
-	say "A new key version in constant time; what is stored is sealed again in the background."
+	run "vault kv metadata get -mount=team-kv api/development/LOG_LEVEL | grep current_version"
+	say "" "A new key version in constant time; what is stored is sealed again in the background."
 	run_quietly "vault write -force stashbase/keys/acme/rotate"
 	await "the rewrap" is_rewrapped stashbase/keys/acme "done"
 	run "vault read stashbase/keys/acme"
@@ -261,8 +347,10 @@ step_rotation() {
 	run_quietly "vault write -force stashbase/master-key/rotate"
 	await "the master key's rewrap" is_rewrapped stashbase/master-key idle
 	run "vault read stashbase/master-key"
-	say "" "Nothing has changed for a reader:"
-	run "vault read -field=value stashbase/secrets/acme/api/development/DATABASE_URL version=1"
+	say "" "Nothing has changed for a reader, and nothing was pushed: the destination has the version it had before."
+	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL version=1"
+	run_quietly "vault write $sync/run wait=10s"
+	run "vault kv metadata get -mount=team-kv api/development/LOG_LEVEL | grep current_version"
 }
 
 # The only environment folder in storage that is not the one given.
@@ -304,6 +392,8 @@ farewell() {
 
 		    vault path-help stashbase
 		    vault kv get stashbase/load/acme/api/development
+		    vault read $sync/plan
+		    vault kv put -mount=team-kv api/development/NEW value=theirs    # then write NEW here: a conflict, until it is adopted
 		    vault read stashbase/metadata/acme/api/development/DATABASE_URL
 		    vault write stashbase/secrets/acme/api/production/DATABASE_URL value=-    # type it, then Ctrl-D
 		    vault list -detailed stashbase/policies
@@ -328,9 +418,10 @@ cd -- "$work"
 make_values
 
 step_plugin
-step_tree
+step_terraform
 step_secrets
 step_delivery
+step_sync
 step_versions
 step_rotation
 step_isolation

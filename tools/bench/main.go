@@ -133,6 +133,7 @@ func (b *bench) all(ctx context.Context) error {
 		{"load", b.load},
 		{"import", b.imports},
 		{"rotation", b.rotation},
+		{"syncs", b.syncing},
 		{"many workspaces", b.scale},
 	} {
 		if only != "" && !strings.Contains(part.name, only) {

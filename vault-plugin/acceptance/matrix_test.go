@@ -19,17 +19,23 @@ const (
 	workload  = "workload"
 	custodian = "key-custodian"
 	crypto    = "crypto-service"
+
+	integrationAdmin = "integration-admin"
+	syncOperator     = "sync-operator"
 )
 
 // rights are capabilities by role.
 type rights map[string]string
 
-// matrix says of every path what each role may do there, where the role reaches. What is not said is refused.
-var matrix = []struct {
+// row says of a path what each role may do there, where the role reaches. What is not said is refused.
+type row struct {
 	path    string
 	creates bool // a write where nothing stands yet is a create for Vault
 	may     rights
-}{
+}
+
+// matrix has a row for every path but those of single providers.
+var matrix = []row{
 	{"config", false, nil},
 	{"info", false, nil},
 	{"master-key", false, nil},
@@ -44,6 +50,10 @@ var matrix = []struct {
 	{"keys/{workspace}/rotate", false, rights{custodian: "update"}},
 	{"keys/{workspace}/rewrap", false, rights{custodian: "update"}},
 	{"keys/{workspace}/trim", false, rights{custodian: "update"}},
+	{"integrations/{workspace}/", false, rights{admin: "list", integrationAdmin: "list"}},
+	{"status/{workspace}", false, rights{admin: "read"}},
+	{"syncs/{workspace}/", false, rights{admin: "list"}},
+	{"syncs/{workspace}/{project}/{environment}/", false, rights{admin: "list", syncOperator: "list"}},
 	{"projects/{workspace}/", false, rights{admin: "list"}},
 	{"projects/{workspace}/{project}", true, rights{admin: "create read update patch delete", developer: "read"}},
 	{"environments/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
@@ -67,6 +77,29 @@ var matrix = []struct {
 	{"hmac/{workspace}/{context}", false, rights{crypto: "update"}},
 	{"verify/{workspace}/{context}", false, rights{crypto: "update"}},
 	{"datakey/{workspace}/{context}", false, rights{crypto: "update"}},
+}
+
+// classified adds to the matrix the paths of each provider there is: the same holds of all.
+func classified(c caller) []row {
+	all := slices.Clone(matrix)
+	providers, _ := c.read("info")["providers"].(data)
+	for name := range providers {
+		folder := "integrations/{workspace}/" + name + "/"
+		all = append(all,
+			row{folder, false, rights{admin: "list", integrationAdmin: "list"}},
+			row{folder + "{name}", true, rights{admin: "create read update patch delete", integrationAdmin: "create read update patch delete"}},
+			row{folder + "{name}/verify", false, rights{admin: "update", integrationAdmin: "update"}})
+		provider, _ := providers[name].(data)
+		destinations, _ := provider["destinations"].(data)
+		for destination := range destinations {
+			one := "syncs/{workspace}/{project}/{environment}/" + destination + "/{name}"
+			all = append(all, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
+			for action, capability := range map[string]string{"plan": "read", "run": "update", "status": "read", "adopt": "update", "pause": "update", "resume": "update"} {
+				all = append(all, row{one + "/" + action, false, rights{admin: capability, syncOperator: capability}})
+			}
+		}
+	}
+	return all
 }
 
 // place is where the names of a path may point.
@@ -98,6 +131,8 @@ var holders = []struct {
 	{"developer of every environment", developer, "workspace=acme&project=api", []place{own, otherEnvironment}},
 	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
 	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
+	{"integration admin", integrationAdmin, "workspace=acme", []place{own}},
+	{"sync operator", syncOperator, "workspace=acme&project=api&environment=development", []place{own}},
 	{"key custodian", custodian, "workspace=acme", []place{own}},
 	{"crypto service", crypto, "workspace=acme&context=api", []place{own}},
 }
@@ -106,7 +141,7 @@ func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
 	c := root(t, vault.Server(t))
 	d := openapi(c)
 	var listed, roles []string
-	for _, row := range matrix {
+	for _, row := range classified(c) {
 		listed = append(listed, "/"+row.path)
 		roles = slices.AppendSeq(roles, maps.Keys(row.may))
 		if got := d.Paths["/"+row.path].CreateSupported; got != row.creates {
@@ -132,11 +167,12 @@ func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 		policy, _ := operator.read("policies/" + holder.role + "?" + holder.parameters)["policy"].(string)
 		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).at(operator.mount)
 	}
+	paths := classified(operator)
 	all := func(t *testing.T, requests map[string]string) {
 		t.Helper()
 		for i, holder := range holders {
 			t.Run(holder.name, func(t *testing.T) {
-				for _, row := range matrix {
+				for _, row := range paths {
 					reached := filled(row.path, holder.reach)
 					for _, path := range filled(row.path, places) {
 						for method, capability := range requests {

@@ -92,7 +92,7 @@ func live(t *testing.T) lived {
 	c.write("undelete/"+env+"/GONE", data{"versions": "1"})
 	c.write("secrets/"+env+"/REFERENCE", data{"value": "${MAP}" + l.secrets.value("beside a reference"), "references": true})
 	c.read("changes/" + env)
-	l.errors = refusals(c, env, path, l.secrets)
+	l.errors = refusals(c, env, path, l.secrets) + integrated(c, w, l.name, l.secrets)
 
 	c.write("keys/"+w+"/rotate", nil)
 	rewrapped(t, s, c, w, -1)
@@ -134,6 +134,34 @@ func refusals(c caller, env, path string, secrets *search) string {
 	refuse("import/"+env, data{"secrets": data{"A": secrets.value("mode")}, "mode": "none"}, http.StatusBadRequest, "invalid")
 	refuse("import/"+env, data{"secrets": data{"A": []string{secrets.value("a list")}}}, http.StatusBadRequest, "invalid")
 	refuse("secrets/none/"+env[strings.Index(env, "/")+1:]+"/A", data{"value": secrets.value("no workspace")}, http.StatusBadRequest, "not_found")
+	return all.String()
+}
+
+// integrated has credentials written, replaced, refused and sent to nowhere, and answers the errors.
+func integrated(c caller, w, name string, secrets *search) string {
+	c.t.Helper()
+	path := "integrations/" + w + "/vault/main"
+	var all strings.Builder
+	refuse := func(path string, body data, word string) {
+		all.WriteString(c.refused("POST", path, body, http.StatusBadRequest, word).body)
+	}
+	of := func(token string) data {
+		return data{"address": "https://127.0.0.1:1", "token": token, "description": name, "allowed_environments": "*", "allowed_targets": "*"}
+	}
+	c.write(path, of(secrets.value("credential")))
+	c.write(path, of(secrets.value("next generation of a credential")))
+	refuse(path+"/verify", nil, "provider")
+	refuse(path, data{"token": []string{secrets.value("a list as credential")}}, "invalid")
+	refuse(path, data{"tokens": secrets.value("a credential in the wrong field")}, "invalid")
+	refuse(path, data{"token": secrets.value("a credential beside a wrong field"), "address": secrets.value("no address")}, "invalid")
+	refuse("integrations/"+w+"/none/main", data{"token": secrets.value("no provider")}, "not_found")
+	refuse("config", data{"proxy_url": "https://me:" + secrets.value("password of a proxy") + "@proxy.example.com"}, "invalid")
+	c.write(path, data{"address": "https://127.0.0.1:2"})
+	refuse(path+"/verify", nil, "provider")
+	c.read(path)
+	c.list("integrations/" + w)
+	c.write("integrations/"+w+"/vault/gone", of(secrets.value("credential of a deleted integration")))
+	c.must("DELETE", "integrations/"+w+"/vault/gone", nil)
 	return all.String()
 }
 

@@ -10,8 +10,12 @@ import (
 // allow.
 var importers = map[string][]string{
 	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them,
-	// application does so for the tenant's own services.
-	"shared/keyring": {"vault-plugin/internal/application", "vault-plugin/internal/keys", "vault-plugin/internal/secrets"},
+	// application does so for the tenant's own services, credentials
+	// for what integrations prove themselves with, ledger for what syncs have written.
+	"shared/keyring": {
+		"vault-plugin/internal/application", "vault-plugin/internal/credentials", "vault-plugin/internal/keys", "vault-plugin/internal/ledger",
+		"vault-plugin/internal/secrets",
+	},
 }
 
 // forbidden says what a folder may import neither in its code nor in its tests.

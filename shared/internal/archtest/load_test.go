@@ -112,8 +112,11 @@ func (c checked) at(n ast.Node) string {
 	return fmt.Sprintf("%s/%s:%d", c.rel(), filepath.Base(p.Filename), p.Line)
 }
 
-// support reports whether a package serves tests only, which its name says: vaulttest, enginetest, a provider's githubtest.
-func support(rel string) bool { return strings.HasSuffix(rel, "test") }
+// support reports whether a package serves tests only, which its name or that of a folder above says: vaulttest, enginetest, a
+// provider's githubtest, what stands in providertest.
+func support(rel string) bool {
+	return strings.HasSuffix(rel, "test") || strings.Contains(rel, "test/")
+}
 
 // product type-checks the module's packages that end up in a program: no tests, and nothing that serves them.
 var product = sync.OnceValues(func() ([]checked, error) {

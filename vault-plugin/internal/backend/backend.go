@@ -3,27 +3,30 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
 // Backend is one mount of the engine.
 type Backend struct {
 	*framework.Backend
-	version string
-	now     func() time.Time
+	options Options
 	intake  *intake.Checker
 
 	engine      atomic.Pointer[engine] // nil before Initialize, and while what it holds is out of date
@@ -32,11 +35,19 @@ type Backend struct {
 	stops       atomic.Int64           // what was loaded before the last stop is out of date
 }
 
-// Factory answers a factory for mounts of the engine. version is what the plugin reports of itself, a semantic version with a
-// leading v. The factory also runs when Vault only asks what the plugin is: it touches no storage and starts nothing.
-func Factory(version string, now func() time.Time) logical.Factory {
+// Options say what a program makes its mounts with.
+type Options struct {
+	Version   string // what the plugin reports of itself: semantic, with a leading v
+	Clock     clock.Clock
+	Providers *provider.Registry
+	Resolver  outbound.Resolver // finds the addresses of providers; nil is the system's
+}
+
+// Factory answers a factory for mounts of the engine. It also runs when Vault only asks what the plugin is: it touches no storage
+// and starts nothing.
+func Factory(o Options) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-		b, err := newBackend(version, now)
+		b, err := newBackend(o)
 		if err != nil {
 			return nil, err
 		}
@@ -46,12 +57,12 @@ func Factory(version string, now func() time.Time) logical.Factory {
 	}
 }
 
-func newBackend(version string, now func() time.Time) (*Backend, error) {
-	b := &Backend{version: version, now: now}
+func newBackend(o Options) (*Backend, error) {
+	b := &Backend{options: o}
 	b.Backend = &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
-		RunningVersion: version,
+		RunningVersion: o.Version,
 		PathsSpecial:   &logical.Paths{SealWrapStorage: store.SealWrapped()},
 		Paths:          b.paths(),
 		InitializeFunc: b.initialize,
@@ -69,7 +80,8 @@ func (b *Backend) paths() []*framework.Path {
 	for _, family := range [][]*framework.Path{
 		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
-		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(), b.policyPaths(),
+		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
+		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(),
 	} {
 		all = append(all, family...)
 	}
@@ -102,7 +114,7 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, 
 		if !b.initialized.Load() {
 			return nil, errLoading()
 		}
-		e, err := startEngine(ctx, storage, b.now)
+		e, err := startEngine(ctx, storage, b.options)
 		if err != nil {
 			b.Logger().Error("the mount could not be loaded", "error", err)
 			return nil, err
@@ -164,6 +176,9 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if _, err := b.ready(ctx, req.Storage); err != nil {
 		return nil, outgoing(err)
 	}
+	if err := cmp.Or(b.noProvider(req.Path), b.noDestination(req.Path)); err != nil {
+		return nil, outgoing(err)
+	}
 	if err := b.intake.Check(req); err != nil {
 		return nil, outgoing(err)
 	}
@@ -174,6 +189,9 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 // HandleExistenceCheck asks about the path alone: Vault calls it before the ACL check, and the framework would convert, and
 // quote, whatever the request carries.
 func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	if b.noProvider(req.Path) != nil || b.noDestination(req.Path) != nil {
+		return false, false, nil // the request itself is answered with the reason
+	}
 	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, b.intake.ExistenceRequest(req))
 	return checkFound, exists, outgoing(err)
 }
@@ -181,11 +199,18 @@ func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 // outgoing turns an error into the one form whose status survives the plugin protocol: a bare logical.CodedError.
 func outgoing(err error) error {
 	var known *fault.Error
+	var provider *outbound.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return logical.CodedError(known.Status, known.Error())
+	case errors.Is(err, integrations.ErrLocked):
+		return outgoing(fault.New(fault.Locked, "the workspace is locked; unlock it first"))
+	case errors.Is(err, integrations.ErrPaused) && errors.As(err, &provider):
+		return outgoing(fault.New(fault.Conflict, "%s", provider.Hint))
+	case errors.As(err, &provider):
+		return outgoing(fault.New(fault.Provider, "%s", provider))
 	case errors.Is(err, logical.ErrUnsupportedOperation), errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrReadOnly):
 		return err
 	default:

@@ -29,13 +29,21 @@ type call struct {
 type handler func(ctx context.Context, c *call) (*logical.Response, error)
 
 // handle makes an operation of a handler.
-func (b *Backend) handle(h handler) framework.OperationFunc {
+func (b *Backend) handle(h handler) framework.OperationFunc { return b.handleBy(naming.CheckSecret, h) }
+
+// handleNamed is handle for a path whose name is that of an integration or a sync.
+func (b *Backend) handleNamed(h handler) framework.OperationFunc { return b.handleBy(naming.Check, h) }
+
+// nameRule refuses a name that breaks the rules for its kind.
+type nameRule func(field, name string) error
+
+func (b *Backend) handleBy(rule nameRule, h handler) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 		e, err := b.ready(ctx, req.Storage)
 		if err != nil {
 			return nil, err
 		}
-		c, err := newCall(e, b.now, req, data)
+		c, err := newCall(e, b.options.Clock.Now, req, data, rule)
 		if err != nil {
 			return nil, err
 		}
@@ -43,17 +51,17 @@ func (b *Backend) handle(h handler) framework.OperationFunc {
 	}
 }
 
-func newCall(e *engine, now func() time.Time, req *logical.Request, data *framework.FieldData) (*call, error) {
+func newCall(e *engine, now func() time.Time, req *logical.Request, data *framework.FieldData, names nameRule) (*call, error) {
 	c := &call{engine: e, now: now, req: req, data: data}
 	segments := []struct {
 		field string
 		to    *string
-		check func(field, name string) error
+		check nameRule
 	}{
 		{fieldWorkspace, &c.workspace, naming.Check},
 		{fieldProject, &c.project, naming.Check},
 		{fieldEnvironment, &c.environment, naming.Check},
-		{fieldName, &c.name, naming.CheckSecret},
+		{fieldName, &c.name, names},
 		{fieldContext, &c.context, naming.Check},
 	}
 	for _, s := range segments {
@@ -72,12 +80,21 @@ func newCall(e *engine, now func() time.Time, req *logical.Request, data *framew
 // exists makes an existence check: a look at memory, so that create and update are told apart without reading storage. A mount
 // that is out of date is loaded first: whoever may only create must not come to write over what is there.
 func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
+	return b.existsBy(naming.CheckSecret, look)
+}
+
+// existsNamed is exists for a path whose name is that of an integration or a sync.
+func (b *Backend) existsNamed(look func(c *call) bool) framework.ExistenceFunc {
+	return b.existsBy(naming.Check, look)
+}
+
+func (b *Backend) existsBy(rule nameRule, look func(c *call) bool) framework.ExistenceFunc {
 	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
 		e, err := b.ready(ctx, req.Storage)
 		if err != nil {
 			return false, nil // the request itself is answered with the reason
 		}
-		c, err := newCall(e, b.now, req, data)
+		c, err := newCall(e, b.options.Clock.Now, req, data, rule)
 		return err == nil && look(c), nil
 	}
 }
@@ -113,6 +130,19 @@ func assign[T any](c *call, field string, to *T, reset T) {
 			*to = v
 		}
 	}
+}
+
+// given answers a field that the request carries: nil where it does not, and the zero value for a null.
+func given[T any](c *call, field string) *T {
+	present, null := c.given(field)
+	if !present {
+		return nil
+	}
+	var v T
+	if !null {
+		v, _ = c.data.Get(field).(T)
+	}
+	return &v
 }
 
 // assignSeconds is assign for a duration.

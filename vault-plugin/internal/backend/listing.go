@@ -75,3 +75,11 @@ func answerList(c *call, items []item) (*logical.Response, error) {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// moment is stamp for a time that may never have come: it is then empty.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}

@@ -20,9 +20,13 @@ const (
 	fieldDeleteVersionAfter  = "delete_version_after"
 	fieldMaxProjects         = "max_projects"
 	fieldMaxEnvironments     = "max_environments"
+	fieldMaxSyncs            = "max_syncs"
 	fieldKeyringCacheSize    = "keyring_cache_size"
 	fieldKeyringCacheTTL     = "keyring_cache_ttl"
 	fieldSecretCacheBytes    = "secret_cache_bytes"
+	fieldEgressAllow         = "egress_allow"
+	fieldProxyURL            = "proxy_url"
+	fieldPaused              = "paused"
 )
 
 // settingsFields are the fields that config sets for all workspaces and a workspace may set for itself.
@@ -41,9 +45,13 @@ func configFields() fields {
 	all := settingsFields()
 	all[fieldMaxProjects] = intField("The most projects in one workspace, 1 to 10000.")
 	all[fieldMaxEnvironments] = intField("The most environments in one workspace, over all its projects, 1 to 10000.")
+	all[fieldMaxSyncs] = intField("The most syncs in one workspace, over all its environments, 1 to 10000.")
 	all[fieldKeyringCacheSize] = intField("How many workspaces' keys are kept unwrapped in memory, 1 to 100000.")
 	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Answered in seconds.")
 	all[fieldSecretCacheBytes] = intField("How many bytes of sealed secrets are kept in memory, 0 to 4294967296.")
+	all[fieldEgressAllow] = wordsField("Special-purpose addresses that providers may have, as rules [workspace=]CIDR[:port][+http]: private networks, loopback. +http allows plain http, of loopback only. Empty: public addresses alone.")
+	all[fieldProxyURL] = stringField("URL of an HTTP proxy that everything to providers goes through; empty for none. Nothing is taken from Vault's environment.")
+	all[fieldPaused] = boolField("Whether nothing goes out to providers, of any workspace.")
 	return all
 }
 
@@ -74,9 +82,13 @@ func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
 		assignSettings(c, &config.Settings, reset.Settings)
 		assign(c, fieldMaxProjects, &config.MaxProjects, reset.MaxProjects)
 		assign(c, fieldMaxEnvironments, &config.MaxEnvironments, reset.MaxEnvironments)
+		assign(c, fieldMaxSyncs, &config.MaxSyncs, reset.MaxSyncs)
 		assign(c, fieldKeyringCacheSize, &config.KeyringCacheSize, reset.KeyringCacheSize)
 		assignSeconds(c, fieldKeyringCacheTTL, &config.KeyringCacheTTL, reset.KeyringCacheTTL)
 		assign(c, fieldSecretCacheBytes, &config.SecretCacheBytes, reset.SecretCacheBytes)
+		assign(c, fieldEgressAllow, &config.EgressAllow, nil)
+		assign(c, fieldProxyURL, &config.ProxyURL, "")
+		assign(c, fieldPaused, &config.Paused, false)
 	})
 	if err != nil {
 		return nil, err
@@ -97,9 +109,13 @@ func describeConfig(config store.Config) map[string]any {
 	all := describeSettings(config.Settings)
 	all[fieldMaxProjects] = config.MaxProjects
 	all[fieldMaxEnvironments] = config.MaxEnvironments
+	all[fieldMaxSyncs] = config.MaxSyncs
 	all[fieldKeyringCacheSize] = config.KeyringCacheSize
 	all[fieldKeyringCacheTTL] = int(config.KeyringCacheTTL / time.Second)
 	all[fieldSecretCacheBytes] = config.SecretCacheBytes
+	all[fieldEgressAllow] = append([]string{}, config.EgressAllow...)
+	all[fieldProxyURL] = config.ProxyURL
+	all[fieldPaused] = config.Paused
 	return all
 }
 
@@ -119,8 +135,12 @@ The fields of the first half are defaults for every workspace: a workspace may s
 and max_environments hold for each workspace. The caches hold nothing readable for long: keyrings are wiped after
 keyring_cache_ttl, secrets are cached sealed.
 
+egress_allow, proxy_url and paused rule what goes out to providers. Without a rule only public addresses are reached, however a name
+resolves; a rule of a wide range does not cover link-local and metadata addresses, which need one of their own.
+
 A write changes the fields it carries and keeps the others; in a patch, null resets a field to its default.
 
     $ vault read stashbase/config
     $ vault write stashbase/config max_versions=20 cas_required=true
+    $ vault write stashbase/config egress_allow=10.1.0.0/16:443,acme=192.168.7.5/32:8200
 `

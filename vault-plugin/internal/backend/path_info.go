@@ -24,6 +24,9 @@ func (b *Backend) infoPaths() []*framework.Path {
 					"projects":       intField("Number of projects."),
 					"environments":   intField("Number of environments."),
 					"secrets":        intField("Number of secrets, soft-deleted ones included."),
+					"integrations":   intField("Number of integrations."),
+					"syncs":          intField("Number of syncs."),
+					"providers":      object("The providers there are, by name: title, auth kinds, destinations with what each can do."),
 					"healthy":        boolField("Whether nothing is wrong."),
 					"health":         list("What is wrong and what to do, a sentence each."),
 				})),
@@ -34,15 +37,44 @@ func (b *Backend) infoPaths() []*framework.Path {
 func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error) {
 	counts, wrong := c.tree.Counts(), c.health()
 	return answer(map[string]any{
-		"version":        b.version,
+		"version":        b.options.Version,
 		"schema_version": store.SchemaVersion,
 		"workspaces":     counts.Workspaces,
 		"projects":       counts.Projects,
 		"environments":   counts.Environments,
 		"secrets":        counts.Secrets,
+		"integrations":   c.integrations.Total(),
+		"syncs":          c.syncs.Total(),
+		"providers":      b.describeProviders(),
 		"healthy":        len(wrong) == 0,
 		"health":         append([]string{}, wrong...),
 	})
+}
+
+// describeProviders tells what may be integrated, and what each destination can do.
+func (b *Backend) describeProviders() map[string]any {
+	all := make(map[string]any)
+	for _, name := range b.options.Providers.Names() {
+		d := b.options.Providers.Provider(name).Declare()
+		var kinds []string
+		for _, kind := range d.Auth {
+			kinds = append(kinds, kind.Name)
+		}
+		destinations := make(map[string]any, len(d.Destinations))
+		for _, dest := range d.Destinations {
+			granularities := make([]string, len(dest.Granularities))
+			for i, g := range dest.Granularities {
+				granularities[i] = string(g)
+			}
+			destinations[dest.Name] = map[string]any{
+				"title": dest.Title, "granularities": granularities, "read_back": string(dest.ReadBack), "compares": dest.Compares, "batch": dest.Batch,
+				"max_entries": dest.Limits.MaxEntries, "max_value_bytes": dest.Limits.MaxValueBytes, "max_name_bytes": dest.Limits.MaxNameBytes,
+				"name_rule": dest.Limits.NameRule, "reserved_prefixes": append([]string{}, dest.Limits.Reserved...),
+			}
+		}
+		all[name] = map[string]any{"title": d.Title, "auth": kinds, "destinations": destinations}
+	}
+	return all
 }
 
 const infoHelp = `

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -18,6 +19,7 @@ func workspaceFields() fields {
 	all[fieldCASRequired].Description = "Whether every write of a secret must carry `cas`; true in config holds for all workspaces."
 	all[fieldDescription] = stringField("What the workspace is for, at most 512 bytes. Not encrypted by the workspace's keys.")
 	all["metadata"] = object("Names and values of your own: at most 64, of 128 and 512 bytes. Not encrypted by the workspace's keys.")
+	all[fieldPaused] = boolField("Whether nothing goes out on its behalf to providers.")
 	all[fieldDeletionAllowed] = boolField("Whether the workspace may be deleted, which shreds everything in it.")
 	return all
 }
@@ -89,7 +91,9 @@ func (b *Backend) lockPaths() []*framework.Path {
 					if err != nil {
 						return nil, err
 					}
-					if !locked {
+					if locked {
+						c.interrupt(ctx, w.ID)
+					} else {
 						c.secrets.Unlocked(w.ID)
 					}
 					return answer(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
@@ -113,6 +117,16 @@ be unlocked. Its keys are wiped from memory, and background work in it stops unt
     $ vault write -force stashbase/workspaces/acme/lock
     $ vault write -force stashbase/workspaces/acme/unlock
 `
+
+// interruptWithin bounds how long a lock or a pause waits for calls to providers, which are ended.
+const interruptWithin = 2 * time.Second
+
+// interrupt ends what goes out on behalf of a workspace that was locked or paused.
+func (c *call) interrupt(ctx context.Context, ws store.ID) {
+	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
+	defer cancel()
+	c.integrations.Interrupt(ctx, ws)
+}
 
 func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 	all := c.tree.Workspaces()
@@ -139,11 +153,15 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	w, err := c.tree.PutWorkspace(ctx, c.scope(), c.workspace, mustExist, func(record *store.Workspace) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
+		assign(c, fieldPaused, &record.Paused, false)
 		assignSettings(c, &record.Settings, store.Settings{})
 		assignMetadata(c, "metadata", &record.Metadata)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if w.Paused {
+		c.interrupt(ctx, w.ID)
 	}
 	return answer(describeWorkspace(w))
 }
@@ -176,6 +194,7 @@ func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.integrations.Forget()
 	return answer(map[string]any{
 		fieldName: c.workspace, "key_versions": receipt.KeyVersions,
 		"projects": receipt.Projects, "environments": receipt.Environments, "secrets": receipt.Secrets,
@@ -189,6 +208,7 @@ func (c *call) keyVersions(ws store.ID) int {
 
 func describeWorkspace(w workspaces.Workspace) map[string]any {
 	all := describeSettings(w.Settings)
+	all[fieldPaused] = w.Paused
 	for name, value := range map[string]any{
 		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": stringMap(w.Metadata),
 		fieldLocked: w.Locked, fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),

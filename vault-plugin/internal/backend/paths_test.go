@@ -15,7 +15,7 @@ import (
 
 // A policy for a tenant says "stashbase/+/acme": whatever has the name of a workspace as its second segment belongs to it.
 func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *testing.T) {
-	m := enginetest.New(t)
+	m, _ := toyed(t)
 	for _, p := range m.Backend.Paths {
 		pattern := strings.NewReplacer("^", "", "$", "", "/?", "").Replace(p.Pattern)
 		segments := strings.Split(strings.ReplaceAll(pattern, "[^/]", "."), "/")
@@ -36,8 +36,11 @@ func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *test
 // Every operation of every path is done here once, in an order that succeeds; the fixture holds each answer against the schema
 // that its operation declares.
 func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
-	m := enginetest.New(t)
+	m, toys := toyed(t)
+	m.Write("workspaces/acme", data{"deletion_allowed": true})
+	m.Delete("workspaces/acme", data{"confirm": "acme"})
 	m.Write("workspaces/other", nil)
+	toys.Plant("top", "PLANTED", "another's")
 	_, ciphertext := sealed(t, m, "/other/billing")
 	digest := textOf(t, m.Write("hmac/other/billing", data{"input": ""}), "hmac")
 	script := []enginetest.Request{
@@ -51,6 +54,11 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 		patch(secret, data{"value": "w"}), write("rollback/"+dev+"/DATABASE_URL", data{"version": 1}), write("destroy/"+dev+"/DATABASE_URL", data{"versions": 1}), write("undelete/"+dev+"/DATABASE_URL", data{"versions": 2}),
 		write("metadata/"+dev+"/DATABASE_URL", data{"max_versions": 4}), patch("metadata/"+dev+"/DATABASE_URL", data{"max_versions": nil}), remove("metadata/"+dev+"/A", nil),
 		patch("environments/"+dev, data{"shared_with": "api/*"}), read("changes/"+dev, nil), write("revert/"+dev, data{"change": "import", "dry_run": true}), read("compare/acme/api", data{"from": "development", "to": "development"}),
+		write(integration, data{"key": toys.Key()}), write(integration, data{"region": "us", "key": toys.Key()}), patch(integration, data{"labels": nil}), read(integration, nil),
+		write(integration+"/verify", nil), listing("integrations/acme", nil), listing("integrations/acme/toy", data{"limit": 1}),
+		write(integration, data{"allowed_environments": "*", "allowed_targets": "*"}), write(aSync, data{"integration": "main", "shelf": "top"}), write(aSync, data{"readers": "a,b"}), patch(aSync, data{"readers": nil}),
+		read(aSync, nil), listing("syncs/acme", nil), listing("syncs/acme/api/development", nil), read("status/acme", nil), read(aSync+"/plan", nil), read(aSync+"/status", nil), write(aSync+"/run", data{"wait": "1s"}),
+		write(aSync+"/pause", nil), write(aSync+"/resume", nil), write("secrets/"+dev+"/PLANTED", data{"value": "1"}), write(aSync+"/run", data{"wait": "10s"}), write(aSync+"/adopt", data{"keys": "PLANTED"}), remove(aSync, data{"purge": false}), remove(integration, nil),
 		write("workspaces/acme/lock", nil), write("workspaces/acme/unlock", nil),
 		write("keys/acme", data{"auto_rotate_period": "48h"}), write("keys/acme/trim", nil), read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
 		listing("policies", nil), read("policies/reader", data{"workspace": "acme", "project": "api", "environment": "development"}),
@@ -85,7 +93,7 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 
 // The framework takes the first pattern that matches: two that match the same path would make the second one unreachable.
 func TestNoTwoPathsMatchTheSame(t *testing.T) {
-	m := enginetest.New(t)
+	m, _ := toyed(t)
 	capture := regexp.MustCompile(`\(\?P<[a-z]+>\[\^/\]\+\)`)
 	for _, p := range m.Backend.Paths {
 		for _, like := range []string{"acme", "rotate", "x", "UPPER"} {

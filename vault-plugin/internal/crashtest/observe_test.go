@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// view is everything that can be read of a mount: path to answer, or to the error. Ids, which are minted at random, are left out.
+// view is everything that can be read of a mount: path to answer, or to the error. Ids and fingerprints, which are minted at random, are left out.
 type view map[string]string
+
+var lastUsed = regexp.MustCompile(`"last_used_time":"[^"]*",?`)
 
 func (v view) ask(m *mount, req request) data {
 	answer, err := m.Do(req)
@@ -25,7 +28,9 @@ func (v view) ask(m *mount, req request) data {
 		key += fmt.Sprint(" ", req.Data)
 	}
 	delete(answer, "id")
+	delete(answer, "fingerprint")
 	text, _ := json.Marshal(answer)
+	text = lastUsed.ReplaceAll(text, nil) // looking is a use
 	v[key] = string(text)
 	var refused *enginetest.Refused
 	if errors.As(err, &refused) {
@@ -52,6 +57,7 @@ func observe(t *testing.T, m *mount) view {
 	for _, w := range v.names(m, "workspaces") {
 		v.ask(m, request{Op: read, Path: "workspaces/" + w})
 		v.ask(m, request{Op: read, Path: "keys/" + w})
+		v.integrations(m, w)
 		for _, p := range v.names(m, "projects/"+w) {
 			v.ask(m, request{Op: read, Path: "projects/" + w + "/" + p})
 			for _, e := range v.names(m, "environments/"+w+"/"+p) {
@@ -112,7 +118,9 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 		switch id := store.ID(parent); {
 		case kind == "log":
 			t.Errorf("%s is left in the log", key)
-		case kind == "keys" && !c.workspaces[store.ID(rest)], kind == "proj" && !c.workspaces[id], kind == "env" && !c.projects[id],
+		case kind == "cred":
+			c.checkCredential(t, key, store.ID(rest))
+		case kind == "keys" && !c.workspaces[store.ID(rest)], kind == "int" && !c.workspaces[id], kind == "proj" && !c.workspaces[id], kind == "env" && !c.projects[id],
 			(kind == "sec" || kind == "ver" || kind == "tomb") && !c.environments[id]:
 			t.Errorf("%s is an orphan", key)
 		case kind == "ver":
@@ -132,6 +140,8 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 type inspection struct {
 	store                              *store.Store
 	workspaces, projects, environments map[store.ID]bool
+
+	generations map[store.ID]uint64 // of credentials, by integration
 }
 
 func newInspection(t *testing.T, s *enginetest.Storage) inspection {
@@ -140,7 +150,7 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := inspection{records, make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)}
+	c := inspection{records, make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]uint64)}
 	check := func(err error) {
 		if err != nil {
 			t.Fatalf("inspect storage: %v", err)
@@ -152,6 +162,7 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 		ws, err := records.Workspace(t.Context(), w)
 		check(err)
 		c.workspaces[ws.ID] = true
+		check(c.learnIntegrations(t, ws.ID))
 		projects, err := records.Projects(t.Context(), ws.ID)
 		check(err)
 		for _, p := range projects {

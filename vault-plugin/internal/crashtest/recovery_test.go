@@ -48,7 +48,7 @@ func TestACrashWhileRecovering(t *testing.T) {
 // start opens a mount and waits for what it does by itself.
 func start(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
 	t.Helper()
-	m := enginetest.Open(t, s, clock)
+	m := enginetest.Setup{Storage: s, Clock: clock, Providers: toys.registry}.Open(t)
 	m.Settle()
 	return m
 }

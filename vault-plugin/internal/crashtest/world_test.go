@@ -30,12 +30,15 @@ var places = []string{"acme/api/dev", "acme/api/prod", "acme/web/dev", "other/ap
 // world is a mount that holds something of everything: two workspaces, secrets with pruned, kept and deleted versions.
 func world(t *testing.T) *mount {
 	t.Helper()
-	m := enginetest.New(t)
+	m := enginetest.Setup{Providers: toys.registry}.Open(t)
 	m.Populate("acme", "api", "dev", "prod")
 	m.Write("projects/acme/web", nil)
 	m.Write("environments/acme/web/dev", nil)
 	m.Populate("other", "api", "dev")
 	m.Write("workspaces/acme", data{"max_versions": 3, "deletion_allowed": true})
+	for _, integration := range integrations {
+		m.Write(integration, data{"key": toys.key, "allowed_environments": "api/*"})
+	}
 	for _, place := range places {
 		for _, name := range []string{"A", "B", "C"} {
 			for v := range 4 {
@@ -79,7 +82,7 @@ func operations() []operation {
 		m.Write("import/acme/api/dev", data{"secrets": few})
 		m.Settle()
 	}
-	healing := secretOperations()
+	healing := append(secretOperations(), integrationOperations()...)
 	for i := range healing {
 		healing[i].heals = true
 	}
@@ -145,7 +148,7 @@ func (o operation) run(m *mount) error {
 // open starts on a copy of what is stored.
 func open(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
 	t.Helper()
-	return enginetest.Open(t, s.Clone(), clock)
+	return enginetest.Setup{Storage: s.Clone(), Clock: clock, Providers: toys.registry}.Open(t)
 }
 
 // end ends a mount's process.

@@ -8,12 +8,15 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 )
 
 //go:generate go run .
@@ -47,8 +50,23 @@ func render() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a storage, as Vault makes a backend when it only asks what the plugin is.
-	made, err := backend.Factory("v0.0.0", time.Now)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
+	providers, err := catalog.All()
+	if err != nil {
+		return nil, err
+	}
+	all, err := paths(providers)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, map[string]string{"docs/reference/api.md": reference(all)})
+	return files, nil
+}
+
+// paths answers those of a mount with some providers. It is made without a storage, as Vault makes one when it only asks what the
+// plugin is.
+func paths(providers *provider.Registry) ([]*framework.Path, error) {
+	options := backend.Options{Version: "v0.0.0", Clock: clock.System{}, Providers: providers}
+	made, err := backend.Factory(options)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +74,5 @@ func render() (map[string]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("the factory made a %T", made)
 	}
-	maps.Copy(files, map[string]string{"docs/reference/api.md": reference(b.Paths)})
-	return files, nil
+	return b.Paths, nil
 }

@@ -3,7 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 )
 
 func TestGeneratedFilesAreCurrent(t *testing.T) {
@@ -17,6 +21,28 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 			t.Errorf("%v: run make generate", err)
 		} else if string(got) != want {
 			t.Errorf("%s is stale: run make generate", path)
+		}
+	}
+}
+
+func TestTheReferenceOfAProviderDerivesFromItsDeclaration(t *testing.T) {
+	toys, _ := toy.New()
+	registry, err := provider.NewRegistry(toys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := paths(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := reference(all)
+	for _, part := range []string{
+		"### `integrations/:workspace/toy/:name`", "### `integrations/:workspace/toy/:name/verify`", "A box of shelves in memory.",
+		"| `region` | string | Part of the world that the box stands in.", "One of: eu, us. Default: eu.", "| `labels` | slice |", "| `key_set` | bool |",
+		"    $ vault write stashbase/integrations/acme/toy/main auth=pair account=ada password=@password",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the reference does not say %q", part)
 		}
 	}
 }

@@ -10,41 +10,19 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/shared/catalog"
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
 )
-
-// Clock is the time of a mount.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// NewClock begins at a fixed moment.
-func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-
-// Now answers the clock's time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance turns the clock.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // Mount is one mount of the engine.
 type Mount struct {
@@ -53,17 +31,32 @@ type Mount struct {
 	Clock   *Clock
 
 	t        testing.TB
+	setup    Setup
 	requests *atomic.Int64
 }
 
+// Setup says what a mount is made with; of the zero value, each part is the usual one.
+type Setup struct {
+	Storage   *Storage
+	Clock     *Clock
+	Providers *provider.Registry // those the project ships
+	Resolver  outbound.Resolver
+}
+
 // New mounts the engine on empty storage.
-func New(t testing.TB) *Mount { return Open(t, NewStorage(), NewClock()) }
+func New(t testing.TB) *Mount { return Setup{}.Open(t) }
 
 // Open mounts the engine on a storage, as Vault does at its start: the caches are cold.
 func Open(t testing.TB, storage *Storage, clock *Clock) *Mount {
 	t.Helper()
-	m := Factory(t, storage, clock)
-	if err := m.Backend.Initialize(t.Context(), &logical.InitializationRequest{Storage: storage}); err != nil {
+	return Setup{Storage: storage, Clock: clock}.Open(t)
+}
+
+// Open mounts the engine, as Vault does at its start: the caches are cold.
+func (s Setup) Open(t testing.TB) *Mount {
+	t.Helper()
+	m := s.Factory(t)
+	if err := m.Backend.Initialize(t.Context(), &logical.InitializationRequest{Storage: m.Storage}); err != nil {
 		t.Fatalf("initialize: %v", err)
 	}
 	return m
@@ -72,12 +65,20 @@ func Open(t testing.TB, storage *Storage, clock *Clock) *Mount {
 // Factory makes a mount that Vault has not initialized yet.
 func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
 	t.Helper()
+	return Setup{Storage: storage, Clock: clock}.Factory(t)
+}
+
+// Factory makes a mount that Vault has not initialized yet.
+func (s Setup) Factory(t testing.TB) *Mount {
+	t.Helper()
+	s = s.complete(t)
 	view := logical.TestSystemView()
 	view.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "0.0.0-test"}
 	conf := &logical.BackendConfig{
-		Logger: hclog.NewNullLogger(), System: view, StorageView: storage, BackendUUID: "test",
+		Logger: hclog.NewNullLogger(), System: view, StorageView: s.Storage, BackendUUID: "test",
 	}
-	made, err := backend.Factory("v0.0.0-test", clock.Now)(t.Context(), conf)
+	options := backend.Options{Version: "v0.0.0-test", Clock: s.Clock, Providers: s.Providers, Resolver: s.Resolver}
+	made, err := backend.Factory(options)(t.Context(), conf)
 	if err != nil {
 		t.Fatalf("factory: %v", err)
 	}
@@ -86,20 +87,43 @@ func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
 		t.Fatalf("the factory made a %T", made)
 	}
 	t.Cleanup(func() { b.Cleanup(context.Background()) })
-	return &Mount{Backend: b, Storage: storage, Clock: clock, t: t, requests: &atomic.Int64{}}
+	return &Mount{Backend: b, Storage: s.Storage, Clock: s.Clock, t: t, setup: s, requests: &atomic.Int64{}}
+}
+
+func (s Setup) complete(t testing.TB) Setup {
+	t.Helper()
+	if s.Storage == nil {
+		s.Storage = NewStorage()
+	}
+	if s.Clock == nil {
+		s.Clock = NewClock()
+	}
+	if s.Providers == nil {
+		shipped, err := catalog.All()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Providers = shipped
+	}
+	return s
 }
 
 // Restart ends this mount's process and opens another on what is stored.
 func (m *Mount) Restart() *Mount {
 	m.t.Helper()
 	m.Backend.Cleanup(context.Background())
-	again := Open(m.t, m.Storage.Clone(), m.Clock)
+	next := m.setup
+	next.Storage = m.Storage.Clone()
+	again := next.Open(m.t)
 	again.requests = m.requests // ids stay unique: one that comes again would be a replay
 	return again
 }
 
-// Settle waits for the background work.
-func (m *Mount) Settle() { m.Backend.Settle() }
+// Settle waits for what the clock's timers have called, and for the background work.
+func (m *Mount) Settle() {
+	m.Clock.Fired()
+	m.Backend.Settle()
+}
 
 // Data is the body of a request or an answer.
 type Data = map[string]any

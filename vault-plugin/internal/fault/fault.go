@@ -20,6 +20,10 @@ const (
 	Limit       Kind = "limit"
 	Denied      Kind = "denied"
 	Unavailable Kind = "unavailable"
+
+	// Provider is a failure of another party, or on the way to it. Its status is one that Vault's clients do not repeat a request
+	// for: a repetition would meet the same party.
+	Provider Kind = "provider"
 )
 
 // Error is an error a caller may see: what happened, where, and what to do next. Its text holds no value and no key.

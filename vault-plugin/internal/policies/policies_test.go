@@ -27,6 +27,8 @@ var examples = []struct {
 	{"developer-every-environment", "developer", Params{Mount: "stashbase/", Workspace: "acme", Project: "api"}},
 	{"reader", "reader", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
 	{"workload", "workload", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
+	{"integration-admin", "integration-admin", Params{Mount: "stashbase/", Workspace: "acme"}},
+	{"sync-operator", "sync-operator", Params{Mount: "stashbase/", Workspace: "acme", Project: "api", Environment: "dev"}},
 	{"key-custodian", "key-custodian", Params{Mount: "stashbase/", Workspace: "acme"}},
 	{"crypto-service", "crypto-service", Params{Mount: "stashbase/", Workspace: "acme", Context: "billing"}},
 }
@@ -105,7 +107,7 @@ func TestEachPolicyReadsAsTheGoldenFileSays(t *testing.T) {
 }
 
 func TestRolesAreSortedAndDescribed(t *testing.T) {
-	want := []string{"crypto-service", "developer", "key-custodian", "reader", "workload", "workspace-admin"}
+	want := []string{"crypto-service", "developer", "integration-admin", "key-custodian", "reader", "sync-operator", "workload", "workspace-admin"}
 	if got := Roles(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -126,7 +128,7 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are crypto-service, developer, key-custodian, reader, workload, workspace-admin"},
+		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are crypto-service, developer, integration-admin, key-custodian, reader, sync-operator, workload, workspace-admin"},
 		{"no workspace", "workload", Params{Mount: "m", Project: "p", Environment: "e"}, http.StatusBadRequest, "invalid: workspace: the role workload needs it"},
 		{"no project", "developer", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: project: the role developer needs it"},
 		{"no environment", "reader", Params{Mount: "m", Workspace: "w", Project: "p"}, http.StatusBadRequest, "invalid: environment: the role reader needs it"},

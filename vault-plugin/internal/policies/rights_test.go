@@ -17,6 +17,8 @@ func surface() []string {
 		"update workspaces/W/lock", "update workspaces/W/unlock",
 		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "update keys/W/trim", "list projects/W/",
 	}
+	tenant = append(tenant, integrations()...)
+	tenant = append(tenant, "list syncs/W/", "read status/W")
 	inContext := []string{"update encrypt/W/C", "update decrypt/W/C", "update rewrap/W/C", "update hmac/W/C", "update verify/W/C", "update datakey/W/C"}
 	project := []string{
 		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/", "read compare/W/P",
@@ -28,6 +30,7 @@ func surface() []string {
 		"update undelete/W/P/E/N", "update destroy/W/P/E/N", "update rollback/W/P/E/N",
 		"update import/W/P/E", "read load/W/P/E", "read render/W/P/E", "read changes/W/P/E", "update revert/W/P/E",
 	}
+	environment = append(environment, syncs()...)
 	all := engine
 	for _, w := range []string{"acme", "other"} {
 		all = append(all, named(tenant, w, "", "")...)
@@ -40,6 +43,29 @@ func surface() []string {
 				all = append(all, named(environment, w, p, e)...)
 			}
 		}
+	}
+	return all
+}
+
+func integrations() []string {
+	all := []string{"list integrations/W/"}
+	for _, provider := range []string{"github", "vault"} {
+		all = append(all, "list integrations/W/"+provider+"/", "update integrations/W/"+provider+"/main/verify")
+		for _, op := range []string{"create", "read", "update", "patch", "delete"} {
+			all = append(all, op+" integrations/W/"+provider+"/main")
+		}
+	}
+	return all
+}
+
+func syncs() []string {
+	all := []string{"list syncs/W/P/E/"}
+	for _, destination := range []string{"github-actions", "vault-kv"} {
+		one := "syncs/W/P/E/" + destination + "/main"
+		for _, op := range []string{"create", "read", "update", "patch", "delete"} {
+			all = append(all, op+" "+one)
+		}
+		all = append(all, "read "+one+"/plan", "update "+one+"/run", "read "+one+"/status", "update "+one+"/adopt", "update "+one+"/pause", "update "+one+"/resume")
 	}
 	return all
 }
@@ -109,7 +135,9 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 			"update encrypt/acme/billing", "update decrypt/acme/billing", "update rewrap/acme/billing",
 			"update hmac/acme/billing", "update verify/acme/billing", "update datakey/acme/billing",
 		},
-		"workload": {"read load/acme/api/dev"},
+		"integration-admin": named(integrations(), "acme", "", ""),
+		"sync-operator":     named(syncs(), "acme", "api", "dev"),
+		"workload":          {"read load/acme/api/dev"},
 		"reader": named([]string{
 			"list secrets/W/P/E/", "read secrets/W/P/E/N", "read metadata/W/P/E", "read metadata/W/P/E/N", "read load/W/P/E", "read render/W/P/E",
 			"read changes/W/P/E",
@@ -138,7 +166,7 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 
 // tenantOnly is what the workspace admin of acme may do: all of the tenant's but its lifecycle, its keys, and what services encrypt.
 func tenantOnly(all []string) []string {
-	want := []string{"read workspaces/acme", "read keys/acme", "list policies/", "read policies/workload"}
+	want := []string{"read workspaces/acme", "read keys/acme", "read status/acme", "list policies/", "read policies/workload"}
 	for _, request := range all {
 		crypto := strings.Contains(request, "/billing") || strings.Contains(request, "/ledger")
 		if strings.Contains(request, "/acme/") && !strings.Contains(request, " keys/") && !strings.Contains(request, " workspaces/") && !crypto {

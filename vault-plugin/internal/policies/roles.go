@@ -5,7 +5,7 @@ package policies
 //
 // Paths that only act (import, undelete, rotate, encrypt) need "update" alone, for Vault calls a write to them so.
 func roles() []Role {
-	return []Role{workspaceAdmin(), developer(), reader(), workload(), keyCustodian(), cryptoService()}
+	return []Role{workspaceAdmin(), developer(), reader(), workload(), integrationAdmin(), syncOperator(), keyCustodian(), cryptoService()}
 }
 
 func workspaceAdmin() Role {
@@ -34,6 +34,20 @@ func workspaceAdmin() Role {
 			{"Where two environments of a project differ, without values.", "compare/{workspace}/+", []string{"read"}},
 			{"What was changed in an environment, without values.", "changes/{workspace}/+/+", []string{"read"}},
 			{"An environment back to a change.", "revert/{workspace}/+/+", []string{"update"}},
+			{"Its integrations with providers.", "integrations/{workspace}/", []string{"list"}},
+			{"Those with one provider.", "integrations/{workspace}/+/", []string{"list"}},
+			{"Each integration; its credential is never read.", "integrations/{workspace}/+/+", all},
+			{"Asking a provider who a credential is.", "integrations/{workspace}/+/+/verify", []string{"update"}},
+			{"How everything that goes out stands.", "status/{workspace}", []string{"read"}},
+			{"Its syncs.", "syncs/{workspace}/", []string{"list"}},
+			{"Those of an environment.", "syncs/{workspace}/+/+/", []string{"list"}},
+			{"Each sync.", "syncs/{workspace}/+/+/+/+", all},
+			{"What a run would do, without values.", "syncs/{workspace}/+/+/+/+/plan", []string{"read"}},
+			{"Running it now.", "syncs/{workspace}/+/+/+/+/run", []string{"update"}},
+			{"How it stands, without values.", "syncs/{workspace}/+/+/+/+/status", []string{"read"}},
+			{"Taking over what others have written at the destination.", "syncs/{workspace}/+/+/+/+/adopt", []string{"update"}},
+			{"Pausing it.", "syncs/{workspace}/+/+/+/+/pause", []string{"update"}},
+			{"Having it go on.", "syncs/{workspace}/+/+/+/+/resume", []string{"update"}},
 			{"The roles there are.", "policies/", []string{"list"}},
 			{"Policies to hand out.", "policies/+", []string{"read"}},
 		},
@@ -92,6 +106,43 @@ func workload() Role {
 		Required:    []string{workspace, project, environment},
 		rules: []rule{
 			{"All values of the environment.", "load/{workspace}/{project}/{environment}", []string{"read"}},
+		},
+	}
+}
+
+// integrationAdmin sees no secret of an environment, and sends none anywhere: a sync stands in the environment's path, and is its
+// owner's. What an integration allows is the integration's to say.
+func integrationAdmin() Role {
+	return Role{
+		Name:        "integration-admin",
+		Description: "looks after the integrations of one workspace and what they may be used for; sees no secret.",
+		Required:    []string{workspace},
+		rules: []rule{
+			{"The integrations.", "integrations/{workspace}/", []string{"list"}},
+			{"Those with one provider.", "integrations/{workspace}/+/", []string{"list"}},
+			{"Each integration; its credential is never read.", "integrations/{workspace}/+/+", []string{"create", "read", "update", "patch", "delete"}},
+			{"Asking a provider who a credential is.", "integrations/{workspace}/+/+/verify", []string{"update"}},
+		},
+	}
+}
+
+// syncOperator sees no secret and no credential, and yet sends an environment out: to where integrations allow it.
+func syncOperator() Role {
+	at := "syncs/{workspace}/{project}/{environment}/"
+	return Role{
+		Name:        "sync-operator",
+		Description: "looks after the syncs of one or all environments of a project: which secrets go where, through which integration; sees no secret.",
+		Required:    []string{workspace, project},
+		Optional:    []string{environment},
+		rules: []rule{
+			{"The syncs.", at, []string{"list"}},
+			{"Each sync.", at + "+/+", []string{"create", "read", "update", "patch", "delete"}},
+			{"What a run would do, without values.", at + "+/+/plan", []string{"read"}},
+			{"Running it now.", at + "+/+/run", []string{"update"}},
+			{"How it stands, without values.", at + "+/+/status", []string{"read"}},
+			{"Taking over what others have written at the destination.", at + "+/+/adopt", []string{"update"}},
+			{"Pausing it.", at + "+/+/pause", []string{"update"}},
+			{"Having it go on.", at + "+/+/resume", []string{"update"}},
 		},
 	}
 }

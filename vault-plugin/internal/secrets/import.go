@@ -111,6 +111,7 @@ func (s *Service) commitAll(ctx context.Context, a at, plan plan) error {
 		return fmt.Errorf("store an import: %w", err)
 	}
 	a.env.announce(&s.cache, a.EnvironmentID, txn, plan.heads)
+	s.changed(a.Place)
 	s.startApply(a.EnvironmentID, a.env)
 	return nil
 }

@@ -50,25 +50,55 @@ type choice struct {
 	sealed  []byte
 }
 
+// Delivery is what an environment delivers.
+type Delivery struct {
+	Secrets   []Secret
+	Elsewhere bool      // some of it is inherited or referred to: a change of another environment of the workspace may change it
+	Until     time.Time // the first of its versions ends then; zero: none does
+}
+
+// Wipe clears the values.
+func (d Delivery) Wipe() { wipe(d.Secrets) }
+
 // Load opens every secret that is selected, all as they were at one moment.
 func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) ([]Secret, error) {
+	d, err := s.Deliver(ctx, call, w, p, e, sel)
+	return d.Secrets, err
+}
+
+// Deliver is Load, and tells what its answer depends on. Where it fails, that is not known.
+func (s *Service) Deliver(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) (Delivery, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
-		return nil, err
+		return Delivery{}, err
 	}
 	if err := sel.Check(); err != nil {
-		return nil, err
+		return Delivery{}, err
 	}
 	choices, err := s.choose(ctx, a, sel)
 	if err != nil {
-		return nil, err
+		return Delivery{}, err
 	}
 	if a.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
 		r := s.newResolver(ctx, call, sel)
 		defer r.wipe()
-		return r.deliver(a, sel)
+		all, err := r.deliver(a, sel)
+		return Delivery{Secrets: all, Elsewhere: true, Until: r.until}, err
 	}
-	return s.openAll(ctx, a, choices)
+	d := Delivery{}
+	for _, c := range choices {
+		d.Until = earlier(d.Until, c.version.Deleted)
+	}
+	d.Secrets, err = s.openAll(ctx, a, choices)
+	return d, err
+}
+
+// earlier answers the earlier of two moments; a zero one never comes.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // openAll opens versions that stand for themselves.

@@ -23,6 +23,7 @@ func (s *Service) Purge(ctx context.Context, call workspaces.Call, w, p, e, name
 		Versions: head.Versions, Floor: head.Floor, Doomed: head.Doomed, First: head.First,
 	}
 	key := a.key(name)
+	defer s.changed(a.Place)
 	if err := s.store.PutHead(ctx, key.Environment, name, dying); err != nil {
 		a.env.settle(&s.cache, key, nil)
 		return Metadata{}, fmt.Errorf("remove a secret: %w", err)

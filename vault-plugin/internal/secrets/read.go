@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -101,4 +103,116 @@ func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint6
 		return nil, nil
 	}
 	return old.Sealed, nil
+}
+
+// Metadata is what is known of a secret without its value.
+type Metadata struct {
+	Name     string
+	Versions []store.Version // kept ones, oldest first; none where the entry is damaged
+	Tags     []string
+	Custom   map[string]string
+	Settings store.SecretSettings
+	Damaged  bool
+}
+
+func metadata(name string, head *store.Head) Metadata {
+	return Metadata{Name: name, Versions: head.Versions, Tags: head.Tags, Custom: head.Metadata, Settings: head.Settings}
+}
+
+// Newest is the metadata of the newest version; false where the entry is damaged.
+func (m Metadata) Newest() (store.Version, bool) {
+	if m.Damaged {
+		return store.Version{}, false
+	}
+	return m.Versions[len(m.Versions)-1], true
+}
+
+// MetadataOf answers the history of one secret.
+func (s *Service) MetadataOf(ctx context.Context, call workspaces.Call, w, p, e, name string) (Metadata, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return Metadata{}, err
+	}
+	head, err := s.head(ctx, a, name)
+	if err != nil {
+		return Metadata{}, err
+	}
+	if head == nil {
+		return Metadata{}, errNoSecret(a.Place, name)
+	}
+	return metadata(name, head), nil
+}
+
+// Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
+func (s *Service) Metadata(ctx context.Context, call workspaces.Call, w, p, e string) ([]Metadata, error) {
+	a, err := s.read(call, w, p, e)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.snapshot(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Metadata, len(entries))
+	for i, entry := range entries {
+		if entry.err != nil {
+			all[i] = Metadata{Name: entry.name, Damaged: true}
+			continue
+		}
+		all[i] = metadata(entry.name, entry.head)
+	}
+	return all, nil
+}
+
+// Describe changes what a secret carries beside its versions: tags, custom metadata and its own settings. A lower max_versions
+// prunes at once.
+func (s *Service) Describe(ctx context.Context, call workspaces.Call, w, p, e, name string, change func(*Metadata)) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
+	if err != nil {
+		return Metadata{}, err
+	}
+	defer leave()
+	wanted := metadata(name, head)
+	change(&wanted)
+	if err := checkDescription(wanted); err != nil {
+		return Metadata{}, err
+	}
+	next := *head
+	next.Tags, next.Metadata, next.Settings = wanted.Tags, wanted.Custom, wanted.Settings
+	keep := a.Settings.MaxVersions
+	if own := wanted.Settings.MaxVersions; own != 0 {
+		keep = own
+	}
+	if extra := len(next.Versions) - keep; extra > 0 {
+		next.Versions = next.Versions[extra:]
+	}
+	stored, err := s.replace(ctx, a, name, &next)
+	if err != nil {
+		return Metadata{}, err
+	}
+	return metadata(name, stored), nil
+}
+
+func checkDescription(m Metadata) error {
+	if err := checkTags(m.Tags); err != nil {
+		return err
+	}
+	if err := workspaces.CheckMetadata("custom_metadata", m.Custom); err != nil {
+		return err
+	}
+	if n := m.Settings.MaxVersions; n != 0 {
+		if err := settings.MaxVersions.Check("max_versions", n); err != nil {
+			return err
+		}
+	}
+	if after := m.Settings.DeleteVersionAfter; after > settings.MaxDeleteVersionAfter || after < -time.Second {
+		return fault.New(fault.Invalid, "delete_version_after: must be at most %d days, or -1s for never", settings.MaxDeleteVersionAfter/(24*time.Hour))
+	}
+	return nil
+}
+
+// Exists reports from memory whether a secret exists, soft-deleted or not.
+func (s *Service) Exists(w, p, e, name string) bool {
+	a, err := s.read(workspaces.Call{}, w, p, e)
+	return err == nil && a.env.has(name)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -31,6 +32,7 @@ type resolver struct {
 
 	views    map[store.ID]*view
 	resolved map[hop]resolution
+	until    time.Time // the first of the versions that were used ends then
 	// proposed is a version that is about to be written, in the place of what is stored.
 	proposed *proposal
 }
@@ -204,6 +206,7 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resoluti
 	if err != nil {
 		return resolution{}, err
 	}
+	r.until = earlier(r.until, c.version.Deleted)
 	known = resolution{value: value}
 	if c.version.References {
 		if known, err = r.expand(value, home, scope, chain); err != nil {

@@ -3,13 +3,12 @@ package secrets
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -47,6 +46,9 @@ func (s *Service) total(ws store.ID) int {
 	for _, place := range s.tree.Places(ws) {
 		total += s.Count(place.EnvironmentID)
 	}
+	for _, b := range s.beside {
+		total += b.Count(ws)
+	}
 	return total
 }
 
@@ -58,7 +60,7 @@ func (s *Service) startRewrap(ws store.ID) {
 }
 
 // rewrapWorkspace goes through the environments in the order of their ids, and in each through the names, from the stored cursor
-// on. A record already under the target version costs a read and no write. A rotation meanwhile ends this pass, whose progress is
+// on, and then through what is sealed beside the secrets. A record already under the target version costs a read and no write. A rotation meanwhile ends this pass, whose progress is
 // not that of the rewrap it begins; the next pass is that one's.
 func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 	entry, ok := s.keys.Entry(ws)
@@ -78,13 +80,40 @@ func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
 			return err
 		}
 	}
+	if err := s.rewrapBeside(ctx, ws, job); err != nil {
+		return err
+	}
 	return s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
-		r.Env, r.Name = "", ""
+		r.Env, r.Name, r.Beside = "", "", nil
 		r.Total = r.Done + r.Failed // secrets came and went meanwhile
 		if r.State = store.RewrapDone; r.Failed > 0 {
 			r.State = store.RewrapFailed
 		}
 	})
+}
+
+// rewrapBeside has everything else that is sealed under the workspace's keys sealed again, kind by kind. One that a crash interrupts
+// is begun anew, and counted once.
+func (s *Service) rewrapBeside(ctx context.Context, ws store.ID, job store.Rewrap) error {
+	for _, b := range s.beside {
+		if slices.Contains(job.Beside, b.kind) {
+			continue
+		}
+		done, failed, err := b.Reseal(ctx, ws)
+		if err != nil {
+			return err
+		}
+		err = s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
+			r.Beside = append(slices.Clone(r.Beside), b.kind)
+			r.Done += done
+			r.Failed += failed
+			r.Total = max(r.Total, r.Done+r.Failed)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, after string, target uint32) error {
@@ -213,121 +242,4 @@ func reseal(seal *keyring.Context[keyring.SecretLocation], place workspaces.Plac
 		return nil, false, errUnopened(place, name, n)
 	}
 	return next.Bytes(), next.KeyVersion() != ciphertext.KeyVersion(), nil
-}
-
-// Below counts what is sealed under key versions below some version.
-type Below struct {
-	Newest int // newest versions of secrets
-	Older  int // older versions of secrets
-	Unread int // secrets that could not be read, and so may be
-}
-
-func (b Below) any() bool { return b != Below{} }
-
-// SetMinDecryption rules out a workspace's key versions below lowest. It is refused while something stored may need them, unless
-// it is forced.
-func (s *Service) SetMinDecryption(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
-	if err := s.mayRetire(ctx, call, name, ws, lowest, force); err != nil {
-		return err
-	}
-	_, err := s.keys.SetMinDecryption(ctx, ws, lowest)
-	return err
-}
-
-// Trim destroys a workspace's key versions below the minimum. It is refused while something stored may need them, unless it is
-// forced; what is sealed under them is then lost for ever.
-func (s *Service) Trim(ctx context.Context, call workspaces.Call, name string, ws store.ID, force bool) error {
-	entry, _ := s.keys.Entry(ws)
-	// The minimum may have been forced, so what it rules out is looked for again.
-	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
-		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
-			return err
-		}
-	}
-	_, err := s.keys.Trim(ctx, ws)
-	return err
-}
-
-func (s *Service) mayRetire(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
-	entry, _ := s.keys.Entry(ws)
-	if force || entry.Covered(lowest) || lowest > entry.Latest {
-		return nil // one beyond the latest is refused by the keyring, with what would be right
-	}
-	return s.refuseBelow(ctx, call, name, ws, lowest)
-}
-
-func (s *Service) refuseBelow(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32) error {
-	below, err := s.countBelow(ctx, ws, lowest)
-	if err != nil || !below.any() {
-		return err
-	}
-	return fault.New(fault.Conflict, "%d secrets and %d older versions are sealed under key versions below %d, and %d secrets cannot be read; "+
-		"seal them again first with: vault write -force %skeys/%s/rewrap, or give force=true after an exposure, to lose them",
-		below.Newest, below.Older, lowest, below.Unread, call.Mount, name)
-}
-
-// countBelow looks at every stored envelope of a workspace. It opens none.
-func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (Below, error) {
-	var newest, older, unread atomic.Int64
-	for _, place := range s.tree.Places(ws) {
-		a := at{place, s.environment(place.EnvironmentID)}
-		// Whoever took the keyring before the last rotation has stored what it sealed when this lock is granted.
-		a.env.commit.Lock()
-		err := s.drain(ctx, a.EnvironmentID, a.env)
-		names := a.env.names()
-		a.env.commit.Unlock()
-		if err != nil {
-			return Below{}, err
-		}
-		work, workCtx := errgroup.WithContext(ctx)
-		work.SetLimit(parallelism)
-		for _, name := range names {
-			work.Go(func() error {
-				head, err := s.head(workCtx, a, name)
-				var known *fault.Error
-				switch {
-				case errors.As(err, &known):
-					unread.Add(1)
-					return nil
-				case err != nil || head == nil:
-					return err
-				}
-				n, err := s.olderBelow(workCtx, a, name, head, lowest)
-				older.Add(int64(n))
-				if !head.Newest().Destroyed && keyVersion(head.Sealed) < lowest {
-					newest.Add(1)
-				}
-				return err
-			})
-		}
-		if err := work.Wait(); err != nil {
-			return Below{}, fmt.Errorf("look for what is sealed under older keys: %w", err)
-		}
-	}
-	return Below{int(newest.Load()), int(older.Load()), int(unread.Load())}, nil
-}
-
-func (s *Service) olderBelow(ctx context.Context, a at, name string, head *store.Head, lowest uint32) (below int, err error) {
-	for _, v := range head.Versions[:len(head.Versions)-1] {
-		if v.Destroyed {
-			continue
-		}
-		old, err := s.store.OldValue(ctx, a.EnvironmentID, name, v.Number)
-		if err != nil && !errors.Is(err, store.ErrDamaged) {
-			return below, err
-		}
-		if old == nil || keyVersion(old.Sealed) < lowest {
-			below++
-		}
-	}
-	return below, nil
-}
-
-// keyVersion reads from an envelope which key version seals it; 0 where it is damaged.
-func keyVersion(sealed []byte) uint32 {
-	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)
-	if err != nil {
-		return 0
-	}
-	return ciphertext.KeyVersion()
 }

@@ -32,6 +32,9 @@ type Service struct {
 	tree  *workspaces.Tree // set by Learn
 	cache headcache.Cache
 
+	beside   []beside // what else is sealed under the workspaces' keys
+	watchers []func(workspaces.Place)
+
 	mu   sync.RWMutex
 	envs map[store.ID]*environment
 }
@@ -63,6 +66,16 @@ func (s *Service) Learn(ctx context.Context, tree *workspaces.Tree) error {
 		return err
 	}
 	return s.replay(ctx)
+}
+
+// Watch has f called after each change of what an environment delivers, or one that may have come through. It is called while locks
+// are held, so f only notes it. It must be called before the service is shared.
+func (s *Service) Watch(f func(workspaces.Place)) { s.watchers = append(s.watchers, f) }
+
+func (s *Service) changed(place workspaces.Place) {
+	for _, f := range s.watchers {
+		f(place)
+	}
 }
 
 // Start goes on with the background work that a restart has interrupted. Wake does so again for what has failed since.
@@ -252,7 +265,7 @@ func (s *Service) Health() []string {
 	s.mu.RUnlock()
 	for _, id := range s.keys.IDs() {
 		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapFailed {
-			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
+			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets, or what is sealed beside them, under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
 		}
 	}
 	return wrong

@@ -184,6 +184,7 @@ func (s *Service) settled(a at, key headcache.Key, next *store.Head, err error) 
 	if errors.Is(err, store.ErrTooLarge) {
 		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or lower max_versions", key.Name, a.Path())
 	}
+	defer s.changed(a.Place)
 	if err != nil {
 		a.env.settle(&s.cache, key, nil)
 		return nil, fmt.Errorf("store a secret: %w", err)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -25,6 +27,7 @@ var (
 	MaxEnvironmentBytes = Range{1, 24 << 20, 4 << 20} // Vault answers at most 32 MiB
 	MaxProjects         = Range{1, 10_000, 1_000}
 	MaxEnvironments     = Range{1, 10_000, 1_000}
+	MaxSyncs            = Range{1, 10_000, 1_000}
 	KeyringCacheSize    = Range{1, 100_000, 1_000}
 	SecretCacheBytes    = Range{0, 4 << 30, 64 << 20}
 	KeyringCacheTTL     = Range{1, 24 * 60 * 60, 5 * 60} // seconds
@@ -78,6 +81,7 @@ func CheckConfig(c store.Config) error {
 	}{
 		{"max_projects", c.MaxProjects, MaxProjects},
 		{"max_environments", c.MaxEnvironments, MaxEnvironments},
+		{"max_syncs", c.MaxSyncs, MaxSyncs},
 		{"keyring_cache_size", c.KeyringCacheSize, KeyringCacheSize},
 		{"keyring_cache_ttl", int(c.KeyringCacheTTL / time.Second), KeyringCacheTTL},
 		{"secret_cache_bytes", c.SecretCacheBytes, SecretCacheBytes},
@@ -87,7 +91,42 @@ func CheckConfig(c store.Config) error {
 			return err
 		}
 	}
+	if err := checkWayOut(c); err != nil {
+		return err
+	}
 	return check(c.Settings, false)
+}
+
+// MaxEgressRules bounds egress_allow.
+const MaxEgressRules = 256
+
+func checkWayOut(c store.Config) error {
+	if len(c.EgressAllow) > MaxEgressRules {
+		return fault.New(fault.Limit, "egress_allow: has %d rules; at most %d are kept", len(c.EgressAllow), MaxEgressRules)
+	}
+	for i, text := range c.EgressAllow {
+		if _, err := outbound.ParseRule(text); err != nil {
+			return fault.New(fault.Invalid, "egress_allow: rule %d: %s", i+1, err)
+		}
+	}
+	if c.ProxyURL == "" {
+		return nil
+	}
+	if _, err := provider.CanonicalURL(c.ProxyURL); err != nil {
+		return fault.New(fault.Invalid, "proxy_url: %s", err)
+	}
+	return nil
+}
+
+// Policy is what a configuration says about the way out.
+func Policy(c store.Config) outbound.Policy {
+	policy := outbound.Policy{Proxy: c.ProxyURL, Paused: c.Paused}
+	for _, text := range c.EgressAllow {
+		if rule, err := outbound.ParseRule(text); err == nil { // one that a newer version has written allows nothing
+			policy.Allow = append(policy.Allow, rule)
+		}
+	}
+	return policy
 }
 
 // Default is the configuration of a mount that was never configured.
@@ -101,6 +140,7 @@ func Default() store.Config {
 		},
 		MaxProjects:      MaxProjects.Default,
 		MaxEnvironments:  MaxEnvironments.Default,
+		MaxSyncs:         MaxSyncs.Default,
 		KeyringCacheSize: KeyringCacheSize.Default,
 		KeyringCacheTTL:  time.Duration(KeyringCacheTTL.Default) * time.Second,
 		SecretCacheBytes: SecretCacheBytes.Default,
@@ -133,6 +173,9 @@ func (s *Service) read(ctx context.Context) error {
 	if stored == nil {
 		d := Default()
 		stored = &d
+	}
+	if stored.MaxSyncs == 0 { // it was stored before there were syncs
+		stored.MaxSyncs = MaxSyncs.Default
 	}
 	s.enforce(*stored)
 	return nil

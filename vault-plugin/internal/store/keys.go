@@ -18,6 +18,11 @@ const (
 	versionPrefix     = "ver/"
 	logPrefix         = "log/"
 	tombstonePrefix   = "tomb/"
+	integrationPrefix = "int/"
+	credentialPrefix  = "cred/"
+	syncPrefix        = "sync/"
+	syncStatePrefix   = "syncstate/"
+	ledgerPrefix      = "ledger/"
 )
 
 func workspaceKey(name string) string      { return workspacePrefix + name }
@@ -38,6 +43,22 @@ func logKey(env ID, txn ID, chunk int) string {
 	return logPrefix + string(env) + "/" + string(txn) + "/" + strconv.Itoa(chunk)
 }
 
-// SealWrapped lists the prefixes that hold key material. Vault Enterprise wraps them with the seal's own key; the community
+func integrationKey(ws ID, provider, name string) string {
+	return integrationPrefix + string(ws) + "/" + provider + "/" + name
+}
+
+func credentialKey(integration ID) string { return credentialPrefix + string(integration) }
+
+func syncKey(env ID, destination, name string) string {
+	return syncPrefix + string(env) + "/" + destination + "/" + name
+}
+
+func syncStateKey(sync ID) string { return syncStatePrefix + string(sync) }
+
+func ledgerKey(sync ID, chunk int) string {
+	return ledgerPrefix + string(sync) + "/" + strconv.Itoa(chunk)
+}
+
+// SealWrapped lists the prefixes that hold key material and sealed credentials and ledgers. Vault Enterprise wraps them with the seal's own key; the community
 // edition does nothing with the declaration.
-func SealWrapped() []string { return []string{masterKey, keysPrefix} }
+func SealWrapped() []string { return []string{masterKey, keysPrefix, credentialPrefix, ledgerPrefix} }

@@ -35,6 +35,10 @@ type Config struct {
 	KeyringCacheSize int           `cbor:"4,keyasint,omitempty"`
 	KeyringCacheTTL  time.Duration `cbor:"5,keyasint,omitempty"`
 	SecretCacheBytes int           `cbor:"6,keyasint,omitempty"`
+	EgressAllow      []string      `cbor:"7,keyasint,omitempty"` // rules as package outbound reads them
+	ProxyURL         string        `cbor:"8,keyasint,omitempty"`
+	Paused           bool          `cbor:"9,keyasint,omitempty"`  // nothing goes out
+	MaxSyncs         int           `cbor:"10,keyasint,omitempty"` // 0 in a record of before there were syncs
 }
 
 // Stamp tells when a record was made and changed, and by which request it was last written (a replay carries the same id).
@@ -53,6 +57,7 @@ type Workspace struct {
 	DeletionAllowed bool              `cbor:"5,keyasint,omitempty"`
 	Stamp           Stamp             `cbor:"6,keyasint"`
 	Locked          bool              `cbor:"7,keyasint,omitempty"`
+	Paused          bool              `cbor:"8,keyasint,omitempty"` // nothing goes out on its behalf
 }
 
 // Keys is the record under keys/<ws_id>: the wrapped key versions, and the rewrap that a rotation starts. They share one entry
@@ -65,17 +70,18 @@ type Keys struct {
 	AutoRotate time.Duration `cbor:"4,keyasint,omitempty"` // how old the latest version may get; 0 is for ever
 }
 
-// Rewrap is the durable progress of re-sealing a workspace's stored secrets under key version Target.
+// Rewrap is the durable progress of re-sealing what is stored of a workspace under key version Target.
 type Rewrap struct {
 	State   RewrapState `cbor:"1,keyasint,omitempty"`
 	Target  uint32      `cbor:"2,keyasint,omitempty"`
-	Total   int         `cbor:"3,keyasint,omitempty"` // secrets, each with all its versions
+	Total   int         `cbor:"3,keyasint,omitempty"` // secrets, each with all its versions, and what is sealed beside them
 	Done    int         `cbor:"4,keyasint,omitempty"`
 	Failed  int         `cbor:"5,keyasint,omitempty"`
 	Env     ID          `cbor:"6,keyasint,omitempty"` // environments are visited in the order of their ids; those before Env are done
 	Name    string      `cbor:"7,keyasint,omitempty"` // within Env, names up to Name are done
 	Started time.Time   `cbor:"8,keyasint,omitzero"`
 	Updated time.Time   `cbor:"9,keyasint,omitzero"`
+	Beside  []string    `cbor:"10,keyasint,omitempty"` // the kinds beside secrets that are done; they come after the secrets
 }
 
 // RewrapState is where a rewrap stands; the zero value is idle.

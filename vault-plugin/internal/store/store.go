@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// ID names one incarnation of a workspace, project or environment, or one transaction: 16 random bytes in lower-case hex.
+// ID names one incarnation of a workspace, project, environment or integration, or one transaction: 16 random bytes in lower-case hex.
 type ID string
 
 // NewID mints an ID.
@@ -107,7 +107,8 @@ func put[R any](ctx context.Context, s *Store, key string, record *R) error {
 	if len(value) > MaxEntryBytes {
 		return ErrTooLarge
 	}
-	return s.storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value, SealWrap: key == masterKey || strings.HasPrefix(key, keysPrefix)})
+	wrap := slices.ContainsFunc(SealWrapped(), func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+	return s.storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value, SealWrap: wrap})
 }
 
 func (s *Store) list(ctx context.Context, prefix string) ([]string, error) {

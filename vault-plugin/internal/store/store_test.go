@@ -45,16 +45,18 @@ func TestNoTwoPlacesShareAKey(t *testing.T) {
 		"head":        func(p place) string { return headKey(p.id, p.name) },
 		"version":     func(p place) string { return versionKey(p.id, p.name, p.number) },
 		"log":         func(p place) string { return logKey(p.id, ids[p.number%4], int(p.number)) },
+		"integration": func(p place) string { return integrationKey(p.id, "toy", strings.ToLower(p.name)) },
+		"credential":  func(p place) string { return credentialKey(p.id) },
 	}
 	canonical := func(p place) place { // what of a place its kind does not have
 		switch p.kind {
 		case "schema", "master", "config":
 			return place{kind: p.kind}
-		case "keys":
+		case "keys", "credential":
 			return place{kind: p.kind, id: p.id}
 		case "workspace":
 			return place{kind: p.kind, name: strings.ToLower(p.name)}
-		case "project", "environment":
+		case "project", "environment", "integration":
 			return place{kind: p.kind, id: p.id, name: strings.ToLower(p.name)}
 		case "head":
 			return place{kind: p.kind, id: p.id, name: p.name}

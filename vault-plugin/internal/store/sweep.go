@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -11,9 +12,11 @@ type Known struct {
 	Workspace   func(ID) bool
 	Project     func(ID) bool
 	Environment func(ID) bool
+	Integration func(ID) bool
+	Sync        func(ID) bool
 }
 
-// Orphans lists the prefixes of everything whose parent has no record. known is asked only after the listing: what is created
+// Orphans lists the prefixes, and the entries, of everything whose parent has no record. known is asked only after the listing: what is created
 // meanwhile has its record, and is known, before anything is stored beneath it.
 func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 	kinds := []struct {
@@ -26,6 +29,9 @@ func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 		{versionPrefix, known.Environment},
 		{logPrefix, known.Environment},
 		{tombstonePrefix, known.Environment},
+		{integrationPrefix, known.Workspace},
+		{syncPrefix, known.Environment},
+		{ledgerPrefix, known.Sync},
 	}
 	var orphans []string
 	for _, kind := range kinds {
@@ -39,11 +45,29 @@ func (s *Store) Orphans(ctx context.Context, known Known) ([]string, error) {
 			}
 		}
 	}
-	return orphans, nil
+	credentials, err := s.list(ctx, credentialPrefix)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range credentials {
+		if id := ID(name); !known.Integration(id) {
+			orphans = append(orphans, credentialKey(id))
+		}
+	}
+	states, err := s.list(ctx, syncStatePrefix)
+	for _, name := range states {
+		if id := ID(name); !known.Sync(id) {
+			orphans = append(orphans, syncStateKey(id))
+		}
+	}
+	return orphans, err
 }
 
-// Remove deletes everything under a prefix that Orphans answered.
+// Remove deletes what Orphans answered: an entry, or everything under a prefix that ends with a slash.
 func (s *Store) Remove(ctx context.Context, prefix string) error {
+	if !strings.HasSuffix(prefix, "/") {
+		return s.storage.Delete(ctx, prefix)
+	}
 	return logical.ClearView(ctx, prefixed{s.storage, prefix})
 }
 

@@ -74,6 +74,29 @@ func (h *Head) wellFormed() bool {
 // A tombstone without a time is one of a clock that stood at zero; what counts is the number.
 func (t *Tombstone) wellFormed() bool { return t.Last > 0 && known(t.Born, t.Removed) }
 
+func (i *Integration) wellFormed() bool {
+	return i.ID.wellFormed() && i.Auth != "" && i.Credential.Generation > 0
+}
+
+func (c *Credential) wellFormed() bool {
+	if len(c.Generations) == 0 {
+		return false
+	}
+	last := uint64(0)
+	for _, g := range c.Generations {
+		if g.Number <= last || len(g.Fields) == 0 {
+			return false
+		}
+		for field, sealed := range g.Fields {
+			if field == "" || len(sealed) == 0 {
+				return false
+			}
+		}
+		last = g.Number
+	}
+	return true
+}
+
 func (o *OldValue) wellFormed() bool { return len(o.Sealed) > 0 }
 
 func (l *LogChunk) wellFormed() bool {
@@ -84,3 +107,11 @@ func (l *LogChunk) wellFormed() bool {
 	}
 	return l.Chunks >= 0
 }
+
+func (s *Sync) wellFormed() bool {
+	return s.ID.wellFormed() && s.Integration.wellFormed() && s.Granularity != "" && s.Target.Host != ""
+}
+
+func (s *SyncState) wellFormed() bool { return s.Attempts >= 0 }
+
+func (l *LedgerChunk) wellFormed() bool { return len(l.Sealed) > 0 }

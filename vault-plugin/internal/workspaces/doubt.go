@@ -27,6 +27,20 @@ func (t *Tree) change(ctx context.Context, w string) (unlock func(), err error) 
 	return unlock, nil
 }
 
+// Change holds back all other changes to a workspace and what is beneath it until unlock is called, its deletion included.
+func (t *Tree) Change(ctx context.Context, call Call, w string) (_ store.ID, unlock func(), err error) {
+	unlock, err = t.change(ctx, w)
+	if err != nil {
+		return "", nil, err
+	}
+	id, err := t.WorkspaceID(call, w)
+	if err != nil {
+		unlock()
+		return "", nil, err
+	}
+	return id, unlock, nil
+}
+
 // unsure notes a change whose storage call has failed, and asks storage how it ended.
 func (t *Tree) unsure(ctx context.Context, w string, d *doubt) {
 	t.mu.Lock()

@@ -103,9 +103,10 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 	}
 	take := func(record *store.Environment) {
 		t.mu.Lock()
-		defer t.mu.Unlock()
 		pr.environments[name] = record
 		t.ids.environments[record.ID] = true
+		t.mu.Unlock()
+		t.changed(ws.record.ID)
 	}
 	if err := t.store.PutEnvironment(ctx, pr.record.ID, name, &record); err != nil {
 		t.unsure(ctx, w, &doubt{settle: func(ctx context.Context) error {

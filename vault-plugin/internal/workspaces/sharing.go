@@ -148,15 +148,41 @@ func (t *Tree) dependants(ctx context.Context, w string, going map[string]bool) 
 	for _, secret := range referring {
 		found = append(found, "secret "+secret)
 	}
+	for _, users := range t.users {
+		found = append(found, users(id, going)...)
+	}
 	slices.Sort(found)
 	return found, err
+}
+
+// Users has f asked what else of a workspace uses one of the environments named, which stay as long as anything does; nil stands for
+// all of them. Whoever begins to use one does so while Change holds back other changes. It must be called before the tree is shared.
+func (t *Tree) Users(f func(ws store.ID, environments map[string]bool) []string) {
+	t.users = append(t.users, f)
+}
+
+// Watch has f called after a workspace, or an environment's base, sharing or lock, was changed. It is called while locks are held, so f
+// only notes it. It must be called before the tree is shared.
+func (t *Tree) Watch(f func(ws store.ID)) { t.watchers = append(t.watchers, f) }
+
+func (t *Tree) changed(ws store.ID) {
+	for _, f := range t.watchers {
+		f(ws)
+	}
 }
 
 // refuseDependants refuses a deletion that something depends on, and names it.
 func (t *Tree) refuseDependants(ctx context.Context, w, what string, going map[string]bool) error {
 	found, err := t.dependants(ctx, w, going)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	return refuseUsed(what, found)
+}
+
+func refuseUsed(what string, found []string) error {
+	if len(found) == 0 {
+		return nil
 	}
 	const named = 5
 	more := ""

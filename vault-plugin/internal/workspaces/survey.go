@@ -94,6 +94,28 @@ func (t *Tree) WorkspaceID(call Call, w string) (store.ID, error) {
 	return ws.record.ID, nil
 }
 
+// Condition is what decides whether anything may be done on behalf of a workspace.
+type Condition struct {
+	Name   string
+	Locked bool
+	Paused bool
+}
+
+// Condition answers how the workspace with an id stands; false where it does not exist.
+func (t *Tree) Condition(id store.ID) (Condition, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !t.ids.workspaces[id] {
+		return Condition{}, false
+	}
+	for name, ws := range t.workspaces {
+		if ws.record.ID == id {
+			return Condition{name, ws.record.Locked, ws.record.Paused}, true
+		}
+	}
+	return Condition{}, false
+}
+
 // Known answers what a sweep must leave alone. It is false when a record could not be read: what then looks like an orphan may
 // be the contents of something whose record is damaged, so nothing may be swept.
 func (t *Tree) Known() (store.Known, bool) {

@@ -53,6 +53,9 @@ type Tree struct {
 	// Changes to a workspace and all beneath it are made one at a time, under the workspace's name.
 	changes keylock.Map[string]
 
+	watchers []func(ws store.ID)
+	users    []func(ws store.ID, environments map[string]bool) []string
+
 	mu         sync.RWMutex
 	workspaces map[string]*workspace
 	ids        known

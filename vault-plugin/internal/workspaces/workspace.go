@@ -122,13 +122,14 @@ func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExi
 // takeWorkspace takes a stored record in: of ws, or of a new workspace where that is nil.
 func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if ws == nil {
 		t.workspaces[name] = &workspace{record: record, projects: make(map[string]*project)}
 		t.ids.workspaces[record.ID] = true
 	} else {
 		ws.record = record
 	}
+	t.mu.Unlock()
+	t.changed(record.ID)
 }
 
 func (t *Tree) newStamp(call Call) store.Stamp {
@@ -204,6 +205,13 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 	}
 	if confirm != name {
 		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, and everything in it for ever; repeat its name: confirm=%s", name)
+	}
+	var used []string
+	for _, users := range t.users {
+		used = append(used, users(ws.record.ID, nil)...)
+	}
+	if err := refuseUsed("workspace "+name, used); err != nil {
+		return Receipt{}, err
 	}
 	ids := t.environmentIDs(ws, "")
 	thaw := t.freeze(ids)

@@ -99,6 +99,76 @@ path "stashbase/revert/acme/+/+" {
   capabilities = ["update"]
 }
 
+# Its integrations with providers.
+path "stashbase/integrations/acme/" {
+  capabilities = ["list"]
+}
+
+# Those with one provider.
+path "stashbase/integrations/acme/+/" {
+  capabilities = ["list"]
+}
+
+# Each integration; its credential is never read.
+path "stashbase/integrations/acme/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# Asking a provider who a credential is.
+path "stashbase/integrations/acme/+/+/verify" {
+  capabilities = ["update"]
+}
+
+# How everything that goes out stands.
+path "stashbase/status/acme" {
+  capabilities = ["read"]
+}
+
+# Its syncs.
+path "stashbase/syncs/acme/" {
+  capabilities = ["list"]
+}
+
+# Those of an environment.
+path "stashbase/syncs/acme/+/+/" {
+  capabilities = ["list"]
+}
+
+# Each sync.
+path "stashbase/syncs/acme/+/+/+/+" {
+  capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# What a run would do, without values.
+path "stashbase/syncs/acme/+/+/+/+/plan" {
+  capabilities = ["read"]
+}
+
+# Running it now.
+path "stashbase/syncs/acme/+/+/+/+/run" {
+  capabilities = ["update"]
+}
+
+# How it stands, without values.
+path "stashbase/syncs/acme/+/+/+/+/status" {
+  capabilities = ["read"]
+}
+
+# Taking over what others have written at the destination.
+path "stashbase/syncs/acme/+/+/+/+/adopt" {
+  capabilities = ["update"]
+}
+
+# Pausing it.
+path "stashbase/syncs/acme/+/+/+/+/pause" {
+  capabilities = ["update"]
+}
+
+# Having it go on.
+path "stashbase/syncs/acme/+/+/+/+/resume" {
+  capabilities = ["update"]
+}
+
 # The roles there are.
 path "stashbase/policies/" {
   capabilities = ["list"]

@@ -1,0 +1,6 @@
+import {
+  to = stashbase_config.this
+  identity = {
+    id = "config"
+  }
+}

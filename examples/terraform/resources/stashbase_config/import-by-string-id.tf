@@ -1,0 +1,4 @@
+import {
+  to = stashbase_config.this
+  id = "config"
+}

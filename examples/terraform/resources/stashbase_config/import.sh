@@ -1,0 +1,1 @@
+terraform import stashbase_config.this config

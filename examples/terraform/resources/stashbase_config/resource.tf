@@ -1,0 +1,4 @@
+resource "stashbase_config" "this" {
+  max_versions = 20
+  max_secrets  = 2000
+}

@@ -1,0 +1,4 @@
+import {
+  to = stashbase_environment.staging
+  id = "acme/api/staging"
+}

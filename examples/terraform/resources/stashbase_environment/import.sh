@@ -1,0 +1,1 @@
+terraform import stashbase_environment.staging acme/api/staging

@@ -1,0 +1,7 @@
+import {
+  to = stashbase_integration_github.acme
+  identity = {
+    workspace = "acme"
+    name      = "acme"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = stashbase_integration_github.acme
+  id = "acme/acme"
+}

@@ -1,0 +1,1 @@
+terraform import stashbase_integration_github.acme acme/acme

@@ -1,0 +1,16 @@
+variable "github_token" {
+  type      = string
+  sensitive = true
+  ephemeral = true
+}
+
+resource "stashbase_integration_github" "acme" {
+  workspace        = "acme"
+  name             = "acme"
+  token_wo         = var.github_token
+  token_wo_version = 1
+
+  # What the token may be used for; nothing when left out.
+  allowed_environments = ["api/*"]
+  allowed_targets      = ["acme/api", "acme/api/environments/*"]
+}

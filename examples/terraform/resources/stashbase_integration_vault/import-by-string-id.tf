@@ -1,0 +1,4 @@
+import {
+  to = stashbase_integration_vault.platform
+  id = "acme/platform"
+}

@@ -1,0 +1,1 @@
+terraform import stashbase_integration_vault.platform acme/platform

@@ -1,0 +1,7 @@
+import {
+  to = stashbase_project.web
+  identity = {
+    workspace = "acme"
+    name      = "web"
+  }
+}

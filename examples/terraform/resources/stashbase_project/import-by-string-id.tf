@@ -1,0 +1,4 @@
+import {
+  to = stashbase_project.web
+  id = "acme/web"
+}

@@ -1,0 +1,1 @@
+terraform import stashbase_project.web acme/web

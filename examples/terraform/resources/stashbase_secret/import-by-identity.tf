@@ -1,0 +1,9 @@
+import {
+  to = stashbase_secret.database_password
+  identity = {
+    workspace   = "acme"
+    project     = "api"
+    environment = "production"
+    name        = "DATABASE_PASSWORD"
+  }
+}

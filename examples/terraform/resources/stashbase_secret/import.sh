@@ -1,0 +1,1 @@
+terraform import stashbase_secret.database_password acme/api/production/DATABASE_PASSWORD

@@ -1,0 +1,4 @@
+import {
+  to = stashbase_secrets.mail
+  id = "acme/api/production"
+}

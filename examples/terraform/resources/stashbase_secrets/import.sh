@@ -1,0 +1,1 @@
+terraform import stashbase_secrets.mail acme/api/production

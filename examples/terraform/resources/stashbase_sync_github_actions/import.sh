@@ -1,0 +1,1 @@
+terraform import stashbase_sync_github_actions.production acme/api/production/production

@@ -1,0 +1,1 @@
+terraform import stashbase_sync_vault_kv.platform acme/api/production/platform

@@ -1,0 +1,6 @@
+import {
+  to = stashbase_workspace.payments
+  identity = {
+    name = "payments"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = stashbase_workspace.payments
+  id = "payments"
+}

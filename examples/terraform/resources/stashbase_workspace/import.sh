@@ -1,0 +1,1 @@
+terraform import stashbase_workspace.payments payments

@@ -1,0 +1,266 @@
+package outbound
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// How long and how much it takes to be connected.
+const (
+	connectTimeout  = 15 * time.Second // name, connection, proxy and TLS together
+	addressTimeout  = 5 * time.Second  // one address of several
+	maxAddresses    = 8                // of those that a name has, in the resolver's order
+	maxProxyAnswer  = 16 << 10         // bytes
+	keepAlivePeriod = 30 * time.Second
+)
+
+// route makes a client's connections.
+type route struct {
+	gateway   *Gateway
+	workspace string
+	tls       *tls.Config
+}
+
+// dialPlain connects for http.
+func (t *route) dialPlain(ctx context.Context, _, hostport string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := t.connect(ctx, hostport, true)
+	if err != nil {
+		return nil, err
+	}
+	return newSilent(c), nil
+}
+
+// dialTLS connects for https.
+func (t *route) dialTLS(ctx context.Context, _, hostport string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := t.connect(ctx, hostport, false)
+	if err != nil {
+		return nil, err
+	}
+	config := t.tls.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(hostport)
+	}
+	secured := tls.Client(c, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		return nil, &handshakeError{err}
+	}
+	if secured.ConnectionState().NegotiatedProtocol == "h2" {
+		return secured, nil
+	}
+	return newSilent(secured), nil
+}
+
+// silent is a connection of HTTP/1 on which nothing is heard until we have spoken: what arrives before is no answer, and the transport
+// would log it.
+type silent struct {
+	net.Conn
+	spoken chan struct{}
+	once   sync.Once
+}
+
+func newSilent(c net.Conn) *silent { return &silent{Conn: c, spoken: make(chan struct{})} }
+
+func (s *silent) Read(p []byte) (int, error) {
+	<-s.spoken
+	return s.Conn.Read(p)
+}
+
+func (s *silent) Write(p []byte) (int, error) {
+	s.once.Do(func() { close(s.spoken) })
+	return s.Conn.Write(p)
+}
+
+// Close ends the connection, and a Read that waits.
+func (s *silent) Close() error {
+	s.once.Do(func() { close(s.spoken) })
+	return s.Conn.Close()
+}
+
+// handshakeError tells a failure of TLS from one of the connection.
+type handshakeError struct{ cause error }
+
+func (e *handshakeError) Error() string { return "TLS handshake" }
+
+func (e *handshakeError) Unwrap() error { return e.cause }
+
+// connect resolves a host once, and dials the addresses that have been judged: a name that is resolved again by whoever dials may have
+// another address by then.
+func (t *route) connect(ctx context.Context, hostport string, plain bool) (*connection, error) {
+	policy := t.gateway.current()
+	targets, err := t.allowed(ctx, policy, hostport, plain)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := policy.proxy()
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	for _, to := range targets {
+		c := &connection{gateway: t.gateway, to: to}
+		if proxy == nil || to.direct() {
+			c.Conn, last = dialAddress(ctx, to.address)
+		} else {
+			c.proxy = policy.Proxy
+			c.Conn, c.via, last = t.tunnel(ctx, policy, proxy, to)
+		}
+		if last != nil {
+			continue
+		}
+		if err := t.gateway.admit(c); err != nil {
+			_ = c.Conn.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+	return nil, last
+}
+
+// allowed answers the addresses of a host that may be dialled, at least one.
+func (t *route) allowed(ctx context.Context, policy *Policy, hostport string, plain bool) ([]destination, error) {
+	if policy.Paused {
+		return nil, policy.judge(destination{})
+	}
+	host, portText, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return nil, errors.New("no port")
+	}
+	addresses, err := t.resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var may []destination
+	var refused error
+	for _, a := range addresses {
+		to := destination{t.workspace, netip.AddrPortFrom(a, uint16(port)), plain}
+		if err := policy.judge(to); err != nil {
+			refused = err
+			continue
+		}
+		may = append(may, to)
+	}
+	if len(may) == 0 {
+		return nil, refused
+	}
+	return may[:min(len(may), maxAddresses)], nil
+}
+
+func (t *route) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	found, err := t.gateway.options.Resolver(ctx, host)
+	if err == nil && len(found) == 0 {
+		err = errors.New("no address")
+	}
+	if err != nil {
+		return nil, &resolveError{err}
+	}
+	return found, nil
+}
+
+// resolveError is a name of which no address was found.
+type resolveError struct{ cause error }
+
+func (e *resolveError) Error() string { return "no address was found" }
+
+func (e *resolveError) Unwrap() error { return e.cause }
+
+func dialAddress(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: addressTimeout, KeepAlive: keepAlivePeriod}
+	return dialer.DialContext(ctx, "tcp", to.String())
+}
+
+// tunnel has a proxy connect to an address. It is not told the name, which it would resolve by itself.
+func (t *route) tunnel(ctx context.Context, policy *Policy, proxy *url.URL, to destination) (net.Conn, *destination, error) {
+	port := proxy.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[proxy.Scheme]
+	}
+	// A proxy that is spoken to without TLS sees only what goes through it under TLS.
+	vias, err := t.allowed(ctx, policy, net.JoinHostPort(proxy.Hostname(), port), false)
+	if err != nil {
+		return nil, nil, &proxyError{cause: err}
+	}
+	var last error
+	for _, via := range vias {
+		c, err := dialAddress(ctx, via.address)
+		if err != nil {
+			last = &proxyError{cause: err}
+			continue
+		}
+		if c, err = t.ask(ctx, c, proxy, to.address.String()); err != nil {
+			return nil, nil, err
+		}
+		return c, &via, nil
+	}
+	return nil, nil, last
+}
+
+// ask asks a proxy for a connection to an address.
+func (t *route) ask(ctx context.Context, c net.Conn, proxy *url.URL, address string) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	tunnel, err := t.handshake(ctx, c, proxy, address)
+	if !stop() && err == nil {
+		err = &proxyError{cause: ctx.Err()}
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return tunnel, nil
+}
+
+func (t *route) handshake(ctx context.Context, c net.Conn, proxy *url.URL, address string) (net.Conn, error) {
+	if proxy.Scheme == "https" {
+		secured := tls.Client(c, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname()})
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, &proxyError{cause: err}
+		}
+		c = secured
+	}
+	head := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n\r\n", address, address, t.gateway.options.UserAgent)
+	if _, err := io.WriteString(c, head); err != nil {
+		return nil, &proxyError{cause: err}
+	}
+	reader := bufio.NewReader(io.LimitReader(c, maxProxyAnswer))
+	//nolint:bodyclose // the answer to CONNECT has no body: what follows is the tunnel
+	answer, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
+	switch {
+	case err != nil:
+		return nil, &proxyError{cause: err}
+	case answer.StatusCode != http.StatusOK || reader.Buffered() != 0:
+		return nil, &proxyError{status: answer.StatusCode}
+	}
+	return c, nil
+}
+
+// proxyError is a failure between us and the proxy, or its refusal.
+type proxyError struct {
+	status int
+	cause  error
+}
+
+func (e *proxyError) Error() string { return "proxy" }
+
+func (e *proxyError) Unwrap() error { return e.cause }

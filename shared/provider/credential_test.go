@@ -1,0 +1,70 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+)
+
+// planted stands in every value that must not be printed.
+const planted = "planted-credential-value"
+
+func TestNothingSecretIsPrinted(t *testing.T) {
+	c := provider.NewCredential(map[string][]byte{"token": []byte(planted)})
+	type inside struct{ c provider.Credential }
+	value, change := provider.Value{Name: "A", Bytes: []byte(planted)}, provider.Change{Name: "A", Value: []byte(planted)}
+	// As text, in hexadecimal, and as fmt prints bytes.
+	forms := []string{planted, fmt.Sprintf("%x", planted), fmt.Sprintf("%X", planted), "112 108 97 110", "0x70, 0x6c, 0x61, 0x6e"}
+	for name, v := range map[string]any{
+		"credential": c, "pointer": &c, "in a session": provider.Session{Credential: c}, "pointer to a session": &provider.Session{Credential: c},
+		"in a map": map[string]any{"c": c}, "in a slice": []provider.Credential{c}, "value": value, "values": []provider.Value{value},
+		"change": change, "changes": []*provider.Change{&change}, "not exported": inside{c: c},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
+			printed := fmt.Sprintf(verb, v)
+			for _, form := range forms {
+				if strings.Contains(printed, form) {
+					t.Errorf("%s with %s prints the value: %s", name, verb, printed)
+				}
+			}
+		}
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c, "s", provider.Session{Credential: c})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "c", c, "v", value, "w", change)
+	if strings.Contains(log.String(), planted) {
+		t.Errorf("a log holds it: %s", log.String())
+	}
+}
+
+func TestACredentialDoesNotMarshal(t *testing.T) {
+	c := provider.NewCredential(map[string][]byte{"token": []byte(planted)})
+	for name, v := range map[string]any{"value": c, "pointer": &c, "in a session": provider.Session{Credential: c}} {
+		if _, err := json.Marshal(v); err == nil || strings.Contains(err.Error(), planted) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAWipedCredentialHasNothing(t *testing.T) {
+	token := []byte(planted)
+	c := provider.NewCredential(map[string][]byte{"token": token})
+	if c.Text("token") != planted || string(c.Bytes("token")) != planted || c.Text("other") != "" {
+		t.Error("the fields are not as they were given")
+	}
+	same := c
+	c.Wipe()
+	c.Wipe()
+	if strings.Trim(string(token), "\x00") != "" || c.Text("token") != "" || same.Bytes("token") != nil {
+		t.Error("something is left")
+	}
+	var none provider.Credential
+	none.Wipe()
+	if none.Text("token") != "" {
+		t.Error("a credential of nothing has a field")
+	}
+}

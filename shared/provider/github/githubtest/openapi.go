@@ -1,0 +1,199 @@
+package githubtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// description is the part of GitHub's OpenAPI description that the server has.
+type description struct{ *openapi3.T }
+
+// absent says loudly that there is no description.
+var absent sync.Once
+
+// load answers nil where the description cannot be had, which CI does not take for an answer.
+func load(t testing.TB) *description {
+	t.Helper()
+	d, err := loaded()
+	switch {
+	case err == nil:
+		return d
+	case os.Getenv("CI") == "true":
+		t.Fatal(err)
+	}
+	absent.Do(func() { fmt.Fprintln(os.Stderr, err) })
+	return nil
+}
+
+// Described skips a test that shows nothing without GitHub's description, where there is none.
+func Described(t testing.TB) {
+	t.Helper()
+	if load(t) == nil {
+		t.Skip("GitHub's OpenAPI description cannot be had here: tools/github-openapi.sh says why")
+	}
+}
+
+// loaded reads the description once in a process.
+var loaded = sync.OnceValues(func() (*description, error) {
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the module: %w", err)
+	}
+	script := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "tools", "github-openapi.sh")
+	var stderr bytes.Buffer
+	fetch := exec.Command("bash", script) //nolint:gosec // A script of this module.
+	fetch.Stderr = &stderr
+	path, err := fetch.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	whole, err := os.ReadFile(strings.TrimSpace(string(path)))
+	if err != nil {
+		return nil, err
+	}
+	trimmed, err := trim(whole)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := openapi3.NewLoader().LoadFromData(trimmed)
+	if err != nil {
+		return nil, err
+	}
+	return &description{spec}, nil
+})
+
+// paths are those that the server answers. All 811 take two seconds and 400 MB to load.
+func paths() []string {
+	all := []string{"/user", "/installation/repositories"}
+	for _, secrets := range []string{"/repos/{owner}/{repo}/actions/secrets", "/repos/{owner}/{repo}/environments/{environment_name}/secrets"} {
+		all = append(all, secrets, secrets+"/public-key", secrets+"/{secret_name}")
+	}
+	return all
+}
+
+var reference = regexp.MustCompile(`"#/components/([a-z]+)/([^"]+)"`)
+
+// trim keeps of a description the paths named, and the components that they refer to.
+func trim(whole []byte) ([]byte, error) {
+	var all struct {
+		OpenAPI    string                                `json:"openapi"`
+		Info       json.RawMessage                       `json:"info"`
+		Paths      map[string]json.RawMessage            `json:"paths"`
+		Components map[string]map[string]json.RawMessage `json:"components"`
+	}
+	if err := json.Unmarshal(whole, &all); err != nil {
+		return nil, err
+	}
+	kept, components := make(map[string]json.RawMessage), make(map[string]map[string]json.RawMessage)
+	var queue []json.RawMessage
+	for _, path := range paths() {
+		if all.Paths[path] == nil {
+			return nil, fmt.Errorf("the description has no path %s", path)
+		}
+		kept[path] = all.Paths[path]
+		queue = append(queue, kept[path])
+	}
+	for len(queue) > 0 {
+		next := queue[0]
+		queue = queue[1:]
+		for _, found := range reference.FindAllSubmatch(next, -1) {
+			kind, name := string(found[1]), string(found[2])
+			part := all.Components[kind][name]
+			if kind == "examples" {
+				part = json.RawMessage(`{"value":null}`)
+			}
+			if components[kind] == nil {
+				components[kind] = make(map[string]json.RawMessage)
+			}
+			if components[kind][name] == nil && part != nil {
+				components[kind][name] = part
+				queue = append(queue, part)
+			}
+		}
+	}
+	if all.Components["schemas"]["basic-error"] != nil {
+		components["schemas"]["basic-error"] = all.Components["schemas"]["basic-error"]
+	}
+	return json.Marshal(map[string]any{"openapi": all.OpenAPI, "info": all.Info, "paths": kept, "components": components})
+}
+
+// check holds a request and its answer against the description.
+func (d *description) check(t testing.TB, lax bool, mux *http.ServeMux, r *http.Request, body []byte, answer *httptest.ResponseRecorder) {
+	if d == nil {
+		return
+	}
+	_, pattern := mux.Handler(r)
+	_, path, _ := strings.Cut(pattern, " ")
+	item := d.Paths.Value(path)
+	if item == nil || item.GetOperation(r.Method) == nil {
+		if !lax {
+			t.Errorf("githubtest: GitHub's description has no %s %s", r.Method, r.URL.Path)
+		}
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	asked := &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: parameters(path, r.URL.EscapedPath()),
+		Route:   &routers.Route{Spec: d.T, Path: path, PathItem: item, Method: r.Method, Operation: item.GetOperation(r.Method)},
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}
+	if err := openapi3filter.ValidateRequest(context.Background(), asked); err != nil && !lax {
+		t.Errorf("githubtest: a request breaks GitHub's description: %s %s: %v", r.Method, r.URL.Path, err)
+	}
+	if err := d.checkAnswer(asked, answer); err != nil {
+		t.Errorf("githubtest: an answer to %s %s breaks GitHub's description: %v", r.Method, r.URL.Path, err)
+	}
+}
+
+// checkAnswer: of refusals and redirects, the description lists some at some paths; all have one form.
+func (d *description) checkAnswer(asked *openapi3filter.RequestValidationInput, answer *httptest.ResponseRecorder) error {
+	if answer.Code >= http.StatusMultipleChoices {
+		var told any
+		if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil {
+			return err
+		}
+		return d.Components.Schemas["basic-error"].Value.VisitJSON(told)
+	}
+	if !slices.Contains(slices.Collect(maps.Keys(asked.Route.Operation.Responses.Map())), fmt.Sprint(answer.Code)) {
+		return errors.New("its status is none of those described")
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: asked, Status: answer.Code, Header: answer.Header(), Body: io.NopCloser(bytes.NewReader(answer.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+}
+
+// parameters reads the values of a path's parameters.
+func parameters(pattern, path string) map[string]string {
+	values := make(map[string]string)
+	segments := strings.Split(path, "/")
+	for i, name := range strings.Split(pattern, "/") {
+		if !strings.HasPrefix(name, "{") || i >= len(segments) {
+			continue
+		}
+		if value, err := url.PathUnescape(segments[i]); err == nil {
+			values[strings.Trim(name, "{}")] = value
+		}
+	}
+	return values
+}

@@ -1,0 +1,78 @@
+package providertest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+)
+
+var listChecks = []check{
+	{"an empty place lists nothing", nil, listNothing},
+	{"list shows the entries of others, sorted, and changes nothing", nil, listForeign},
+	{"a place that is not there is not_found or invalid, with a hint", func(r *rig) string {
+		if len(r.Elsewhere) == 0 {
+			return "Party.Elsewhere is empty: every place exists"
+		}
+		return ""
+	}, listElsewhere},
+}
+
+func listNothing(t testing.TB, r *rig) {
+	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("List of nothing answers %d entries and the error %v", len(entries), err)
+	}
+}
+
+func listForeign(t testing.TB, r *rig) {
+	const many = 30
+	names := r.names(t, min(many, maxEntries(r)))
+	for i := len(names) - 1; i >= 0; i-- {
+		r.Plant(names[i], "value of "+names[i])
+	}
+	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, planted []string
+	for _, e := range entries {
+		listed = append(listed, e.Name)
+	}
+	for name := range r.Truth() {
+		planted = append(planted, name)
+	}
+	slices.Sort(planted)
+	if !slices.Equal(listed, planted) || len(listed) != len(names) {
+		t.Errorf("List answers %q, and there are %q", listed, planted)
+	}
+	if r.front == nil {
+		return
+	}
+	if _, writes := r.front.counted(); writes != 0 {
+		t.Errorf("List makes %d requests that change something", writes)
+	}
+}
+
+func maxEntries(r *rig) int {
+	if r.destination.Limits.MaxEntries == 0 {
+		return 1 << 20
+	}
+	return r.destination.Limits.MaxEntries
+}
+
+func listElsewhere(t testing.TB, r *rig) {
+	for _, settings := range r.Elsewhere {
+		at := r.place(t, settings)
+		_, err := r.Provider.List(t.Context(), r.session, at)
+		classIn(t, "List", err, outbound.NotFound, outbound.Invalid)
+		hinted(t, "List", err)
+		results := r.applyAs(t.Context(), t, r.session, at, provider.Change{Name: r.names(t, 1)[0], Value: []byte("one")})
+		classIn(t, "Apply", results[0].Err, outbound.NotFound, outbound.Invalid)
+		hinted(t, "Apply", results[0].Err)
+		if results[0].Outcome != provider.Skipped && results[0].Outcome != provider.Failed {
+			t.Errorf("a change of a place that is not there is %s", results[0].Outcome)
+		}
+	}
+}

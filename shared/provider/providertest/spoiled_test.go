@@ -1,0 +1,274 @@
+package providertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+)
+
+// recorder is a test that may fail.
+type recorder struct {
+	testing.TB
+	failed atomic.Bool
+}
+
+func (r *recorder) Error(...any)          { r.failed.Store(true) }
+func (r *recorder) Errorf(string, ...any) { r.failed.Store(true) }
+func (r *recorder) Fatal(...any)          { r.FailNow() }
+func (r *recorder) Fatalf(string, ...any) { r.FailNow() }
+func (r *recorder) Skip(...any)           { runtime.Goexit() }
+
+func (r *recorder) FailNow() {
+	r.failed.Store(true)
+	runtime.Goexit()
+}
+
+// fails reports whether a check finds fault with a party.
+func fails(t *testing.T, name string, open func(testing.TB) Party) bool {
+	t.Helper()
+	all := checks()
+	i := slices.IndexFunc(all, func(c check) bool { return c.name == name })
+	if i < 0 {
+		t.Fatalf("there is no check %q", name)
+	}
+	r := &recorder{TB: t}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		all[i].try(r, open)
+	}()
+	<-ended
+	return r.failed.Load()
+}
+
+// spoiled is the toy with something else in the place of a method.
+type spoiled struct {
+	provider.Provider
+	declare func(d provider.Declaration) provider.Declaration
+	list    func(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error)
+	apply   func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result
+	read    func(values []provider.Value, names []string) []provider.Value
+	ignore  bool // the end of a context
+}
+
+func (p spoiled) Declare() provider.Declaration {
+	if p.declare == nil {
+		return p.Provider.Declare()
+	}
+	return p.declare(p.Provider.Declare())
+}
+
+func (p spoiled) List(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
+	if p.list == nil {
+		return p.Provider.List(p.context(ctx), s, at)
+	}
+	return p.list(ctx, s, at)
+}
+
+func (p spoiled) Apply(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+	if p.apply == nil {
+		return p.Provider.Apply(p.context(ctx), s, at, changes)
+	}
+	return p.apply(ctx, s, at, changes)
+}
+
+func (p spoiled) Read(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Value, error) {
+	reader, _ := p.Provider.(provider.Reader)
+	values, err := reader.Read(p.context(ctx), s, at, names)
+	if p.read == nil {
+		return values, err
+	}
+	return p.read(values, names), err
+}
+
+func (p spoiled) context(ctx context.Context) context.Context {
+	if p.ignore {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+// each changes the results of Apply.
+func each(change func(c provider.Change, r *provider.Result)) func(provider.Provider) provider.Provider {
+	return func(p provider.Provider) provider.Provider {
+		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+			results := p.Apply(ctx, s, at, changes)
+			for i := range results {
+				change(changes[i], &results[i])
+			}
+			return results
+		}}
+	}
+}
+
+// before changes what Apply is asked for.
+func before(change func(c *provider.Change)) func(provider.Provider) provider.Provider {
+	return func(p provider.Provider) provider.Provider {
+		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+			others := slices.Clone(changes)
+			for i := range others {
+				change(&others[i])
+			}
+			return p.Apply(ctx, s, at, others)
+		}}
+	}
+}
+
+// listing changes what List answers.
+func listing(change func(entries []provider.Entry, err error) ([]provider.Entry, error)) func(provider.Provider) provider.Provider {
+	return func(p provider.Provider) provider.Provider {
+		return spoiled{Provider: p, list: func(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
+			return change(p.List(ctx, s, at))
+		}}
+	}
+}
+
+func declaring(change func(d *provider.Declaration)) func(provider.Provider) provider.Provider {
+	return func(p provider.Provider) provider.Provider {
+		return spoiled{Provider: p, declare: func(d provider.Declaration) provider.Declaration {
+			change(&d)
+			return d
+		}}
+	}
+}
+
+// A suite that finds no fault with a faulty provider shows nothing: here each mistake is made, and the check that is there for it must
+// see it.
+func TestTheSuiteFindsMistakes(t *testing.T) {
+	declared := 0
+	for mistake, c := range map[string]struct {
+		check   string
+		options toy.Options
+		spoil   func(provider.Provider) provider.Provider
+	}{
+		"nothing is done": {"create, update and delete", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(_ context.Context, _ *provider.Session, _ provider.Place, changes []provider.Change) []provider.Result {
+				results := make([]provider.Result, len(changes))
+				for i := range results {
+					results[i] = provider.Result{Outcome: provider.Done, Entry: provider.Entry{Name: changes[i].Name}}
+				}
+				return results
+			}}
+		}},
+		"what is done is answered as failed": {"a full batch", toy.Options{}, each(func(_ provider.Change, r *provider.Result) {
+			*r = provider.Result{Outcome: provider.Failed, Err: &outbound.Error{Class: outbound.Invalid}}
+		})},
+		"results in another order": {"one call makes changes of every kind, and answers in their order", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, at, changes)
+				slices.Reverse(results)
+				if len(results) > 1 {
+					results[0].Outcome, results[0].Err = provider.Failed, &outbound.Error{Class: outbound.Invalid}
+				}
+				return results
+			}}
+		}},
+		"a result is missing": {"a full batch", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+				return p.Apply(ctx, s, at, changes)[1:]
+			}}
+		}},
+		"no version is answered":             {"an entry is answered as list shows it", toy.Options{}, each(func(_ provider.Change, r *provider.Result) { r.Entry.Version = "" })},
+		"the value given is cleared":         {"create, update and delete", toy.Options{}, each(func(c provider.Change, _ *provider.Result) { clear(c.Value) })},
+		"values lose the spaces around them": {"values of all kinds of text arrive as they are", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.TrimSpace(c.Value) })},
+		"values become text":                 {"values of all bytes arrive as they are", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.ToValidUTF8(c.Value, []byte("?")) })},
+		"a longer value is cut":              {"the largest value is taken, and a larger one refused", toy.Options{}, before(func(c *provider.Change) { c.Value = c.Value[:min(len(c.Value), 4096)] })},
+		"limits are declared and not kept":   {"the longest name is taken, and a longer one refused", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
+		"a rule for names is not kept":       {"names against the rule are refused", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
+		"nothing is compared":                {"creating what others have created is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"versions are not compared":          {"writing and deleting what others have changed is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"what is gone is made again":         {"writing what others have taken away is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"a conflict ends the batch": {"a conflict does not keep the others from their change", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, at, changes[:min(2, len(changes))])
+				for range changes[len(results):] {
+					results = append(results, provider.Result{Outcome: provider.Skipped, Err: &outbound.Error{Class: outbound.Conflict}})
+				}
+				return results
+			}}
+		}},
+		"deleting what is gone fails": {"deleting what is gone is done", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
+			if c.Delete {
+				*r = provider.Result{Outcome: provider.Failed, Err: &outbound.Error{Class: outbound.NotFound}}
+			}
+		})},
+		"the entries of others are removed": {"entries of others survive", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, at, changes)
+				entries, _ := p.List(ctx, s, at)
+				for _, e := range entries {
+					if !slices.ContainsFunc(changes, func(c provider.Change) bool { return c.Name == e.Name }) {
+						p.Apply(ctx, s, at, []provider.Change{{Name: e.Name, Delete: true, Expect: &e}})
+					}
+				}
+				return results
+			}}
+		}},
+		"the entries of others are hidden": {"list shows the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+			return entries[:len(entries)/2], err
+		})},
+		"a list is not sorted": {"list shows the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+			slices.Reverse(entries)
+			return entries, err
+		})},
+		"a place that is not there is empty": {"a place that is not there is not_found or invalid, with a hint", toy.Options{}, listing(func(entries []provider.Entry, _ error) ([]provider.Entry, error) {
+			return entries, nil
+		})},
+		"a bad credential is nothing special": {"a refused credential is of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+			if err != nil {
+				err = &outbound.Error{Class: outbound.Provider, Hint: "try again"}
+			}
+			return entries, err
+		})},
+		"an error without a hint": {"a refused credential is of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+			if err != nil {
+				err = &outbound.Error{Class: outbound.Auth, Provider: "toy", Operation: "list"}
+			}
+			return entries, err
+		})},
+		"an error tells the value": {"the largest value is taken, and a larger one refused", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
+			if r.Err != nil {
+				r.Err = fmt.Errorf("value %s: %w", c.Value[:20], r.Err)
+			}
+		})},
+		"what is missing is read as empty": {"values are read back", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, read: func(values []provider.Value, names []string) []provider.Value {
+				for _, name := range names[:min(1, len(names))] {
+					values = append(values, provider.Value{Name: name})
+				}
+				return values
+			}}
+		}},
+		"the end of a context is not seen": {"a context that has ended begins nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, ignore: true}
+		}},
+		"another declaration each time": {"declaration is the same each time", toy.Options{}, declaring(func(d *provider.Declaration) {
+			declared++
+			d.Title = fmt.Sprint("Toy ", declared)
+		})},
+		"help of two lines": {"help begins with a short sentence", toy.Options{}, declaring(func(d *provider.Declaration) { d.Help = "A box.\nOf toys." })},
+		"an illegal field":  {"declaration is legal", toy.Options{}, declaring(func(d *provider.Declaration) { d.Fields[0].Name = "Address" })},
+		"no example":        {"required settings have an example that is one of their values", toy.Options{}, declaring(func(d *provider.Declaration) { d.Destinations[0].Fields[0].Example = "" })},
+	} {
+		t.Run(mistake, func(t *testing.T) {
+			if fails(t, c.check, toyParty(c.options, provider.Key, nil)) {
+				t.Fatal("the check fails without the mistake")
+			}
+			if !fails(t, c.check, toyParty(c.options, provider.Key, c.spoil)) {
+				t.Error("the suite does not see it")
+			}
+		})
+	}
+}
+
+func usualLimits(d *provider.Declaration) { d.Destinations[0].Limits = toy.DefaultLimits() }
+
+func comparing(d *provider.Declaration) { d.Destinations[0].Compares = true }

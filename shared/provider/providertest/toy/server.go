@@ -1,0 +1,305 @@
+package toy
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+)
+
+// Operation is what a call asks for.
+type Operation string
+
+// The operations.
+const (
+	Verify Operation = "verify"
+	List   Operation = "list"
+	Read   Operation = "read"
+	Write  Operation = "write" // in granularity Bundle of all changes together
+	Delete Operation = "delete"
+)
+
+// Call is one call of the provider to the server.
+type Call struct {
+	N         int // from 1, over all restarts
+	Operation Operation
+	Shelf     string
+	Name      string // of a Write or Delete in granularity Key
+}
+
+// Changes reports whether the call may change something.
+func (c Call) Changes() bool { return c.Operation == Write || c.Operation == Delete }
+
+// Fault is what goes wrong with a call. The zero value is nothing.
+type Fault struct {
+	Err    error // answered in the place of the answer
+	Hang   bool  // no answer comes until the call's context ends
+	Effect bool  // the call has had its effect nevertheless
+}
+
+// Lost is a connection that breaks before the answer is there. The caller cannot tell whether it had its effect.
+func Lost(effect bool) Fault {
+	err := &outbound.Error{Class: outbound.Network, Provider: Name, Operation: "wait for an answer", Unknown: true}
+	return Fault{Err: err, Effect: effect}
+}
+
+// Refused is an answer of a class, without effect.
+func Refused(class outbound.Class, after time.Duration) Fault {
+	return Fault{Err: &outbound.Error{Class: class, Provider: Name, Operation: "use the box", RetryAfter: after, Hint: "the test wants it so"}}
+}
+
+// At has a fault for the n-th call.
+func At(n int, f Fault) func(Call) Fault {
+	return func(c Call) Fault {
+		if c.N != n {
+			return Fault{}
+		}
+		return f
+	}
+}
+
+// From has a fault for the n-th call and refuses all later ones, as when the caller has died with it.
+func From(n int, f Fault) func(Call) Fault {
+	return func(c Call) Fault {
+		switch {
+		case c.N < n:
+			return Fault{}
+		case c.N == n:
+			return f
+		default:
+			return Lost(false)
+		}
+	}
+}
+
+// Server keeps shelves. It is safe for concurrent use.
+type Server struct {
+	options Options
+
+	mu      sync.Mutex
+	key     string
+	shelves map[string]map[string]stored
+	version int
+	calls   []Call
+	hook    func(Call) Fault
+}
+
+type stored struct {
+	value   string
+	version int
+}
+
+func newServer(o Options) *Server {
+	return &Server{options: o, key: rand.Text(), shelves: make(map[string]map[string]stored)}
+}
+
+// Key is the key that is accepted.
+func (s *Server) Key() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.key
+}
+
+// ChangeKey answers another key, which is accepted from now on in place of the one before.
+func (s *Server) ChangeKey() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key = rand.Text()
+	return s.key
+}
+
+// OnCall has f decide what goes wrong with each further call; nil for nothing. It is called by several goroutines at once.
+func (s *Server) OnCall(f func(Call) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = f
+}
+
+// Calls answers the calls so far, those that went wrong included.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// Plant puts an entry on a shelf as somebody else would.
+func (s *Server) Plant(shelf, name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(shelf, name, value)
+}
+
+// Remove takes an entry off a shelf as somebody else would.
+func (s *Server) Remove(shelf, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.shelves[shelf], s.fold(name))
+}
+
+// Truth answers what stands on a shelf.
+func (s *Server) Truth(shelf string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	truth := make(map[string]string)
+	for name, e := range s.shelves[shelf] {
+		truth[name] = e.value
+	}
+	return truth
+}
+
+// call makes a call: what the hook says of it, the check of the key, then the effect.
+func (s *Server) call(ctx context.Context, session *provider.Session, c Call, effect func() error) error {
+	if err := ctx.Err(); err != nil {
+		return &outbound.Error{Class: outbound.Network, Provider: Name, Operation: string(c.Operation), Cause: err}
+	}
+	fault := s.begin(&c)
+	if !fault.Effect && (fault.Hang || fault.Err != nil) {
+		return fault.end(ctx, c)
+	}
+	if err := s.take(session, c, effect); err != nil {
+		return err
+	}
+	return fault.end(ctx, c)
+}
+
+func (s *Server) begin(c *Call) Fault {
+	s.mu.Lock()
+	c.N = len(s.calls) + 1
+	s.calls = append(s.calls, *c)
+	hook := s.hook
+	s.mu.Unlock()
+	if hook == nil {
+		return Fault{}
+	}
+	return hook(*c)
+}
+
+func (s *Server) take(session *provider.Session, c Call, effect func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shown := session.Credential.Text("key")
+	if session.Auth == AuthPair {
+		shown = session.Credential.Text("password")
+	}
+	switch {
+	case shown != s.key:
+		return refuse(outbound.Auth, string(c.Operation), "the key does not open the box: supply the right one")
+	case session.Settings.Flag("read_only") && c.Changes():
+		return refuse(outbound.Permission, string(c.Operation), "the box is read_only")
+	}
+	return effect()
+}
+
+func (f Fault) end(ctx context.Context, c Call) error {
+	if !f.Hang {
+		return f.Err
+	}
+	<-ctx.Done()
+	return &outbound.Error{Class: outbound.Network, Provider: Name, Operation: string(c.Operation), Unknown: c.Changes(), Cause: ctx.Err()}
+}
+
+func (s *Server) fold(name string) string {
+	if s.options.Fold == nil {
+		return name
+	}
+	return s.options.Fold(name)
+}
+
+func (s *Server) put(shelf, name, value string) stored {
+	if s.shelves[shelf] == nil {
+		s.shelves[shelf] = make(map[string]stored)
+	}
+	s.version++
+	e := stored{value, s.version}
+	s.shelves[shelf][s.fold(name)] = e
+	return e
+}
+
+// entry is how an entry is listed. A bundle has one version, which is not that of its fields, and no time for them either.
+func (s *Server) entry(name string, e stored, g provider.Granularity) provider.Entry {
+	listed := provider.Entry{Name: s.fold(name)}
+	if g == provider.Key {
+		listed.Version = strconv.Itoa(e.version)
+	}
+	if g == provider.Key || s.options.ReadBack == provider.ReadBackTimestamp {
+		// A second passes from one version to the next.
+		listed.Updated = time.Date(2026, 1, 1, 0, 0, e.version, 0, time.UTC)
+	}
+	return listed
+}
+
+func (s *Server) list(shelf string, g provider.Granularity) ([]provider.Entry, error) {
+	if shelf == Nowhere {
+		return nil, nowhere()
+	}
+	var entries []provider.Entry
+	for _, name := range slices.Sorted(maps.Keys(s.shelves[shelf])) {
+		entries = append(entries, s.entry(name, s.shelves[shelf][name], g))
+	}
+	return entries, nil
+}
+
+func (s *Server) read(shelf string, names []string) ([]provider.Value, error) {
+	if shelf == Nowhere {
+		return nil, nowhere()
+	}
+	var values []provider.Value
+	for _, name := range names {
+		if e, ok := s.shelves[shelf][s.fold(name)]; ok {
+			values = append(values, provider.Value{Name: name, Bytes: []byte(e.value)})
+		}
+	}
+	return values, nil
+}
+
+func (s *Server) change(shelf string, g provider.Granularity, c provider.Change) (provider.Entry, error) {
+	name := s.fold(c.Name)
+	now, exists := s.shelves[shelf][name]
+	switch {
+	case shelf == Nowhere:
+		return provider.Entry{}, nowhere()
+	case c.Delete && !exists:
+		return provider.Entry{}, nil
+	case !s.options.Incomparable && !expected(c.Expect, exists, s.entry(name, now, g)):
+		return provider.Entry{}, refuse(outbound.Conflict, "compare", "the entry has been changed meanwhile")
+	case c.Delete:
+		delete(s.shelves[shelf], name)
+		return provider.Entry{}, nil
+	}
+	if err := s.allowed(shelf, name, c.Value, exists); err != nil {
+		return provider.Entry{}, err
+	}
+	return s.entry(name, s.put(shelf, name, string(c.Value)), g), nil
+}
+
+func expected(expect *provider.Entry, exists bool, now provider.Entry) bool {
+	if expect == nil || !exists {
+		return !exists && expect == nil
+	}
+	return expect.Version == "" || expect.Version == now.Version
+}
+
+// allowed holds a write against the limits, as the other side of a provider does.
+func (s *Server) allowed(shelf, name string, value []byte, exists bool) error {
+	l := s.options.Limits
+	reserved := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	switch {
+	case l.Name != nil && !l.Name.MatchString(name), l.MaxNameBytes != 0 && len(name) > l.MaxNameBytes, slices.ContainsFunc(l.Reserved, reserved):
+		return refuse(outbound.Invalid, "write", "the name is none for this shelf")
+	case l.MaxValueBytes != 0 && len(value) > l.MaxValueBytes:
+		return refuse(outbound.Limit, "write", "the value is too large for this shelf")
+	case l.NoEmptyValue && len(value) == 0, l.TextOnly && !utf8.Valid(value):
+		return refuse(outbound.Invalid, "write", "the value is none for this shelf")
+	case l.MaxEntries != 0 && !exists && len(s.shelves[shelf]) >= l.MaxEntries:
+		return refuse(outbound.Limit, "write", "the shelf is full")
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package providertest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+)
+
+func upper(name string) string { return strings.ToUpper(name) }
+
+// toyParty opens toys. spoil, where there is one, puts a mistake into the provider.
+func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provider) provider.Provider) func(testing.TB) Party {
+	return func(testing.TB) Party {
+		p, server := o.New()
+		if spoil != nil {
+			p = spoil(p)
+		}
+		return Party{
+			Provider:    p,
+			Destination: toy.Destination,
+			Granularity: g,
+			Credential:  map[string]string{"key": server.Key()},
+			Refused:     map[string]string{"key": "a key that opens nothing"},
+			Place:       provider.Values{"shelf": "top"},
+			Elsewhere:   []provider.Values{{"shelf": toy.Nowhere}},
+			Plant:       func(name, value string) { server.Plant("top", name, value) },
+			Remove:      func(name string) { server.Remove("top", name) },
+			Truth:       func() map[string]string { return server.Truth("top") },
+		}
+	}
+}

@@ -1,0 +1,23 @@
+package vault_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest"
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+// other is the Vault that is synced to. It keeps its data on disk, for integrated storage has the limits that a Vault in use has.
+var other = vaulttest.Shared(vaulttest.Options{NoPlugin: true, Storage: vaulttest.Raft})
+
+func TestMain(m *testing.M) { os.Exit(other.Run(m)) }
+
+func TestConformance(t *testing.T) {
+	for _, version := range []string{"1", "2"} {
+		for _, granularity := range []provider.Granularity{provider.Key, provider.Bundle} {
+			t.Run("KV v"+version+"/"+string(granularity), func(t *testing.T) { providertest.Run(t, party(version, granularity)) })
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package vault_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest"
+	"github.com/stashbase/vault-stashbase/shared/provider/vault"
+)
+
+// sync is a bench with a session to it.
+type sync struct {
+	*bench
+	session *provider.Session
+	at      provider.Place
+}
+
+func newSync(t *testing.T, version string, g provider.Granularity) sync {
+	t.Helper()
+	b := newBench(t, version, g)
+	p := b.party()
+	at := provider.Place{Destination: p.Destination, Granularity: g, Settings: p.Place}
+	return sync{b, providertest.Session(t, p.Provider, "token", p.Settings, p.Credential), at}
+}
+
+func (s sync) list(t *testing.T) map[string]provider.Entry {
+	t.Helper()
+	entries, err := vault.New().List(t.Context(), s.session, s.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string]provider.Entry)
+	for _, e := range entries {
+		byName[e.Name] = e
+	}
+	return byName
+}
+
+func (s sync) apply(t *testing.T, changes ...provider.Change) []provider.Result {
+	t.Helper()
+	return vault.New().Apply(t.Context(), s.session, s.at, changes)
+}
+
+func (s sync) done(t *testing.T, changes ...provider.Change) []provider.Result {
+	t.Helper()
+	results := s.apply(t, changes...)
+	for _, r := range results {
+		if r.Outcome != provider.Done {
+			t.Fatalf("%s: %v", r.Outcome, r.Err)
+		}
+	}
+	return results
+}
+
+func (s sync) raw(t *testing.T, path string, data map[string]any) {
+	t.Helper()
+	_, err := s.root.Logical().Write(s.mount+"/"+path, data)
+	s.must(err)
+}
+
+func TestADeletedVersionCountsAsMissing(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, s sync){
+		"deleted":   func(t *testing.T, s sync) { s.raw(t, "delete/acme/api/A", map[string]any{"versions": []int{1}}) },
+		"destroyed": func(t *testing.T, s sync) { s.raw(t, "destroy/acme/api/A", map[string]any{"versions": []int{1}}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSync(t, "2", provider.Key)
+			s.done(t, provider.Change{Name: "A", Value: []byte("one")})
+			end(t, s)
+			if listed := s.list(t); len(listed) != 0 {
+				t.Fatalf("List shows %v", listed)
+			}
+			created := s.done(t, provider.Change{Name: "A", Value: []byte("two")})[0].Entry
+			if created.Version != "2" || s.truth()["A"] != "two" {
+				t.Errorf("version %q of %v", created.Version, s.truth())
+			}
+		})
+	}
+}
+
+func TestAVersionThatIsDeletedLaterStillCounts(t *testing.T) {
+	s := newSync(t, "2", provider.Key)
+	s.raw(t, "metadata/acme/api/A", map[string]any{"delete_version_after": "1h"})
+	s.plant("A", "one")
+	if _, ok := s.list(t)["A"]; !ok {
+		t.Error("List does not show it")
+	}
+}
+
+func TestMetadataWithoutAVersionIsNoEntry(t *testing.T) {
+	s := newSync(t, "2", provider.Key)
+	s.raw(t, "metadata/acme/api/A", map[string]any{"custom_metadata": map[string]string{"owner": "them"}})
+	if listed := s.list(t); len(listed) != 0 {
+		t.Fatalf("List shows %v", listed)
+	}
+	s.done(t, provider.Change{Name: "A", Value: []byte("one")})
+}
+
+// What is left of a secret of ours could be undeleted; what others have left is theirs.
+func TestDeleteLeavesNoVersionOfOurs(t *testing.T) {
+	s := newSync(t, "2", provider.Key)
+	ours := s.done(t, provider.Change{Name: "A", Value: []byte("one")}, provider.Change{Name: "B", Value: []byte("two")})
+	again := s.done(t, provider.Change{Name: "A", Value: []byte("one, changed"), Expect: &ours[0].Entry})
+	s.done(t, provider.Change{Name: "A", Delete: true, Expect: &again[0].Entry})
+	s.plant("B", "by others")
+	s.raw(t, "delete/acme/api/B", map[string]any{"versions": []int{2}})
+	s.done(t, provider.Change{Name: "B", Delete: true, Expect: &ours[1].Entry})
+	for name, kept := range map[string]bool{"A": false, "B": true} {
+		answer, err := s.root.Logical().Read(s.mount + "/metadata/acme/api/" + name)
+		s.must(err)
+		if (answer != nil) != kept {
+			t.Errorf("%s: metadata are kept: %t, want %t", name, answer != nil, kept)
+		}
+	}
+}
+
+func TestSecretsInOtherFormsAreShownAndLeft(t *testing.T) {
+	for _, version := range []string{"1", "2"} {
+		t.Run("KV v"+version, func(t *testing.T) {
+			s := newSync(t, version, provider.Key)
+			strange := []string{"OTHER_FIELDS", "s p%", "ä", "q?a=b#c", "a+b&c"}
+			if version == "2" {
+				strange = append(strange, "..x")
+			}
+			for _, name := range strange {
+				s.put("acme/api/"+name, map[string]any{"user": "them", "n": 1})
+			}
+			s.put("acme/api/below/DEEPER", map[string]any{"value": "theirs"})
+			s.plant("NUMBER", "")
+			s.put("acme/api/NUMBER", map[string]any{"value": 17})
+			s.plant("TEXT", "theirs")
+			before := s.list(t)
+			want := append(slices.Clone(strange), "NUMBER", "TEXT")
+			if slices.Sort(want); !slices.Equal(slices.Sorted(maps.Keys(before)), want) {
+				t.Fatalf("List shows %q, want %q", slices.Sorted(maps.Keys(before)), want)
+			}
+			values, err := vault.New().Read(t.Context(), s.session, s.at, want)
+			if err != nil || len(values) != len(want) {
+				t.Fatalf("Read answers %d values and %v", len(values), err)
+			}
+			for _, v := range values {
+				if (v.Name == "TEXT") != (string(v.Bytes) == "theirs") || (v.Name == "TEXT") == (v.Bytes[0] == 0xff) {
+					t.Errorf("%s is read as %q", v.Name, v.Bytes)
+				}
+			}
+			s.done(t, provider.Change{Name: "OURS", Value: []byte("one")})
+			after := s.list(t)
+			delete(after, "OURS")
+			if !maps.Equal(before, after) {
+				t.Errorf("before %v, after %v", before, after)
+			}
+		})
+	}
+}
+
+func TestABundleKeepsTheFieldsOfOthersAsTheyAre(t *testing.T) {
+	for _, version := range []string{"1", "2"} {
+		t.Run("KV v"+version, func(t *testing.T) {
+			s := newSync(t, version, provider.Bundle)
+			s.put(s.path, map[string]any{
+				"number": jsonNumber("9007199254740993"), "html": "<a&b>", "deep": map[string]any{"list": []any{1, jsonNumber("2.50"), nil, true}},
+			})
+			before := fmt.Sprint(s.get(s.path))
+			s.done(t, provider.Change{Name: "OURS", Value: []byte("one")})
+			s.done(t, provider.Change{Name: "OURS", Delete: true, Expect: &provider.Entry{Name: "OURS"}})
+			if after := fmt.Sprint(s.get(s.path)); after != before || !strings.Contains(before, "<a&b>") {
+				t.Errorf("before %s, after %s", before, after)
+			}
+		})
+	}
+}
+
+func TestABundleIsOneVersionForAllChanges(t *testing.T) {
+	s := newSync(t, "2", provider.Bundle)
+	s.done(t, provider.Change{Name: "A", Value: []byte("1")}, provider.Change{Name: "B", Value: []byte("2")}, provider.Change{Name: "C", Value: []byte("3")})
+	s.done(t, provider.Change{Name: "GONE", Delete: true})
+	answer, err := s.root.Logical().Read(s.mount + "/metadata/" + s.path)
+	s.must(err)
+	if version := fmt.Sprint(answer.Data["current_version"]); version != "1" {
+		t.Errorf("version %s", version)
+	}
+}
+
+func TestABundleOverTheLimitOfAnEntryChangesNothing(t *testing.T) {
+	s := newSync(t, "2", provider.Bundle)
+	s.plant("THEIRS", "stays")
+	large := []byte(strings.Repeat("v", 600_000))
+	for _, r := range s.apply(t, provider.Change{Name: "A", Value: large}, provider.Change{Name: "B", Value: large}) {
+		if r.Outcome != provider.Failed || outbound.ClassOf(r.Err) != outbound.Limit {
+			t.Errorf("%s: %v", r.Outcome, r.Err)
+		}
+	}
+	if truth := s.truth(); len(truth) != 1 {
+		t.Errorf("there are %d fields", len(truth))
+	}
+}
+
+// A quote takes two bytes in JSON, so this is within our limit and over Vault's.
+func TestWhatOnlyVaultFindsTooLargeIsALimit(t *testing.T) {
+	s := newSync(t, "2", provider.Key)
+	r := s.apply(t, provider.Change{Name: "A", Value: []byte(strings.Repeat(`"`, 1_040_000))})[0]
+	if r.Outcome != provider.Failed || outbound.ClassOf(r.Err) != outbound.Limit {
+		t.Errorf("%s: %v", r.Outcome, r.Err)
+	}
+}
+
+func TestAKV1BundleWithoutFieldsIsRemoved(t *testing.T) {
+	s := newSync(t, "1", provider.Bundle)
+	s.done(t, provider.Change{Name: "A", Value: []byte("1")})
+	s.done(t, provider.Change{Name: "A", Delete: true, Expect: &provider.Entry{Name: "A"}})
+	answer, err := s.root.Logical().Read(s.mount + "/" + s.path)
+	s.must(err)
+	if answer != nil {
+		t.Errorf("it is still there: %v", answer.Data)
+	}
+}

@@ -1,0 +1,183 @@
+package vault_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest"
+	"github.com/stashbase/vault-stashbase/shared/provider/vault"
+)
+
+// policy is what a sync to one path needs, as the guide has it.
+const policy = `
+path "%[1]s/data/%[2]s"       { capabilities = ["create", "read", "update"] }
+path "%[1]s/data/%[2]s/*"     { capabilities = ["create", "read", "update"] }
+path "%[1]s/metadata/%[2]s"   { capabilities = ["read", "list"] }
+path "%[1]s/metadata/%[2]s/*" { capabilities = ["read", "list", "delete"] }
+path "%[1]s/%[2]s"            { capabilities = ["create", "read", "update", "delete", "list"] }
+path "%[1]s/%[2]s/*"          { capabilities = ["create", "read", "update", "delete", "list"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }`
+
+// bench is a KV engine of the other Vault, and the official client's view of a place there.
+type bench struct {
+	t           testing.TB
+	root        *api.Client
+	version     string
+	granularity provider.Granularity
+	mount, path string
+}
+
+// party opens an empty place, with a token that may do no more than a sync needs.
+func party(version string, g provider.Granularity) func(testing.TB) providertest.Party {
+	return func(t testing.TB) providertest.Party { return newBench(t, version, g).party() }
+}
+
+func newBench(t testing.TB, version string, g provider.Granularity) *bench {
+	t.Helper()
+	b := &bench{t, other.Server(t).Client(), version, g, "kv-" + strings.ToLower(rand.Text()[:10]), "acme/api"}
+	b.must(b.root.Sys().Mount(b.mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": version}}))
+	if version == "2" {
+		// A new engine of version 2 refuses requests for a moment, while it upgrades nothing.
+		other.Server(t).Eventually(t, 10*time.Second, "the KV engine to be ready", func(ctx context.Context) error {
+			_, err := b.root.Logical().ListWithContext(ctx, b.mount+"/metadata")
+			return err
+		})
+	}
+	t.Cleanup(func() { _ = b.root.Sys().Unmount(b.mount) })
+	return b
+}
+
+func (b *bench) party() providertest.Party {
+	racy := ""
+	if b.version == "1" && b.granularity == provider.Bundle {
+		racy = "KV v1 has no check-and-set"
+	}
+	token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(policy, b.mount, b.path)).Token()
+	return providertest.Party{
+		Provider:    vault.New(),
+		Destination: "vault-kv",
+		Granularity: b.granularity,
+		Settings:    provider.Values{"address": other.Server(b.t).Address()},
+		Credential:  map[string]string{"token": token},
+		Refused:     map[string]string{"token": "hvs." + rand.Text()},
+		Place:       provider.Values{"mount": b.mount, "path": b.path},
+		Elsewhere: []provider.Values{
+			{"mount": "no-such-mount", "path": b.path}, {"mount": b.mount + "/acme", "path": "web"}, {"mount": "cubbyhole", "path": b.path}, {"mount": "sys", "path": b.path},
+		},
+		Address: "address",
+		Racy:    racy,
+		Plant:   b.plant,
+		Remove:  b.remove,
+		Truth:   b.truth,
+	}
+}
+
+// at is where the official client finds a KV secret.
+func (b *bench) at(kind, secret string) string {
+	if b.version == "1" {
+		return path.Join(b.mount, secret)
+	}
+	return path.Join(b.mount, kind, secret)
+}
+
+func (b *bench) put(secret string, fields map[string]any) {
+	b.t.Helper()
+	if b.version == "2" {
+		fields = map[string]any{"data": fields}
+	}
+	_, err := b.root.Logical().Write(b.at("data", secret), fields)
+	b.must(err)
+}
+
+func (b *bench) get(secret string) map[string]any {
+	b.t.Helper()
+	answer, err := b.root.Logical().Read(b.at("data", secret))
+	b.must(err)
+	if answer == nil {
+		return nil
+	}
+	if b.version == "1" {
+		return answer.Data
+	}
+	fields, _ := answer.Data["data"].(map[string]any)
+	return fields
+}
+
+func (b *bench) plant(name, value string) {
+	b.t.Helper()
+	if b.granularity == provider.Key {
+		b.put(b.path+"/"+name, map[string]any{"value": value})
+		return
+	}
+	fields := b.get(b.path)
+	if fields == nil {
+		fields = make(map[string]any)
+	}
+	fields[name] = value
+	b.put(b.path, fields)
+}
+
+func (b *bench) remove(name string) {
+	b.t.Helper()
+	if b.granularity == provider.Key {
+		_, err := b.root.Logical().Delete(b.at("metadata", b.path+"/"+name))
+		b.must(err)
+		return
+	}
+	fields := b.get(b.path)
+	delete(fields, name)
+	if len(fields) == 0 {
+		_, err := b.root.Logical().Delete(b.at("data", b.path))
+		b.must(err)
+		return
+	}
+	b.put(b.path, fields)
+}
+
+func (b *bench) truth() map[string]string {
+	b.t.Helper()
+	truth := make(map[string]string)
+	if b.granularity == provider.Bundle {
+		for name, value := range b.get(b.path) {
+			truth[name] = plain(value)
+		}
+		return truth
+	}
+	answer, err := b.root.Logical().List(b.at("metadata", b.path))
+	b.must(err)
+	if answer == nil {
+		return truth
+	}
+	names, _ := answer.Data["keys"].([]any)
+	for _, name := range names {
+		if fields := b.get(b.path + "/" + name.(string)); fields != nil {
+			truth[name.(string)] = plain(fields["value"])
+		}
+	}
+	return truth
+}
+
+// plain is a text as it is, and anything else as JSON.
+func plain(value any) string {
+	if text, ok := value.(string); ok {
+		return text
+	}
+	encoded, _ := json.Marshal(value)
+	return string(encoded)
+}
+
+func (b *bench) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}

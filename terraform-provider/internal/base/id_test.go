@@ -1,0 +1,59 @@
+package base
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestAnIDIsTakenApart(t *testing.T) {
+	keys := []string{"workspace", "name"}
+	cases := []struct {
+		name, id string
+		keys     []string
+		want     place
+		err      string
+	}{
+		{"names", "acme/api", keys, place{names: []string{"acme", "api"}}, ""},
+		{"with a namespace", "team/a::acme/api", keys, place{namespace: "team/a", names: []string{"acme", "api"}}, ""},
+		{"too few parts", "acme", keys, place{}, "the id has 1 parts; an id is <workspace>/<name>, or <namespace>::<workspace>/<name>"},
+		{"too many parts", "a/b/c", keys, place{}, "the id has 3 parts"},
+		{"an empty part", "acme/", keys, place{}, "the part for name is no name"},
+		{"a part that would mean another path", "acme/..", keys, place{}, "the part for name is no name"},
+		{"an empty namespace", "::acme/api", keys, place{}, "the namespace before"},
+		{"what there is once", "config", nil, place{}, ""},
+		{"what there is once, in a namespace", "team::config", nil, place{namespace: "team"}, ""},
+		{"what there is once, by another name", "other", nil, place{}, `is "config"`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := parseID(c.id, c.keys)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Fatalf("%v, want %q", err, c.err)
+				}
+				return
+			}
+			if err != nil || got.namespace != c.want.namespace || !slices.Equal(got.names, c.want.names) {
+				t.Fatalf("%+v (%v)", got, err)
+			}
+			if got.id() != c.id {
+				t.Errorf("made again it is %q", got.id())
+			}
+		})
+	}
+}
+
+// What is an id is the only form of what it names.
+func FuzzParseID(f *testing.F) {
+	for _, seed := range []string{"acme/api", "ns::acme/api", "a::b::c/d", "/", "", "a/..", "config"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		for _, keys := range [][]string{nil, {"workspace", "name"}} {
+			if at, err := parseID(id, keys); err == nil && at.id() != id {
+				t.Fatalf("%q is %+v, whose id is %q", id, at, at.id())
+			}
+		}
+	})
+}

@@ -1,0 +1,252 @@
+package base
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+// managed is the resource for a Kind.
+type managed[M any] struct {
+	Configured
+	kind Kind[M]
+}
+
+var (
+	_ resource.ResourceWithConfigure   = &managed[Model]{}
+	_ resource.ResourceWithImportState = &managed[Model]{}
+	_ resource.ResourceWithIdentity    = &managed[Model]{}
+	_ resource.ResourceWithModifyPlan  = &managed[Model]{}
+)
+
+// New makes a resource of a Kind.
+func New[M any](kind Kind[M]) func() resource.Resource {
+	return func() resource.Resource { return &managed[M]{kind: kind} }
+}
+
+// Metadata names the type.
+func (r *managed[M]) Metadata(_ context.Context, _ resource.MetadataRequest, response *resource.MetadataResponse) {
+	response.TypeName = TypePrefix + r.kind.Name
+}
+
+// Schema adds id, namespace and keys to the attributes of the kind.
+func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, response *resource.SchemaResponse) {
+	attributes := map[string]schema.Attribute{
+		"id": schema.StringAttribute{
+			Computed: true, MarkdownDescription: "Id to import by: `" + placeholder(r.keys()) + "`, after `<namespace>::` when the resource names one.",
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		},
+		"engine_namespace": schema.StringAttribute{
+			Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's. Another one makes another object.",
+			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		},
+	}
+	for _, key := range r.kind.Keys {
+		attributes[key.Name] = schema.StringAttribute{
+			Required: true, MarkdownDescription: key.Help + " Another one makes another object.",
+			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		}
+	}
+	for name, attribute := range r.kind.Attributes {
+		attributes[name] = attribute
+	}
+	response.Schema = schema.Schema{MarkdownDescription: r.kind.Help, Attributes: attributes}
+}
+
+func placeholder(keys []string) string {
+	if len(keys) == 0 {
+		return Singleton
+	}
+	text := ""
+	for _, key := range keys {
+		text += "/<" + key + ">"
+	}
+	return text[1:]
+}
+
+// IdentitySchema has the parts of the id.
+func (r *managed[M]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, response *resource.IdentitySchemaResponse) {
+	attributes := map[string]identityschema.Attribute{
+		"engine_namespace": identityschema.StringAttribute{OptionalForImport: true, Description: "Namespace of Vault, where it is not the provider's."},
+	}
+	for _, key := range r.kind.Keys {
+		attributes[key.Name] = identityschema.StringAttribute{RequiredForImport: true, Description: key.Help}
+	}
+	if len(r.kind.Keys) == 0 {
+		attributes["id"] = identityschema.StringAttribute{RequiredForImport: true, Description: "It is " + Singleton + "."}
+	}
+	response.IdentitySchema = identityschema.Schema{Attributes: attributes}
+}
+
+// Create makes the object.
+func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest, response *resource.CreateResponse) {
+	call, at, ok := r.begin(ctx, &tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema}, &response.Diagnostics)
+	if !ok {
+		return
+	}
+	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
+	call.private = private{to: response.Private}
+	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, "create", at, r.kind.Create(ctx, call)) {
+		response.State.RemoveResource(ctx)
+		return
+	}
+	response.Diagnostics.Append(r.save(ctx, &response.State, response.Identity, at, &call.Model)...)
+}
+
+// Read brings the state up to date, and removes what is gone.
+func (r *managed[M]) Read(ctx context.Context, request resource.ReadRequest, response *resource.ReadResponse) {
+	call, at, ok := r.begin(ctx, &request.State, &response.Diagnostics)
+	if !ok {
+		return
+	}
+	call.private = private{from: request.Private, to: response.Private}
+	err := r.kind.Read(ctx, call)
+	if client.IsGone(err) {
+		if client.Is(err, client.NoMount) {
+			call.Warn("", "Nothing is mounted at "+call.Client.Mount()+"/",
+				"What the state has there is taken as gone. If it is not, check the provider's mount, namespace and address before you apply.")
+		}
+		response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
+		response.State.RemoveResource(ctx)
+		return
+	}
+	if r.failed(&response.Diagnostics, "read", at, err) {
+		return
+	}
+	response.Diagnostics.Append(r.save(ctx, &response.State, response.Identity, at, &call.Model)...)
+}
+
+// Update changes the object.
+func (r *managed[M]) Update(ctx context.Context, request resource.UpdateRequest, response *resource.UpdateResponse) {
+	call, at, ok := r.begin(ctx, &tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema}, &response.Diagnostics)
+	if !ok {
+		return
+	}
+	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
+	response.Diagnostics.Append(load(ctx, request.State, request.State.Raw, &call.Prior)...)
+	call.private = private{from: request.Private, to: response.Private}
+	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, "update", at, r.kind.Update(ctx, call)) {
+		return
+	}
+	response.Diagnostics.Append(r.save(ctx, &response.State, response.Identity, at, &call.Model)...)
+}
+
+// Delete removes the object. That it is gone already is what was wanted.
+func (r *managed[M]) Delete(ctx context.Context, request resource.DeleteRequest, response *resource.DeleteResponse) {
+	call, at, ok := r.begin(ctx, &request.State, &response.Diagnostics)
+	if !ok {
+		return
+	}
+	call.private = private{from: request.Private}
+	if err := r.kind.Delete(ctx, call); !client.IsGone(err) {
+		r.failed(&response.Diagnostics, "delete", at, err)
+	}
+}
+
+// begin prepares a call for what a plan or state says.
+func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.Diagnostics) (*Call[M], place, bool) {
+	call := &Call[M]{Connection: r.Connection, diags: diags}
+	at, found := r.place(ctx, from)
+	diags.Append(found...)
+	diags.Append(load(ctx, from, from.Raw, &call.Model)...)
+	if diags.HasError() {
+		return nil, at, false
+	}
+	call.Names, call.ID = at.names, at.id()
+	var err error
+	if call.Client, err = r.Connection.Client(ctx, at.namespace); err != nil {
+		diagnose.Report(diags, "reach Vault for", diagnose.Subject{Name: r.describe(at)}, err)
+		return nil, at, false
+	}
+	return call, at, true
+}
+
+// place is what the attributes of a plan or state name.
+func (r *managed[M]) place(ctx context.Context, from *tfsdk.State) (place, diag.Diagnostics) {
+	var at place
+	var diags diag.Diagnostics
+	get := func(name string) string {
+		var value types.String
+		diags.Append(from.GetAttribute(ctx, path.Root(name), &value)...)
+		return value.ValueString()
+	}
+	at.namespace = get("engine_namespace")
+	for _, key := range r.keys() {
+		at.names = append(at.names, get(key))
+	}
+	return at, diags
+}
+
+func (r *managed[M]) keys() []string {
+	keys := make([]string, len(r.kind.Keys))
+	for i, key := range r.kind.Keys {
+		keys[i] = key.Name
+	}
+	return keys
+}
+
+// save stores the model with its id, and the identity.
+func (r *managed[M]) save(ctx context.Context, to *tfsdk.State, identity *tfsdk.ResourceIdentity, at place, model *M) diag.Diagnostics {
+	diags := keep(ctx, to, model)
+	diags.Append(to.SetAttribute(ctx, path.Root("id"), at.id())...)
+	diags.Append(r.identify(ctx, identity, at)...)
+	return diags
+}
+
+// identify sets the identity. The framework demands one from whoever declares it, whatever Terraform on the other side knows.
+func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdentity, at place) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if identity == nil {
+		return diags
+	}
+	if at.namespace != "" {
+		diags.Append(identity.SetAttribute(ctx, path.Root("engine_namespace"), at.namespace)...)
+	}
+	for i, key := range r.kind.Keys {
+		diags.Append(identity.SetAttribute(ctx, path.Root(key.Name), at.names[i])...)
+	}
+	if len(r.kind.Keys) == 0 {
+		diags.Append(identity.SetAttribute(ctx, path.Root("id"), Singleton)...)
+	}
+	return diags
+}
+
+func (r *managed[M]) failed(diags *diag.Diagnostics, doing string, at place, err error) bool {
+	diagnose.Report(diags, doing, diagnose.Subject{Name: r.describe(at), Attribute: r.attribute}, err)
+	return err != nil
+}
+
+// attribute finds the attribute for a field of the engine.
+func (r *managed[M]) attribute(field string) (path.Path, bool) {
+	if renamed, ok := r.kind.Fields[field]; ok {
+		return path.Root(renamed), true
+	}
+	if _, ok := r.kind.Attributes[field]; ok {
+		return path.Root(field), true
+	}
+	for _, key := range r.keys() {
+		if key == field {
+			return path.Root(key), true
+		}
+	}
+	return path.Path{}, false
+}
+
+func (r *managed[M]) describe(at place) string {
+	if len(at.names) == 0 {
+		return TypePrefix + r.kind.Name
+	}
+	return fmt.Sprintf("%s%s %q", TypePrefix, r.kind.Name, at.id())
+}

@@ -1,0 +1,136 @@
+// Package connect owns the provider's way to Vault: its configuration block, how it logs in, and the one connection that all
+// resources share. It logs in when the first request is made and not before, so that a configuration whose values are not known
+// yet does not fail a plan that needs no request.
+package connect
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+)
+
+// Connection is what a configured provider hands to its resources. It is made anew with each Configure, and so lives for one run.
+type Connection struct {
+	settings settings
+	unknown  []string // attributes whose values are not known yet
+
+	mu       sync.Mutex
+	client   *client.Client
+	loggedIn *api.Client // whose token is one that this connection has logged in for
+	metadata snapshots
+}
+
+// Client logs in if nobody has, and returns the client for a namespace; empty stands for the provider's own.
+func (c *Connection) Client(ctx context.Context, namespace string) (*client.Client, error) {
+	shared, err := c.shared(ctx)
+	if err != nil || namespace == "" {
+		return shared, err
+	}
+	return shared.WithNamespace(namespace), nil
+}
+
+func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client != nil {
+		return c.client, nil
+	}
+	if len(c.unknown) > 0 {
+		return nil, fmt.Errorf("the provider's %s is not known before apply, and a request to Vault is needed now; "+
+			"first apply what it comes from, with -target", strings.Join(c.unknown, ", "))
+	}
+	vault, err := c.dial()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.authenticate(ctx, vault); err != nil {
+		return nil, err
+	}
+	c.client = client.New(vault, c.settings.mount)
+	return c.client, nil
+}
+
+// dial makes a client of Vault. It opens no connection yet.
+func (c *Connection) dial() (*api.Client, error) {
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, fmt.Errorf("the environment's settings for Vault: %w", config.Error)
+	}
+	s := c.settings
+	if s.address != "" {
+		// An agent that the environment names must not overrule what the configuration says.
+		config.Address, config.AgentAddress = s.address, ""
+	}
+	tls := api.TLSConfig{CACert: s.caCertFile, CAPath: s.caCertDir, TLSServerName: s.tlsServerName, Insecure: s.skipTLSVerify}
+	if login := s.login; login != nil && login.method.name == certificate {
+		tls.ClientCert, tls.ClientKey = login.values["cert_file"], login.values["key_file"]
+	}
+	if tlsGiven(tls) {
+		if err := config.ConfigureTLS(&tls); err != nil {
+			return nil, fmt.Errorf("TLS settings of the provider: %w", err)
+		}
+	}
+	vault, err := api.NewClient(config)
+	if err != nil {
+		return nil, fmt.Errorf("the provider's address: %w", err)
+	}
+	vault.SetReadYourWrites(true)
+	if s.namespace != "" {
+		vault.SetNamespace(s.namespace)
+	}
+	return vault, nil
+}
+
+// authenticate gives the client its token: by logging in, or one that exists. It makes no child token of it.
+func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error {
+	if login := c.settings.login; login != nil {
+		token, err := login.token(ctx, vault)
+		if err != nil {
+			return err
+		}
+		vault.SetToken(token)
+		if login.method.name != tokenFile {
+			c.loggedIn = vault
+		}
+		return nil
+	}
+	if c.settings.token != "" {
+		vault.SetToken(c.settings.token)
+	}
+	if vault.Token() != "" { // from the environment, which Vault's client reads
+		return nil
+	}
+	home, err := os.UserHomeDir()
+	if err == nil {
+		var content []byte
+		if content, err = os.ReadFile(filepath.Join(home, ".vault-token")); err == nil && len(content) > 0 {
+			vault.SetToken(strings.TrimSpace(string(content)))
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no token for Vault: set VAULT_TOKEN, log in with the vault command, or give the provider an auth_login_ block")
+}
+
+// Close revokes the token that the connection has logged in for, so that it does not outlive the run. One that was handed to the
+// provider is its owner's and stays.
+func (c *Connection) Close(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.loggedIn == nil {
+		return nil
+	}
+	err := c.loggedIn.Auth().Token().RevokeSelfWithContext(ctx, "")
+	c.client, c.loggedIn = nil, nil
+	return err
+}
+
+func tlsGiven(t api.TLSConfig) bool {
+	return t.CACert != "" || t.CAPath != "" || t.TLSServerName != "" || t.Insecure || t.ClientCert != "" || t.ClientKey != ""
+}

@@ -1,0 +1,164 @@
+package derived
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+// syncStatus is the data source for the state of a sync.
+type syncStatus struct {
+	base.ConfiguredData
+	destinations []string
+}
+
+var _ datasource.DataSourceWithConfigure = &syncStatus{}
+
+// SyncStatus makes stashbase_sync_status, for syncs to these destinations.
+func SyncStatus(destinations []string) func() datasource.DataSource {
+	return func() datasource.DataSource { return &syncStatus{destinations: destinations} }
+}
+
+const (
+	fieldWait = "wait_seconds"
+	waitsMost = 600
+)
+
+// onTheWay are the states that pass by themselves.
+func onTheWay() []any { return []any{"PENDING", "PLANNING", "RUNNING", "RETRYING"} }
+
+// Metadata names the type.
+func (d *syncStatus) Metadata(_ context.Context, _ datasource.MetadataRequest, response *datasource.MetadataResponse) {
+	response.TypeName = base.TypePrefix + "sync_status"
+}
+
+// Schema describes it.
+func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
+	attributes := map[string]schema.Attribute{
+		"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>/<destination>/<name>`"},
+		"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+		"destination": schema.StringAttribute{
+			Required: true, MarkdownDescription: "Destination of the sync: `" + strings.Join(d.destinations, "`, `") + "`.",
+			Validators: []validator.String{stringvalidator.OneOf(d.destinations...)},
+		},
+		fieldWait: schema.Int64Attribute{
+			Optional: true, MarkdownDescription: "Wait for so many seconds at most until the sync is no longer on the way: pending, planning, running or about to try again. Default: `0`.",
+			Validators: []validator.Int64{int64validator.Between(0, waitsMost)},
+		},
+		fieldState:        schema.StringAttribute{Computed: true, MarkdownDescription: "`SYNCED` when all is as it should be; else `PENDING`, `PLANNING`, `RUNNING`, `PARTIAL`, `CONFLICT`, `BLOCKED`, `RETRYING`, `FAILED` or `PAUSED`."},
+		"error_class":     schema.StringAttribute{Computed: true, MarkdownDescription: "What kind of failure the state is due to; empty where there is none."},
+		"hint":            schema.StringAttribute{Computed: true, MarkdownDescription: "Why it is so, and what to do."},
+		"attempts":        schema.Int64Attribute{Computed: true, MarkdownDescription: "How many runs have failed, one after the other."},
+		"next_attempt_at": schema.StringAttribute{Computed: true, MarkdownDescription: "When it tries again by itself, RFC 3339; empty: when something changes."},
+		"target":          schema.StringAttribute{Computed: true, MarkdownDescription: "Where it writes."},
+		"last_run_at":     schema.StringAttribute{Computed: true, MarkdownDescription: "When the last run ended, RFC 3339; empty for never."},
+		"last_synced_at":  schema.StringAttribute{Computed: true, MarkdownDescription: "When the last run ended that left everything as it should be, RFC 3339; empty for never."},
+		"owned":           schema.Int64Attribute{Computed: true, MarkdownDescription: "How many keys at the destination are its own."},
+		"troubled":        schema.Int64Attribute{Computed: true, MarkdownDescription: "How many keys are not as they should be."},
+		"keys": schema.ListNestedAttribute{Computed: true, MarkdownDescription: "The keys, those first that are not as they should be, the first 500 of them.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"name":        schema.StringAttribute{Computed: true, MarkdownDescription: "Name at the destination."},
+			"secret":      schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the secret."},
+			"state":       schema.StringAttribute{Computed: true, MarkdownDescription: "As that of the sync, `REMOTE_MISSING` or `OWNERSHIP_LOST`."},
+			"version":     schema.Int64Attribute{Computed: true, MarkdownDescription: "Version of the secret that was written last; 0: none was."},
+			"error_class": schema.StringAttribute{Computed: true, MarkdownDescription: "What kind of failure it is due to."},
+			"hint":        schema.StringAttribute{Computed: true, MarkdownDescription: "Why it is so, and what to do."},
+		}}},
+		"next_actions": schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "What to do next, as commands."},
+	}
+	for _, key := range []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}} {
+		attributes[key.Name] = schema.StringAttribute{Required: true, MarkdownDescription: key.Help}
+	}
+	response.Schema = schema.Schema{
+		MarkdownDescription: "How a sync stands, without values. With `wait_seconds` and a `check` or `postcondition`, an apply fails when a secret has not arrived.",
+		Attributes:          attributes,
+	}
+}
+
+// Read asks until the sync has come to rest, or the time is over.
+func (d *syncStatus) Read(ctx context.Context, request datasource.ReadRequest, response *datasource.ReadResponse) {
+	var m base.Object
+	if err := m.FromTerraform(request.Config.Raw); err != nil {
+		diagnose.Report(&response.Diagnostics, "understand", diagnose.Subject{Name: "what Terraform sends"}, err)
+		return
+	}
+	text := func(name string) string {
+		value, _ := m.JSON(name) // all are texts, and known
+		s, _ := value.(string)
+		return s
+	}
+	at := client.SyncPlace{
+		Source:      client.Place{Workspace: text("workspace"), Project: text("project"), Environment: text("environment")},
+		Destination: text("destination"), Name: text("name"),
+	}
+	id := fmt.Sprintf("%s/%s/%s/%s/%s", at.Source.Workspace, at.Source.Project, at.Source.Environment, at.Destination, at.Name)
+	vault, err := d.Connection.Client(ctx, text("engine_namespace"))
+	var answer client.Settings
+	if err == nil {
+		answer, err = await(ctx, vault, at, seconds(&m))
+	}
+	if err == nil {
+		answer["id"] = id
+		err = d.answer(ctx, response, &m, answer)
+	}
+	diagnose.Report(&response.Diagnostics, "read the status of", diagnose.Subject{Name: "sync " + id}, err)
+}
+
+func seconds(m *base.Object) time.Duration {
+	value, _ := m.JSON(fieldWait)
+	number, _ := value.(json.Number)
+	n, err := number.Int64()
+	if err != nil {
+		return 0 // it is not given
+	}
+	return time.Duration(n) * time.Second
+}
+
+// await answers the status once it is at rest, or at the end of the time as it is then.
+func await(ctx context.Context, vault *client.Client, at client.SyncPlace, limit time.Duration) (client.Settings, error) {
+	over, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for {
+		answer, err := vault.SyncStatus(ctx, at)
+		if err != nil || !slices.Contains(onTheWay(), answer[fieldState]) {
+			return answer, err
+		}
+		select {
+		case <-over.Done():
+			return answer, ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// answer puts what the engine says into the state: those of its fields that have an attribute.
+func (d *syncStatus) answer(ctx context.Context, response *datasource.ReadResponse, m *base.Object, answer client.Settings) error {
+	for name, attribute := range response.State.Schema.GetAttributes() {
+		if !attribute.IsComputed() {
+			continue
+		}
+		if err := m.SetJSON(name, attribute.GetType().TerraformType(ctx), answer[name]); err != nil {
+			return err
+		}
+	}
+	value, err := m.ToTerraform(response.State.Schema.Type().TerraformType(ctx))
+	if err == nil {
+		response.State.Raw = value
+	}
+	return err
+}

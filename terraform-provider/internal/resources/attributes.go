@@ -1,0 +1,114 @@
+package resources
+
+import (
+	"context"
+	"regexp"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+// secretName is the rule for names of secrets; docs/reference/conventions.md of the engine has it.
+var secretName = regexp.MustCompile(`^[A-Za-z_](\.?[A-Za-z0-9_-])*\.?$`)
+
+const secretNameRule = "must begin with a letter or _ and go on with letters, digits, _, - and single dots"
+
+// What has a default is the whole truth: leaving it out of a configuration brings the default back, also at the engine.
+
+func textWithDefault(help string) schema.StringAttribute {
+	return schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(""), MarkdownDescription: help + " Default: empty."}
+}
+
+func boolWithDefault(help string) schema.BoolAttribute {
+	return schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false), MarkdownDescription: help + " Default: `false`."}
+}
+
+func numberWithDefault(help string, most int64) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Optional: true, Computed: true, Default: int64default.StaticInt64(0), MarkdownDescription: help,
+		Validators: []validator.Int64{int64validator.Between(0, most)},
+	}
+}
+
+func textsByNameWithDefault(help string) schema.MapAttribute {
+	return schema.MapAttribute{
+		Optional: true, Computed: true, ElementType: types.StringType, MarkdownDescription: help + " Default: none.",
+		Default: mapdefault.StaticValue(types.MapValueMust(types.StringType, map[string]attr.Value{})),
+	}
+}
+
+// choice is an attribute with a closed list of values: the one list serves the check, the documentation and the error.
+func choice(help string, values ...string) schema.StringAttribute {
+	text := help + " One of"
+	for i, value := range values {
+		separator := ", "
+		if i == 0 {
+			separator = ": "
+		}
+		text += separator + "`" + value + "`"
+	}
+	return schema.StringAttribute{Optional: true, MarkdownDescription: text + ".", Validators: []validator.String{stringvalidator.OneOf(values...)}}
+}
+
+func choiceWithDefault(help string, values ...string) schema.StringAttribute {
+	attribute := choice(help, values...)
+	attribute.Computed, attribute.Default = true, stringdefault.StaticString(values[0])
+	attribute.MarkdownDescription += " Default: `" + values[0] + "`."
+	return attribute
+}
+
+// createdTime changes only when the object does, so a plan to change the object knows it.
+func createdTime(what string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Computed: true, MarkdownDescription: "When " + what + " was created, RFC 3339 in UTC.",
+		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+	}
+}
+
+func texts(ctx context.Context, m types.Map) (map[string]string, error) {
+	all := map[string]string{}
+	if m.IsNull() || m.IsUnknown() {
+		return all, nil
+	}
+	diags := m.ElementsAs(ctx, &all, false)
+	return all, diagnose.Unexpected(diags)
+}
+
+// words are the elements of a set, sorted; nil when the set is null.
+func words(ctx context.Context, s types.Set) ([]string, error) {
+	if s.IsNull() || s.IsUnknown() {
+		return nil, nil
+	}
+	all := []string{}
+	diags := s.ElementsAs(ctx, &all, false)
+	slices.Sort(all)
+	return all, diagnose.Unexpected(diags)
+}
+
+func set(ctx context.Context, all []string) (types.Set, error) {
+	if all == nil {
+		all = []string{}
+	}
+	s, diags := types.SetValueFrom(ctx, types.StringType, all)
+	return s, diagnose.Unexpected(diags)
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

@@ -1,0 +1,148 @@
+package resources
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+type environment struct {
+	base.Model
+	Workspace       types.String `tfsdk:"workspace"`
+	Project         types.String `tfsdk:"project"`
+	Name            types.String `tfsdk:"name"`
+	Description     types.String `tfsdk:"description"`
+	Production      types.Bool   `tfsdk:"production"`
+	Locked          types.Bool   `tfsdk:"locked"`
+	DeletionAllowed types.Bool   `tfsdk:"deletion_allowed"`
+	Base            types.String `tfsdk:"base"`
+	SharedWith      types.Set    `tfsdk:"shared_with"`
+	ForceDestroy    types.Bool   `tfsdk:"force_destroy"`
+	CreatedTime     types.String `tfsdk:"created_time"`
+}
+
+// Environment is stashbase_environment.
+func Environment() resource.Resource {
+	return base.New(base.Kind[environment]{
+		Name: "environment",
+		Help: "An environment: a set of secrets that is delivered as one.\n\n" +
+			"Destroying one that holds secrets which are not managed here is refused, unless `force_destroy` was applied before; for a production environment `deletion_allowed` as well.",
+		Keys: []base.Key{base.Workspace(), base.Project(), {Name: "name", Help: "Name of the environment in the project."}},
+		Attributes: map[string]schema.Attribute{
+			"description":      textWithDefault("What the environment is for."),
+			"production":       boolWithDefault("Whether this is a production environment."),
+			"locked":           boolWithDefault("Whether writes are refused, those of this provider included."),
+			"deletion_allowed": boolWithDefault("Whether a production environment may be destroyed."),
+			"base":             textWithDefault("Environment whose secrets are inherited: one of the same project, or `project/environment`."),
+			"shared_with": schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns `project/environment` of the environments that may refer to this one or inherit from it. " +
+				"Left out, it follows `production`: none, else the project's other environments that are not production."},
+			"force_destroy": boolWithDefault("Whether destroying the environment takes with it the secrets that are still in it."),
+			"created_time":  createdTime("the environment"),
+		},
+		Create: createEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment,
+	})()
+}
+
+func createEnvironment(ctx context.Context, c *base.Call[environment]) error {
+	_, err := c.Client.Environment(ctx, c.Names[0], c.Names[1], c.Names[2])
+	if err := c.New(err); err != nil {
+		return err
+	}
+	return putEnvironment(ctx, c)
+}
+
+func readEnvironment(ctx context.Context, c *base.Call[environment]) error {
+	e, err := c.Client.Environment(ctx, c.Names[0], c.Names[1], c.Names[2])
+	if err != nil {
+		return err
+	}
+	return c.Model.fill(ctx, e)
+}
+
+func putEnvironment(ctx context.Context, c *base.Call[environment]) error {
+	m := &c.Model
+	shared, err := words(ctx, m.SharedWith)
+	if err != nil {
+		return err
+	}
+	e, err := c.Client.PutEnvironment(ctx, client.Environment{
+		Workspace: c.Names[0], Project: c.Names[1], Name: c.Names[2], Description: m.Description.ValueString(),
+		Production: m.Production.ValueBool(), Locked: m.Locked.ValueBool(), DeletionAllowed: m.DeletionAllowed.ValueBool(),
+		Base: m.Base.ValueString(), SharedWith: shared,
+	})
+	if err != nil {
+		return err
+	}
+	return m.fill(ctx, e)
+}
+
+// deleteEnvironment confirms by itself where only what was soft-deleted is left, which is how stashbase_secret leaves it.
+func deleteEnvironment(ctx context.Context, c *base.Call[environment]) error {
+	m := &c.Model
+	if m.Production.ValueBool() && !m.DeletionAllowed.ValueBool() {
+		return diagnose.At("deletion_allowed", "This is a production environment. If it shall be destroyed, apply deletion_allowed = true first.")
+	}
+	if !m.ForceDestroy.ValueBool() {
+		at := client.Place{Workspace: c.Names[0], Project: c.Names[1], Environment: c.Names[2]}
+		all, err := c.Client.Metadata(ctx, at)
+		if err != nil {
+			return err
+		}
+		if live := living(all); len(live) > 0 {
+			return diagnose.At("force_destroy", "The environment holds secrets that are not managed here: %s. Delete them, or apply force_destroy = true first.", some(live))
+		}
+	}
+	return c.Client.DeleteEnvironment(ctx, c.Names[0], c.Names[1], c.Names[2], true)
+}
+
+func (m *environment) fill(ctx context.Context, e *client.Environment) error {
+	m.Description = types.StringValue(e.Description)
+	// The engine answers project/environment; the person may have written the short form of the same.
+	if short := shortBase(e.Base, e.Project); m.Base.IsNull() || shortBase(m.Base.ValueString(), e.Project) != short {
+		m.Base = types.StringValue(short)
+	}
+	m.Production, m.Locked = types.BoolValue(e.Production), types.BoolValue(e.Locked)
+	m.DeletionAllowed, m.CreatedTime = types.BoolValue(e.DeletionAllowed), types.StringValue(e.CreatedTime)
+	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool()) // known here only, and not after an import
+	m.SharedWith = types.SetNull(types.StringType)
+	if e.SharedWith == nil {
+		return nil
+	}
+	shared, err := set(ctx, e.SharedWith)
+	m.SharedWith = shared
+	return err
+}
+
+// shortBase leaves out the project where it is the environment's own.
+func shortBase(environment, project string) string {
+	return strings.TrimPrefix(environment, project+"/")
+}
+
+func living(all map[string]client.Version) []string {
+	var live []string
+	for name, version := range all {
+		if version.Live() {
+			live = append(live, name)
+		}
+	}
+	slices.Sort(live)
+	return live
+}
+
+// some names the first of many.
+func some(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

@@ -1,0 +1,105 @@
+package resources
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+type loadedEnvironment struct {
+	base.ConfiguredEphemeral
+}
+
+var _ ephemeral.EphemeralResourceWithConfigure = &loadedEnvironment{}
+
+type loadedModel struct {
+	Namespace   types.String `tfsdk:"engine_namespace"`
+	Workspace   types.String `tfsdk:"workspace"`
+	Project     types.String `tfsdk:"project"`
+	Environment types.String `tfsdk:"environment"`
+	Include     types.List   `tfsdk:"include"`
+	Exclude     types.List   `tfsdk:"exclude"`
+	After       types.List   `tfsdk:"after"`
+	Values      types.Map    `tfsdk:"values"`
+}
+
+// LoadedEnvironment is the ephemeral stashbase_environment.
+func LoadedEnvironment() ephemeral.EphemeralResource { return &loadedEnvironment{} }
+
+// Metadata names the type.
+func (e *loadedEnvironment) Metadata(_ context.Context, _ ephemeral.MetadataRequest, response *ephemeral.MetadataResponse) {
+	response.TypeName = base.TypePrefix + "environment"
+}
+
+// Schema describes it.
+func (e *loadedEnvironment) Schema(_ context.Context, _ ephemeral.SchemaRequest, response *ephemeral.SchemaResponse) {
+	response.Schema = schema.Schema{
+		MarkdownDescription: "Names and values of a whole environment, inherited ones included and references resolved, as a workload is given them. Nothing of it is stored.",
+		Attributes: map[string]schema.Attribute{
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
+			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
+			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
+			"include":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to deliver, such as `DB_*`. Default: all."},
+			"exclude":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to leave out."},
+			"after": schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Anything that is known only after apply, such as `stashbase_secret.x.version`. " +
+				"Terraform opens an ephemeral resource while it plans unless something in it is not known yet: name here what the same apply makes."},
+			"values": schema.MapAttribute{Computed: true, Sensitive: true, ElementType: types.StringType, MarkdownDescription: "The values by their names. One that was written with `encoding = \"base64\"` is in base64."},
+		},
+	}
+}
+
+// Open loads the environment.
+func (e *loadedEnvironment) Open(ctx context.Context, request ephemeral.OpenRequest, response *ephemeral.OpenResponse) {
+	var m loadedModel
+	response.Diagnostics.Append(request.Config.Get(ctx, &m)...)
+	if response.Diagnostics.HasError() {
+		return
+	}
+	err := m.load(ctx, &e.Configured)
+	if err != nil {
+		subject := diagnose.Subject{Name: "environment " + m.Workspace.ValueString() + "/" + m.Project.ValueString() + "/" + m.Environment.ValueString()}
+		diagnose.Report(&response.Diagnostics, "load", subject, diagnose.Hint(err, client.NotFound,
+			"If the same apply makes it, give this ephemeral resource an `after` that names it."))
+		return
+	}
+	response.Diagnostics.Append(response.Result.Set(ctx, &m)...)
+}
+
+func (m *loadedModel) load(ctx context.Context, configured *base.Configured) error {
+	vault, err := configured.Connection.Client(ctx, m.Namespace.ValueString())
+	if err != nil {
+		return err
+	}
+	include, err := list(ctx, m.Include)
+	if err != nil {
+		return err
+	}
+	exclude, err := list(ctx, m.Exclude)
+	if err != nil {
+		return err
+	}
+	at := client.Place{Workspace: m.Workspace.ValueString(), Project: m.Project.ValueString(), Environment: m.Environment.ValueString()}
+	values, err := vault.Load(ctx, at, include, exclude)
+	if err != nil {
+		return err
+	}
+	loaded, diags := types.MapValueFrom(ctx, types.StringType, values)
+	m.Values = loaded
+	return diagnose.Unexpected(diags)
+}
+
+func list(ctx context.Context, l types.List) ([]string, error) {
+	if l.IsNull() || l.IsUnknown() {
+		return nil, nil
+	}
+	var all []string
+	diags := l.ElementsAs(ctx, &all, false)
+	return all, diagnose.Unexpected(diags)
+}

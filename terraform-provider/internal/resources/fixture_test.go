@@ -1,0 +1,92 @@
+package resources_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/tftest"
+)
+
+var vault = vaulttest.Shared(vaulttest.Options{})
+
+func TestMain(m *testing.M) {
+	os.Exit(tftest.Run(func() int { return vault.Run(m) }))
+}
+
+// world is the engine and a folder that manages it, under names of the test's own.
+type world struct {
+	*testing.T
+	*tftest.Folder
+	server    *vaulttest.Server
+	vault     *api.Client
+	workspace string
+}
+
+// each runs a test with each CLI, in a new folder and with a workspace name that nobody else has.
+func each(t *testing.T, test func(*world)) {
+	t.Helper()
+	tftest.Each(t, func(t *testing.T, cli tftest.CLI) { test(newWorld(t, cli)) })
+}
+
+func newWorld(t *testing.T, cli tftest.CLI) *world {
+	t.Helper()
+	server := vault.Server(t)
+	return &world{T: t, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
+}
+
+// tree makes workspace, project "api" and environment "dev" at the engine.
+func (w *world) tree() {
+	w.Helper()
+	w.write("workspaces/"+w.workspace, map[string]any{"deletion_allowed": true})
+	w.write("projects/"+w.workspace+"/api", nil)
+	w.write("environments/"+w.workspace+"/api/dev", nil)
+}
+
+// configure replaces WORKSPACE in the text.
+func (w *world) configure(text string) {
+	w.Helper()
+	w.Configure(strings.ReplaceAll(text, "WORKSPACE", w.workspace))
+}
+
+func (w *world) write(path string, data map[string]any) map[string]any {
+	w.Helper()
+	secret, err := w.vault.Logical().Write("stashbase/"+path, data)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return secret.Data
+}
+
+// read answers nil for what does not exist.
+func (w *world) read(path string) map[string]any {
+	w.Helper()
+	secret, err := w.vault.Logical().Read("stashbase/" + path)
+	if err != nil && !strings.Contains(err.Error(), "not_found") {
+		w.Fatal(err)
+	}
+	if secret == nil {
+		return nil
+	}
+	return secret.Data
+}
+
+func (w *world) remove(path string, query map[string][]string) {
+	w.Helper()
+	if _, err := w.vault.Logical().DeleteWithData("stashbase/"+path, query); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// holds fails the test unless a field of an answer, or of the state, prints as wanted.
+func (w *world) holds(data map[string]any, field string, want any) {
+	w.Helper()
+	if got := fmt.Sprint(data[field]); got != fmt.Sprint(want) {
+		w.Fatalf("%s is %s, want %v", field, got, want)
+	}
+}

@@ -1,0 +1,71 @@
+package resources
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+)
+
+type project struct {
+	base.Model
+	Workspace    types.String `tfsdk:"workspace"`
+	Name         types.String `tfsdk:"name"`
+	Description  types.String `tfsdk:"description"`
+	ForceDestroy types.Bool   `tfsdk:"force_destroy"`
+	CreatedTime  types.String `tfsdk:"created_time"`
+}
+
+// Project is stashbase_project.
+func Project() resource.Resource {
+	return base.New(base.Kind[project]{
+		Name: "project",
+		Help: "A project: belongs to a workspace and holds environments.\n\nDestroying one that holds environments which are not managed here is refused, unless `force_destroy` was applied before.",
+		Keys: []base.Key{base.Workspace(), {Name: "name", Help: "Name of the project in the workspace."}},
+		Attributes: map[string]schema.Attribute{
+			"description":   textWithDefault("What the project is for."),
+			"force_destroy": boolWithDefault("Whether destroying the project takes with it what is still in it."),
+			"created_time":  createdTime("the project"),
+		},
+		Create: createProject, Read: readProject, Update: putProject, Delete: deleteProject,
+	})()
+}
+
+func createProject(ctx context.Context, c *base.Call[project]) error {
+	_, err := c.Client.Project(ctx, c.Names[0], c.Names[1])
+	if err := c.New(err); err != nil {
+		return err
+	}
+	return putProject(ctx, c)
+}
+
+func readProject(ctx context.Context, c *base.Call[project]) error {
+	p, err := c.Client.Project(ctx, c.Names[0], c.Names[1])
+	if err != nil {
+		return err
+	}
+	c.Model.fill(p)
+	return nil
+}
+
+func putProject(ctx context.Context, c *base.Call[project]) error {
+	p, err := c.Client.PutProject(ctx, client.Project{Workspace: c.Names[0], Name: c.Names[1], Description: c.Model.Description.ValueString()})
+	if err != nil {
+		return err
+	}
+	c.Model.fill(p)
+	return nil
+}
+
+func deleteProject(ctx context.Context, c *base.Call[project]) error {
+	return c.Client.DeleteProject(ctx, c.Names[0], c.Names[1], c.Model.ForceDestroy.ValueBool())
+}
+
+func (m *project) fill(p *client.Project) {
+	m.Description, m.CreatedTime = types.StringValue(p.Description), types.StringValue(p.CreatedTime)
+	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool()) // known here only, and not after an import
+}

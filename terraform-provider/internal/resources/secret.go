@@ -1,0 +1,248 @@
+package resources
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+// What to do about a change that did not come from here, and with a secret whose resource is destroyed.
+const (
+	overwrite = "overwrite"
+	ignore    = "ignore"
+	fail      = "error"
+
+	soft  = "soft"
+	purge = "purge"
+)
+
+const (
+	driftHelp = "What a plan does when somebody else has written a newer version: write the value again, leave theirs, or fail."
+	writeOnly = " Write-only: it is sent to Vault and stands neither in the state nor in a plan."
+)
+
+type secret struct {
+	base.Model
+	Workspace      types.String `tfsdk:"workspace"`
+	Project        types.String `tfsdk:"project"`
+	Environment    types.String `tfsdk:"environment"`
+	Name           types.String `tfsdk:"name"`
+	Value          types.String `tfsdk:"value"`
+	ValueWO        types.String `tfsdk:"value_wo"`
+	ValueWOVersion types.Int64  `tfsdk:"value_wo_version"`
+	Encoding       types.String `tfsdk:"encoding"`
+	References     types.Bool   `tfsdk:"references"`
+	Comment        types.String `tfsdk:"comment"`
+	Tags           types.Set    `tfsdk:"tags"`
+	OnDrift        types.String `tfsdk:"on_drift"`
+	OnDestroy      types.String `tfsdk:"on_destroy"`
+	Version        types.Int64  `tfsdk:"version"`
+}
+
+// written is the private data of a secret.
+type written struct {
+	Version int64 `json:"version"` // the last that was written here; 0 for none
+}
+
+// Secret is stashbase_secret.
+func Secret() resource.Resource {
+	return base.New(base.Kind[secret]{
+		Name: "secret",
+		Help: "A secret of an environment.\n\n" +
+			"Its value is given by `value_wo` and stays out of the state; or by `value`, for what is no secret to those who read the state; or by neither, when it is set elsewhere. " +
+			"Then the resource knows the version and manages the tags, whether or not the secret has a value yet.\n\n" +
+			"A version that somebody else has written shows in the next plan, although no value is stored to compare with: the resource remembers the number it has written. A secret that was deleted elsewhere comes back.",
+		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the secret."}},
+		Attributes: map[string]schema.Attribute{
+			"value": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "The value. It stands in the state: prefer `value_wo`.", Validators: []validator.String{
+				stringvalidator.ConflictsWith(path.MatchRoot("value_wo"), path.MatchRoot("value_wo_version")),
+			}},
+			"value_wo": schema.StringAttribute{Optional: true, Sensitive: true, WriteOnly: true, MarkdownDescription: "The value." + writeOnly, Validators: []validator.String{
+				stringvalidator.ConflictsWith(path.MatchRoot("value")),
+				stringvalidator.AlsoRequires(path.MatchRoot("value_wo_version")),
+			}},
+			"value_wo_version": schema.Int64Attribute{Optional: true, MarkdownDescription: "Another number than before sends `value_wo` again. It need not be greater.", Validators: []validator.Int64{
+				int64validator.AlsoRequires(path.MatchRoot("value_wo")),
+			}},
+			"encoding":   choiceWithDefault("How the value is given.", "text", "base64"),
+			"references": boolWithDefault("Whether `${NAME}`, `${environment/NAME}` and `${project/environment/NAME}` in the value stand for other secrets. In Terraform's language, `$${NAME}` writes them."),
+			"comment":    schema.StringAttribute{Optional: true, MarkdownDescription: "Why versions are written. It goes with the next one, and is not read back."},
+			"tags":       schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Labels of the secret. Left out, they are not managed here."},
+			"on_drift":   choiceWithDefault(driftHelp, overwrite, ignore, fail),
+			"on_destroy": choice("What becomes of the secret when the resource is destroyed: its newest version is marked as deleted, which can be taken back; or it is removed with all its versions, for ever. "+
+				"Left out: `soft`, and nothing when the value is set elsewhere.", soft, purge),
+			"version": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version; 0 while there is none."},
+		},
+		Fields: map[string]string{"value": "value_wo", "cas": "version"},
+		Create: createSecret, Read: readSecret, Update: updateSecret, Delete: deleteSecret, Plan: planSecret,
+	})()
+}
+
+// hasValue reports whether a configuration gives the value, known yet or not.
+func (m *secret) hasValue() bool { return !m.Value.IsNull() || !m.ValueWO.IsNull() }
+
+// managed is the same for a state, where a write-only value is never seen.
+func (m *secret) managed() bool { return !m.Value.IsNull() || !m.ValueWOVersion.IsNull() }
+
+// sends decides whether an update writes a version. It is the one place that does.
+func sends(config, plan, prior *secret, last written) bool {
+	switch {
+	case !config.hasValue():
+		return false
+	case !config.Value.IsNull() && !config.Value.Equal(prior.Value):
+		return true
+	case !config.ValueWO.IsNull() && (!plan.ValueWOVersion.Equal(prior.ValueWOVersion) || !prior.Value.IsNull()):
+		return true
+	case !plan.Encoding.Equal(prior.Encoding), !plan.References.Equal(prior.References):
+		return true
+	}
+	return plan.OnDrift.ValueString() == overwrite && drifted(prior, last)
+}
+
+// drifted reports whether the newest version is not the one that was written here.
+func drifted(prior *secret, last written) bool {
+	return last.Version != 0 && last.Version != prior.Version.ValueInt64()
+}
+
+func planSecret(ctx context.Context, c *base.PlanCall[secret]) error {
+	if c.Creates {
+		return nil
+	}
+	var last written
+	c.Recall(ctx, &last)
+	if c.Config.hasValue() && c.Model.OnDrift.ValueString() == fail && drifted(&c.Prior, last) {
+		return diagnose.At("on_drift", "Version %d was not written here; the last one that was is %d. Set on_drift to %q to write the value again, or to %q to leave theirs.",
+			c.Prior.Version.ValueInt64(), last.Version, overwrite, ignore)
+	}
+	c.Model.Version = c.Prior.Version
+	if sends(&c.Config, &c.Model, &c.Prior, last) {
+		c.Model.Version = types.Int64Unknown()
+	}
+	return nil
+}
+
+func createSecret(ctx context.Context, c *base.Call[secret]) error {
+	if !c.Config.hasValue() {
+		return adoptSecret(ctx, c)
+	}
+	err := writeSecret(ctx, c, 0)
+	if !client.Is(err, client.Conflict) {
+		return err
+	}
+	known, readErr := c.Client.SecretMetadata(ctx, c.Place(), c.Names[3])
+	switch {
+	case readErr != nil:
+		return errors.Join(err, readErr)
+	case known.Live():
+		return c.Exists()
+	}
+	return writeSecret(ctx, c, known.Version) // it was deleted: the numbers go on
+}
+
+// adoptSecret begins to manage a secret whose value is set elsewhere, or will be.
+func adoptSecret(ctx context.Context, c *base.Call[secret]) error {
+	known, found, err := c.Connection.Metadata(ctx, c.Client, c.Place(), c.Names[3])
+	if err != nil {
+		return err
+	}
+	c.Model.Version = types.Int64Value(known.Version)
+	if !found {
+		return nil
+	}
+	return tagSecret(ctx, c)
+}
+
+func readSecret(ctx context.Context, c *base.Call[secret]) error {
+	m := &c.Model
+	known, found, err := c.Connection.Metadata(ctx, c.Client, c.Place(), c.Names[3])
+	if err != nil {
+		return err
+	}
+	imported := m.Version.IsNull()
+	if (!found || !known.Live()) && (m.managed() || imported) {
+		return &client.Error{Kind: client.NotFound, Text: "the secret does not exist, or its newest version is deleted"}
+	}
+	m.Version = types.Int64Value(known.Version)
+	if imported {
+		m.Encoding, m.References, m.OnDrift = types.StringValue(known.Encoding), types.BoolValue(false), types.StringValue(overwrite)
+	}
+	if found && (imported || !m.Tags.IsNull()) {
+		m.Tags, err = set(ctx, known.Tags)
+	}
+	return err
+}
+
+func updateSecret(ctx context.Context, c *base.Call[secret]) error {
+	var last written
+	c.Recall(ctx, &last)
+	if sends(&c.Config, &c.Model, &c.Prior, last) {
+		return writeSecret(ctx, c, c.Prior.Version.ValueInt64())
+	}
+	c.Model.Version = c.Prior.Version
+	if !c.Config.hasValue() {
+		// From here on, versions of others are what is wanted.
+		if err := c.Keep(ctx, written{}); err != nil {
+			return err
+		}
+	}
+	if c.Model.Tags.Equal(c.Prior.Tags) || c.Prior.Version.ValueInt64() == 0 {
+		return nil
+	}
+	return tagSecret(ctx, c)
+}
+
+// writeSecret writes a version in the place of another, 0 for none, so that nobody else's is passed over unseen.
+func writeSecret(ctx context.Context, c *base.Call[secret], over int64) error {
+	m := &c.Model
+	tags, err := words(ctx, m.Tags)
+	if err != nil {
+		return err
+	}
+	value := c.Config.Value.ValueString()
+	if !c.Config.ValueWO.IsNull() {
+		value = c.Config.ValueWO.ValueString()
+	}
+	version, err := c.Client.PutSecret(ctx, c.Place(), c.Names[3], client.SecretInput{
+		Value: value, Encoding: m.Encoding.ValueString(), References: m.References.ValueBool(),
+		Comment: m.Comment.ValueString(), Tags: tags, CAS: &over,
+	})
+	if err != nil {
+		return err
+	}
+	c.Connection.Forget(c.Client.Namespace(), c.Place())
+	m.Version = types.Int64Value(version.Version)
+	return c.Keep(ctx, written{Version: version.Version})
+}
+
+func tagSecret(ctx context.Context, c *base.Call[secret]) error {
+	tags, err := words(ctx, c.Model.Tags)
+	if err != nil || tags == nil {
+		return err
+	}
+	c.Connection.Forget(c.Client.Namespace(), c.Place())
+	return c.Client.SetTags(ctx, c.Place(), c.Names[3], tags)
+}
+
+func deleteSecret(ctx context.Context, c *base.Call[secret]) error {
+	m := &c.Model
+	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
+	switch how := m.OnDestroy.ValueString(); {
+	case how == purge:
+		return c.Client.PurgeSecret(ctx, c.Place(), c.Names[3])
+	case how == soft || m.managed():
+		return c.Client.DeleteSecret(ctx, c.Place(), c.Names[3])
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,217 @@
+package resources_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const secretConfig = `
+resource "stashbase_secret" "it" {
+  workspace        = "WORKSPACE"
+  project          = "api"
+  environment      = "dev"
+  name             = "API_KEY"
+  value_wo         = "VALUE"
+  value_wo_version = 1
+}
+`
+
+func TestASecretIsWrittenRepairedAndDeleted(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		const address = "stashbase_secret.it"
+		path := w.workspace + "/api/dev/API_KEY"
+		w.configure(secretConfig)
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "value", "VALUE")
+		w.holds(w.State(address), "version", json.Number("1"))
+		w.PlansNothing()
+
+		// Somebody else writes: the plan shows it, and the apply writes our value again.
+		w.write("secrets/"+path, map[string]any{"value": "theirs"})
+		w.PlansOnly(address, "update")
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "value", "VALUE")
+		w.holds(w.read("secrets/"+path), "version", 3)
+		w.PlansNothing()
+
+		// Deleted outside: it comes back, under the next number.
+		w.remove("secrets/"+path, nil)
+		w.PlansOnly(address, "create")
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "version", 4)
+		w.PlansNothing()
+
+		// Removed with all versions: so too.
+		w.remove("metadata/"+path, nil)
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "value", "VALUE")
+
+		w.Destroy()
+		if left := w.read("secrets/" + path); left["value"] != nil {
+			t.Fatal("the secret is there after destroy")
+		}
+		w.holds(w.read("metadata/"+path), "state", "deleted")
+	})
+}
+
+func TestASecretChangesWhenItsVersionNumberDoes(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		path := "secrets/" + w.workspace + "/api/dev/API_KEY"
+		config := func(value, version, more string) {
+			text := strings.Replace(secretConfig, `"VALUE"`, `"`+value+`"`, 1)
+			text = strings.Replace(text, "value_wo_version = 1", "value_wo_version = "+version+"\n"+more, 1)
+			w.configure(text)
+		}
+		config("one", "7", "")
+		w.Apply()
+		config("two", "7", "")
+		w.PlansNothing()
+		// A smaller number is another number.
+		config("two", "3", `comment = "why"`)
+		w.PlansOnly("stashbase_secret.it", "update")
+		w.Apply()
+		w.holds(w.read(path), "value", "two")
+		w.holds(w.read(path), "comment", "why")
+
+		// Labels are metadata: they write no version.
+		config("two", "3", `tags = ["b", "a"]`)
+		w.Apply()
+		w.holds(w.read(path), "tags", "[a b]")
+		w.holds(w.read(path), "version", 2)
+		w.PlansNothing()
+		w.write("metadata/"+w.workspace+"/api/dev/API_KEY", map[string]any{"tags": "theirs"})
+		w.PlansOnly("stashbase_secret.it", "update")
+		w.Apply()
+		w.holds(w.read(path), "tags", "[a b]")
+
+		// From write-only to a value in the state and back.
+		plain := `resource "stashbase_secret" "it" {
+  workspace = "WORKSPACE"
+  project = "api"
+  environment = "dev"
+  name = "API_KEY"
+  value = "$${USER}"
+  references = true
+}`
+		w.write("secrets/"+w.workspace+"/api/dev/USER", map[string]any{"value": "someone"})
+		w.configure(plain)
+		w.Apply()
+		w.holds(w.State("stashbase_secret.it"), "value", "${USER}")
+		w.holds(w.read("load/"+w.workspace+"/api/dev"), "API_KEY", "someone")
+		w.PlansNothing()
+		config("two", "3", "")
+		w.Apply()
+		w.holds(w.read(path), "value", "two")
+		w.PlansNothing()
+	})
+}
+
+func TestWhatIsDoneAboutDriftIsChosen(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		path := "secrets/" + w.workspace + "/api/dev/API_KEY"
+		config := func(choice string) {
+			w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 1\n"+`on_drift = "`+choice+`"`, 1))
+		}
+		config("ignore")
+		w.Apply()
+		w.write(path, map[string]any{"value": "theirs"})
+		w.PlansNothing()
+		config("error")
+		w.Fails([]string{"Version 2 was not written here; the last one that was is 1", `on_drift = "error"`}, "plan")
+		w.holds(w.read(path), "value", "theirs")
+		config("overwrite")
+		w.Apply()
+		w.holds(w.read(path), "value", "VALUE")
+	})
+}
+
+func TestASecretWhoseValueIsSetElsewhere(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		const address = "stashbase_secret.it"
+		path := w.workspace + "/api/dev/API_KEY"
+		w.configure(`resource "stashbase_secret" "it" {
+  workspace = "WORKSPACE"
+  project = "api"
+  environment = "dev"
+  name = "API_KEY"
+  tags = ["ours"]
+}`)
+		w.Apply()
+		w.holds(w.State(address), "version", 0)
+		w.PlansNothing()
+		w.write("secrets/"+path, map[string]any{"value": "theirs"})
+		w.PlansOnly(address, "update")
+		w.Apply()
+		w.holds(w.State(address), "version", 1)
+		w.holds(w.read("secrets/"+path), "tags", "[ours]")
+		w.write("secrets/"+path, map[string]any{"value": "theirs again"})
+		w.PlansNothing()
+		w.Destroy()
+		w.holds(w.read("secrets/"+path), "value", "theirs again")
+	})
+}
+
+func TestASecretIsPurgedOnDestroy(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 1\n"+`on_destroy = "purge"`, 1))
+		w.Apply()
+		w.Destroy()
+		if left := w.read("metadata/" + w.workspace + "/api/dev/API_KEY"); left != nil {
+			t.Fatalf("the secret is there after destroy: %v", left)
+		}
+		// The name can be used again.
+		w.Apply()
+		w.holds(w.read("secrets/"+w.workspace+"/api/dev/API_KEY"), "value", "VALUE")
+	})
+}
+
+func TestASecretOfSomebodyElseIsNotOverwrittenButImported(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		path := w.workspace + "/api/dev/API_KEY"
+		w.write("secrets/"+path, map[string]any{"value": "theirs"})
+		w.configure(secretConfig)
+		w.Fails([]string{"It exists already", "terraform import <address> " + path}, "apply", "-auto-approve")
+		w.holds(w.read("secrets/"+path), "value", "theirs")
+
+		w.Fails([]string{"an id is <workspace>/<project>/<environment>/<name>"}, "import", "stashbase_secret.it", w.workspace+"/api")
+		w.Import("stashbase_secret.it", path)
+		state := w.State("stashbase_secret.it")
+		w.holds(state, "version", 1)
+		w.holds(state, "value", nil) // an import puts no value into the state
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "value", "VALUE")
+		w.PlansNothing()
+	})
+}
+
+func TestAWriteBetweenPlanAndApplyIsNotOverwritten(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		path := "secrets/" + w.workspace + "/api/dev/API_KEY"
+		w.configure(secretConfig)
+		w.Apply()
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 2", 1))
+		w.Plan()
+		w.write(path, map[string]any{"value": "theirs"})
+		w.Fails([]string{"Cannot update stashbase_secret", "plan again"}, "apply", "planned")
+		w.holds(w.read(path), "value", "theirs")
+	})
+}
+
+func TestAValueIsGivenInOneWay(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 1\n"+`value = "VALUE"`, 1))
+		w.Fails([]string{`with stashbase_secret.it`, `Attribute "value" cannot be specified when "value_wo" is specified`}, "validate")
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "", 1))
+		w.Fails([]string{`Attribute "value_wo_version" must be specified when "value_wo" is specified`}, "validate")
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 1\n"+`on_drift = "perhaps"`, 1))
+		w.Fails([]string{`on_drift = "perhaps"`, `"overwrite" "ignore" "error"`}, "validate")
+	})
+}

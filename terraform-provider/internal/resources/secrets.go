@@ -1,0 +1,256 @@
+package resources
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+type secrets struct {
+	base.Model
+	Workspace       types.String `tfsdk:"workspace"`
+	Project         types.String `tfsdk:"project"`
+	Environment     types.String `tfsdk:"environment"`
+	ValuesWO        types.Map    `tfsdk:"values_wo"`
+	ValuesWOVersion types.Int64  `tfsdk:"values_wo_version"`
+	Comment         types.String `tfsdk:"comment"`
+	OnDrift         types.String `tfsdk:"on_drift"`
+	OnDestroy       types.String `tfsdk:"on_destroy"`
+	Versions        types.Map    `tfsdk:"versions"`
+}
+
+// allWritten is the private data of many secrets: the versions that were written here, by name.
+type allWritten struct {
+	Versions map[string]int64 `json:"versions"`
+	// Adopts is true after an import: the next write may take over secrets that it finds.
+	Adopts bool `json:"adopts,omitempty"`
+}
+
+// Secrets is stashbase_secrets.
+func Secrets() resource.Resource {
+	return base.New(base.Kind[secrets]{
+		Name: "secrets",
+		Help: "Many secrets of one environment, written all or nothing and in one request.\n\n" +
+			"It manages the names that `values_wo` has and leaves all others. A name that leaves the map is deleted as `on_destroy` says. " +
+			"A version that somebody else has written shows in the next plan, for each name by itself, and only that name is written again; a secret that was deleted elsewhere comes back. " +
+			"Import it by the environment's id; the apply after that takes over the secrets that the map names.",
+		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment()},
+		Attributes: map[string]schema.Attribute{
+			"values_wo": schema.MapAttribute{Required: true, Sensitive: true, WriteOnly: true, ElementType: types.StringType, MarkdownDescription: "The values by their names." + writeOnly + " The names are no secret: `versions` has them.", Validators: []validator.Map{
+				mapvalidator.NoNullValues(),
+				mapvalidator.KeysAre(stringvalidator.RegexMatches(secretName, secretNameRule), stringvalidator.LengthAtMost(255)),
+			}},
+			"values_wo_version": schema.Int64Attribute{Required: true, MarkdownDescription: "Another number than before sends all of `values_wo` again; those that are equal to what is there get no new version. A new name is sent in any case."},
+			"comment":           schema.StringAttribute{Optional: true, MarkdownDescription: "Why versions are written. It goes with the next ones, and is not read back."},
+			"on_drift":          choiceWithDefault(driftHelp, overwrite, ignore, fail),
+			"on_destroy":        choiceWithDefault("What becomes of secrets that are no longer managed: their newest version is marked as deleted, which can be taken back; or they are removed with all their versions, for ever.", soft, purge),
+			"versions":          schema.MapAttribute{Computed: true, ElementType: types.Int64Type, MarkdownDescription: "Number of the newest version of each secret, by name."},
+		},
+		Fields:   map[string]string{"secrets": "values_wo", "content": "values_wo"},
+		Create:   writeSecrets,
+		Read:     readSecrets,
+		Update:   writeSecrets,
+		Delete:   deleteSecrets,
+		Plan:     planSecrets,
+		Imported: allWritten{Adopts: true},
+	})()
+}
+
+func planSecrets(ctx context.Context, c *base.PlanCall[secrets]) error {
+	if c.Creates {
+		return nil
+	}
+	var last allWritten
+	c.Recall(ctx, &last)
+	seen, err := numbers(ctx, c.Prior.Versions)
+	if err != nil {
+		return err
+	}
+	foreign := last.drifted(seen)
+	if len(foreign) > 0 && c.Model.OnDrift.ValueString() == fail {
+		return diagnose.At("on_drift", "Somebody else has written %s. Set on_drift to %q to write the values again, or to %q to leave theirs.", some(foreign), overwrite, ignore)
+	}
+	again := !c.Model.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion) || len(foreign) > 0 && c.Model.OnDrift.ValueString() == overwrite
+	if !c.Config.ValuesWO.IsUnknown() {
+		names := slices.Sorted(maps.Keys(c.Config.ValuesWO.Elements()))
+		again = again || !slices.Equal(names, slices.Sorted(maps.Keys(seen))) || !slices.Equal(names, slices.Sorted(maps.Keys(last.Versions)))
+	}
+	c.Model.Versions = c.Prior.Versions
+	if again {
+		c.Model.Versions = types.MapUnknown(types.Int64Type)
+	}
+	return nil
+}
+
+// drifted are the names whose newest version is not the one that was written here. A name that is gone is not among them.
+func (w allWritten) drifted(seen map[string]int64) []string {
+	var names []string
+	for name, version := range w.Versions {
+		if now, ok := seen[name]; ok && now != version {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func readSecrets(ctx context.Context, c *base.Call[secrets]) error {
+	var last allWritten
+	c.Recall(ctx, &last)
+	all, err := c.Connection.AllMetadata(ctx, c.Client, c.Place())
+	if err != nil {
+		return err
+	}
+	if c.Model.OnDrift.IsNull() { // after an import
+		c.Model.OnDrift, c.Model.OnDestroy = types.StringValue(overwrite), types.StringValue(soft)
+	}
+	return c.Model.fill(ctx, slices.Collect(maps.Keys(last.Versions)), all)
+}
+
+// writeSecrets brings what is there to what is wanted: it writes what is new, has drifted or is sent again, and then deletes what
+// is no longer wanted. Each half can be done again after a failure.
+func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
+	m := &c.Model
+	wanted, err := texts(ctx, c.Config.ValuesWO)
+	if err != nil {
+		return err
+	}
+	var last allWritten
+	c.Recall(ctx, &last)
+	there, err := c.Client.Metadata(ctx, c.Place())
+	if err != nil {
+		return err
+	}
+	if taken := last.foreign(wanted, there); len(taken) > 0 {
+		return diagnose.At("values_wo", "The environment has secrets of these names that are not managed here: %s. To take them over, import this resource: terraform import <address> %s", some(taken), c.ID)
+	}
+	seen, err := numbers(ctx, c.Prior.Versions)
+	if err != nil {
+		return err
+	}
+	sent := last.due(wanted, there, seen, !m.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion), m.OnDrift.ValueString() == overwrite)
+	sent.Comment = m.Comment.ValueString()
+	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
+	if len(sent.Values) > 0 {
+		if _, err := c.Client.Import(ctx, c.Place(), sent); err != nil {
+			return err
+		}
+	}
+	for name := range last.Versions {
+		if _, stays := wanted[name]; !stays {
+			if err := m.remove(ctx, c, name); err != nil {
+				return err
+			}
+		}
+	}
+	return keepSecrets(ctx, c, wanted, last, sent.Values)
+}
+
+// due are the values to be written: all of them again, or those that are new, gone or have drifted. Each is written upon the version
+// that the plan has seen, so that nobody's version is passed over that it has not shown.
+func (w allWritten) due(wanted map[string]string, there map[string]client.Version, seen map[string]int64, again, repair bool) client.ImportInput {
+	due := client.ImportInput{Values: map[string]string{}, CAS: map[string]int64{}}
+	for name, value := range wanted {
+		written, mine := w.Versions[name]
+		now := there[name]
+		if !again && mine && now.Live() && (now.Version == written || !repair) {
+			continue
+		}
+		due.Values[name], due.CAS[name] = value, now.Version
+		if planned, ok := seen[name]; ok {
+			due.CAS[name] = planned
+		}
+	}
+	return due
+}
+
+// foreign are the wanted names that somebody else's living secrets have.
+func (w allWritten) foreign(wanted map[string]string, there map[string]client.Version) []string {
+	var names []string
+	for name := range wanted {
+		if _, mine := w.Versions[name]; !mine && !w.Adopts && there[name].Live() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// keepSecrets records what was written. What was not sent keeps its number, so that a version somebody else has written goes on
+// showing.
+func keepSecrets(ctx context.Context, c *base.Call[secrets], wanted map[string]string, last allWritten, sent map[string]string) error {
+	now, err := c.Client.Metadata(ctx, c.Place())
+	if err != nil {
+		return err
+	}
+	kept := allWritten{Versions: map[string]int64{}}
+	for name := range wanted {
+		kept.Versions[name] = last.Versions[name]
+		if _, written := sent[name]; written {
+			kept.Versions[name] = now[name].Version
+		}
+	}
+	if err := c.Keep(ctx, kept); err != nil {
+		return err
+	}
+	return c.Model.fill(ctx, slices.Collect(maps.Keys(wanted)), now)
+}
+
+func deleteSecrets(ctx context.Context, c *base.Call[secrets]) error {
+	var last allWritten
+	c.Recall(ctx, &last)
+	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
+	for _, name := range slices.Sorted(maps.Keys(last.Versions)) {
+		if err := c.Model.remove(ctx, c, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (m *secrets) remove(ctx context.Context, c *base.Call[secrets], name string) error {
+	var err error
+	if m.OnDestroy.ValueString() == purge {
+		err = c.Client.PurgeSecret(ctx, c.Place(), name)
+	} else {
+		err = c.Client.DeleteSecret(ctx, c.Place(), name)
+	}
+	if client.IsGone(err) {
+		return nil
+	}
+	return err
+}
+
+// fill sets the versions of those names that are alive.
+func (m *secrets) fill(ctx context.Context, names []string, all map[string]client.Version) error {
+	versions := map[string]int64{}
+	for _, name := range names {
+		if all[name].Live() {
+			versions[name] = all[name].Version
+		}
+	}
+	filled, diags := types.MapValueFrom(ctx, types.Int64Type, versions)
+	m.Versions = filled
+	return diagnose.Unexpected(diags)
+}
+
+func numbers(ctx context.Context, m types.Map) (map[string]int64, error) {
+	all := map[string]int64{}
+	if m.IsNull() || m.IsUnknown() {
+		return all, nil
+	}
+	diags := m.ElementsAs(ctx, &all, false)
+	return all, diagnose.Unexpected(diags)
+}

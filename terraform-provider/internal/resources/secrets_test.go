@@ -1,0 +1,112 @@
+package resources_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const secretsConfig = `
+resource "stashbase_secrets" "it" {
+  workspace         = "WORKSPACE"
+  project           = "api"
+  environment       = "dev"
+  values_wo         = { A = "a", B = "b", C = "c" }
+  values_wo_version = 1
+}
+`
+
+func TestManySecretsAreWrittenAndRepairedByName(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		const address = "stashbase_secrets.it"
+		environment := w.workspace + "/api/dev"
+		w.write("secrets/"+environment+"/OTHER", map[string]any{"value": "theirs"})
+		w.configure(secretsConfig)
+		w.Apply()
+		w.holds(w.read("load/"+environment), "B", "b")
+		w.holds(w.State(address), "versions", "map[A:1 B:1 C:1]")
+		w.PlansNothing()
+
+		// One changed, one deleted outside: those two are written again, the third is not.
+		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
+		w.remove("secrets/"+environment+"/B", nil)
+		w.PlansOnly(address, "update")
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "a")
+		w.holds(w.read("load/"+environment), "B", "b")
+		w.holds(w.State(address), "versions", "map[A:3 B:2 C:1]")
+		w.PlansNothing()
+
+		// One more and one less. A value alone changes nothing before the number does.
+		w.configure(strings.Replace(secretsConfig, `A = "a", B = "b", C = "c"`, `A = "new", B = "b", D = "d"`, 1))
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "a")
+		w.holds(w.read("load/"+environment), "C", nil)
+		w.holds(w.State(address), "versions", "map[A:3 B:2 D:1]")
+		w.configure(strings.Replace(strings.Replace(secretsConfig, `A = "a", B = "b", C = "c"`, `A = "new", B = "b", D = "d"`, 1), "version = 1", "version = 2", 1))
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "new")
+		w.holds(w.State(address), "versions", "map[A:4 B:2 D:1]") // what has not changed has no new version
+		w.PlansNothing()
+
+		w.Destroy()
+		w.holds(w.read("load/"+environment), "OTHER", "theirs")
+		if left := w.read("load/" + environment); len(left) != 1 {
+			t.Fatalf("%d secrets are there after destroy", len(left))
+		}
+	})
+}
+
+func TestManySecretsTakeOverOnlyAfterAnImport(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		environment := w.workspace + "/api/dev"
+		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
+		w.write("secrets/"+environment+"/OTHER", map[string]any{"value": "theirs"})
+		w.configure(secretsConfig)
+		w.Fails([]string{"not managed here: A", "terraform import <address> " + environment}, "apply", "-auto-approve")
+		w.Import("stashbase_secrets.it", environment)
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "a")
+		w.holds(w.read("load/"+environment), "OTHER", "theirs")
+		w.PlansNothing()
+	})
+}
+
+func TestManySecretsCanLeaveDriftAloneOrFail(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		environment := w.workspace + "/api/dev"
+		w.configure(strings.Replace(secretsConfig, "version = 1", "version = 1\n"+`on_drift = "ignore"`, 1))
+		w.Apply()
+		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
+		w.PlansNothing()
+		w.configure(strings.Replace(secretsConfig, "version = 1", "version = 1\n"+`on_drift = "error"`, 1))
+		w.Fails([]string{"Somebody else has written A."}, "plan")
+	})
+}
+
+func TestAWriteToOneOfManyBetweenPlanAndApplyIsNotOverwritten(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		environment := w.workspace + "/api/dev"
+		w.write("workspaces/"+w.workspace, map[string]any{"cas_required": true})
+		w.configure(secretsConfig)
+		w.Apply()
+		w.configure(strings.Replace(strings.Replace(secretsConfig, `A = "a"`, `A = "new"`, 1), "version = 1", "version = 2", 1))
+		w.Plan()
+		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs", "cas": 1})
+		w.Fails([]string{"Cannot update stashbase_secrets", "plan again"}, "apply", "planned")
+		w.holds(w.read("load/"+environment), "A", "theirs")
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "new")
+		w.PlansNothing()
+	})
+}
+
+func TestNamesOfSecretsAreCheckedInThePlan(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(strings.Replace(secretsConfig, `A = "a"`, `"A B" = "a"`, 1))
+		w.Fails([]string{"values_wo", "must begin with a letter"}, "validate")
+	})
+}

@@ -1,0 +1,191 @@
+package resources_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+const syncConfig = integrationHere + `
+resource "stashbase_sync_vault_kv" "it" {
+  workspace   = "WORKSPACE"
+  project     = "api"
+  environment = "dev"
+  name        = "kv"
+  integration = stashbase_integration_vault.it.name
+  mount       = "MOUNT"
+  path        = "team/api"
+  purge       = true
+}
+
+resource "stashbase_secret" "it" {
+  workspace        = "WORKSPACE"
+  project          = "api"
+  environment      = "dev"
+  name             = "API_KEY"
+  value_wo         = "VALUE"
+  value_wo_version = 1
+}
+
+data "stashbase_sync_status" "it" {
+  workspace    = "WORKSPACE"
+  project      = "api"
+  environment  = "dev"
+  destination  = "vault-kv"
+  name         = stashbase_sync_vault_kv.it.name
+  wait_seconds = 60
+  depends_on   = [stashbase_secret.it]
+}
+
+output "state" { value = data.stashbase_sync_status.it.state }
+`
+
+const integrationHere = `
+variable "token" { ephemeral = true }
+
+resource "stashbase_integration_vault" "it" {
+  workspace            = "WORKSPACE"
+  name                 = "kv"
+  address              = "ADDRESS"
+  token_wo             = var.token
+  token_wo_version     = 1
+  allowed_environments = ["*"]
+  allowed_targets      = ["*"]
+}
+`
+
+// destination is a KV engine of the same Vault, which the world's configurations may sync to.
+func (w *world) destination() (kv *api.KVv2, fill func(string) string) {
+	w.Helper()
+	mount := fmt.Sprintf("kv-%d", time.Now().UnixNano())
+	if err := w.vault.Sys().Mount(mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}); err != nil {
+		w.Fatal(err)
+	}
+	w.write("config", map[string]any{"egress_allow": "127.0.0.0/8+http"})
+	w.Env = append(w.Env, "TF_VAR_token="+w.server.RootToken())
+	replacer := strings.NewReplacer("MOUNT", mount, "ADDRESS", w.server.Address())
+	return w.vault.KVv2(mount), replacer.Replace
+}
+
+func (w *world) arrives(kv *api.KVv2, name, want string) {
+	w.Helper()
+	w.server.Eventually(w.T, time.Minute, name+" at the destination", func(ctx context.Context) error {
+		secret, err := kv.Get(ctx, "team/api/"+name)
+		switch {
+		case want == "" && errors.Is(err, api.ErrSecretNotFound):
+			return nil
+		case err != nil:
+			return err
+		case fmt.Sprint(secret.Data["value"]) != want:
+			return errors.New("it has another value")
+		}
+		return nil
+	})
+}
+
+func TestASyncIsMadeChangedAndPurged(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		const address = "stashbase_sync_vault_kv.it"
+		kv, fill := w.destination()
+		path := "syncs/" + w.workspace + "/api/dev/vault-kv/kv"
+		w.configure(fill(syncConfig))
+		w.Apply()
+		w.arrives(kv, "API_KEY", "VALUE")
+		if got := w.Output("state"); got != "SYNCED" {
+			t.Errorf("the state is %s", got)
+		}
+		w.PlansNothing()
+
+		if out, err := w.Try("state", "rm", address); err != nil {
+			t.Fatal(out)
+		}
+		w.Import(address, w.workspace+"/api/dev/kv")
+		w.Apply() // whether it purges is known here only
+		w.PlansNothing()
+
+		w.configure(strings.Replace(fill(syncConfig), "purge       = true", "purge = true\n  exclude = [\"OTHER\"]\n  deletion = \"retain\"", 1))
+		w.Apply()
+		w.holds(w.read(path), "exclude", "[OTHER]")
+		w.holds(w.read(path), "deletion", "retain")
+		w.PlansNothing()
+		w.write(path, map[string]any{"exclude": "API_*"})
+		w.PlansOnly(address, "update")
+		w.Apply()
+		w.holds(w.read(path), "exclude", "[OTHER]")
+
+		// Gone, it is made anew; what it had written was left.
+		w.remove(path, map[string][]string{"purge": {"true"}})
+		w.server.Eventually(t, time.Minute, "the purge", func(context.Context) error {
+			if w.read(path) != nil {
+				return errors.New("the sync is there")
+			}
+			return nil
+		})
+		w.PlansOnly(address, "create")
+		w.configure(fill(syncConfig))
+		w.Apply()
+		w.arrives(kv, "API_KEY", "VALUE")
+
+		// The integration is destroyed after the purge, in one go.
+		w.Destroy()
+		w.arrives(kv, "API_KEY", "")
+		if left := w.read(path); left != nil {
+			t.Fatal("the sync is there after destroy")
+		}
+	})
+}
+
+func TestWhatASyncWouldDestroyIsSaidInThePlan(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		_, fill := w.destination()
+		config := strings.Replace(fill(syncConfig), "purge       = true", "", 1)
+		w.configure(config)
+		w.Apply()
+		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "team/other"`, 1))
+		if plan := w.Plan(); !strings.Contains(plan.Text, "What the sync has written will stay") || len(plan.Changes["stashbase_sync_vault_kv.it"]) != 2 {
+			t.Error(plan.Text)
+		}
+		w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n  on_conflict = \"overwrite\"", 1))
+		if plan := w.Plan(); !strings.Contains(plan.Text, "The sync will overwrite what others have written") {
+			t.Error(plan.Text)
+		}
+		w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n  exclude = [\"API_*\"]", 1))
+		if plan := w.Plan(); !strings.Contains(plan.Text, "Keys may be deleted at the destination") {
+			t.Error(plan.Text)
+		}
+		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "../other"`, 1))
+		w.Fails([]string{`path = "../other"`, "must not have"}, "validate")
+		w.configure(config)
+		w.Destroy()
+	})
+}
+
+func TestASyncOverTheKeysOfAnotherIsRefused(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		_, fill := w.destination()
+		config := fill(syncConfig)
+		w.configure(config)
+		w.Apply()
+		w.configure(config + `
+resource "stashbase_sync_vault_kv" "second" {
+  workspace   = "WORKSPACE"
+  project     = "api"
+  environment = "dev"
+  name        = "second"
+  integration = stashbase_integration_vault.it.name
+  mount       = stashbase_sync_vault_kv.it.mount
+  path        = "team/api"
+}`)
+		w.Fails([]string{"Cannot create stashbase_sync_vault_kv"}, "apply", "-auto-approve")
+		w.configure(config)
+		w.Destroy()
+	})
+}

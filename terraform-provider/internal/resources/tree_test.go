@@ -1,0 +1,134 @@
+package resources_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const treeConfig = `
+resource "stashbase_workspace" "it" {
+  name             = "WORKSPACE"
+  description      = "first"
+  metadata         = { owner = "payments" }
+  deletion_allowed = true
+  max_versions     = 5
+}
+
+resource "stashbase_project" "it" {
+  workspace   = stashbase_workspace.it.name
+  name        = "api"
+  description = "first"
+}
+
+resource "stashbase_environment" "base" {
+  workspace = stashbase_project.it.workspace
+  project   = stashbase_project.it.name
+  name      = "shared"
+  # A production environment inherits only from one that says so.
+  shared_with = ["api/*"]
+}
+
+resource "stashbase_environment" "it" {
+  workspace   = stashbase_project.it.workspace
+  project     = stashbase_project.it.name
+  name        = "prod"
+  description = "first"
+  base        = stashbase_environment.base.name
+  shared_with = ["api/dev"]
+}
+`
+
+func TestATreeIsMadeImportedChangedAndDestroyed(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(treeConfig)
+		w.Apply()
+		w.holds(w.read("workspaces/"+w.workspace), "max_versions", 5)
+		w.holds(w.read("workspaces/"+w.workspace), "metadata", "map[owner:payments]")
+		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "first")
+		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "base", "api/shared")
+		w.PlansNothing()
+
+		// An import knows all that is configured: the plan after it is empty.
+		for address, id := range map[string]string{
+			"stashbase_workspace.it":   w.workspace,
+			"stashbase_project.it":     w.workspace + "/api",
+			"stashbase_environment.it": w.workspace + "/api/prod",
+		} {
+			w.holds(w.State(address), "id", id)
+			if out, err := w.Try("state", "rm", address); err != nil {
+				t.Fatal(out)
+			}
+			w.Import(address, id)
+		}
+		w.PlansNothing()
+
+		w.configure(strings.ReplaceAll(strings.ReplaceAll(treeConfig, `"first"`, `"second"`), `shared_with = ["api/dev"]`, "production = true"))
+		if plan := w.Plan(); len(plan.Changes) != 3 {
+			t.Fatalf("planned: %v", plan.Changes)
+		}
+		w.Apply()
+		w.holds(w.read("workspaces/"+w.workspace), "description", "second")
+		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "production", true)
+		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "shared_with", nil) // back to the default
+		w.PlansNothing()
+
+		// Changed outside.
+		w.write("projects/"+w.workspace+"/api", map[string]any{"description": "theirs"})
+		w.PlansOnly("stashbase_project.it", "update")
+		w.Apply()
+		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "second")
+
+		// A production environment says so before it goes.
+		w.Fails([]string{"deletion_allowed", "production environment"}, "destroy", "-auto-approve")
+		w.write("environments/"+w.workspace+"/api/prod", map[string]any{"deletion_allowed": true, "production": false})
+		w.Destroy()
+		if left := w.read("workspaces/" + w.workspace); left != nil {
+			t.Fatalf("the workspace is there after destroy: %v", left)
+		}
+	})
+}
+
+func TestWhatIsGoneIsMadeAnewOrForgotten(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(treeConfig)
+		w.Apply()
+		w.remove("workspaces/"+w.workspace, map[string][]string{"confirm": {w.workspace}})
+		if plan := w.Plan(); len(plan.Changes) != 4 {
+			t.Fatalf("planned: %v", plan.Changes)
+		}
+		w.Destroy()
+		w.Apply()
+		w.PlansNothing()
+		w.Destroy()
+	})
+}
+
+func TestWhatIsNotManagedHereIsNotDestroyed(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(treeConfig)
+		w.Apply()
+		w.write("secrets/"+w.workspace+"/api/prod/THEIRS", map[string]any{"value": "theirs"})
+		w.Fails([]string{"secrets that are not managed here: THEIRS", "force_destroy = true"}, "destroy", "-auto-approve")
+		w.holds(w.read("secrets/"+w.workspace+"/api/prod/THEIRS"), "value", "theirs")
+
+		w.configure(strings.Replace(treeConfig, `shared_with = ["api/dev"]`, "force_destroy = true", 1))
+		w.Apply()
+		w.Destroy()
+	})
+}
+
+func TestAnExistingWorkspaceIsNotTakenOver(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		w.configure(treeConfig)
+		w.Fails([]string{"It exists already", "terraform import <address> " + w.workspace}, "apply", "-auto-approve")
+		w.holds(w.read("workspaces/"+w.workspace), "description", "")
+	})
+}
+
+func TestABadNameIsShownAtItsAttribute(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(strings.Replace(treeConfig, `name             = "WORKSPACE"`, `name = "Bad Name"`, 1))
+		w.Fails([]string{`with stashbase_workspace.it`, `name = "Bad Name"`}, "apply", "-auto-approve")
+	})
+}

@@ -1,0 +1,103 @@
+// Package resources has what the provider manages and reads: one file for each type of resource, data source and ephemeral
+// resource. What they have in common is package base's.
+package resources
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+type workspace struct {
+	base.Model
+	Name            types.String `tfsdk:"name"`
+	Description     types.String `tfsdk:"description"`
+	Metadata        types.Map    `tfsdk:"metadata"`
+	DeletionAllowed types.Bool   `tfsdk:"deletion_allowed"`
+
+	MaxVersions         types.Int64 `tfsdk:"max_versions"`
+	CASRequired         types.Bool  `tfsdk:"cas_required"`
+	DeleteVersionAfter  types.Int64 `tfsdk:"delete_version_after"`
+	MaxValueBytes       types.Int64 `tfsdk:"max_value_bytes"`
+	MaxSecrets          types.Int64 `tfsdk:"max_secrets"`
+	MaxEnvironmentBytes types.Int64 `tfsdk:"max_environment_bytes"`
+}
+
+// Workspace is stashbase_workspace.
+func Workspace() resource.Resource {
+	const engines = " 0, the default, stands for the engine's configuration."
+	return base.New(base.Kind[workspace]{
+		Name: "workspace",
+		Help: "A workspace: a tenant with encryption keys of its own.\n\n" +
+			"Destroying it destroys its keys, which makes everything in it unreadable for ever; so it is refused unless `deletion_allowed` was applied before.",
+		Keys: []base.Key{{Name: "name", Help: "Name of the workspace."}},
+		Attributes: map[string]schema.Attribute{
+			"description":           textWithDefault("What the workspace is for."),
+			"metadata":              textsByNameWithDefault("Names and values of your own. They are not encrypted by the workspace's keys."),
+			"deletion_allowed":      boolWithDefault("Whether the workspace may be destroyed, and everything in it with it."),
+			"max_versions":          numberWithDefault("How many versions of a secret are kept."+engines, 100),
+			"cas_required":          boolWithDefault("Whether every write of a secret must say which version it replaces. The writes of this provider always do."),
+			"delete_version_after":  numberWithDefault("How many seconds after it was written a version is deleted."+engines, 3650*24*3600),
+			"max_value_bytes":       numberWithDefault("The largest value of a secret in bytes."+engines, 393216),
+			"max_secrets":           numberWithDefault("The most secrets in one environment."+engines, 100000),
+			"max_environment_bytes": numberWithDefault("The most bytes of names and newest values in one environment."+engines, 25165824),
+		},
+		Create: createWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace,
+	})()
+}
+
+func createWorkspace(ctx context.Context, c *base.Call[workspace]) error {
+	_, err := c.Client.Workspace(ctx, c.Names[0])
+	if err := c.New(err); err != nil {
+		return err
+	}
+	return putWorkspace(ctx, c)
+}
+
+func readWorkspace(ctx context.Context, c *base.Call[workspace]) error {
+	w, err := c.Client.Workspace(ctx, c.Names[0])
+	if err != nil {
+		return err
+	}
+	return c.Model.fill(ctx, w)
+}
+
+func putWorkspace(ctx context.Context, c *base.Call[workspace]) error {
+	m := &c.Model
+	metadata, err := texts(ctx, m.Metadata)
+	if err != nil {
+		return err
+	}
+	w, err := c.Client.PutWorkspace(ctx, client.Workspace{
+		Name: c.Names[0], Description: m.Description.ValueString(), Metadata: metadata, DeletionAllowed: m.DeletionAllowed.ValueBool(),
+		MaxVersions: m.MaxVersions.ValueInt64(), CASRequired: m.CASRequired.ValueBool(), DeleteVersionAfter: m.DeleteVersionAfter.ValueInt64(),
+		MaxValueBytes: m.MaxValueBytes.ValueInt64(), MaxSecrets: m.MaxSecrets.ValueInt64(), MaxEnvironmentBytes: m.MaxEnvironmentBytes.ValueInt64(),
+	})
+	if err != nil {
+		return err
+	}
+	return m.fill(ctx, w)
+}
+
+func deleteWorkspace(ctx context.Context, c *base.Call[workspace]) error {
+	if !c.Model.DeletionAllowed.ValueBool() {
+		return diagnose.At("deletion_allowed", "Destroying the workspace makes everything in it unreadable for ever. If that is what you want, apply deletion_allowed = true first.")
+	}
+	return c.Client.DeleteWorkspace(ctx, c.Names[0])
+}
+
+func (m *workspace) fill(ctx context.Context, w *client.Workspace) error {
+	m.Description, m.DeletionAllowed = types.StringValue(w.Description), types.BoolValue(w.DeletionAllowed)
+	m.MaxVersions, m.CASRequired = types.Int64Value(w.MaxVersions), types.BoolValue(w.CASRequired)
+	m.DeleteVersionAfter, m.MaxValueBytes = types.Int64Value(w.DeleteVersionAfter), types.Int64Value(w.MaxValueBytes)
+	m.MaxSecrets, m.MaxEnvironmentBytes = types.Int64Value(w.MaxSecrets), types.Int64Value(w.MaxEnvironmentBytes)
+	metadata, diags := types.MapValueFrom(ctx, types.StringType, orEmpty(w.Metadata))
+	m.Metadata = metadata
+	return diagnose.Unexpected(diags)
+}

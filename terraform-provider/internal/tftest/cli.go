@@ -1,0 +1,119 @@
+package tftest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// CLI is a program that reads Terraform's language.
+type CLI struct {
+	Name string // tofu or terraform
+	path string
+}
+
+const moduleLine = "module github.com/stashbase/vault-stashbase\n"
+
+// errNoTofu says that there is nothing to test with.
+var errNoTofu = errors.New("no OpenTofu binary: run `make terraform` (3 to 4 minutes on two cores, once), or set TOFU_BINARY")
+
+// Each runs a test with each CLI there is.
+func Each(t *testing.T, test func(*testing.T, CLI)) {
+	t.Helper()
+	tofu := Tofu(t)
+	t.Run(tofu.Name, func(t *testing.T) { test(t, tofu) })
+	terraform := os.Getenv("TERRAFORM_BINARY")
+	if terraform == "" {
+		var err error
+		if terraform, err = exec.LookPath("terraform"); err != nil {
+			return
+		}
+	}
+	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform}) })
+}
+
+// Tofu is the pinned OpenTofu. Without one the test is skipped, or fails when CI=true.
+func Tofu(t *testing.T) CLI {
+	t.Helper()
+	path, err := tofuBinary()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatal(err)
+	default:
+		t.Skipf("SKIPPED, NOT TESTED: %v", err)
+	}
+	return CLI{"tofu", path}
+}
+
+func tofuBinary() (string, error) {
+	path := os.Getenv("TOFU_BINARY")
+	if path == "" {
+		root, err := Checkout()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(root, "bin", "tofu")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w (%w)", errNoTofu, err)
+	}
+	return path, nil
+}
+
+// Checkout is the root of the product's module above the working directory, which for a test is its package's folder.
+func Checkout() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && strings.HasPrefix(string(text), moduleLine) {
+			return dir, nil
+		}
+		if parent := filepath.Dir(dir); parent != dir {
+			dir = parent
+			continue
+		}
+		return "", errors.New("no go.mod of the project above the working directory")
+	}
+}
+
+// built is the provider of this test process.
+var built = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("STASHBASE_PROVIDER_BINARY"); path != "" {
+		return filepath.Abs(path)
+	}
+	root, err := Checkout()
+	if err != nil {
+		return "", err
+	}
+	// Beside other builds and not in a folder of the test: many tests share it, and none outlives the others.
+	dir, err := os.MkdirTemp("", "tftest-build")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "terraform-provider-stashbase")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./terraform-provider")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./terraform-provider: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// Run is the body of a TestMain: it removes the provider that a test of the process has built.
+func Run(run func() int) int {
+	code := run()
+	if os.Getenv("STASHBASE_PROVIDER_BINARY") == "" {
+		if path, err := built(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+	}
+	return code
+}

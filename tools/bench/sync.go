@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/tools/bench/measure"
+)
+
+const (
+	synced   = "kv-synced" // the mount that is synced into, of the same server
+	crowd    = 100         // syncs of the row of many
+	syncKeys = 1000        // secrets of the row of a large environment
+	syncWait = 2 * time.Minute
+)
+
+// syncing measures how long a committed change takes to its destination: a KV mount of the same Vault, over its API.
+func (b *bench) syncing(ctx context.Context) error {
+	if err := b.furnishSyncs(ctx); err != nil {
+		return err
+	}
+	few, err := b.syncs(ctx, "sync-one", "here", 1)
+	if err != nil {
+		return err
+	}
+	many, err := b.syncs(ctx, "sync-many", "here", crowd)
+	if err != nil {
+		return err
+	}
+	one, err := b.arrivals(ctx, few)
+	if err != nil {
+		return err
+	}
+	alone, err := b.arrivals(ctx, many)
+	if err != nil {
+		return err
+	}
+	beside, err := b.besideOneThatHangs(ctx, many)
+	if err != nil {
+		return err
+	}
+	b.add(
+		measure.Quantiles("change to destination, 1 sync, p50", "", one, nil, 0.5).Below(300),
+		measure.Quantiles("change to destination, 1 sync, p99", "", one, nil, 0.99).Below(1000),
+		measure.Quantiles(fmt.Sprintf("change to destination, %d syncs, p50", crowd), "", alone, nil, 0.5).Below(300),
+		measure.Quantiles(fmt.Sprintf("change to destination, %d syncs, p99", crowd), "", alone, nil, 0.99).Below(1000),
+		measure.Quantiles("the same, another integration hanging, p99", "none hanging", beside, alone, 0.99).AtMost(1.5),
+	)
+	return b.largeSync(ctx)
+}
+
+// furnishSyncs mounts what is synced into, and lets the engine reach this server.
+func (b *bench) furnishSyncs(ctx context.Context) error {
+	err := b.client.Sys().MountWithContext(ctx, synced, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
+	if err != nil {
+		return err
+	}
+	_, err = b.write(ctx, ours+"/config", map[string]any{"egress_allow": []string{"127.0.0.0/8+http"}})
+	return err
+}
+
+// integrate makes an integration with a Vault at an address.
+func (b *bench) integrate(ctx context.Context, workspace, name, address string) error {
+	if _, err := b.write(ctx, ours+"/workspaces/"+workspace, nil); err != nil {
+		return err
+	}
+	_, err := b.write(ctx, ours+"/integrations/"+workspace+"/vault/"+name, map[string]any{
+		"address": address, "token": b.client.Token(), "allowed_environments": "*", "allowed_targets": "*",
+	})
+	return err
+}
+
+// source is an environment of one secret that is synced, and where that arrives.
+type source struct{ secret, arrives string }
+
+// syncs makes n environments, each synced through one integration of their workspace, and waits until they have arrived.
+func (b *bench) syncs(ctx context.Context, workspace, integration string, n int) ([]source, error) {
+	if err := b.integrate(ctx, workspace, integration, b.client.Address()); err != nil {
+		return nil, err
+	}
+	var all []source
+	for i := range n {
+		environment, err := b.environment(ctx, workspace, fmt.Sprintf("environment-%d", i))
+		if err != nil {
+			return nil, err
+		}
+		s := source{ours + "/secrets/" + environment + "/VALUE", synced + "/data/" + environment + "/VALUE"}
+		if err := b.sync(ctx, environment, integration); err != nil {
+			return nil, err
+		}
+		if _, err := b.arrive(ctx, s, 0); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// sync has an environment synced to the path of its own name.
+func (b *bench) sync(ctx context.Context, environment, integration string) error {
+	_, err := b.write(ctx, ours+"/syncs/"+environment+"/vault-kv/bench", map[string]any{
+		"integration": integration, "mount": synced, "path": environment,
+	})
+	return err
+}
+
+// arrive changes a secret and answers how long after the change was acknowledged it stands at the destination.
+func (b *bench) arrive(ctx context.Context, s source, n int) (time.Duration, error) {
+	want := value(n)
+	if _, err := b.write(ctx, s.secret, map[string]any{"value": want}); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, syncWait)
+	defer cancel()
+	err := poll(ctx, 2*time.Millisecond, func() (bool, error) {
+		found, err := b.client.Logical().ReadWithContext(ctx, s.arrives)
+		if err != nil || found == nil {
+			return false, err
+		}
+		data, _ := found.Data["data"].(map[string]any)
+		return data["value"] == want, nil
+	})
+	return time.Since(start), err
+}
+
+// arrivals changes one of the sources after the other, in no order.
+func (b *bench) arrivals(ctx context.Context, sources []source) (measure.Series, error) {
+	var series measure.Series
+	for round := range b.rounds {
+		took, err := b.arrivalsOf(ctx, sources, 1+round*b.each)
+		if err != nil {
+			return nil, err
+		}
+		series = append(series, took)
+	}
+	return series, nil
+}
+
+// arrivalsOf is a round of arrivals, whose values begin with the number from.
+func (b *bench) arrivalsOf(ctx context.Context, sources []source, from int) ([]time.Duration, error) {
+	var took []time.Duration
+	for i := range b.each / 5 {
+		d, err := b.arrive(ctx, sources[rand.IntN(len(sources))], from+i)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, d)
+	}
+	return took, nil
+}
+
+// besideOneThatHangs measures arrivals while another integration's requests are taken and never answered.
+func (b *bench) besideOneThatHangs(ctx context.Context, sources []source) (series measure.Series, err error) {
+	const workspace = "sync-hanging"
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = mute.Close() }()
+	if err := b.integrate(ctx, workspace, "mute", "http://"+mute.Addr().String()); err != nil {
+		return nil, err
+	}
+	var hanging []string
+	for i := range 10 {
+		environment, err := b.environment(ctx, workspace, fmt.Sprintf("environment-%d", i))
+		if err != nil {
+			return nil, err
+		}
+		if err := b.sync(ctx, environment, "mute"); err != nil {
+			return nil, err
+		}
+		hanging = append(hanging, ours+"/secrets/"+environment+"/VALUE")
+	}
+	for round := range b.rounds {
+		if _, err := b.write(ctx, hanging[round%len(hanging)], map[string]any{"value": value(round)}); err != nil {
+			return nil, err
+		}
+		took, err := b.arrivalsOf(ctx, sources, 1_000_000+round*b.each)
+		if err != nil {
+			return nil, err
+		}
+		series = append(series, took)
+	}
+	return series, nil
+}
+
+// largeSync measures a first sync of many secrets against a client that writes as many.
+func (b *bench) largeSync(ctx context.Context) error {
+	var ourSeries, theirs measure.Series
+	for round := range max(1, b.bulks/2) {
+		workspace := fmt.Sprintf("sync-large-%d", round)
+		if err := b.integrate(ctx, workspace, "here", b.client.Address()); err != nil {
+			return err
+		}
+		environment, err := b.environment(ctx, workspace, "environment")
+		if err != nil {
+			return err
+		}
+		if err := b.fill(ctx, environment, syncKeys, 0); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := b.sync(ctx, environment, "here"); err != nil {
+			return err
+		}
+		if err := b.allSynced(ctx, environment); err != nil {
+			return err
+		}
+		ourSeries = append(ourSeries, []time.Duration{time.Since(start)})
+		took, err := measure.Whole(syncKeys, func(ctx context.Context, i int) error {
+			_, err := b.write(ctx, fmt.Sprintf("%s/data/by-hand-%d/%s", synced, round, secretName(i)), map[string]any{
+				"data": map[string]any{"value": value(i)},
+			})
+			return err
+		})(ctx)
+		if err != nil {
+			return err
+		}
+		theirs = append(theirs, took)
+	}
+	b.add(measure.Times(fmt.Sprintf("first sync of %d secrets", syncKeys), fmt.Sprintf("%d writes of built-in KV v2", syncKeys), ourSeries, theirs))
+	return nil
+}
+
+// allSynced waits until a sync says that it has nothing left to do.
+func (b *bench) allSynced(ctx context.Context, environment string) error {
+	ctx, cancel := context.WithTimeout(ctx, syncWait)
+	defer cancel()
+	return poll(ctx, 10*time.Millisecond, func() (bool, error) {
+		status, err := read(ctx, b.client, ours+"/syncs/"+environment+"/vault-kv/bench/status")
+		if err != nil {
+			return false, err
+		}
+		state, _ := status.Data["state"].(string)
+		if slices.Contains([]string{"FAILED", "CONFLICT", "BLOCKED", "PARTIAL"}, state) {
+			return false, fmt.Errorf("the sync of %s is %s", environment, state)
+		}
+		return state == "SYNCED", nil
+	})
+}

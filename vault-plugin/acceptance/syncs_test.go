@@ -1,0 +1,319 @@
+package acceptance_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+// synced is an environment that is synced into a KV engine of the same server, and that engine seen as its owner does.
+type synced struct {
+	caller
+	server *vaulttest.Server
+	env    string // workspace/project/environment
+	sync   string // path of the sync
+	kv     *api.KVv2
+	mount  string
+	folder string
+}
+
+// newSynced makes a KV engine, and an integration that may write to it. There is no sync yet.
+func newSynced(t *testing.T, s *vaulttest.Server) *synced {
+	t.Helper()
+	c := root(t, s)
+	c.write("config", data{"egress_allow": []string{"127.0.0.0/8+http"}})
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	y := &synced{caller: c, server: s, env: environment(t, c), mount: "kv-" + hex.EncodeToString(b[:]), folder: "team/api"}
+	if err := s.Client().Sys().Mount(y.mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	y.kv, y.sync = s.Client().KVv2(y.mount), "syncs/"+y.env+"/vault-kv/team"
+	y.integrate(y.workspace())
+	return y
+}
+
+func (y *synced) workspace() string {
+	w, _, _ := strings.Cut(y.env, "/")
+	return w
+}
+
+// integrate makes an integration of a workspace with the server itself.
+func (y *synced) integrate(w string) {
+	y.t.Helper()
+	y.write("integrations/"+w+"/vault/team", data{
+		"address": y.server.Address(), "token": y.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+	})
+}
+
+// definition is what the sync is written with.
+func (y *synced) definition() data {
+	return data{"integration": "team", "mount": y.mount, "path": y.folder}
+}
+
+// begin makes the sync and waits until it has nothing left to do.
+func (y *synced) begin() {
+	y.t.Helper()
+	y.write(y.sync, y.definition())
+	y.becomes("SYNCED")
+}
+
+func (y *synced) set(name, value string) {
+	y.t.Helper()
+	y.write("secrets/"+y.env+"/"+name, data{"value": value})
+}
+
+func (y *synced) unset(name string) {
+	y.t.Helper()
+	y.must("DELETE", "secrets/"+y.env+"/"+name, nil)
+}
+
+// plant writes to the destination what is not ours.
+func (y *synced) plant(name, value string) {
+	y.t.Helper()
+	if _, err := y.kv.Put(context.Background(), y.folder+"/"+name, data{"value": value}); err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// there is all that stands at the destination.
+func (y *synced) there() (map[string]string, error) {
+	listed, err := y.server.Client().Logical().List(y.mount + "/metadata/" + y.folder)
+	found := make(map[string]string)
+	if err != nil || listed == nil {
+		return found, err
+	}
+	for _, name := range texts(listed.Data["keys"]) {
+		secret, err := y.kv.Get(context.Background(), y.folder+"/"+name)
+		switch {
+		case errors.Is(err, api.ErrSecretNotFound), err == nil && secret.Data == nil: // gone, or its newest version is
+		case err != nil:
+			return nil, err
+		default:
+			found[name] = fmt.Sprint(secret.Data["value"])
+		}
+	}
+	return found, nil
+}
+
+// arrives waits until the destination holds this and nothing else.
+func (y *synced) arrives(what string, want map[string]string) {
+	y.t.Helper()
+	eventually(y.t, y.server, what, func() error {
+		got, err := y.there()
+		if err == nil && !maps.Equal(got, want) {
+			err = &notYet{fmt.Sprintf("%v, %v", got, y.send("GET", y.sync+"/status", nil))}
+		}
+		return err
+	})
+}
+
+// becomes waits for a state of the sync, and answers its status.
+func (y *synced) becomes(states ...string) data {
+	y.t.Helper()
+	var status data
+	eventually(y.t, y.server, "the sync to become "+strings.Join(states, " or "), func() error {
+		a := y.send("GET", y.sync+"/status", nil)
+		if status = a.data; a.status != http.StatusOK || !slices.Contains(states, fmt.Sprint(a.data["state"])) {
+			return &notYet{a}
+		}
+		return nil
+	})
+	return status
+}
+
+// versions is how often each entry was written.
+func (y *synced) versions(names ...string) map[string]int {
+	y.t.Helper()
+	found := make(map[string]int)
+	for _, name := range names {
+		secret, err := y.kv.Get(context.Background(), y.folder+"/"+name)
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		found[name] = secret.VersionMetadata.Version
+	}
+	return found
+}
+
+func TestADestinationFollowsAndKeepsWhatIsNotOurs(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	y.set("A", "one")
+	y.set("B", "two")
+	y.plant("THEIRS", "theirs")
+	y.begin()
+	y.arrives("the first run", map[string]string{"A": "one", "B": "two", "THEIRS": "theirs"})
+
+	y.set("A", "changed")
+	y.unset("B")
+	y.set("NEW", "")
+	y.arrives("changes", map[string]string{"A": "changed", "NEW": "", "THEIRS": "theirs"})
+
+	y.set("THEIRS", "ours")
+	y.set("A", "again")
+	y.arrives("changes beside a conflict", map[string]string{"A": "again", "NEW": "", "THEIRS": "theirs"})
+	if status := y.becomes("CONFLICT", "PARTIAL"); status["hint"] == "" {
+		t.Errorf("a conflict says nothing of what to do: %v", status)
+	}
+	y.write(y.sync+"/adopt", data{"keys": "THEIRS"})
+	y.arrives("what was adopted", map[string]string{"A": "again", "NEW": "", "THEIRS": "ours"})
+	y.becomes("SYNCED")
+
+	for _, name := range []string{"A", "NEW", "THEIRS"} {
+		y.unset(name)
+	}
+	y.arrives("an environment that is emptied", map[string]string{})
+}
+
+func TestARotationPushesNothing(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	y.set("A", "one")
+	y.set("B", "two")
+	y.begin()
+	before := y.versions("A", "B")
+	y.write("keys/"+y.workspace()+"/rotate", nil)
+	rewrapped(t, y.server, y.caller, y.workspace(), -1)
+	y.write("keys/"+y.workspace(), data{"min_decryption_version": 2})
+	y.write("keys/"+y.workspace()+"/trim", nil)
+	y.server.ReloadPlugin(t)
+	y.write(y.sync+"/run", data{"wait": "10s"})
+	y.becomes("SYNCED")
+	if after := y.versions("A", "B"); !maps.Equal(after, before) {
+		t.Errorf("the destination had versions %v, and has %v", before, after)
+	}
+	y.set("A", "changed")
+	y.arrives("a change after it", map[string]string{"A": "changed", "B": "two"})
+}
+
+func TestOverlappingSyncsAreRefusedWithinAWorkspaceOnly(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	y.set("A", "one")
+	y.begin()
+	staging := y.environment(y.workspace(), "api", "staging")
+	y.refused("POST", "syncs/"+staging+"/vault-kv/second", y.definition(), http.StatusConflict, "conflict")
+	y.refused("GET", "syncs/"+staging+"/vault-kv/second", nil, http.StatusNotFound, "not_found")
+
+	other := workspace(t, y.caller)
+	y.integrate(other)
+	theirs := *y
+	theirs.env = y.environment(other, "api", "development")
+	theirs.sync = "syncs/" + theirs.env + "/vault-kv/team"
+	theirs.set("A", "of another workspace")
+	theirs.set("B", "of another workspace")
+	theirs.write(theirs.sync, theirs.definition())
+	theirs.becomes("CONFLICT", "PARTIAL")
+	theirs.arrives("what is nobody's", map[string]string{"A": "one", "B": "of another workspace"})
+}
+
+// A run that does not know all of its source must not take what it does not see for deleted.
+func TestAnUnreadableSourceDeletesNothing(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	for _, name := range []string{"A", "B", "C"} {
+		y.set(name, "value of "+name)
+	}
+	y.begin()
+	b := newBarn(t, y.server)
+	head := b.head(y.env + "/A")
+	kept := y.server.RawRead(t, head)
+	y.server.RawWrite(t, head, kept[:len(kept)/2])
+	y.server.ReloadPlugin(t)
+	y.unset("C")
+	y.send("POST", y.sync+"/run", data{"wait": "10s"})
+	all := map[string]string{"A": "value of A", "B": "value of B", "C": "value of C"}
+	if status := y.becomes("BLOCKED", "FAILED", "RETRYING", "PARTIAL"); strings.Contains(fmt.Sprint(status), "value of") {
+		t.Errorf("the status tells a value: %v", status)
+	}
+	y.arrives("everything, still", all)
+	y.server.RawWrite(t, head, kept)
+	y.server.ReloadPlugin(t)
+	delete(all, "C")
+	y.send("POST", y.sync+"/run", data{"wait": "10s"})
+	y.arrives("the deletion, once the source is whole", all)
+}
+
+func TestASyncIsDeletedWithWhatItWroteOrWithout(t *testing.T) {
+	for _, tc := range []struct {
+		purge string
+		left  map[string]string
+	}{
+		{"true", map[string]string{"THEIRS": "theirs"}},
+		{"false", map[string]string{"A": "one", "THEIRS": "theirs"}},
+	} {
+		t.Run("purge="+tc.purge, func(t *testing.T) {
+			y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+			y.set("A", "one")
+			y.plant("THEIRS", "theirs")
+			y.begin()
+			y.refused("DELETE", y.sync, nil, http.StatusBadRequest, "invalid")
+			y.refused("DELETE", "integrations/"+y.workspace()+"/vault/team", nil, http.StatusConflict, "conflict")
+			y.must("DELETE", y.sync+"?purge="+tc.purge, nil)
+			y.arrives("what is left", tc.left)
+			eventually(t, y.server, "the sync to be gone", func() error {
+				if a := y.send("GET", y.sync, nil); a.status != http.StatusNotFound {
+					return &notYet{a}
+				}
+				return nil
+			})
+			y.must("DELETE", "integrations/"+y.workspace()+"/vault/team", nil)
+		})
+	}
+}
+
+func TestWhatASyncMayNotDoShowsInItsStatus(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	for _, tc := range []struct {
+		name        string
+		integration data // what is changed of it once the sync is there
+		sync        data
+		class       string
+	}{
+		{"environment no longer allowed", data{"allowed_environments": "api/other"}, data{}, "permission"},
+		{"target no longer allowed", data{"allowed_targets": "elsewhere/*"}, data{}, "permission"},
+		{"credential refused", data{"token": "hvs." + value()}, data{}, "auth"},
+		{"the engine's own mount", data{}, data{"mount": vaulttest.MountPath}, "invalid"},
+		{"no such mount", data{}, data{"mount": "nothing-here"}, "not_found"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			y := *y
+			y.caller = y.in(t)
+			y.env = y.environment(workspace(t, y.caller), "api", "development")
+			y.sync = "syncs/" + y.env + "/vault-kv/team"
+			y.integrate(y.workspace())
+			definition := y.definition()
+			maps.Copy(definition, tc.sync)
+			y.write(y.sync, definition)
+			if len(tc.integration) > 0 {
+				y.becomes("SYNCED")
+				y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", tc.integration)
+			}
+			y.set("A", "one")
+			status := y.becomes("BLOCKED", "FAILED", "RETRYING")
+			if status["error_class"] != tc.class || fmt.Sprint(status["hint"]) == "" || len(texts(status["next_actions"])) == 0 {
+				t.Errorf("the status is %v; the class should be %s, with a hint and next actions", status, tc.class)
+			}
+		})
+	}
+	y.arrives("nothing", map[string]string{})
+}
+
+func TestASyncThatIsNotAllowedIsRefused(t *testing.T) {
+	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	for field, pattern := range map[string]string{"allowed_environments": "api/other", "allowed_targets": "elsewhere/*"} {
+		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{"allowed_environments": "*", "allowed_targets": "*"})
+		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{field: pattern})
+		if a := y.refused("POST", y.sync, y.definition(), http.StatusForbidden, "denied"); !strings.Contains(a.body, field) {
+			t.Errorf("it is not told that it is %s: %s", field, a)
+		}
+	}
+}

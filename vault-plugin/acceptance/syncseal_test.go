@@ -1,0 +1,69 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/shared/vaulttest"
+)
+
+// longestSeal bounds how long a run that waits on its own server may hold back a seal or a step-down. A request holds Vault's state
+// lock; behind a pending seal the server does not answer the requests of the run, which only the end of the wait ends.
+const longestSeal = 12 * time.Second
+
+func TestARunThatWaitsOnItsOwnServerDoesNotHoldItBack(t *testing.T) {
+	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
+	y := newSynced(t, s)
+	y.begin()
+	for _, tc := range []struct {
+		name string
+		act  func()
+		back func()
+	}{
+		{"seal", func() { s.Seal(t) }, func() { s.Unseal(t) }},
+		{"step down", func() { must(t, s.Client().Sys().StepDown()) }, func() { s.Unseal(t) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			many := data{}
+			for i := range 2000 {
+				many[fmt.Sprintf("M%d", i)] = value()
+			}
+			y.write("import/"+y.env, data{"secrets": data{}, "mode": "replace"})
+			y.arrives("an empty environment", map[string]string{})
+			y.write("import/"+y.env, data{"secrets": many})
+			answered := make(chan answer, 1)
+			go func() {
+				a, _ := y.try("POST", y.sync+"/run", data{"wait": "10s"})
+				answered <- a
+			}()
+			eventually(t, s, "the run to be under way", func() error {
+				listed, err := s.Client().Logical().List(y.mount + "/metadata/" + y.folder)
+				if err == nil && listed == nil {
+					err = &notYet{"nothing there"}
+				}
+				return err
+			})
+			start := time.Now()
+			tc.act()
+			took := time.Since(start)
+			t.Logf("%s took %s, and the run was answered %s", tc.name, took, <-answered)
+			if took > longestSeal {
+				t.Errorf("%s took %s, over %s", tc.name, took, longestSeal)
+			}
+			tc.back()
+			want := make(map[string]string)
+			for name, v := range many {
+				want[name] = fmt.Sprint(v)
+			}
+			y.arrives("everything", want)
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

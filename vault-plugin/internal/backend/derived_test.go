@@ -1,0 +1,140 @@
+package backend_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/shared/catalog"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+// Nothing of the toy stands in the engine: what shows here derives from its declaration.
+func TestAProviderThatIsRegisteredHasPathsFieldsHelpAndOpenAPI(t *testing.T) {
+	m, _ := toyed(t)
+	doc := openAPI(t, m)
+	ids := map[string]bool{}
+	for _, path := range []string{"/integrations/{workspace}/toy/", "/integrations/{workspace}/toy/{name}", "/integrations/{workspace}/toy/{name}/verify"} {
+		item := doc.Paths[path]
+		if item == nil {
+			t.Fatalf("%s is not in the document", path)
+		}
+		for _, op := range []*framework.OASOperation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op != nil {
+				ids[op.OperationID] = true
+			}
+		}
+	}
+	for _, id := range []string{"list-toy-integrations", "read-toy-integration", "write-toy-integration", "patch-toy-integration", "delete-toy-integration", "verify-toy-integration"} {
+		if !ids["stashbase-"+id] {
+			t.Errorf("there is no operation %s among %v", id, ids)
+		}
+	}
+	one := m.Backend.Route(integration)
+	for name, want := range map[string]framework.FieldSchema{
+		"address": {Type: framework.TypeString, Default: "https://toys.example.com"}, "region": {Type: framework.TypeString, Default: "eu", AllowedValues: []any{"eu", "us"}},
+		"read_only": {Type: framework.TypeBool}, "page_size": {Type: framework.TypeInt, Default: 100}, "labels": {Type: framework.TypeCommaStringSlice},
+		"key": {Type: framework.TypeString}, "account": {Type: framework.TypeString}, "password": {Type: framework.TypeString},
+		"auth": {Type: framework.TypeString, Default: "key", AllowedValues: []any{"key", "pair"}},
+	} {
+		got := one.Fields[name]
+		if got == nil {
+			t.Errorf("there is no field %s", name)
+			continue
+		}
+		if got.Type != want.Type || got.Default != want.Default || !slices.Equal(got.AllowedValues, want.AllowedValues) || got.Description == "" {
+			t.Errorf("field %s is %+v", name, got)
+		}
+		secret := name == "key" || name == "password"
+		if sensitive := got.DisplayAttrs != nil && got.DisplayAttrs.Sensitive; sensitive != secret || got.Query {
+			t.Errorf("field %s: sensitive is %t, in the URL %t", name, sensitive, got.Query)
+		}
+	}
+	answered := one.Operations[logical.ReadOperation].Properties().Responses[200][0].Fields
+	for _, name := range []string{"key", "password"} {
+		if answered[name] != nil || answered[name+"_set"] == nil {
+			t.Errorf("%s is answered, or not whether it is set", name)
+		}
+	}
+	text := fmt.Sprint(help(t, m, integration)["help"])
+	for _, part := range []string{"A box of shelves in memory.", "Name of the account.", "vault write stashbase/integrations/acme/toy/main key=@key", "auth=pair account=ada"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the help does not say %q:\n%s", part, text)
+		}
+	}
+	shelf := object(t, m.Read("info"), "providers", "toy", "destinations", "toy-shelf")
+	has(t, shelf, data{"read_back": "value", "compares": true, "max_value_bytes": 4096, "granularities": []string{"key", "bundle"}})
+}
+
+func TestAProviderThereIsNotIsAnsweredWithThoseThereAre(t *testing.T) {
+	m, _ := toyed(t)
+	v := planted()
+	for _, path := range []string{"integrations/acme/nothing/main", "integrations/acme/nothing/main/verify"} {
+		for _, req := range []enginetest.Request{read(path, nil), write(path, data{"token": v}), patch(path, data{"token": v}), remove(path, nil)} {
+			got := refusal(t, m, req)
+			expect(t, got, 400, "not_found", `provider "nothing"`, "the providers are: toy")
+			if leaks(got.Text, v) != "" {
+				t.Errorf("shows the value: %s", got.Text)
+			}
+		}
+	}
+	expect(t, refusal(t, m, listing("integrations/acme/nothing", nil)), 400, "not_found", "toy")
+	if got := refusal(t, m, read("integrations/acme/"+strings.ToUpper(v)+"/main", nil)); leaks(got.Text, strings.ToUpper(v)) != "" {
+		t.Errorf("shows what is no name: %s", got.Text)
+	}
+}
+
+// A new provider is one folder and one line, so the backend may know none. The name of one is also the name of the program that all
+// commands in help begin with; of it, whole texts and parts of paths are looked for.
+func TestTheBackendKnowsNoProviderByName(t *testing.T) {
+	shipped, err := catalog.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := append(shipped.Names(), shipped.Destinations()...)
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no source found: the test shows nothing")
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ImportSpec:
+				if strings.Contains(n.Path.Value, "/shared/provider/") {
+					t.Errorf("%s imports %s", file, n.Path.Value)
+				}
+				return false // a module's path names a host
+			case *ast.BasicLit:
+				text, _ := strconv.Unquote(n.Value)
+				for _, name := range names {
+					// In prose, a command begins with the word vault.
+					if text == name || strings.Contains(text, "/"+name+"/") || name != "vault" && strings.Contains(strings.ToLower(text), name) {
+						t.Errorf("%s has the text %q, which names %s", file, text, name)
+					}
+				}
+			}
+			return true
+		})
+	}
+}

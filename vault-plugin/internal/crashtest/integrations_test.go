@@ -1,0 +1,195 @@
+package crashtest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// toys is the only provider of the world. It stands outside of it, and takes one key, as a real one would.
+var toys = newToys()
+
+func newToys() (t struct {
+	registry *provider.Registry
+	key      string
+}) {
+	p, server := toy.New()
+	t.registry, _ = provider.NewRegistry(p) // a mistake in it shows in every test
+	t.key = server.Key()
+	return t
+}
+
+// integrations are those of the world.
+var integrations = []string{"integrations/acme/toy/main", "integrations/acme/toy/second", "integrations/other/toy/main"}
+
+func integrationOperations() []operation {
+	const one = "integrations/acme/toy/main"
+	return []operation{
+		{name: "create an integration", request: request{Op: write, Path: "integrations/acme/toy/new", Data: data{"key": toys.key, "labels": "a"}}},
+		{name: "change an integration", request: request{Op: write, Path: one, Data: data{"allowed_targets": "*", "page_size": 7}}},
+		{name: "move an integration without its credential", request: request{Op: write, Path: one, Data: data{"region": "us"}}},
+		{name: "move an integration with its credential", request: request{Op: patch, Path: one, Data: data{"region": "us", "key": toys.key}}},
+		{name: "supply a credential again", request: request{Op: write, Path: one, Data: data{"key": toys.key}}},
+		{name: "delete an integration", once: true, request: request{Op: destroy, Path: one}},
+	}
+}
+
+// integrations reads a workspace's integrations, and sees whether their credentials open.
+func (v view) integrations(m *mount, w string) {
+	for _, path := range v.names(m, "integrations/"+w) {
+		v.ask(m, request{Op: read, Path: "integrations/" + w + "/" + path})
+		v.ask(m, request{Op: write, Path: "integrations/" + w + "/" + path + "/verify"})
+	}
+}
+
+func (c inspection) learnIntegrations(t *testing.T, ws store.ID) error {
+	t.Helper()
+	names, err := c.store.Integrations(t.Context(), ws)
+	for prov, all := range names {
+		for _, name := range all {
+			record, readErr := c.store.Integration(t.Context(), ws, prov, name)
+			if err = errors.Join(err, readErr); err == nil {
+				c.generations[record.ID] = record.Credential.Generation
+			}
+		}
+	}
+	return err
+}
+
+// checkCredential holds that nothing is kept of a credential but the generation that is in force.
+func (c inspection) checkCredential(t *testing.T, key string, integration store.ID) {
+	t.Helper()
+	sealed, err := c.store.Credential(t.Context(), integration)
+	switch number, exists := c.generations[integration]; {
+	case !exists:
+		t.Errorf("%s is an orphan", key)
+	case err != nil || sealed == nil:
+		t.Errorf("%s cannot be read: %v", key, err)
+	case len(sealed.Generations) != 1 || sealed.Generations[0].Number != number:
+		t.Errorf("%s keeps %d generations, and %d is in force", key, len(sealed.Generations), number)
+	}
+}
+
+// TestACredentialThatWasMovedOpensNowhere puts sealed credentials, and single fields of them, in the place of others: of another
+// integration, workspace, field, generation or endpoint. A neighbour must open, and what is moved back must open again.
+func TestACredentialThatWasMovedOpensNowhere(t *testing.T) {
+	m := world(t)
+	m.Write("integrations/acme/toy/pair", data{"auth": "pair", "account": "ada", "password": toys.key})
+	m.Write(integrations[1], data{"key": toys.key}) // its second generation
+	clean, clock := m.Storage.Clone(), m.Clock
+	end(m)
+	type moved struct {
+		name     string
+		to, from string
+		change   func(to, from *store.Generation)
+	}
+	whole := func(to, from *store.Generation) { *to = *from }
+	envelope := func(field, of string) func(to, from *store.Generation) {
+		return func(to, from *store.Generation) { to.Fields[field] = from.Fields[of] }
+	}
+	main, second, other, pair := integrations[0], integrations[1], integrations[2], "integrations/acme/toy/pair"
+	for _, x := range []moved{
+		{"another integration's", main, second, whole},
+		{"another integration's envelope", main, second, envelope("key", "key")},
+		{"another workspace's", main, other, whole},
+		{"another workspace's envelope", main, other, envelope("key", "key")},
+		{"another field's", main, pair, envelope("key", "password")},
+		{"the same in another generation", main, main, func(to, _ *store.Generation) { to.Number = 2 }},
+		{"the same for another endpoint", main, main, func(to, _ *store.Generation) { to.Endpoint[0] ^= 1 }},
+		{"cut", main, main, func(to, from *store.Generation) { to.Fields["key"] = from.Fields["key"][:80] }},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s := clean.Clone()
+			records, err := store.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, from := credentialOf(t, records, x.to), credentialOf(t, records, x.from)
+			key := "cred/" + string(to.id)
+			was := s.Raw(key)
+			x.change(&to.sealed.Generations[0], &from.sealed.Generations[0])
+			record := *to.record
+			record.Credential.Generation = to.sealed.Generations[0].Number
+			if err := errors.Join(records.PutCredential(t.Context(), to.id, to.sealed), records.PutIntegration(t.Context(), to.ws, "toy", to.name, &record)); err != nil {
+				t.Fatal(err)
+			}
+			m := start(t, s, clock)
+			if got := m.Refuse(write, x.to+"/verify", nil); got.Word() != "provider" || got.Status != 400 {
+				t.Errorf("answered with %v", got)
+			}
+			for _, neighbour := range []string{second, other, pair} {
+				m.Write(neighbour+"/verify", nil)
+			}
+			end(m)
+			s.SetRaw(key, was)
+			if err := records.PutIntegration(t.Context(), to.ws, "toy", to.name, to.record); err != nil {
+				t.Fatal(err)
+			}
+			m = start(t, s, clock)
+			m.Write(x.to+"/verify", nil)
+			end(m)
+		})
+	}
+}
+
+// kept is what is stored of an integration.
+type kept struct {
+	ws, id store.ID
+	name   string
+	record *store.Integration
+	sealed *store.Credential
+}
+
+func credentialOf(t *testing.T, records *store.Store, path string) kept {
+	t.Helper()
+	segments := strings.Split(path, "/")
+	w, name := segments[1], segments[3]
+	ws, err := records.Workspace(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := records.Integration(t.Context(), ws.ID, "toy", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := records.Credential(t.Context(), record.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept{ws.ID, record.ID, name, record, sealed}
+}
+
+// TestARewrapCoversCredentials holds that what retires keys waits for them, and that a credential which cannot be read under the
+// settings of now is kept for those it was supplied with.
+func TestARewrapCoversCredentials(t *testing.T) {
+	m := world(t)
+	m.Write(integrations[0], data{"region": "us"})
+	lockedAmidRewrap(m) // nothing is sealed again yet
+	m.Storage.FailFrom(3, false)
+	m.Write("workspaces/acme/unlock", nil)
+	m.Settle()
+	m.Storage.Reset()
+	if got := m.Refuse(write, "keys/acme", data{"min_decryption_version": 2}); got.Status != 409 || !strings.Contains(got.Text, "2 credentials") {
+		t.Errorf("answered with %v", got)
+	}
+	m = m.Restart()
+	m.Settle()
+	rewrap, _ := m.Read("keys/acme")["rewrap"].(data)
+	if rewrap["state"] != "done" || rewrap["failed"] != 0.0 || rewrap["done"] != rewrap["total"] {
+		t.Errorf("the rewrap says %v", rewrap)
+	}
+	m.Write("keys/acme", data{"min_decryption_version": 2})
+	m.Write("keys/acme/trim", nil)
+	m = m.Restart()
+	m.Write(integrations[1]+"/verify", nil)
+	if got := m.Refuse(write, integrations[0]+"/verify", nil); got.Word() != "provider" {
+		t.Errorf("moved, it is answered with %v", got)
+	}
+	m.Write(integrations[0], data{"region": "eu"})
+	m.Write(integrations[0]+"/verify", nil)
+	m.Write(integrations[2]+"/verify", nil)
+}

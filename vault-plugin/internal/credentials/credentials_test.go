@@ -1,0 +1,116 @@
+package credentials_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+func newService(t *testing.T) (*credentials.Service, *keys.Service) {
+	t.Helper()
+	s, err := store.New(enginetest.NewStorage())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := keys.Load(t.Context(), s, jobs.NewGroup(), enginetest.NewClock().Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Configure(settings.Default())
+	return credentials.New(k), k
+}
+
+func newOwner(t *testing.T, k *keys.Service) credentials.Owner {
+	t.Helper()
+	ws, err := k.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credentials.Owner{Workspace: ws, Provider: "toy", Name: "main"}
+}
+
+func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T) {
+	s, k := newService(t)
+	of, stranger, endpoint := newOwner(t, k), newOwner(t, k), [32]byte{1}
+	fields := map[string][]byte{"key": []byte("one"), "password": []byte("two"), "empty": {}}
+	sealed, err := s.Seal(t.Context(), of, endpoint, 3, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(change func(of *credentials.Owner, endpoint *[32]byte, g *store.Generation)) error {
+		as, at, g := of, endpoint, sealed
+		g.Fields = maps.Clone(g.Fields)
+		change(&as, &at, &g)
+		opened, err := s.Open(t.Context(), as, at, g)
+		if err == nil {
+			defer opened.Wipe()
+			for name, want := range fields {
+				if opened.Text(name) != string(want) {
+					t.Errorf("%s opens as %q", name, opened.Text(name))
+				}
+			}
+		}
+		return err
+	}
+	if err := with(func(*credentials.Owner, *[32]byte, *store.Generation) {}); err != nil {
+		t.Fatalf("it does not open: %v", err)
+	}
+	for name, change := range map[string]func(of *credentials.Owner, endpoint *[32]byte, g *store.Generation){
+		"another workspace":   func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Workspace = stranger.Workspace },
+		"another provider":    func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Provider = "other" },
+		"another integration": func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Name = "other" },
+		"another endpoint":    func(_ *credentials.Owner, endpoint *[32]byte, _ *store.Generation) { endpoint[31] = 1 },
+		"another generation":  func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Number++ },
+		"another field": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) {
+			g.Fields["key"], g.Fields["password"] = g.Fields["password"], g.Fields["key"]
+		},
+		"a field of another name": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Fields["token"] = g.Fields["key"] },
+		"a flipped bit": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) {
+			g.Fields["key"] = slices.Clone(g.Fields["key"])
+			g.Fields["key"][70] ^= 1
+		},
+		"no envelope": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Fields["key"] = []byte("one") },
+	} {
+		if err := with(change); !errors.Is(err, credentials.ErrUnopened) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAResealedCredentialNeedsTheLatestKeyVersionAndKeepsItsBinding(t *testing.T) {
+	s, k := newService(t)
+	of, endpoint := newOwner(t, k), [32]byte{1}
+	sealed, err := s.Seal(t.Context(), of, endpoint, 1, map[string][]byte{"key": []byte("one")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, changed, err := s.Reseal(t.Context(), of, sealed); changed || err != nil {
+		t.Errorf("before a rotation: changed %t, %v", changed, err)
+	}
+	if _, err := k.Rotate(t.Context(), of.Workspace, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	again, changed, err := s.Reseal(t.Context(), of, sealed)
+	if err != nil || !changed || credentials.KeyVersion(again) != 2 || credentials.KeyVersion(sealed) != 1 || again.Endpoint != endpoint {
+		t.Errorf("changed %t to key version %d, %v", changed, credentials.KeyVersion(again), err)
+	}
+	opened, err := s.Open(t.Context(), of, endpoint, again)
+	if err != nil || opened.Text("key") != "one" {
+		t.Errorf("it opens as %q, %v", opened.Text("key"), err)
+	}
+	if _, err := s.Open(t.Context(), of, [32]byte{2}, again); !errors.Is(err, credentials.ErrUnopened) {
+		t.Errorf("for another endpoint: %v", err)
+	}
+	broken := store.Generation{Number: 1, Fields: map[string][]byte{"key": []byte("none")}}
+	if _, _, err := s.Reseal(t.Context(), of, broken); !errors.Is(err, credentials.ErrUnopened) || credentials.KeyVersion(broken) != 0 {
+		t.Errorf("what is no envelope: %v", err)
+	}
+}

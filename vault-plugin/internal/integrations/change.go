@@ -1,0 +1,304 @@
+package integrations
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Limits of an integration.
+const (
+	MaxPerWorkspace = 1000
+	MaxSecretBytes  = 64 << 10 // of one secret field: the entry of a credential holds two generations of all of them
+	MaxSettingBytes = 64 << 10 // of one setting
+)
+
+// Change is what a write makes of an integration; what it leaves out stays.
+type Change struct {
+	Description         *string
+	Auth                *string
+	Settings            map[string]any    // by field; nil resets one
+	Secrets             map[string][]byte // by field; nil takes one away. The caller clears them
+	AllowedEnvironments *[]string
+	AllowedTargets      *[]string
+}
+
+// draft is an integration as a write would have it.
+type draft struct {
+	at     place
+	owner  credentials.Owner
+	before *entry // nil: it is created
+	next   *entry // without its credential
+}
+
+// Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
+func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name string, mustExist bool, c Change) (Described, error) {
+	ws, unlock, err := s.change(ctx, call, w)
+	if err != nil {
+		return Described{}, err
+	}
+	defer unlock()
+	at, before, err := s.find(call, w, prov, name)
+	switch {
+	case err != nil:
+		return Described{}, err
+	case before == nil && mustExist:
+		return Described{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
+	case before == nil && s.Count(ws) >= MaxPerWorkspace:
+		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, the most it may have", w, MaxPerWorkspace)
+	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
+		return s.describe(w, at, before), nil // a replay
+	}
+	d, err := s.draft(call, at, before, c)
+	if err != nil {
+		return Described{}, err
+	}
+	after, err := s.store(ctx, d, c.Secrets)
+	if err != nil {
+		return Described{}, err
+	}
+	if before != nil && !sameWay(before, after) {
+		s.dropClient(after.record.ID)
+	}
+	s.changed(at, after.record.ID)
+	return s.describe(w, at, after), nil
+}
+
+// draft checks all of a change but its secrets.
+func (s *Service) draft(call workspaces.Call, at place, before *entry, c Change) (draft, error) {
+	p := s.Providers.Provider(at.provider)
+	if p == nil {
+		return draft{}, s.ErrProvider(at.provider)
+	}
+	declaration, now := p.Declare(), s.now()
+	record := store.Integration{ID: store.NewID(), Auth: declaration.Auth[0].Name, Stamp: store.Stamp{Created: now}}
+	var has map[string]any
+	if before != nil {
+		record, has = *before.record, before.settings
+	}
+	record.Stamp.Updated, record.Stamp.RequestID = now, call.RequestID
+	assign(&record.Description, c.Description)
+	assign(&record.Auth, c.Auth)
+	assign(&record.AllowedEnvironments, c.AllowedEnvironments)
+	assign(&record.AllowedTargets, c.AllowedTargets)
+	if len(record.Description) > workspaces.MaxDescription {
+		return draft{}, fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(record.Description), workspaces.MaxDescription)
+	}
+	if err := checkGrants(record.AllowedEnvironments, record.AllowedTargets); err != nil {
+		return draft{}, err
+	}
+	if _, err := authOf(declaration, record.Auth); err != nil {
+		return draft{}, err
+	}
+	if err := checkSizes(c); err != nil {
+		return draft{}, err
+	}
+	values, err := complete(declaration, record.Auth, has, c.Settings)
+	if err != nil {
+		return draft{}, err
+	}
+	endpoint, err := provider.EndpointDigest(declaration, record.Auth, values)
+	if err != nil {
+		return draft{}, refused(err)
+	}
+	record.Settings = SettingsOf(values)
+	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
+	return draft{at, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, before, next}, nil
+}
+
+func assign[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func checkSizes(c Change) error {
+	for field, v := range c.Settings {
+		text, _ := v.(string)
+		words, _ := v.([]string)
+		if size := len(text) + len(strings.Join(words, "")); size > MaxSettingBytes {
+			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", field, size, MaxSettingBytes)
+		}
+	}
+	for field, secret := range c.Secrets {
+		if len(secret) > MaxSecretBytes {
+			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", field, len(secret), MaxSecretBytes)
+		}
+	}
+	return nil
+}
+
+// credential makes the secret fields of the next generation: those given, and with unchanged endpoint those that were there. None
+// means that the generation stays. Whoever changes where a credential is sent to supplies all of it again, for else a right to
+// change settings were one to have it sent elsewhere. The caller clears the fields.
+func (s *Service) credential(ctx context.Context, d draft, given map[string][]byte) (map[string][]byte, error) {
+	if d.before != nil && len(given) == 0 {
+		return nil, nil
+	}
+	next := make(map[string][]byte)
+	if d.before != nil && d.before.unreadable() == "" && d.before.endpoint == d.next.endpoint {
+		g, _ := d.before.sealed.Find(d.before.record.Credential.Generation)
+		opened, err := s.sealing.Open(ctx, d.owner, d.next.endpoint, g)
+		if err != nil && !errors.Is(err, credentials.ErrUnopened) { // one that does not open is supplied anew
+			return nil, err
+		}
+		defer opened.Wipe()
+		for field := range g.Fields {
+			if value := opened.Bytes(field); value != nil {
+				next[field] = slices.Clone(value)
+			}
+		}
+	}
+	secrets := d.next.declaration.SecretsOf(d.next.record.Auth)
+	for field, value := range given {
+		if !slices.ContainsFunc(secrets, func(f provider.Field) bool { return f.Name == field }) {
+			return next, errOtherAuth(field, d.next.record.Auth)
+		}
+		clear(next[field])
+		if delete(next, field); len(value) > 0 {
+			next[field] = slices.Clone(value)
+		}
+	}
+	return next, checkSecrets(secrets, next)
+}
+
+// checkSecrets refuses a credential that lacks something, or one that its provider refuses.
+func checkSecrets(secrets []provider.Field, next map[string][]byte) error {
+	for _, f := range secrets {
+		value, set := next[f.Name]
+		switch {
+		case !set && (f.Required || len(next) == 0):
+			return fault.New(fault.Invalid, "%s: is required, and supplied together with what decides where it is sent: %s", f.Name, f.Help)
+		case !set || f.Check == nil:
+			continue
+		}
+		if err := f.Check(string(value)); err != nil {
+			return fault.New(fault.Invalid, "%s: %s", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// store makes a change durable. The new generation is stored first, beside the one in force, and nothing opens it until the
+// record names it: that one Put is the commit. What the record no longer names is then removed.
+func (s *Service) store(ctx context.Context, d draft, given map[string][]byte) (*entry, error) {
+	fields, err := s.credential(ctx, d, given)
+	defer provider.NewCredential(fields).Wipe()
+	if err != nil {
+		return nil, err
+	}
+	record, sealed := d.next.record, (*store.Credential)(nil)
+	if d.before != nil {
+		sealed = d.before.sealed
+	}
+	if len(fields) > 0 {
+		if sealed, err = s.generation(ctx, d, fields, sealed); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.Store.PutIntegration(ctx, d.at.workspace, d.at.provider, d.at.name, record); err != nil {
+		s.unsure(ctx, doubt{at: d.at, id: record.ID})
+		return nil, fmt.Errorf("store integration %s/%s: %w", d.at.provider, d.at.name, err)
+	}
+	if len(fields) > 0 { // how another credential fared says nothing of this one
+		s.mu.Lock()
+		delete(s.usage, record.ID)
+		s.mu.Unlock()
+	}
+	s.take(d.at, record, sealed)
+	s.tidy(ctx, d.at) // what fails is tried again within a minute
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.entries[d.at], nil
+}
+
+// generation seals the next generation and stores it beside the one in force.
+func (s *Service) generation(ctx context.Context, d draft, fields map[string][]byte, has *store.Credential) (*store.Credential, error) {
+	record := d.next.record
+	next := &store.Credential{}
+	number := record.Credential.Generation
+	if g, held := has.Find(number); held {
+		next.Generations = append(next.Generations, g)
+	}
+	if has != nil { // one that did not come through has used its number up
+		number = max(number, has.Generations[len(has.Generations)-1].Number)
+	}
+	g, err := s.sealing.Seal(ctx, d.owner, d.next.endpoint, number+1, fields)
+	if err != nil {
+		return nil, err
+	}
+	next.Generations = append(next.Generations, g)
+	record.Credential = store.CredentialState{Generation: g.Number, Fingerprint: fingerprint(), Supplied: s.now()}
+	record.Used = store.Usage{At: record.Used.At}
+	s.mu.Lock()
+	s.forming[record.ID] = d.before == nil
+	s.mu.Unlock()
+	if err := s.Store.PutCredential(ctx, record.ID, next); err != nil {
+		s.unsure(ctx, doubt{at: d.at, id: record.ID})
+		return nil, fmt.Errorf("store the credential of integration %s/%s: %w", d.at.provider, d.at.name, err)
+	}
+	return next, nil
+}
+
+// fingerprint tells generations apart. It is random: a digest of a credential, keyed or not, would let whoever can supply one, or
+// knows the key, try guesses against it.
+func fingerprint() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// Delete removes an integration with its credential. While syncs use it, it is refused and they are named.
+func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, prov, name string) (Integration, error) {
+	_, unlock, err := s.change(ctx, call, w)
+	if err != nil {
+		return Integration{}, err
+	}
+	defer unlock()
+	at, e, err := s.find(call, w, prov, name)
+	if err != nil {
+		return Integration{}, err
+	}
+	if e == nil {
+		return Integration{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
+	}
+	if syncs := s.syncsOf(e.record.ID); len(syncs) > 0 {
+		const named = 5
+		more := ""
+		if len(syncs) > named {
+			syncs, more = syncs[:named], ", and others"
+		}
+		return Integration{}, fault.New(fault.Conflict, "integration %s/%s of %s cannot be deleted, for syncs use it; delete them first: %s%s", prov, name, w, strings.Join(syncs, ", "), more)
+	}
+	gone := e.integration(w, at)
+	if err := s.Store.DeleteIntegration(ctx, at.workspace, at.provider, at.name); err != nil {
+		s.unsure(ctx, doubt{at: at, id: gone.ID, closes: true})
+		if s.Exists(w, prov, name) || s.unsettled(at.workspace) {
+			return Integration{}, fmt.Errorf("delete integration %s/%s: %w", prov, name, err)
+		}
+		return gone, nil
+	}
+	s.forget(at)
+	if s.Store.DeleteCredential(ctx, gone.ID) != nil {
+		s.Orphaned()
+	}
+	s.changed(at, gone.ID)
+	return gone, nil
+}
+
+func (s *Service) unsettled(ws store.ID) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, open := s.doubts[ws]
+	return open
+}

@@ -1,0 +1,269 @@
+package integrations_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// world is the service with what it stands on, and a toy as its only provider.
+type world struct {
+	*integrations.Service
+	t       *testing.T
+	tree    *workspaces.Tree
+	storage *enginetest.Storage
+	server  *toy.Server
+	swept   int
+	call    workspaces.Call
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	toys, server := toy.New()
+	registry, err := provider.NewRegistry(toys)
+	must(t, err)
+	w := &world{t: t, server: server, storage: enginetest.NewStorage(), call: workspaces.Call{Mount: "stashbase/"}}
+	s, err := store.New(w.storage)
+	must(t, err)
+	clock, group, ctx := enginetest.NewClock(), jobs.NewGroup(), t.Context()
+	config, err := settings.Load(ctx, s)
+	must(t, err)
+	k, err := keys.Load(ctx, s, group, clock.Now)
+	must(t, err)
+	contents := secrets.New(s, k, group, clock.Now)
+	config.Watch(k.Configure)
+	w.tree, err = workspaces.Load(ctx, workspaces.Deps{Store: s, Settings: config, Keys: k, Contents: contents, Now: clock.Now, Orphaned: func() {}})
+	must(t, err)
+	must(t, contents.Learn(ctx, w.tree))
+	w.Service, err = integrations.Load(ctx, integrations.Deps{
+		Store: s, Keys: k, Tree: w.tree, Settings: config, Jobs: group, Gateway: outbound.NewGateway(outbound.Options{}),
+		Providers: registry, Clock: clock, Orphaned: func() { w.swept++ },
+	})
+	must(t, err)
+	_, err = w.tree.PutWorkspace(ctx, w.call, "acme", false, func(*store.Workspace) {})
+	must(t, err)
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) put(c integrations.Change) integrations.Integration {
+	w.t.Helper()
+	_, err := w.Put(w.t.Context(), w.call, "acme", toy.Name, "main", false, c)
+	must(w.t, err)
+	found, err := w.Find(w.call, "acme", toy.Name, "main")
+	must(w.t, err)
+	return found
+}
+
+func (w *world) key() map[string][]byte { return map[string][]byte{"key": []byte(w.server.Key())} }
+
+// use uses the credential, and answers the one that was opened.
+func (w *world) use(u integrations.Use) (opened string, err error) {
+	err = w.With(w.t.Context(), u, func(_ context.Context, _ provider.Provider, s *provider.Session) error {
+		opened = s.Credential.Text("key")
+		return nil
+	})
+	return opened, err
+}
+
+func TestACredentialIsUsedOnlyForWhatIsGranted(t *testing.T) {
+	w := newWorld(t)
+	found := w.put(integrations.Change{Secrets: w.key()})
+	list := func(patterns ...string) *[]string { return &patterns }
+	for _, c := range []struct {
+		environments, targets *[]string
+		environment, target   string
+		refusedBy             string
+	}{
+		{list(), list(), "", "", ""},
+		{list(), list("*"), "api/dev", "top", "allowed_environments"},
+		{list("*"), list(), "api/dev", "top", "allowed_targets"},
+		{list("*"), list("*"), "api/dev", "acme/api", ""},
+		{list("api/*"), list("*"), "api/dev", "top", ""},
+		{list("api/*"), list("*"), "web/dev", "top", "allowed_environments"},
+		{list("api/de?"), list("*"), "api/prod", "top", "allowed_environments"},
+		{list("*/dev"), list("acme/*"), "web/dev", "acme/api", ""},
+		{list("*/dev"), list("acme/*"), "web/dev", "acme/api/deep", "allowed_targets"},
+		{list("*/dev"), list("acme/*"), "web/dev", "acme2/api", "allowed_targets"},
+		{list("api/dev"), list("top", "low"), "api/dev", "low", ""},
+	} {
+		w.put(integrations.Change{AllowedEnvironments: c.environments, AllowedTargets: c.targets})
+		// What was found before counts for nothing: the grants of now decide.
+		opened, err := w.use(integrations.Use{Integration: found, Environment: c.environment, Target: c.target})
+		what := fmt.Sprint(*c.environments, *c.targets, " for ", c.environment, " on ", c.target)
+		switch {
+		case c.refusedBy == "" && (err != nil || opened != w.server.Key()):
+			t.Errorf("%s: refused: %v", what, err)
+		case c.refusedBy != "" && (outbound.ClassOf(err) != outbound.Permission || !strings.Contains(err.Error(), c.refusedBy) || opened != ""):
+			t.Errorf("%s: answered %v", what, err)
+		}
+	}
+}
+
+func TestASessionIsWipedAfterItsUse(t *testing.T) {
+	w := newWorld(t)
+	found := w.put(integrations.Change{Secrets: w.key()})
+	var kept *provider.Session
+	must(t, w.With(t.Context(), integrations.Use{Integration: found}, func(_ context.Context, _ provider.Provider, s *provider.Session) error {
+		kept = s
+		if printed := fmt.Sprintf("%v %+v %#v", s, s, *s); strings.Contains(printed, w.server.Key()) {
+			t.Error("the session prints its credential")
+		}
+		return nil
+	}))
+	if strings.Trim(kept.Credential.Text("key"), "\x00") != "" {
+		t.Error("the credential is still there")
+	}
+}
+
+func TestUsesEndWithTheIntegration(t *testing.T) {
+	w := newWorld(t)
+	found := w.put(integrations.Change{Secrets: w.key()})
+	begun, ended := make(chan struct{}), make(chan error)
+	go func() {
+		ended <- w.With(context.Background(), integrations.Use{Integration: found}, func(ctx context.Context, _ provider.Provider, _ *provider.Session) error {
+			close(begun)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
+	<-begun
+	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	must(t, err)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the use has ended with %v", err)
+	}
+	if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
+		t.Errorf("one that is gone answers %v", err)
+	}
+	// Another of the same name is another: what was found before is not it.
+	w.put(integrations.Change{Secrets: w.key()})
+	if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
+		t.Errorf("one that was made anew answers %v", err)
+	}
+}
+
+func TestAnIntegrationThatSyncsUseIsNotDeleted(t *testing.T) {
+	w := newWorld(t)
+	users := []string{"api/dev/toy-shelf/b", "api/dev/toy-shelf/a"}
+	w.Users(func(store.ID) []string { return users })
+	w.put(integrations.Change{Secrets: w.key()})
+	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	var refused *fault.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusConflict || !strings.Contains(refused.Text, "api/dev/toy-shelf/a, api/dev/toy-shelf/b") {
+		t.Errorf("answered with %v", err)
+	}
+	users = nil
+	_, err = w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	must(t, err)
+}
+
+func TestWatchersHearOfEachChange(t *testing.T) {
+	w := newWorld(t)
+	var heard []store.ID
+	w.Watch(func(_, id store.ID) { heard = append(heard, id) })
+	found := w.put(integrations.Change{Secrets: w.key()})
+	w.put(integrations.Change{AllowedTargets: &[]string{"*"}})
+	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	must(t, err)
+	if len(heard) != 3 || heard[0] != found.ID || heard[2] != found.ID {
+		t.Errorf("heard of %v", heard)
+	}
+}
+
+func TestADeletionOfUnknownOutcomeClosesTheIntegrationUntilStorageAnswers(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		w := newWorld(t)
+		found := w.put(integrations.Change{Secrets: w.key()})
+		w.storage.FailFrom(1, stored)
+		if _, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main"); err == nil {
+			t.Fatal("acknowledged though nobody can know")
+		}
+		if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
+			t.Errorf("a use is answered with %v", err)
+		}
+		if _, err := w.Find(w.call, "acme", toy.Name, "main"); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("found: %v", err)
+		}
+		if _, err := w.Put(t.Context(), w.call, "acme", toy.Name, "other", false, integrations.Change{Secrets: w.key()}); err == nil {
+			t.Error("another change was made meanwhile")
+		}
+		w.storage.Reset()
+		w.Recheck(t.Context())
+		_, err := w.Find(w.call, "acme", toy.Name, "main")
+		if gone := fault.Is(err, fault.NotFound); gone != stored {
+			t.Errorf("stored %t: then it answers %v", stored, err)
+		}
+		if stored == (w.swept == 0) {
+			t.Errorf("stored %t: swept %d times", stored, w.swept)
+		}
+	}
+}
+
+func TestChangesBesideUsesAreSafe(t *testing.T) {
+	w := newWorld(t)
+	found := w.put(integrations.Change{Secrets: w.key()})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range 50 {
+			c := integrations.Change{Settings: map[string]any{"page_size": n + 1}}
+			if n%5 == 0 {
+				c.Secrets = w.key()
+			}
+			if _, err := w.Put(context.Background(), w.call, "acme", toy.Name, "main", false, c); err != nil {
+				t.Errorf("change %d: %v", n, err)
+			}
+		}
+	}()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		if opened, err := w.use(integrations.Use{Integration: found}); err != nil || opened != w.server.Key() {
+			t.Fatalf("a use answers %v", err)
+		}
+		if _, err := w.List(w.call, "acme", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func FuzzAllows(f *testing.F) {
+	f.Add("*", "a/b")
+	f.Add("api/*", "api/dev/x")
+	f.Add("[", "a")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if pattern == "*" && !integrations.Allows([]string{pattern}, name) {
+			t.Error("* does not allow everything")
+		}
+		if integrations.Allows(nil, name) {
+			t.Error("nothing allows something")
+		}
+		_ = integrations.Allows([]string{pattern}, name)
+	})
+}

@@ -1,0 +1,92 @@
+package integrations
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// Reseal seals the credentials of a workspace anew under its latest key version, one at a time, and answers how many are done and how
+// many could not be opened or stored. Its error is one after which it has to be called again.
+func (s *Service) Reseal(ctx context.Context, ws store.ID) (done, failed int, err error) {
+	for _, at := range s.placesOf(ws) {
+		err := s.exclusively(ctx, ws, func() error { return s.reseal(ctx, at) })
+		switch {
+		case ctx.Err() != nil:
+			return done, failed, ctx.Err()
+		case fault.Is(err, fault.Locked), fault.Is(err, fault.NotFound):
+			return done, failed, err
+		case err != nil:
+			failed++
+		default:
+			done++
+		}
+	}
+	return done, failed, nil
+}
+
+// reseal changes nothing but the envelopes. The caller holds the workspace's change lock.
+func (s *Service) reseal(ctx context.Context, at place) error {
+	s.mu.RLock()
+	e := s.entries[at]
+	s.mu.RUnlock()
+	if e == nil {
+		return nil
+	}
+	g, held := e.sealed.Find(e.record.Credential.Generation)
+	if !held {
+		return credentials.ErrUnopened
+	}
+	again, changed, err := s.sealing.Reseal(ctx, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, g)
+	if err != nil || !changed {
+		return err
+	}
+	next := &store.Credential{Generations: []store.Generation{again}}
+	if err := s.Store.PutCredential(ctx, e.record.ID, next); err != nil {
+		s.unsure(ctx, doubt{at: at, id: e.record.ID})
+		return err
+	}
+	s.take(at, e.record, next)
+	return nil
+}
+
+// Below counts the credentials of a workspace that need a key version below lowest, or cannot be read and so may. It opens none.
+func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
+	// What was sealed under a keyring taken before the last rotation is stored once the lock is granted.
+	err = s.exclusively(ctx, ws, func() error {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		for at, e := range s.entries {
+			if at.workspace != ws {
+				continue
+			}
+			if g, held := e.sealed.Find(e.record.Credential.Generation); !held || credentials.KeyVersion(g) < lowest {
+				below++
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, context.Canceled) {
+		return 0, ctx.Err()
+	}
+	return below, err
+}
+
+func (s *Service) placesOf(ws store.ID) []place {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := slices.Collect(maps.Keys(s.entries))
+	all = slices.DeleteFunc(all, func(at place) bool { return at.workspace != ws })
+	slices.SortFunc(all, func(a, b place) int {
+		if a.provider+"/"+a.name < b.provider+"/"+b.name {
+			return -1
+		}
+		return 1
+	})
+	return all
+}

@@ -1,0 +1,86 @@
+package integrations
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// VerifyWithin bounds how long a verification takes in all: while it waits, Vault cannot be sealed.
+const VerifyWithin = 9 * time.Second
+
+// expiresSoon is how long before its end a credential is said to lack time.
+const expiresSoon = 14 * 24 * time.Hour
+
+// Verification is what a provider tells of a credential, and what the credential may be used for.
+type Verification struct {
+	Described
+	Identity provider.Identity
+	Lacks    []string // a sentence each
+}
+
+// Verify asks the provider who a credential is. Its errors are those of Find and of With.
+func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, name string) (Verification, error) {
+	of, err := s.Find(call, w, prov, name)
+	if err != nil {
+		return Verification{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer s.Clock.AfterFunc(VerifyWithin, func() { cancel(context.DeadlineExceeded) })()
+	var who provider.Identity
+	err = s.With(ctx, Use{Integration: of}, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
+		var err error
+		who, err = p.Verify(ctx, session)
+		return err
+	})
+	if err != nil {
+		return Verification{}, err
+	}
+	s.expires(of, who.Expires)
+	after, err := s.Read(call, w, prov, name)
+	if err != nil {
+		return Verification{}, err
+	}
+	return Verification{after, who, s.lacks(after, who)}, nil
+}
+
+// expires keeps what the provider has told of the credential's end, unless another was supplied meanwhile.
+func (s *Service) expires(of Integration, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[s.places[of.ID]]
+	if e == nil || e.record.Credential.Generation != of.Record.Credential.Generation || e.record.Credential.Expires.Equal(at) {
+		return
+	}
+	n := s.usage[of.ID]
+	n.expires = &at
+	s.usage[of.ID] = n
+}
+
+func (s *Service) lacks(d Described, who provider.Identity) []string {
+	var lacks []string
+	if len(d.Record.AllowedEnvironments) == 0 {
+		lacks = append(lacks, "allowed_environments is empty: no environment may be synced with it")
+	}
+	if len(d.Record.AllowedTargets) == 0 {
+		lacks = append(lacks, "allowed_targets is empty: nothing may be written with it")
+	}
+	if left := who.Expires.Sub(s.now()); !who.Expires.IsZero() && left < expiresSoon {
+		lacks = append(lacks, "the credential expires soon: supply its successor before "+who.Expires.UTC().Format(time.RFC3339))
+	}
+	return lacks
+}
+
+// ErrProvider says that there is no provider of a name, and which there are.
+func (s *Service) ErrProvider(name string) error {
+	names := strings.Join(s.Providers.Names(), ", ")
+	if names == "" {
+		names = "none in this version"
+	}
+	return fault.New(fault.NotFound, "there is no provider %q; the providers are: %s", name, names)
+}

@@ -1,0 +1,300 @@
+// Package ledger owns what each sync knows of the entries it has written: which are its own, what it wrote, and which changes it has
+// announced and not yet seen the end of. It is sealed in the sync's own context. It knows nothing of requests, and of destinations only how entries
+// are listed.
+//
+// A ledger is kept in chunks of at most 400 KiB. An entry stays in the chunk it was first put into, with its intent, so one Put of a
+// chunk commits the changes of all its entries, and chunks need not agree with one another: each entry's truth is its own.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+const (
+	maxChunk = 400 << 10 // bytes, before it is sealed
+	// parallelism bounds the storage calls of one operation in flight.
+	parallelism = 8
+)
+
+// ErrDamaged says that a chunk cannot be read: it is damaged, or was moved here. What is the sync's own is then not known.
+var ErrDamaged = errors.New("the ledger cannot be read")
+
+// Owner is whose ledger it is. It comes from the tree, never from what is stored.
+type Owner struct {
+	Workspace   store.ID
+	Sync        store.ID
+	Destination string
+	Path        string // project/environment/name
+}
+
+// Service opens ledgers. Whoever opens one that is open already gets the same.
+type Service struct {
+	store *store.Store
+	keys  *keys.Service
+
+	mu   sync.Mutex
+	open map[store.ID]*Ledger
+}
+
+// New makes a service.
+func New(s *store.Store, k *keys.Service) *Service {
+	return &Service{store: s, keys: k, open: make(map[store.ID]*Ledger)}
+}
+
+// Ledger is one that is open. It is safe for concurrent use.
+type Ledger struct {
+	s     *Service
+	owner Owner
+	users int // under the service's mu
+
+	mu       sync.Mutex
+	loaded   bool
+	entries  map[string]Entry
+	chunkOf  map[string]int
+	weights  map[int]int
+	versions map[int]uint32 // the key version that each stored chunk is sealed under
+	dirty    map[int]bool
+}
+
+// Open reads a ledger. close must be called.
+func (s *Service) Open(ctx context.Context, of Owner) (_ *Ledger, closed func(), err error) {
+	s.mu.Lock()
+	l := s.open[of.Sync]
+	if l == nil {
+		l = &Ledger{s: s, owner: of}
+		s.open[of.Sync] = l
+	}
+	l.users++
+	s.mu.Unlock()
+	closed = func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if l.users--; l.users == 0 && s.open[of.Sync] == l {
+			delete(s.open, of.Sync)
+		}
+	}
+	if err := l.load(ctx); err != nil {
+		closed()
+		return nil, nil, err
+	}
+	return l, closed, nil
+}
+
+func (l *Ledger) load(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.loaded {
+		return nil
+	}
+	l.entries, l.chunkOf, l.weights = make(map[string]Entry), make(map[string]int), make(map[int]int)
+	l.versions, l.dirty = make(map[int]uint32), make(map[int]bool)
+	numbers, err := l.s.store.LedgerChunks(ctx, l.owner.Sync)
+	if err != nil {
+		return damaged("list a ledger", err)
+	}
+	sealed := make([][]byte, len(numbers))
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(parallelism)
+	for i, n := range numbers {
+		work.Go(func() error {
+			record, err := l.s.store.LedgerChunk(workCtx, l.owner.Sync, n)
+			switch {
+			case err != nil:
+				return damaged("read a ledger", err)
+			case record == nil:
+				return ErrDamaged // it was listed a moment ago
+			}
+			sealed[i] = record.Sealed
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	if err := l.unseal(ctx, numbers, sealed); err != nil {
+		return err
+	}
+	l.loaded = true
+	return nil
+}
+
+func damaged(what string, err error) error {
+	if errors.Is(err, store.ErrDamaged) {
+		return ErrDamaged
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	return l.sealing(ctx, func(seal *keyring.Context[keyring.SyncLocation]) error {
+		clear(l.entries) // of a first call whose keyring was wiped
+		for i, n := range numbers {
+			ciphertext, err := keyring.ParseCiphertext[keyring.SyncLocation](sealed[i])
+			if err != nil {
+				return ErrDamaged
+			}
+			text, err := seal.Open(l.location(n), ciphertext)
+			if errors.Is(err, keyring.ErrWiped) {
+				return err
+			}
+			if err != nil {
+				return ErrDamaged
+			}
+			c, err := decode(text)
+			if err != nil {
+				return ErrDamaged
+			}
+			l.weights[n], l.versions[n] = 0, ciphertext.KeyVersion()
+			for name, e := range c.Entries {
+				if _, twice := l.entries[name]; twice {
+					return ErrDamaged
+				}
+				l.entries[name], l.chunkOf[name] = e, n
+				l.weights[n] += weight(name, e.Source)
+			}
+		}
+		return nil
+	})
+}
+
+func (l *Ledger) sealing(ctx context.Context, use func(*keyring.Context[keyring.SyncLocation]) error) error {
+	return l.s.keys.With(ctx, l.owner.Workspace, func(ring *keyring.Workspace) error {
+		seal, err := ring.SyncMetadata(l.owner.Destination, l.owner.Path)
+		if err != nil {
+			return err
+		}
+		defer seal.Wipe()
+		return use(seal)
+	})
+}
+
+func (l *Ledger) location(chunk int) keyring.SyncLocation {
+	return keyring.SyncLocation{Record: fmt.Sprintf("%s/%d", l.owner.Sync, chunk)}
+}
+
+// Entries answers what is known, by the names at the destination.
+func (l *Ledger) Entries() map[string]Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.entries)
+}
+
+// Put sets what is known of an entry, in memory; one that is neither owned nor intended is dropped.
+func (l *Ledger) Put(name string, e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, has := l.chunkOf[name]
+	if !e.Owned && e.Intent == nil {
+		if has {
+			l.weights[n] -= weight(name, l.entries[name].Source)
+			delete(l.entries, name)
+			delete(l.chunkOf, name)
+			l.dirty[n] = true
+		}
+		return
+	}
+	if has {
+		l.weights[n] -= weight(name, l.entries[name].Source)
+	} else {
+		n = l.roomFor(name)
+		l.chunkOf[name] = n
+	}
+	l.entries[name] = e
+	l.weights[n] += weight(name, e.Source)
+	l.dirty[n] = true
+}
+
+// roomFor finds the first chunk that an entry fits into with the longest source there is. The caller holds mu.
+func (l *Ledger) roomFor(name string) int {
+	most := weight(name, string(make([]byte, maxSource)))
+	for n := 0; ; n++ {
+		if l.weights[n]+most <= maxChunk {
+			return n
+		}
+	}
+}
+
+// Save stores what Put has changed. Where it fails, what is stored of a chunk is as it was or as it was to be.
+func (l *Ledger) Save(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.save(ctx)
+}
+
+func (l *Ledger) save(ctx context.Context) error {
+	dirty := slices.Sorted(maps.Keys(l.dirty))
+	if len(dirty) == 0 {
+		return nil
+	}
+	parts := make(map[int]chunk, len(dirty))
+	for _, n := range dirty {
+		parts[n] = chunk{Entries: make(map[string]Entry)}
+	}
+	for name, n := range l.chunkOf {
+		if part, changed := parts[n]; changed {
+			part.Entries[name] = l.entries[name]
+		}
+	}
+	for _, n := range dirty {
+		if err := l.store(ctx, n, parts[n]); err != nil {
+			return err
+		}
+		delete(l.dirty, n)
+	}
+	return nil
+}
+
+// store puts one chunk; an empty one is removed.
+func (l *Ledger) store(ctx context.Context, n int, part chunk) error {
+	if len(part.Entries) == 0 {
+		if err := l.s.store.DeleteLedgerChunk(ctx, l.owner.Sync, n); err != nil {
+			return fmt.Errorf("store a ledger: %w", err)
+		}
+		delete(l.versions, n)
+		delete(l.weights, n)
+		return nil
+	}
+	text, err := encode(part)
+	if err != nil {
+		return fmt.Errorf("encode a ledger: %w", err)
+	}
+	var sealed keyring.Ciphertext[keyring.SyncLocation]
+	err = l.sealing(ctx, func(seal *keyring.Context[keyring.SyncLocation]) error {
+		sealed, err = seal.Seal(l.location(n), text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("seal a ledger: %w", err)
+	}
+	if err := l.s.store.PutLedgerChunk(ctx, l.owner.Sync, n, &store.LedgerChunk{Sealed: sealed.Bytes()}); err != nil {
+		return fmt.Errorf("store a ledger: %w", err)
+	}
+	l.versions[n] = sealed.KeyVersion()
+	return nil
+}
+
+// Remove removes all of a ledger from storage.
+func (l *Ledger) Remove(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name := range l.entries {
+		l.dirty[l.chunkOf[name]] = true
+	}
+	clear(l.entries)
+	clear(l.chunkOf)
+	return l.save(ctx)
+}

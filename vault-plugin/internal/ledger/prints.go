@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stashbase/vault-stashbase/shared/keyring"
+)
+
+// Sum makes the prints of values, by the names at the destination.
+func (l *Ledger) Sum(ctx context.Context, values map[string][]byte) (map[string]Print, error) {
+	made := make(map[string]Print, len(values))
+	err := l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
+		for name, value := range values {
+			p, err := sum(mac, name, value)
+			if err != nil {
+				return err
+			}
+			made[name] = p
+		}
+		return nil
+	})
+	return made, err
+}
+
+// Recognise answers which of the values are those that the prints were made of. A print whose key is gone recognises nothing.
+func (l *Ledger) Recognise(ctx context.Context, values map[string][]byte, prints map[string]Print) (map[string]bool, error) {
+	same := make(map[string]bool, len(values))
+	err := l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
+		for name, value := range values {
+			known, err := verify(mac, name, value, prints[name])
+			if err != nil {
+				return err
+			}
+			same[name] = known
+		}
+		return nil
+	})
+	return same, err
+}
+
+// Refresh makes the prints that are under older key versions anew where they recognise the values, and seals what is under an older
+// version again. A print that does not recognise its value is dropped, for that value is to be written anyway; of an entry without a
+// value, too. It answers how many prints have to stay as they are: those of intents, which only a look at the destination can end.
+func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	latest := uint32(0)
+	err = l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
+		stay = 0
+		probe, err := sum(mac, "", nil)
+		if err != nil {
+			return err
+		}
+		latest = probe.KeyVersion
+		for name, e := range l.entries {
+			next, left, err := refreshed(mac, name, e, values, latest)
+			if err != nil {
+				return err
+			}
+			if left {
+				stay++
+			}
+			if next != e {
+				l.entries[name] = next
+				l.dirty[l.chunkOf[name]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for n, version := range l.versions {
+		if version < latest {
+			l.dirty[n] = true
+		}
+	}
+	return stay, l.save(ctx)
+}
+
+func refreshed(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Entry, values map[string][]byte, latest uint32) (_ Entry, stays bool, _ error) {
+	value, has := values[name]
+	again := func(p Print) (Print, error) {
+		if same, err := verify(mac, name, value, p); err != nil || !same || !has {
+			return Print{}, err
+		}
+		return sum(mac, name, value)
+	}
+	if e.Print.Known() && e.Print.KeyVersion < latest {
+		p, err := again(e.Print)
+		if err != nil {
+			return e, false, err
+		}
+		e.Print = p
+	}
+	if e.Intent != nil && e.Intent.Print.Known() && e.Intent.Print.KeyVersion < latest {
+		p, err := again(e.Intent.Print)
+		if err != nil {
+			return e, false, err
+		}
+		if !p.Known() {
+			return e, true, nil
+		}
+		intent := *e.Intent
+		intent.Print = p
+		e.Intent = &intent
+	}
+	return e, false, nil
+}
+
+// Needs answers the oldest key version that the ledger needs; false where it needs none.
+func (l *Ledger) Needs() (lowest uint32, any bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	note := func(version uint32) {
+		if version != 0 && (!any || version < lowest) {
+			lowest, any = version, true
+		}
+	}
+	for _, version := range l.versions {
+		note(version)
+	}
+	for _, e := range l.entries {
+		note(e.Print.KeyVersion)
+		if e.Intent != nil {
+			note(e.Intent.Print.KeyVersion)
+		}
+	}
+	return lowest, any
+}
+
+func (l *Ledger) printing(ctx context.Context, use func(*keyring.MAC[keyring.FingerprintLocation]) error) error {
+	return l.s.keys.With(ctx, l.owner.Workspace, func(ring *keyring.Workspace) error {
+		mac, err := ring.Fingerprints(l.owner.Destination, l.owner.Path)
+		if err != nil {
+			return err
+		}
+		defer mac.Wipe()
+		return use(mac)
+	})
+}
+
+func sum(mac *keyring.MAC[keyring.FingerprintLocation], name string, value []byte) (Print, error) {
+	digest, err := mac.Sum(keyring.FingerprintLocation{RemoteName: name}, value)
+	if err != nil {
+		return Print{}, err
+	}
+	return Print{KeyVersion: digest.KeyVersion(), Sum: digest.Sum()}, nil
+}
+
+func verify(mac *keyring.MAC[keyring.FingerprintLocation], name string, value []byte, p Print) (bool, error) {
+	digest, err := keyring.ParseDigest[keyring.FingerprintLocation](p.KeyVersion, p.Sum)
+	if err != nil {
+		return false, nil
+	}
+	err = mac.Verify(keyring.FingerprintLocation{RemoteName: name}, value, digest)
+	if errors.Is(err, keyring.ErrWiped) {
+		return false, err
+	}
+	return err == nil, nil
+}

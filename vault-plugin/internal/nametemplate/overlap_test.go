@@ -1,0 +1,94 @@
+package nametemplate
+
+import (
+	"strings"
+	"testing"
+)
+
+func namer(t testing.TB, template string, include, exclude []string) Namer {
+	t.Helper()
+	parsed, err := Parse(template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Namer{Template: parsed, Fields: fields, Include: include, Exclude: exclude}
+}
+
+func TestOverlap(t *testing.T) {
+	type side struct {
+		template string
+		include  []string
+		exclude  []string
+	}
+	for _, tc := range []struct {
+		name string
+		a, b side
+		fold func(string) string
+		want bool
+	}{
+		{name: "everything and everything", want: true},
+		{name: "two prefixes", a: side{template: "A_{{ .Name }}"}, b: side{template: "B_{{ .Name }}"}},
+		{name: "one prefix begins the other", a: side{template: "A_{{ .Name }}"}, b: side{template: "A_B_{{ .Name }}"}, want: true},
+		{name: "a prefix and everything", a: side{template: "A_{{ .Name }}"}, want: true},
+		{name: "two suffixes", a: side{template: "{{ .Name }}_A"}, b: side{template: "{{ .Name }}_B"}},
+		{name: "a prefix and a suffix", a: side{template: "A{{ .Name }}"}, b: side{template: "{{ .Name }}B"}, want: true},
+		{name: "includes apart", a: side{include: []string{"DB_*"}}, b: side{include: []string{"API_*", "AWS_?"}}},
+		{name: "includes that meet", a: side{include: []string{"DB_*"}}, b: side{include: []string{"*_URL"}}, want: true},
+		{name: "one character", a: side{include: []string{"A?"}}, b: side{include: []string{"?B"}}, want: true},
+		{name: "lengths apart", a: side{include: []string{"A?"}}, b: side{include: []string{"A??"}}},
+		{name: "one excludes what the other includes", a: side{include: []string{"DB_*"}}, b: side{exclude: []string{"DB_*", "X"}}},
+		{name: "it excludes less", a: side{include: []string{"DB_*", "Y"}}, b: side{exclude: []string{"DB_*"}}, want: true},
+		{name: "excluded under another template", a: side{include: []string{"DB_*"}, template: "{{ .Name | lower }}"}, b: side{exclude: []string{"DB_*"}}, want: true},
+		{name: "excluded, but folded", a: side{include: []string{"DB_*"}}, b: side{exclude: []string{"DB_*"}}, fold: strings.ToUpper, want: true},
+		{name: "cases apart", a: side{template: "a{{ .Name }}"}, b: side{template: "A{{ .Name }}"}},
+		{name: "cases folded", a: side{template: "a{{ .Name }}"}, b: side{template: "A{{ .Name }}"}, fold: strings.ToUpper, want: true},
+		{name: "upper and lower", a: side{template: "{{ .Name | lower }}", include: []string{"DB_*"}}, b: side{include: []string{"DB_*"}}},
+		{name: "names known", a: side{template: "{{ .Name | kebab }}", include: []string{"DB_URL"}}, b: side{include: []string{"db-url"}}, want: true},
+		{name: "names known apart", a: side{template: "{{ .Name | kebab }}", include: []string{"DB_URL"}}, b: side{include: []string{"DB_URL"}}},
+		{name: "a transform makes anything", a: side{template: "{{ .Name | kebab }}"}, b: side{include: []string{"x"}}, want: true},
+		{name: "a class of characters", a: side{include: []string{"[AB]_X"}}, b: side{include: []string{"A_X"}}, want: true},
+		{name: "a fold that makes nothing of a character", a: side{template: "A_{{ .Name }}"}, b: side{template: "B_{{ .Name }}"},
+			fold: func(s string) string { return strings.Trim(s, "A_") }, want: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a, b := namer(t, tc.a.template, tc.a.include, tc.a.exclude), namer(t, tc.b.template, tc.b.include, tc.b.exclude)
+			if Overlap(a, b, tc.fold) != tc.want || Overlap(b, a, tc.fold) != tc.want {
+				t.Errorf("want %t, both ways", tc.want)
+			}
+		})
+	}
+}
+
+// Whatever two namers make of two names: where that is the same, they overlap.
+func FuzzOverlapIsNeverMissed(f *testing.F) {
+	f.Add("A_{{ .Name }}", "{{ .Name | upper }}", "*", "A*", "X", "A_X", "B_*", true)
+	f.Add("{{ .Name }}", "{{ .Name }}", "A?", "?B", "AB", "AB", "", false)
+	f.Add(`{{ .Name | replace "_" "" }}`, "{{ .Name | kebab }}", "A_B", "*", "A_B", "ab", "AB", true)
+	f.Fuzz(func(t *testing.T, templateA, templateB, includeA, includeB, nameA, nameB, excludeB string, folds bool) {
+		a, errA := Parse(templateA)
+		b, errB := Parse(templateB)
+		if errA != nil || errB != nil || len(nameA)+len(nameB) > 64 || !ascii(nameA+nameB+includeA+includeB+templateA+templateB) {
+			return
+		}
+		first, second := Namer{a, fields, []string{includeA}, nil}, Namer{b, fields, []string{includeB}, []string{excludeB}}
+		if !first.Takes(nameA) || !second.Takes(nameB) {
+			return
+		}
+		madeA, errA := a.Execute(first.named(nameA))
+		madeB, errB := b.Execute(second.named(nameB))
+		if errA != nil || errB != nil {
+			return
+		}
+		var fold func(string) string
+		same := madeA == madeB
+		if folds {
+			fold = strings.ToUpper
+			same = fold(madeA) == fold(madeB)
+		}
+		if same && !Overlap(first, second, fold) {
+			t.Errorf("both make %q of %q and %q", madeA, nameA, nameB)
+		}
+	})
+}
+
+func ascii(s string) bool { return !strings.ContainsFunc(s, func(r rune) bool { return r > 126 }) }

@@ -1,0 +1,304 @@
+package syncs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Limits of a sync.
+const (
+	MaxPatterns = 256
+	maxPattern  = 256 // bytes
+)
+
+// Change is what a write makes of a sync; what it leaves out stays.
+type Change struct {
+	Description, Integration      *string // Integration is a name, of the provider that the destination belongs to
+	Include, Exclude, Tags        *[]string
+	Template                      *string
+	Granularity                   *string
+	OnConflict, Deletion, Trigger *string
+	Settings                      map[string]any // by field; nil resets one
+}
+
+// Put creates a sync or changes one; mustExist refuses to create.
+func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustExist bool, c Change) (Described, error) {
+	_, unlock, err := s.change(ctx, call, at.Workspace)
+	if err != nil {
+		return Described{}, err
+	}
+	defer unlock()
+	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	switch {
+	case err != nil:
+		return Described{}, err
+	case before == nil && mustExist:
+		return Described{}, at.missing()
+	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
+		return s.describe(call, before), nil // a replay
+	case before != nil && before.record.Purging:
+		return Described{}, fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
+	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
+		return Described{}, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+	}
+	next, err := s.draft(call, h, at, before, c)
+	if err != nil {
+		return Described{}, err
+	}
+	if err := s.mayMove(ctx, before, next); err != nil {
+		return Described{}, err
+	}
+	if err := s.refuseOverlap(next); err != nil {
+		return Described{}, err
+	}
+	after, err := s.put(ctx, next)
+	if err != nil {
+		return Described{}, err
+	}
+	return s.describe(call, after), nil
+}
+
+// put stores a definition and has it run. The caller holds the workspace's change lock.
+func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
+	if err := s.Store.PutSync(ctx, next.at.environment, next.at.destination, next.at.name, next.record); err != nil {
+		if errors.Is(err, store.ErrTooLarge) {
+			return nil, fault.New(fault.Limit, "sync %s does not fit into one storage entry; shorten its settings and patterns", next.path())
+		}
+		s.unsure(ctx, doubt{home: next.home, at: next.at})
+		return nil, fmt.Errorf("store sync %s: %w", next.path(), err)
+	}
+	after := s.take(next.home, next.at, next.record)
+	s.renewed(after)
+	return after, nil
+}
+
+// draft makes the definition that a write would have, and checks it by itself.
+func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c Change) (*entry, error) {
+	declared, p, known := s.Providers.Destination(at.Destination)
+	if !known {
+		return nil, s.ErrDestination(at.Destination)
+	}
+	record := store.Sync{
+		ID: store.NewID(), Granularity: string(declared.Granularities[0]), Stamp: store.Stamp{Created: s.now()},
+		OnConflict: string(syncplan.FailConflict), Deletion: string(syncplan.ManagedDeletion), Trigger: string(OnChange),
+	}
+	var has provider.Values
+	if before != nil {
+		record, has = *before.record, before.settings
+	}
+	record.Stamp.Updated, record.Stamp.RequestID = s.now(), call.RequestID
+	for _, assigned := range []struct {
+		to, from *string
+		reset    string
+	}{
+		{&record.Description, c.Description, ""}, {&record.Template, c.Template, ""},
+		{&record.Granularity, c.Granularity, string(declared.Granularities[0])},
+		{&record.OnConflict, c.OnConflict, string(syncplan.FailConflict)},
+		{&record.Deletion, c.Deletion, string(syncplan.ManagedDeletion)}, {&record.Trigger, c.Trigger, string(OnChange)},
+	} {
+		if assigned.from != nil {
+			*assigned.to = cmp.Or(*assigned.from, assigned.reset)
+		}
+	}
+	for _, assigned := range []struct{ to, from *[]string }{{&record.Include, c.Include}, {&record.Exclude, c.Exclude}, {&record.Tags, c.Tags}} {
+		if assigned.from != nil {
+			*assigned.to = *assigned.from
+		}
+	}
+	if err := check(declared, &record); err != nil {
+		return nil, err
+	}
+	values, err := integrations.Merge("sync", declared.Fields, has, c.Settings)
+	if err != nil {
+		return nil, err
+	}
+	record.Settings = integrations.SettingsOf(values)
+	integration, err := s.chosen(call, h, p.Declare().Name, before, c.Integration)
+	if err != nil {
+		return nil, err
+	}
+	record.Integration, record.Target = integration.ID, targetOf(declared, integration, values)
+	if err := allowed(integration, h.path(), record.Target.Path); err != nil {
+		return nil, err
+	}
+	return s.newEntry(h, place{h.environment, at.Destination, at.Name}, &record), nil
+}
+
+// chosen finds the integration that a write names, or the one that is in use.
+func (s *Service) chosen(call workspaces.Call, h home, prov string, before *entry, name *string) (integrations.Integration, error) {
+	if name != nil && *name != "" {
+		return s.Integrations.Find(call, h.workspaceName, prov, *name)
+	}
+	if before == nil || name != nil {
+		return integrations.Integration{}, fault.New(fault.Invalid, "integration: is required: the name of an integration of provider %s", prov)
+	}
+	i, exists := s.Integrations.ByID(before.record.Integration)
+	if !exists {
+		return i, fault.New(fault.Invalid, "integration: the one in use does not exist any more; name another of provider %s", prov)
+	}
+	return i, nil
+}
+
+// allowed refuses at once what each run would be refused.
+func allowed(i integrations.Integration, environment, target string) error {
+	switch {
+	case !integrations.Allows(i.Record.AllowedEnvironments, environment):
+		return fault.New(fault.Denied, "allowed_environments of integration %s does not allow %s", i.Path(), environment)
+	case !integrations.Allows(i.Record.AllowedTargets, target):
+		return fault.New(fault.Denied, "allowed_targets of integration %s does not allow %s", i.Path(), target)
+	}
+	return nil
+}
+
+func check(d provider.Destination, r *store.Sync) error {
+	granularities := make([]string, len(d.Granularities))
+	for i, g := range d.Granularities {
+		granularities[i] = string(g)
+	}
+	for _, choice := range []struct {
+		field, value string
+		of           []string
+	}{
+		{"granularity", r.Granularity, granularities},
+		{"on_conflict", r.OnConflict, []string{string(syncplan.FailConflict), string(syncplan.AdoptConflict), string(syncplan.OverwriteConflict)}},
+		{"deletion", r.Deletion, []string{string(syncplan.ManagedDeletion), string(syncplan.RetainDeletion)}},
+		{"trigger", r.Trigger, []string{string(OnChange), string(Manual)}},
+	} {
+		if !slices.Contains(choice.of, choice.value) {
+			return fault.New(fault.Invalid, "%s: must be one of %v", choice.field, choice.of)
+		}
+	}
+	if len(r.Description) > workspaces.MaxDescription {
+		return fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(r.Description), workspaces.MaxDescription)
+	}
+	for field, patterns := range map[string][]string{"include": r.Include, "exclude": r.Exclude, "tags": r.Tags} {
+		if len(patterns) > MaxPatterns || slices.ContainsFunc(patterns, func(p string) bool { return p == "" || len(p) > maxPattern }) {
+			return fault.New(fault.Limit, "%s: at most %d are kept, each of 1 to %d bytes", field, MaxPatterns, maxPattern)
+		}
+	}
+	if err := (secrets.Selection{Include: r.Include, Exclude: r.Exclude}).Check(); err != nil {
+		return err
+	}
+	if _, err := nametemplate.Parse(r.Template); err != nil {
+		return fault.New(fault.Invalid, "name_template: %s", err)
+	}
+	return nil
+}
+
+// mayMove refuses to lead a sync to another place while it owns entries where it writes now: they would be nobody's.
+func (s *Service) mayMove(ctx context.Context, before, next *entry) error {
+	if before == nil || before.record.Target == next.record.Target && before.record.Granularity == next.record.Granularity {
+		return nil
+	}
+	l, closed, err := s.ledgers.Open(ctx, before.owner())
+	if err != nil {
+		return fmt.Errorf("read the ledger of sync %s: %w", before.path(), err)
+	}
+	defer closed()
+	if len(l.Entries()) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "sync %s owns %d entries where it writes now, so it cannot be led to another place or granularity; delete it with purge=true to remove them, or with purge=false to leave them, and create another", before.path(), owned(l))
+}
+
+// refuseOverlap refuses a sync that could write an entry which another of the workspace could write too.
+func (s *Service) refuseOverlap(next *entry) error {
+	for _, other := range s.of(next.home.workspace) {
+		if other.at == next.at || other.lost || other.record.Target != next.record.Target {
+			continue
+		}
+		if nametemplate.Overlap(other.namer(), next.namer(), next.declared.Fold) {
+			return fault.New(fault.Conflict, "sync %s has the same target, and both could write entries of the same name; tell them apart with include, exclude or name_template", other.path())
+		}
+	}
+	return nil
+}
+
+// alter changes what may be changed of a sync without a write of its definition.
+func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
+	_, unlock, err := s.change(ctx, call, at.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	if err != nil {
+		return nil, err
+	}
+	record := *e.record
+	if err := change(e, &record); err != nil {
+		return nil, err
+	}
+	return s.put(ctx, s.newEntry(e.home, e.at, &record))
+}
+
+// SetPaused pauses a sync or has it go on. A batch that is under way is ended first, in its own time.
+func (s *Service) SetPaused(ctx context.Context, call workspaces.Call, at Path, paused bool) (Described, error) {
+	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
+		if record.Purging {
+			return fault.New(fault.Conflict, "sync %s is being deleted", e.path())
+		}
+		record.Paused = paused
+		return nil
+	})
+	if err != nil {
+		return Described{}, err
+	}
+	return s.describe(call, e), nil
+}
+
+// Adopt has the next run take over entries that were not written by the sync. They are named as the destination names them, and status
+// tells them as conflicts.
+func (s *Service) Adopt(ctx context.Context, call workspaces.Call, at Path, names []string) (Described, error) {
+	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
+		if len(names) == 0 {
+			return fault.New(fault.Invalid, "keys: must name the entries to be taken over, as status names them")
+		}
+		state := s.stateOf(e)
+		for _, name := range names {
+			known := slices.ContainsFunc(state.Keys, func(k store.KeyState) bool {
+				return k.Name == name && (State(k.State) == Conflict || State(k.State) == OwnershipLost)
+			})
+			if !known && state.Troubled <= len(state.Keys) {
+				return fault.New(fault.Invalid, "keys: only entries that are in conflict can be adopted; list them with: vault read %s/status", at.command(call))
+			}
+		}
+		all := append(slices.Clone(record.Adopt), names...)
+		slices.Sort(all)
+		record.Adopt = slices.Compact(all)
+		return nil
+	})
+	if err != nil {
+		return Described{}, err
+	}
+	return s.describe(call, e), nil
+}
+
+// adopted keeps which entries are still to be taken over after a run.
+func (s *Service) adopted(ctx context.Context, done *entry, left []string) error {
+	return s.exclusively(ctx, done.record.ID, func(e *entry) error {
+		if e.record != done.record {
+			return errSuperseded
+		}
+		record := *e.record
+		record.Adopt = left
+		if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, &record); err != nil {
+			s.unsure(ctx, doubt{home: e.home, at: e.at})
+			return err
+		}
+		s.take(e.home, e.at, &record)
+		return nil
+	})
+}

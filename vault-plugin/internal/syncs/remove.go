@@ -1,0 +1,96 @@
+package syncs
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Deleted is what becomes of a sync that is deleted.
+type Deleted struct {
+	Name    string
+	Owned   int
+	Purging bool // it goes once all that it has written is deleted
+}
+
+// Delete ends a sync. With purge all that it has written and still owns is deleted in the background first, across restarts; else it is
+// left where it is, and nobody's.
+func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, purge *bool) (Deleted, error) {
+	_, unlock, err := s.change(ctx, call, at.Workspace)
+	if err != nil {
+		return Deleted{}, err
+	}
+	defer unlock()
+	_, e, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	switch {
+	case err != nil:
+		return Deleted{}, err
+	case e == nil:
+		return Deleted{}, at.missing()
+	case purge == nil:
+		return Deleted{}, fault.New(fault.Invalid, "purge: must be said: true deletes all entries that the sync has written, false leaves them")
+	}
+	gone := Deleted{Name: at.Name, Owned: s.stateOf(e).Owned}
+	if !*purge {
+		return gone, s.erase(ctx, e)
+	}
+	gone.Purging = true
+	if e.record.Purging {
+		return gone, nil
+	}
+	record := *e.record
+	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.RequestID
+	_, err = s.put(ctx, s.newEntry(e.home, e.at, &record))
+	return gone, err
+}
+
+// erase removes a sync; what it has written stays. The record is the commit, what stands beneath it goes after it, and with the sweep
+// where that fails. The caller holds the workspace's change lock.
+func (s *Service) erase(ctx context.Context, e *entry) error {
+	id := e.record.ID
+	if err := s.Store.DeleteSync(ctx, e.at.environment, e.at.destination, e.at.name); err != nil {
+		s.unsure(ctx, doubt{home: e.home, at: e.at, closes: true})
+		s.mu.RLock()
+		_, stands := s.entries[e.at]
+		_, open := s.doubts[e.home.workspace]
+		s.mu.RUnlock()
+		if stands || open {
+			return fmt.Errorf("delete sync %s: %w", e.path(), err)
+		}
+		return nil
+	}
+	visited := s.underWay(id)
+	s.forget(e.at)
+	if visited || s.clear(ctx, e) != nil {
+		s.Orphaned() // a run that is being ended may still note what it did
+	}
+	return nil
+}
+
+// underWay reports whether a sync is being looked at.
+func (s *Service) underWay(id store.ID) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := s.standing[id]
+	return st != nil && st.phase != ""
+}
+
+// clear removes what stands beneath a sync.
+func (s *Service) clear(ctx context.Context, e *entry) error {
+	if err := s.Store.DeleteSyncState(ctx, e.record.ID); err != nil {
+		return err
+	}
+	chunks, err := s.Store.LedgerChunks(ctx, e.record.ID)
+	if err != nil {
+		return err
+	}
+	for _, n := range chunks {
+		if err := s.Store.DeleteLedgerChunk(ctx, e.record.ID, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

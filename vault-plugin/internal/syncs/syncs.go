@@ -1,0 +1,314 @@
+// Package syncs owns the syncs of environments: their definitions, which are all in memory, when they run, how they stand, and their
+// end. What a run does is decided by package syncplan and done by package syncrun. It knows destinations by what they declare, and none
+// by name.
+package syncs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/schedule"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Trigger is what has a sync run.
+type Trigger string
+
+// The triggers.
+const (
+	OnChange Trigger = "change" // a change of what the environment delivers
+	Manual   Trigger = "manual" // only a person, or a program, that asks for it
+)
+
+// Deps are what a Service works with.
+type Deps struct {
+	Store        *store.Store
+	Keys         *keys.Service
+	Tree         *workspaces.Tree
+	Settings     *settings.Service
+	Secrets      *secrets.Service
+	Integrations *integrations.Service
+	Jobs         *jobs.Group
+	Providers    *provider.Registry
+	Clock        clock.Clock
+	Orphaned     func() // called after something was deleted whose remains are to be swept
+}
+
+// Service holds the syncs of one mount.
+type Service struct {
+	Deps
+	ledgers   *ledger.Service
+	scheduler *schedule.Scheduler
+
+	mu       sync.RWMutex
+	entries  map[place]*entry
+	places   map[store.ID]place
+	inside   map[store.ID]map[store.ID]bool // of each workspace, the ids of its syncs
+	doubts   map[store.ID]doubt             // by workspace
+	damaged  []string                       // records that could not be read when the mount was loaded; sorted
+	standing map[store.ID]*standing
+	circuits map[store.ID]circuit // by integration
+	paused   bool                 // everything that goes out, when it was last looked at
+
+	mounted atomic.Pointer[string] // path of the mount, as the last request had it
+}
+
+// place is where a sync stands.
+type place struct {
+	environment       store.ID
+	destination, name string
+}
+
+// stored is its place in storage, for errors.
+func (p place) stored() string {
+	return "sync/" + string(p.environment) + "/" + p.destination + "/" + p.name
+}
+
+// home is the environment that a sync is one of. Nothing is renamed, so it holds as long as the environment exists.
+type home struct {
+	workspace                    store.ID
+	workspaceName, project, name string
+	environment                  store.ID
+}
+
+// path answers project/environment.
+func (h home) path() string { return h.project + "/" + h.name }
+
+// entry is a sync in memory. It is immutable: a change replaces it.
+type entry struct {
+	at       place
+	home     home
+	record   *store.Sync
+	declared provider.Destination
+	provider string
+	settings provider.Values // complete
+	template nametemplate.Template
+	lost     bool // this version does not know its destination, or cannot read its template
+}
+
+// path answers project/environment/destination/name, by which errors and lists name a sync of a workspace.
+func (e *entry) path() string { return e.home.path() + "/" + e.at.destination + "/" + e.at.name }
+
+func (e *entry) owner() ledger.Owner {
+	return ledger.Owner{
+		Workspace: e.home.workspace, Sync: e.record.ID, Destination: e.at.destination, Path: e.home.path() + "/" + e.at.name,
+	}
+}
+
+func (e *entry) namer() nametemplate.Namer {
+	return nametemplate.Namer{
+		Template: e.template, Include: e.record.Include, Exclude: e.record.Exclude,
+		Fields: nametemplate.Fields{Project: e.home.project, Environment: e.home.name, Workspace: e.home.workspaceName},
+	}
+}
+
+// mount is the path of the mount, for commands in hints; "" where no request has told it yet.
+func (s *Service) mount() string {
+	if path := s.mounted.Load(); path != nil {
+		return *path
+	}
+	return ""
+}
+
+func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
+
+// byID answers the sync with an id; nil where it does not exist.
+func (s *Service) byID(id store.ID) *entry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	at, known := s.places[id]
+	if !known {
+		return nil
+	}
+	return s.entries[at]
+}
+
+// find looks a sync up; nil where there is none.
+func (s *Service) find(call workspaces.Call, w, p, e, destination, name string) (home, *entry, error) {
+	env, err := s.Tree.Find(call, w, p, e)
+	if err != nil {
+		return home{}, nil, err
+	}
+	if call.Mount != "" && call.Mount != s.mount() {
+		s.mounted.Store(&call.Mount)
+	}
+	h := home{env.WorkspaceID, w, p, e, env.EnvironmentID}
+	at := place{env.EnvironmentID, destination, name}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if d, open := s.doubts[env.WorkspaceID]; open && d.closes && d.at == at {
+		return h, nil, fault.New(fault.Unavailable, "whether sync %s/%s was deleted is not known, because storage failed; try again when it is well", destination, name)
+	}
+	found := s.entries[at]
+	if found == nil && slices.Contains(s.damaged, at.stored()) {
+		return h, nil, fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", at.stored())
+	}
+	return h, found, nil
+}
+
+// must is find for a sync that is to exist: a missing one is an error of status 400 that tells how to make it, for whatever is asked about
+// it stands behind its name.
+func (s *Service) must(call workspaces.Call, w, p, e, destination, name string) (*entry, error) {
+	_, found, err := s.find(call, w, p, e, destination, name)
+	if err == nil && found == nil {
+		err = fault.New(fault.NotFound, "sync %s/%s of %s/%s/%s does not exist; create it with: vault write %ssyncs/%s/%s/%s/%s/%s ...",
+			destination, name, w, p, e, call.Mount, w, p, e, destination, name)
+	}
+	return found, err
+}
+
+// Exists reports whether a sync exists.
+func (s *Service) Exists(w, p, e, destination, name string) bool {
+	_, found, _ := s.find(workspaces.Call{}, w, p, e, destination, name)
+	return found != nil
+}
+
+// Count answers how many syncs a workspace has.
+func (s *Service) Count(ws store.ID) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.inside[ws])
+}
+
+// Total answers how many syncs there are.
+func (s *Service) Total() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.entries)
+}
+
+// of lists the syncs of a workspace by their paths.
+func (s *Service) of(ws store.ID) []*entry {
+	s.mu.RLock()
+	all := make([]*entry, 0, len(s.inside[ws]))
+	for id := range s.inside[ws] {
+		all = append(all, s.entries[s.places[id]])
+	}
+	s.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *entry) int { return strings.Compare(a.path(), b.path()) })
+	return all
+}
+
+// usersOf names the syncs that use an integration.
+func (s *Service) usersOf(integration store.ID) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for _, e := range s.entries {
+		if e.record.Integration == integration {
+			names = append(names, e.path())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// dependants names the syncs of environments; of all of a workspace where those are nil.
+func (s *Service) dependants(ws store.ID, environments map[string]bool) []string {
+	var names []string
+	for _, e := range s.of(ws) {
+		if environments == nil || environments[e.home.path()] {
+			names = append(names, "sync "+e.path())
+		}
+	}
+	return names
+}
+
+// Known has a sweep leave alone what belongs to the syncs there are; false where a record could not be read.
+func (s *Service) Known(known *store.Known) bool {
+	environment := known.Environment
+	known.Sync = func(id store.ID) bool {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		at, stands := s.places[id]
+		return stands && environment(at.environment)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.damaged) == 0 && len(s.doubts) == 0
+}
+
+// Health names what could not be read, and what this version does not know.
+func (s *Service) Health() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var wrong []string
+	for _, at := range s.damaged {
+		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage. Until then nothing is swept", at))
+	}
+	for at, e := range s.entries {
+		if e.lost {
+			wrong = append(wrong, fmt.Sprintf("the sync %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", at.stored()))
+		}
+	}
+	return wrong
+}
+
+// take puts a sync into memory in place of what stood there.
+func (s *Service) take(h home, at place, record *store.Sync) *entry {
+	e := s.newEntry(h, at, record)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[at] = e
+	s.places[record.ID] = at
+	if s.inside[h.workspace] == nil {
+		s.inside[h.workspace] = make(map[store.ID]bool)
+	}
+	s.inside[h.workspace][record.ID] = true
+	if s.standing[record.ID] == nil {
+		s.standing[record.ID] = &standing{dirty: true}
+	}
+	return e
+}
+
+// forget takes a sync out of memory, and ends its run.
+func (s *Service) forget(at place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[at]
+	if e == nil {
+		return
+	}
+	id := e.record.ID
+	if st := s.standing[id]; st != nil {
+		st.end()
+	}
+	delete(s.entries, at)
+	delete(s.places, id)
+	delete(s.standing, id)
+	if delete(s.inside[e.home.workspace], id); len(s.inside[e.home.workspace]) == 0 {
+		delete(s.inside, e.home.workspace)
+	}
+	s.scheduler.Drop(id)
+}
+
+// Forget drops the syncs of environments that are gone. What they leave in storage is swept.
+func (s *Service) Forget() {
+	known, _ := s.Tree.Known()
+	s.mu.RLock()
+	var gone []place
+	for at := range s.entries {
+		if !known.Environment(at.environment) {
+			gone = append(gone, at)
+		}
+	}
+	s.mu.RUnlock()
+	for _, at := range gone {
+		s.forget(at)
+	}
+}
