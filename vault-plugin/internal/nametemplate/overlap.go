@@ -159,31 +159,38 @@ func meet(a, b []symbol) bool {
 	// reached[j] says whether the symbols of a so far and the first j of b have a name in common.
 	reached := make([]bool, len(b)+1)
 	reached[0] = true
-	skip := func(r []bool) {
-		for j, s := range b {
-			r[j+1] = r[j+1] || r[j] && s.many
-		}
-	}
-	skip(reached)
+	skip(reached, b)
 	for _, s := range a {
-		next := make([]bool, len(b)+1)
-		if s.many {
-			copy(next, reached)
-			for j := range b {
-				next[j+1] = next[j+1] || next[j]
-			}
-		} else {
-			for j, t := range b {
-				switch {
-				case t.many:
-					next[j+1] = next[j+1] || reached[j+1] || reached[j]
-				case s.any || t.any || s.char == t.char:
-					next[j+1] = next[j+1] || reached[j]
-				}
-			}
-		}
-		skip(next)
-		reached = next
+		reached = advance(reached, s, b)
+		skip(reached, b)
 	}
 	return reached[len(b)]
+}
+
+// skip lets what stands for any number of characters stand for none.
+func skip(reached []bool, b []symbol) {
+	for j, t := range b {
+		reached[j+1] = reached[j+1] || reached[j] && t.many
+	}
+}
+
+// advance takes one more symbol of the first pattern in.
+func advance(reached []bool, s symbol, b []symbol) []bool {
+	next := make([]bool, len(b)+1)
+	if s.many {
+		copy(next, reached)
+		for j := range b {
+			next[j+1] = next[j+1] || next[j]
+		}
+		return next
+	}
+	for j, t := range b {
+		switch {
+		case t.many:
+			next[j+1] = reached[j+1] || reached[j]
+		case s.any || t.any || s.char == t.char:
+			next[j+1] = reached[j]
+		}
+	}
+	return next
 }

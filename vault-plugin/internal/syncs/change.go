@@ -35,7 +35,7 @@ type Change struct {
 
 // Put creates a sync or changes one; mustExist refuses to create.
 func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustExist bool, c Change) (Described, error) {
-	_, unlock, err := s.change(ctx, call, at.Workspace)
+	unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {
 		return Described{}, err
 	}
@@ -48,10 +48,6 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 		return Described{}, at.missing()
 	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
 		return s.describe(call, before), nil // a replay
-	case before != nil && before.record.Purging:
-		return Described{}, fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
-	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
-		return Described{}, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
 	}
 	next, err := s.draft(call, h, at, before, c)
 	if err != nil {
@@ -86,6 +82,12 @@ func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
 
 // draft makes the definition that a write would have, and checks it by itself.
 func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c Change) (*entry, error) {
+	switch {
+	case before != nil && before.record.Purging:
+		return nil, fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
+	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
+		return nil, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+	}
 	declared, p, known := s.Providers.Destination(at.Destination)
 	if !known {
 		return nil, s.ErrDestination(at.Destination)
@@ -228,7 +230,7 @@ func (s *Service) refuseOverlap(next *entry) error {
 
 // alter changes what may be changed of a sync without a write of its definition.
 func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
-	_, unlock, err := s.change(ctx, call, at.Workspace)
+	unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below 
 			below++
 			continue
 		}
-		if needs, any := l.Needs(); any && needs < lowest {
+		if needs, some := l.Needs(); some && needs < lowest {
 			below++
 		}
 		closed()
