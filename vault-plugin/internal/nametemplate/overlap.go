@@ -166,24 +166,30 @@ func meet(a, b []symbol) bool {
 	}
 	skip(reached)
 	for _, s := range a {
-		next := make([]bool, len(b)+1)
-		if s.many {
-			copy(next, reached)
-			for j := range b {
-				next[j+1] = next[j+1] || next[j]
-			}
-		} else {
-			for j, t := range b {
-				switch {
-				case t.many:
-					next[j+1] = next[j+1] || reached[j+1] || reached[j]
-				case s.any || t.any || s.char == t.char:
-					next[j+1] = next[j+1] || reached[j]
-				}
-			}
-		}
+		next := s.after(reached, b)
 		skip(next)
 		reached = next
 	}
 	return reached[len(b)]
+}
+
+// after answers which beginnings of b have a name in common with what was reached so far and one more symbol.
+func (s symbol) after(reached []bool, b []symbol) []bool {
+	next := make([]bool, len(b)+1)
+	if s.many {
+		copy(next, reached)
+		for j := range b {
+			next[j+1] = next[j+1] || next[j]
+		}
+		return next
+	}
+	for j, t := range b {
+		switch {
+		case t.many:
+			next[j+1] = reached[j+1] || reached[j]
+		case s.any || t.any || s.char == t.char:
+			next[j+1] = reached[j]
+		}
+	}
+	return next
 }

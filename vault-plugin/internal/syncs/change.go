@@ -35,7 +35,7 @@ type Change struct {
 
 // Put creates a sync or changes one; mustExist refuses to create.
 func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustExist bool, c Change) (Described, error) {
-	_, unlock, err := s.change(ctx, call, at.Workspace)
+	unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {
 		return Described{}, err
 	}
@@ -54,13 +54,13 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 		return Described{}, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
 	}
 	next, err := s.draft(call, h, at, before, c)
+	if err == nil {
+		err = s.mayMove(ctx, before, next)
+	}
+	if err == nil {
+		err = s.refuseOverlap(next)
+	}
 	if err != nil {
-		return Described{}, err
-	}
-	if err := s.mayMove(ctx, before, next); err != nil {
-		return Described{}, err
-	}
-	if err := s.refuseOverlap(next); err != nil {
 		return Described{}, err
 	}
 	after, err := s.put(ctx, next)
@@ -228,7 +228,7 @@ func (s *Service) refuseOverlap(next *entry) error {
 
 // alter changes what may be changed of a sync without a write of its definition.
 func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
-	_, unlock, err := s.change(ctx, call, at.Workspace)
+	unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {
 		return nil, err
 	}

@@ -17,16 +17,16 @@ type doubt struct {
 }
 
 // change holds back other changes to a workspace until unlock is called. Storage must tell first how the last one ended.
-func (s *Service) change(ctx context.Context, call workspaces.Call, w string) (_ store.ID, unlock func(), err error) {
+func (s *Service) change(ctx context.Context, call workspaces.Call, w string) (unlock func(), err error) {
 	ws, unlock, err := s.Tree.Change(ctx, call, w)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := s.settle(ctx, ws); err != nil {
 		unlock()
-		return "", nil, fault.New(fault.Unavailable, "whether the last change to a sync of workspace %q was stored is not known, because storage failed; try again when it is well", w)
+		return nil, fault.New(fault.Unavailable, "whether the last change to a sync of workspace %q was stored is not known, because storage failed; try again when it is well", w)
 	}
-	return ws, unlock, nil
+	return unlock, nil
 }
 
 // exclusively does work on a sync that still exists while other changes to its workspace are held back.
@@ -35,7 +35,7 @@ func (s *Service) exclusively(ctx context.Context, id store.ID, work func(e *ent
 	if e == nil {
 		return errGone()
 	}
-	_, unlock, err := s.change(ctx, workspaces.Call{}, e.home.workspaceName)
+	unlock, err := s.change(ctx, workspaces.Call{}, e.home.workspaceName)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *Service) Recheck(ctx context.Context) {
 	}
 	s.mu.RUnlock()
 	for _, d := range all {
-		_, unlock, err := s.change(ctx, workspaces.Call{}, d.home.workspaceName)
+		unlock, err := s.change(ctx, workspaces.Call{}, d.home.workspaceName)
 		if err == nil {
 			unlock()
 			continue

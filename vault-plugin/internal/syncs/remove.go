@@ -19,7 +19,7 @@ type Deleted struct {
 // Delete ends a sync. With purge all that it has written and still owns is deleted in the background first, across restarts; else it is
 // left where it is, and nobody's.
 func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, purge *bool) (Deleted, error) {
-	_, unlock, err := s.change(ctx, call, at.Workspace)
+	unlock, err := s.change(ctx, call, at.Workspace)
 	if err != nil {
 		return Deleted{}, err
 	}
