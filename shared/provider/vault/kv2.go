@@ -141,20 +141,24 @@ func (e kv2) read(ctx context.Context, path string) (fields, state, error) {
 		Metadata version `json:"metadata"`
 	}
 	op := operation{"read a secret", "read on the secret below <mount>/data/"}
-	_, err := e.get(ctx, op, e.mount+"/data/"+escape(path), &told)
-	if outbound.ClassOf(err) == outbound.NotFound {
-		// It never was, or its newest version is deleted, whose number the next one must name.
+	for attempt := 0; ; attempt++ {
+		_, err := e.get(ctx, op, e.mount+"/data/"+escape(path), &told)
+		if outbound.ClassOf(err) != outbound.NotFound {
+			if err == nil && (told.Data == nil || told.Metadata.Number < 1) {
+				err = e.strange(op.name, false, nil)
+			}
+			return told.Data, state{err == nil, told.Metadata.Number, told.Metadata.Created}, err
+		}
+		// It never was, or its newest version is deleted, whose number the next one must name. One that is there by now has been written
+		// since we looked: to name its number would be to write over what we have not seen.
 		at, err := e.stat(ctx, path)
-		at.exists = false
-		return nil, at, err
+		if err != nil || !at.exists {
+			return nil, at, err
+		}
+		if attempt == rereads {
+			return nil, state{}, conflict()
+		}
 	}
-	if err != nil {
-		return nil, state{}, err
-	}
-	if told.Data == nil || told.Metadata.Number < 1 {
-		return nil, state{}, e.strange(op.name, false, nil)
-	}
-	return told.Data, state{true, told.Metadata.Number, told.Metadata.Created}, nil
 }
 
 func (e kv2) write(ctx context.Context, path string, f fields, at state) (state, error) {
