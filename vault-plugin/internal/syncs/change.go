@@ -41,17 +41,14 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 	}
 	defer unlock()
 	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Described{}, err
-	case before == nil && mustExist:
-		return Described{}, at.missing()
-	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
+	}
+	if before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID {
 		return s.describe(call, before), nil // a replay
-	case before != nil && before.record.Purging:
-		return Described{}, fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
-	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
-		return Described{}, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+	}
+	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
+		return Described{}, err
 	}
 	next, err := s.draft(call, h, at, before, c)
 	if err == nil {
@@ -68,6 +65,18 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 		return Described{}, err
 	}
 	return s.describe(call, after), nil
+}
+
+func (s *Service) mayPut(call workspaces.Call, h home, at Path, before *entry, mustExist bool) error {
+	switch {
+	case before == nil && mustExist:
+		return at.missing()
+	case before != nil && before.record.Purging:
+		return fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
+	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
+		return fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+	}
+	return nil
 }
 
 // put stores a definition and has it run. The caller holds the workspace's change lock.
