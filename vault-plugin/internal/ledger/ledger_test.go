@@ -231,7 +231,7 @@ func TestPrintsOutliveTheKeysTheyWereMadeUnder(t *testing.T) {
 		}
 	}
 	recognised(l, map[string]bool{"A": true, "B": true, "C": true})
-	if lowest, some := l.Needs(); !some || lowest != 1 {
+	if lowest, needs := l.Needs(); !needs || lowest != 1 {
 		t.Errorf("needs %d", lowest)
 	}
 	now := map[string][]byte{"A": []byte("1"), "B": []byte("2, changed")} // C is wanted no more

@@ -110,12 +110,12 @@ func refreshed(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Ent
 }
 
 // Needs answers the oldest key version that the ledger needs; false where it needs none.
-func (l *Ledger) Needs() (lowest uint32, some bool) {
+func (l *Ledger) Needs() (lowest uint32, needs bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	note := func(version uint32) {
-		if version != 0 && (!some || version < lowest) {
-			lowest, some = version, true
+		if version != 0 && (!needs || version < lowest) {
+			lowest, needs = version, true
 		}
 	}
 	for _, version := range l.versions {
@@ -127,7 +127,7 @@ func (l *Ledger) Needs() (lowest uint32, some bool) {
 			note(e.Intent.Print.KeyVersion)
 		}
 	}
-	return lowest, some
+	return lowest, needs
 }
 
 func (l *Ledger) printing(ctx context.Context, use func(*keyring.MAC[keyring.FingerprintLocation]) error) error {

@@ -161,21 +161,15 @@ func meet(a, b []symbol) bool {
 	reached[0] = true
 	skip(reached, b)
 	for _, s := range a {
-		reached = advance(reached, s, b)
-		skip(reached, b)
+		next := s.after(reached, b)
+		skip(next)
+		reached = next
 	}
 	return reached[len(b)]
 }
 
-// skip lets what stands for any number of characters stand for none.
-func skip(reached []bool, b []symbol) {
-	for j, t := range b {
-		reached[j+1] = reached[j+1] || reached[j] && t.many
-	}
-}
-
-// advance takes one more symbol of the first pattern in.
-func advance(reached []bool, s symbol, b []symbol) []bool {
+// after answers which beginnings of b have a name in common with what was reached so far and one more symbol.
+func (s symbol) after(reached []bool, b []symbol) []bool {
 	next := make([]bool, len(b)+1)
 	if s.many {
 		copy(next, reached)

@@ -15,5 +15,5 @@ func (b Backoff) After(n int) time.Duration {
 	if shift := n - 1; shift < 32 && b.Base<<shift > 0 && b.Base<<shift < b.Max {
 		ceiling = b.Base << shift
 	}
-	return time.Duration(rand.Int64N(int64(ceiling) + 1)) //nolint:gosec // Nothing depends on its being unforeseeable.
+	return time.Duration(rand.Int64N(int64(ceiling) + 1)) //nolint:gosec // It spreads attempts, and keeps no secret.
 }

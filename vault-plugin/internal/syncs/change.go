@@ -41,22 +41,23 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 	}
 	defer unlock()
 	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
-	switch {
-	case err != nil:
-		return Described{}, err
-	case before == nil && mustExist:
-		return Described{}, at.missing()
-	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
-		return s.describe(call, before), nil // a replay
-	}
-	next, err := s.draft(call, h, at, before, c)
 	if err != nil {
 		return Described{}, err
 	}
-	if err := s.mayMove(ctx, before, next); err != nil {
+	if before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID {
+		return s.describe(call, before), nil // a replay
+	}
+	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
 		return Described{}, err
 	}
-	if err := s.refuseOverlap(next); err != nil {
+	next, err := s.draft(call, h, at, before, c)
+	if err == nil {
+		err = s.mayMove(ctx, before, next)
+	}
+	if err == nil {
+		err = s.refuseOverlap(next)
+	}
+	if err != nil {
 		return Described{}, err
 	}
 	after, err := s.put(ctx, next)
@@ -64,6 +65,18 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 		return Described{}, err
 	}
 	return s.describe(call, after), nil
+}
+
+func (s *Service) mayPut(call workspaces.Call, h home, at Path, before *entry, mustExist bool) error {
+	switch {
+	case before == nil && mustExist:
+		return at.missing()
+	case before != nil && before.record.Purging:
+		return fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
+	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
+		return fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+	}
+	return nil
 }
 
 // put stores a definition and has it run. The caller holds the workspace's change lock.

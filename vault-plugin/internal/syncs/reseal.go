@@ -62,7 +62,7 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below 
 			below++
 			continue
 		}
-		if needs, some := l.Needs(); some && needs < lowest {
+		if oldest, needs := l.Needs(); needs && oldest < lowest {
 			below++
 		}
 		closed()
