@@ -159,7 +159,12 @@ func meet(a, b []symbol) bool {
 	// reached[j] says whether the symbols of a so far and the first j of b have a name in common.
 	reached := make([]bool, len(b)+1)
 	reached[0] = true
-	skip(reached, b)
+	skip := func(r []bool) {
+		for j, s := range b {
+			r[j+1] = r[j+1] || r[j] && s.many
+		}
+	}
+	skip(reached)
 	for _, s := range a {
 		next := s.after(reached, b)
 		skip(next)

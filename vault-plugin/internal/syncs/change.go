@@ -95,12 +95,6 @@ func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
 
 // draft makes the definition that a write would have, and checks it by itself.
 func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c Change) (*entry, error) {
-	switch {
-	case before != nil && before.record.Purging:
-		return nil, fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
-	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
-		return nil, fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
-	}
 	declared, p, known := s.Providers.Destination(at.Destination)
 	if !known {
 		return nil, s.ErrDestination(at.Destination)
