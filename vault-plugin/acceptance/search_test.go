@@ -15,23 +15,28 @@ import (
 
 // search looks for parts of planted texts: a window slides over each, so that a piece of one is found as well as the whole.
 type search struct {
-	size    int // of the window
+	size    int          // of the window
+	sizes   map[int]bool // of all windows
 	planted map[string]string
 }
 
-// Sizes of windows. A window of text holds 50 random bits, one of digits 40: none is found by chance in a log of megabytes.
+// Sizes of windows. A window of text holds 50 random bits, one of digits 40: none is found by chance in a log of megabytes. Text in hex
+// needs twice the window of text: a log is full of digests in hex.
 const (
 	textWindow  = 10
 	digitWindow = 12
 	keyWindow   = 16
 )
 
-func newSearch(size int) *search { return &search{size, map[string]string{}} }
+func newSearch(size int) *search { return &search{size, map[int]bool{}, map[string]string{}} }
 
 // plant adds a text under a label.
-func (s *search) plant(label, text string) {
-	for i := 0; i+s.size <= len(text); i++ {
-		s.planted[text[i:i+s.size]] = label
+func (s *search) plant(label, text string) { s.slide(label, text, s.size) }
+
+func (s *search) slide(label, text string, size int) {
+	s.sizes[size] = true
+	for i := 0; i+size <= len(text); i++ {
+		s.planted[text[i:i+size]] = label
 	}
 }
 
@@ -39,7 +44,7 @@ func (s *search) plant(label, text string) {
 func (s *search) value(label string) string {
 	text := value()
 	s.plant(label, text)
-	s.plant(label+" in hex", hex.EncodeToString([]byte(text)))
+	s.slide(label+" in hex", hex.EncodeToString([]byte(text)), 2*s.size)
 	for offset := range 3 { // base64 looks otherwise from each of three places in a text
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", offset) + text))
 		s.plant(label+" in base64", encoded[4:len(encoded)-4])
@@ -60,9 +65,11 @@ func (s *search) number(label string) json.Number {
 // in lists the labels of what a text holds a part of.
 func (s *search) in(text string) []string {
 	found := map[string]bool{}
-	for i := 0; i+s.size <= len(text); i++ {
-		if label, ok := s.planted[text[i:i+s.size]]; ok {
-			found[label] = true
+	for size := range s.sizes {
+		for i := 0; i+size <= len(text); i++ {
+			if label, ok := s.planted[text[i:i+size]]; ok {
+				found[label] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(found))

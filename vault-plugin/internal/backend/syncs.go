@@ -18,8 +18,11 @@ import (
 )
 
 // maxWait bounds how long a run is waited for: a request holds Vault's state lock, and where the destination is the same Vault, sealing it
-// waits as long.
-const maxWait = 10 * time.Second
+// waits as long. The last of it is left for what comes before and after the wait.
+const (
+	maxWait     = 10 * time.Second
+	longestWait = maxWait - time.Second
+)
 
 func (c *call) syncPath(d provider.Destination) syncs.Path {
 	return syncs.Path{Workspace: c.workspace, Project: c.project, Environment: c.environment, Destination: d.Name, Name: c.name}
@@ -115,7 +118,7 @@ func runSync(dest provider.Destination) handler {
 		if wait < 0 || wait > maxWait {
 			return nil, fault.New(fault.Invalid, "%s: must be at most 10s", fieldWait)
 		}
-		d, err := c.syncs.Run(ctx, c.scope(), c.syncPath(dest), wait)
+		d, err := c.syncs.Run(ctx, c.scope(), c.syncPath(dest), min(wait, longestWait))
 		if err != nil {
 			return nil, err
 		}
