@@ -5,7 +5,7 @@ set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 go=${GO:-go}
-flags=(-timeout "${TEST_TIMEOUT:-40m}")
+flags=(-timeout "${TEST_TIMEOUT:-60m}")
 read -ra more <<<"${TEST_FLAGS:-}"
 
 if [[ $1 == unit ]]; then
