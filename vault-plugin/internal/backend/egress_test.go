@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 )
 
 // party is a Vault on loopback that answers what a test wants it to.
@@ -96,7 +97,11 @@ func outgoing(t *testing.T, p *party, address string) (*enginetest.Mount, *zone,
 
 const remote = "integrations/acme/vault/main"
 
-// turn has the clock go on as soon as something waits for it, until the test ends.
+// aWait is longer than a wait before a repetition, and shorter than what is left of the time for a verification after all of them.
+const aWait = 4 * time.Second
+
+// turn has the clock go on as soon as a wait before a repetition stands, until the test ends. Deadlines are left to the tests that mean
+// them: an answer that is on its way has all the time that this machine needs.
 func turn(t *testing.T, clock *enginetest.Clock) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -110,8 +115,8 @@ func turn(t *testing.T, clock *enginetest.Clock) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if next, waits := clock.Next(); waits {
-					clock.Advance(min(next, 500*time.Millisecond))
+				if next, waits := clock.Next(); waits && next <= aWait {
+					clock.Advance(next)
 				}
 			}
 		}
@@ -224,7 +229,10 @@ func TestAPartyThatAnswersNonsenseIsToldByItsClassAndNeverQuoted(t *testing.T) {
 		{"a broken connection", "network", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		{"a server error", "provider", text(500, "application/json", `{"errors":["`+its+`"]}`)},
 		{"a refused credential", "auth", text(403, "application/json", `{"errors":["permission denied","invalid token","`+its+`"]}`)},
-		{"silence", "network", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		{"silence", "network", func(_ http.ResponseWriter, r *http.Request) {
+			m.Clock.Advance(integrations.VerifyWithin)
+			<-r.Context().Done()
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.says(c.answer)
