@@ -238,7 +238,9 @@ func TestAPartyThatAnswersNonsenseIsToldByItsClassAndNeverQuoted(t *testing.T) {
 			p.says(c.answer)
 			got := m.Refuse(logical.UpdateOperation, remote+"/verify", nil)
 			expect(t, got, 400, "provider", c.class+": vault")
-			shown := got.Text + printed(m.Read(remote))
+			kept := m.Read(remote)
+			delete(kept, "ca_pem") // long and of chance, it has a part of everything sooner or later
+			shown := got.Text + printed(kept)
 			if part := leaks(shown, its); part != "" {
 				t.Errorf("quotes %q of the answer: %s", part, shown)
 			}
