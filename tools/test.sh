@@ -24,6 +24,8 @@ compiler=$("$go" env CC)
 if command -v "${compiler%% *}" >/dev/null; then
 	export CGO_ENABLED=1
 	flags+=(-race)
+	# By default a program with the race detector waits a second before it exits.
+	export GORACE=atexit_sleep_ms=0
 	build+=(-race)
 elif [[ ${CI:-} == true ]]; then
 	echo "the race detector needs a C compiler, and $compiler is not here" >&2

@@ -37,7 +37,8 @@ raw_storage_endpoint = true
 }
 
 func (s *Server) environment() []string {
-	return append([]string{"HOME=" + s.dir, "TMPDIR=" + s.tempDir()}, s.options.Env...)
+	// By default a plugin with the race detector waits a second before it exits, and a seal waits for it.
+	return append([]string{"HOME=" + s.dir, "TMPDIR=" + s.tempDir(), "GORACE=atexit_sleep_ms=0"}, s.options.Env...)
 }
 
 func freeAddress() (string, error) {

@@ -52,7 +52,8 @@ func (c CLI) Folder(t *testing.T, server *vaulttest.Server) *Folder {
 	return &Folder{t: t, cli: c, Path: dir, Env: []string{
 		"VAULT_ADDR=" + server.Address(), "VAULT_TOKEN=" + server.RootToken(),
 		"TF_CLI_CONFIG_FILE=" + rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
-		"GORACE=log_path=" + races,
+		// By default a program with the race detector waits a second before it exits, and a command runs several.
+		"GORACE=atexit_sleep_ms=0 log_path=" + races,
 		"HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "PATH=" + os.Getenv("PATH"),
 	}}
 }
