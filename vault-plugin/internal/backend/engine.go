@@ -143,8 +143,6 @@ func (e *engine) wake() {
 		e.keys.Recheck(ctx)
 		e.tree.Recheck(ctx)
 		e.secrets.Recheck(ctx)
-		e.integrations.Recheck(ctx)
-		e.syncs.Recheck(ctx)
 		e.keys.Start()
 		e.secrets.Wake()
 		e.integrations.Wake()

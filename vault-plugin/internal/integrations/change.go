@@ -43,7 +43,7 @@ type draft struct {
 
 // Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
 func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name string, mustExist bool, c Change) (Described, error) {
-	ws, unlock, err := s.change(ctx, call, w)
+	ws, unlock, err := s.Tree.Change(ctx, call, w)
 	if err != nil {
 		return Described{}, err
 	}
@@ -207,7 +207,7 @@ func (s *Service) store(ctx context.Context, d draft, given map[string][]byte) (
 		}
 	}
 	if err := s.Store.PutIntegration(ctx, d.at.workspace, d.at.provider, d.at.name, record); err != nil {
-		s.unsure(ctx, doubt{at: d.at, id: record.ID})
+		s.unsure(ctx, d.at, record.ID)
 		return nil, fmt.Errorf("store integration %s/%s: %w", d.at.provider, d.at.name, err)
 	}
 	if len(fields) > 0 { // how another credential fared says nothing of this one
@@ -244,7 +244,7 @@ func (s *Service) generation(ctx context.Context, d draft, fields map[string][]b
 	s.forming[record.ID] = d.before == nil
 	s.mu.Unlock()
 	if err := s.Store.PutCredential(ctx, record.ID, next); err != nil {
-		s.unsure(ctx, doubt{at: d.at, id: record.ID})
+		s.unsure(ctx, d.at, record.ID)
 		return nil, fmt.Errorf("store the credential of integration %s/%s: %w", d.at.provider, d.at.name, err)
 	}
 	return next, nil
@@ -260,7 +260,7 @@ func fingerprint() string {
 
 // Delete removes an integration with its credential. While syncs use it, it is refused and they are named.
 func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, prov, name string) (Integration, error) {
-	_, unlock, err := s.change(ctx, call, w)
+	_, unlock, err := s.Tree.Change(ctx, call, w)
 	if err != nil {
 		return Integration{}, err
 	}
@@ -282,8 +282,10 @@ func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, prov, nam
 	}
 	gone := e.integration(w, at)
 	if err := s.Store.DeleteIntegration(ctx, at.workspace, at.provider, at.name); err != nil {
-		s.unsure(ctx, doubt{at: at, id: gone.ID, closes: true})
-		if s.Exists(w, prov, name) || s.unsettled(at.workspace) {
+		s.mu.Lock()
+		s.ending[at] = true
+		s.mu.Unlock()
+		if known := s.unsure(ctx, at, gone.ID); !known || s.Exists(w, prov, name) {
 			return Integration{}, fmt.Errorf("delete integration %s/%s: %w", prov, name, err)
 		}
 		return gone, nil
@@ -294,11 +296,4 @@ func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, prov, nam
 	}
 	s.changed(at, gone.ID)
 	return gone, nil
-}
-
-func (s *Service) unsettled(ws store.ID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, open := s.doubts[ws]
-	return open
 }

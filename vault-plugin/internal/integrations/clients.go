@@ -107,7 +107,7 @@ func (s *Service) storeUsage(ctx context.Context) {
 	}
 	s.mu.RUnlock()
 	for _, at := range due {
-		_ = s.exclusively(ctx, at.workspace, func() error { return s.putUsage(ctx, at) }) // else in a minute
+		_ = s.Tree.Exclusively(ctx, at.workspace, func() error { return s.putUsage(ctx, at) }) // else in a minute
 	}
 }
 

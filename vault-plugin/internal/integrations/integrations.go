@@ -79,7 +79,7 @@ type Service struct {
 	entries  map[place]*entry
 	places   map[store.ID]place
 	forming  map[store.ID]bool    // their credential may be stored, their record not yet
-	doubts   map[store.ID]doubt   // by workspace
+	ending   map[place]bool       // it is not known whether they were deleted
 	untidy   map[store.ID]bool    // their credential's entry holds a generation that is not in force
 	usage    map[store.ID]noted   // since it was last stored
 	clients  map[store.ID]*client // by integration

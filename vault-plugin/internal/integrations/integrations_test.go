@@ -211,7 +211,7 @@ func TestADeletionOfUnknownOutcomeClosesTheIntegrationUntilStorageAnswers(t *tes
 			t.Error("another change was made meanwhile")
 		}
 		w.storage.Reset()
-		w.Recheck(t.Context())
+		w.Tree.Recheck(t.Context())
 		_, err := w.Find(w.call, "acme", toy.Name, "main")
 		if gone := fault.Is(err, fault.NotFound); gone != stored {
 			t.Errorf("stored %t: then it answers %v", stored, err)

@@ -21,7 +21,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, sealing: credentials.New(d.Keys),
 		entries: make(map[place]*entry), places: make(map[store.ID]place), forming: make(map[store.ID]bool),
-		doubts: make(map[store.ID]doubt), untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
+		ending: make(map[place]bool), untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
 		clients: make(map[store.ID]*client), uses: make(map[*use]bool),
 	}
 	owners, err := d.Store.IntegrationOwners(ctx)
@@ -105,7 +105,7 @@ func (s *Service) tidyAll(ctx context.Context) {
 	}
 	s.mu.RUnlock()
 	for _, at := range all {
-		_ = s.exclusively(ctx, at.workspace, func() error { // what fails stays untidy
+		_ = s.Tree.Exclusively(ctx, at.workspace, func() error { // what fails stays untidy
 			s.tidy(ctx, at)
 			return nil
 		})

@@ -15,7 +15,7 @@ import (
 // many could not be opened or stored. Its error is one after which it has to be called again.
 func (s *Service) Reseal(ctx context.Context, ws store.ID) (done, failed int, err error) {
 	for _, at := range s.placesOf(ws) {
-		err := s.exclusively(ctx, ws, func() error { return s.reseal(ctx, at) })
+		err := s.Tree.Exclusively(ctx, ws, func() error { return s.reseal(ctx, at) })
 		switch {
 		case ctx.Err() != nil:
 			return done, failed, ctx.Err()
@@ -48,7 +48,7 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 	}
 	next := &store.Credential{Generations: []store.Generation{again}}
 	if err := s.Store.PutCredential(ctx, e.record.ID, next); err != nil {
-		s.unsure(ctx, doubt{at: at, id: e.record.ID})
+		s.unsure(ctx, at, e.record.ID)
 		return err
 	}
 	s.take(at, e.record, next)
@@ -58,7 +58,7 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 // Below counts the credentials of a workspace that need a key version below lowest, or cannot be read and so may. It opens none.
 func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
 	// What was sealed under a keyring taken before the last rotation is stored once the lock is granted.
-	err = s.exclusively(ctx, ws, func() error {
+	err = s.Tree.Exclusively(ctx, ws, func() error {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 		for at, e := range s.entries {

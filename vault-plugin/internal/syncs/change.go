@@ -35,7 +35,7 @@ type Change struct {
 
 // Put creates a sync or changes one; mustExist refuses to create.
 func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustExist bool, c Change) (Described, error) {
-	unlock, err := s.change(ctx, call, at.Workspace)
+	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Described{}, err
 	}
@@ -85,7 +85,7 @@ func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
 		if errors.Is(err, store.ErrTooLarge) {
 			return nil, fault.New(fault.Limit, "sync %s does not fit into one storage entry; shorten its settings and patterns", next.path())
 		}
-		s.unsure(ctx, doubt{home: next.home, at: next.at})
+		s.unsure(ctx, next.home, next.at)
 		return nil, fmt.Errorf("store sync %s: %w", next.path(), err)
 	}
 	after := s.take(next.home, next.at, next.record)
@@ -237,7 +237,7 @@ func (s *Service) refuseOverlap(next *entry) error {
 
 // alter changes what may be changed of a sync without a write of its definition.
 func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
-	unlock, err := s.change(ctx, call, at.Workspace)
+	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +304,7 @@ func (s *Service) adopted(ctx context.Context, done *entry, left []string) error
 		record := *e.record
 		record.Adopt = left
 		if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, &record); err != nil {
-			s.unsure(ctx, doubt{home: e.home, at: e.at})
+			s.unsure(ctx, e.home, e.at)
 			return err
 		}
 		s.take(e.home, e.at, &record)

@@ -24,7 +24,7 @@ const loadParallelism = 64
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
-		entries: make(map[place]*entry), places: make(map[store.ID]place), inside: make(map[store.ID]map[store.ID]bool), doubts: make(map[store.ID]doubt),
+		entries: make(map[place]*entry), places: make(map[store.ID]place), inside: make(map[store.ID]map[store.ID]bool), ending: make(map[place]bool),
 		standing: make(map[store.ID]*standing), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)

@@ -19,7 +19,7 @@ type Deleted struct {
 // Delete ends a sync. With purge all that it has written and still owns is deleted in the background first, across restarts; else it is
 // left where it is, and nobody's.
 func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, purge *bool) (Deleted, error) {
-	unlock, err := s.change(ctx, call, at.Workspace)
+	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Deleted{}, err
 	}
@@ -52,12 +52,10 @@ func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, pur
 func (s *Service) erase(ctx context.Context, e *entry) error {
 	id := e.record.ID
 	if err := s.Store.DeleteSync(ctx, e.at.environment, e.at.destination, e.at.name); err != nil {
-		s.unsure(ctx, doubt{home: e.home, at: e.at, closes: true})
-		s.mu.RLock()
-		_, stands := s.entries[e.at]
-		_, open := s.doubts[e.home.workspace]
-		s.mu.RUnlock()
-		if stands || open {
+		s.mu.Lock()
+		s.ending[e.at] = true
+		s.mu.Unlock()
+		if known := s.unsure(ctx, e.home, e.at); !known || s.byID(id) != nil {
 			return fmt.Errorf("delete sync %s: %w", e.path(), err)
 		}
 		return nil

@@ -59,7 +59,7 @@ type Service struct {
 	entries  map[place]*entry
 	places   map[store.ID]place
 	inside   map[store.ID]map[store.ID]bool // of each workspace, the ids of its syncs
-	doubts   map[store.ID]doubt             // by workspace
+	ending   map[place]bool                 // it is not known whether they were deleted
 	damaged  []string                       // records that could not be read when the mount was loaded; sorted
 	standing map[store.ID]*standing
 	circuits map[store.ID]circuit // by integration
@@ -151,7 +151,7 @@ func (s *Service) find(call workspaces.Call, w, p, e, destination, name string) 
 	at := place{env.EnvironmentID, destination, name}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if d, open := s.doubts[env.WorkspaceID]; open && d.closes && d.at == at {
+	if s.ending[at] {
 		return h, nil, fault.New(fault.Unavailable, "whether sync %s/%s was deleted is not known, because storage failed; try again when it is well", destination, name)
 	}
 	found := s.entries[at]
@@ -240,7 +240,7 @@ func (s *Service) Known(known *store.Known) bool {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.damaged) == 0 && len(s.doubts) == 0
+	return len(s.damaged) == 0
 }
 
 // Health names what could not be read, and what this version does not know.

@@ -8,9 +8,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// doubt is a change of which it is not known whether it was stored, for its storage call has failed. Storage is asked at once;
-// while it does not answer, the doubt stands, and no other change is made to the workspace. What a deletion may have ended is
-// closed meanwhile: whatever was written there could be gone at the next start, though it was acknowledged.
+// doubt is a change to a workspace, or to what is beneath it, of which it is not known whether it was stored, for a storage call of it
+// has failed. Storage is asked at once; while it does not answer, the doubt stands, and no other change is made to the workspace. What
+// a deletion may have ended is closed meanwhile: whatever was written there could be gone at the next start, though it was
+// acknowledged.
 type doubt struct {
 	closes               bool
 	project, environment string                      // what is closed: all of the workspace where both are empty
@@ -41,12 +42,35 @@ func (t *Tree) Change(ctx context.Context, call Call, w string) (_ store.ID, unl
 	return id, unlock, nil
 }
 
+// Exclusively does work, which no request asks for, while other changes to the workspace with an id are held back; not on one that is
+// locked or gone.
+func (t *Tree) Exclusively(ctx context.Context, ws store.ID, work func() error) error {
+	condition, _ := t.Condition(ws)
+	got, unlock, err := t.Change(ctx, Call{}, condition.Name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if got != ws {
+		return fault.New(fault.NotFound, "the workspace was deleted meanwhile")
+	}
+	return work()
+}
+
+// Unsure is told of a change to what stands beneath the workspace with an id, whose storage call has failed. settle asks storage how it
+// ended, and takes in what is stored: at once, and as long as storage does not answer, before the next change. It reports whether
+// that is known now. The caller holds back other changes.
+func (t *Tree) Unsure(ctx context.Context, ws store.ID, settle func(context.Context) error) (known bool) {
+	condition, _ := t.Condition(ws)
+	return t.unsure(ctx, condition.Name, &doubt{settle: settle})
+}
+
 // unsure notes a change whose storage call has failed, and asks storage how it ended.
-func (t *Tree) unsure(ctx context.Context, w string, d *doubt) {
+func (t *Tree) unsure(ctx context.Context, w string, d *doubt) (known bool) {
 	t.mu.Lock()
 	t.doubts[w] = d
 	t.mu.Unlock()
-	_ = t.settleDoubt(context.WithoutCancel(ctx), w) // Recheck tries again
+	return t.settleDoubt(context.WithoutCancel(ctx), w) == nil // else Recheck tries again
 }
 
 // settleDoubt asks storage how a change ended, if that is not known. The caller holds the workspace's change lock.

@@ -48,19 +48,19 @@ func (t *Tree) countProject(p *project) Counts {
 func (t *Tree) Places(ws store.ID) []Place {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	w, stands := t.ids.workspaces[ws]
+	if !stands {
+		return nil
+	}
+	node := t.workspaces[w]
+	effective := t.settings.Effective(node.record.Settings)
 	var places []Place
-	for w, node := range t.workspaces {
-		if node.record.ID != ws {
-			continue
-		}
-		effective := t.settings.Effective(node.record.Settings)
-		for p, pr := range node.projects {
-			for e, env := range pr.environments {
-				places = append(places, Place{
-					Workspace: w, Project: p, Environment: e, WorkspaceID: ws, EnvironmentID: env.ID,
-					Locked: env.Locked, Base: env.Base, Settings: effective,
-				})
-			}
+	for p, pr := range node.projects {
+		for e, env := range pr.environments {
+			places = append(places, Place{
+				Workspace: w, Project: p, Environment: e, WorkspaceID: ws, EnvironmentID: env.ID,
+				Locked: env.Locked, Base: env.Base, Settings: effective,
+			})
 		}
 	}
 	slices.SortFunc(places, func(a, b Place) int {
@@ -105,30 +105,29 @@ type Condition struct {
 func (t *Tree) Condition(id store.ID) (Condition, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if !t.ids.workspaces[id] {
+	name, stands := t.ids.workspaces[id]
+	if !stands {
 		return Condition{}, false
 	}
-	for name, ws := range t.workspaces {
-		if ws.record.ID == id {
-			return Condition{name, ws.record.Locked, ws.record.Paused}, true
-		}
-	}
-	return Condition{}, false
+	record := t.workspaces[name].record
+	return Condition{name, record.Locked, record.Paused}, true
 }
 
 // Known answers what a sweep must leave alone. It is false when a record could not be read: what then looks like an orphan may
 // be the contents of something whose record is damaged, so nothing may be swept.
 func (t *Tree) Known() (store.Known, bool) {
-	in := func(ids map[store.ID]bool) func(store.ID) bool {
-		return func(id store.ID) bool {
-			t.mu.RLock()
-			defer t.mu.RUnlock()
-			return ids[id]
-		}
-	}
 	return store.Known{
-		Workspace: in(t.ids.workspaces), Project: in(t.ids.projects), Environment: in(t.ids.environments),
+		Workspace: has(t, t.ids.workspaces), Project: has(t, t.ids.projects), Environment: has(t, t.ids.environments),
 	}, len(t.damaged) == 0
+}
+
+func has[V any](t *Tree, ids map[store.ID]V) func(store.ID) bool {
+	return func(id store.ID) bool {
+		t.mu.RLock()
+		defer t.mu.RUnlock()
+		_, stands := ids[id]
+		return stands
+	}
 }
 
 // Health names the records that could not be read.

@@ -65,7 +65,8 @@ type Tree struct {
 
 // known are the ids of everything that has a record; what stands beneath any other id is swept.
 type known struct {
-	workspaces, projects, environments map[store.ID]bool
+	workspaces             map[store.ID]string // their names
+	projects, environments map[store.ID]bool
 }
 
 type workspace struct {
@@ -96,7 +97,7 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 	t := &Tree{
 		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, orphaned: d.Orphaned,
 		workspaces: make(map[string]*workspace), doubts: make(map[string]*doubt),
-		ids: known{make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool)},
+		ids: known{make(map[store.ID]string), make(map[store.ID]bool), make(map[store.ID]bool)},
 	}
 	names, err := d.Store.Workspaces(ctx)
 	if err != nil {
@@ -124,7 +125,7 @@ func (t *Tree) settle(ctx context.Context) error {
 	var unmade []store.ID
 	for _, id := range t.keys.IDs() {
 		keyed[id] = true
-		if t.ids.workspaces[id] {
+		if _, stands := t.ids.workspaces[id]; stands {
 			continue
 		}
 		projects, err := t.store.Projects(ctx, id)
@@ -164,7 +165,7 @@ func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 	ws := &workspace{record: record, projects: make(map[string]*project)}
 	t.mu.Lock()
 	t.workspaces[name] = ws
-	t.ids.workspaces[record.ID] = true
+	t.ids.workspaces[record.ID] = name
 	t.mu.Unlock()
 	t.keys.SetLocked(record.ID, record.Locked)
 	names, err := t.store.Projects(ctx, record.ID)

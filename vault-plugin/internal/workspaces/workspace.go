@@ -124,7 +124,7 @@ func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace
 	t.mu.Lock()
 	if ws == nil {
 		t.workspaces[name] = &workspace{record: record, projects: make(map[string]*project)}
-		t.ids.workspaces[record.ID] = true
+		t.ids.workspaces[record.ID] = name
 	} else {
 		ws.record = record
 	}
