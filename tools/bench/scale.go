@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,10 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%d secrets in %d workspaces", b.workspaces*b.perWorkspace, b.workspaces)
+	if err := s.syncAll(ctx, environments); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d secrets in %d workspaces, each synced", b.workspaces*b.perWorkspace, b.workspaces)
 	var ready, unsealed measure.Series
 	for range max(3, b.bulks/2) {
 		first, all, err := s.reopen(ctx, environments[0])
@@ -120,6 +124,33 @@ func (s *stand) populate(ctx context.Context, workspaces, secrets int) ([]string
 		return nil, err
 	}
 	return environments, s.applied(ctx)
+}
+
+// syncAll gives each environment a sync of one of its secrets, with an integration of its workspace, and waits until all have arrived.
+func (s *stand) syncAll(ctx context.Context, environments []string) error {
+	if err := s.furnishSyncs(ctx); err != nil {
+		return err
+	}
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(8)
+	for _, environment := range environments {
+		work.Go(func() error {
+			workspace, _, _ := strings.Cut(environment, "/")
+			if err := s.integrate(workCtx, workspace, "here", s.client.Address()); err != nil {
+				return err
+			}
+			return s.sync(workCtx, environment, "here", secretName(0))
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	for _, environment := range environments {
+		if err := s.allSynced(ctx, environment); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reopen seals Vault and unseals it, and answers how long Vault took to be active, and the engine to deliver an environment, counted

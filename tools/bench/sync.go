@@ -56,22 +56,22 @@ func (b *bench) syncing(ctx context.Context) error {
 }
 
 // furnishSyncs mounts what is synced into, and lets the engine reach this server.
-func (b *bench) furnishSyncs(ctx context.Context) error {
-	err := b.client.Sys().MountWithContext(ctx, synced, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
+func (s *stand) furnishSyncs(ctx context.Context) error {
+	err := s.client.Sys().MountWithContext(ctx, synced, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
 	if err != nil {
 		return err
 	}
-	_, err = b.write(ctx, ours+"/config", map[string]any{"egress_allow": []string{"127.0.0.0/8+http"}})
+	_, err = s.write(ctx, ours+"/config", map[string]any{"egress_allow": []string{"127.0.0.0/8+http"}})
 	return err
 }
 
 // integrate makes an integration with a Vault at an address.
-func (b *bench) integrate(ctx context.Context, workspace, name, address string) error {
-	if _, err := b.write(ctx, ours+"/workspaces/"+workspace, nil); err != nil {
+func (s *stand) integrate(ctx context.Context, workspace, name, address string) error {
+	if _, err := s.write(ctx, ours+"/workspaces/"+workspace, nil); err != nil {
 		return err
 	}
-	_, err := b.write(ctx, ours+"/integrations/"+workspace+"/vault/"+name, map[string]any{
-		"address": address, "token": b.client.Token(), "allowed_environments": "*", "allowed_targets": "*",
+	_, err := s.write(ctx, ours+"/integrations/"+workspace+"/vault/"+name, map[string]any{
+		"address": address, "token": s.client.Token(), "allowed_environments": "*", "allowed_targets": "*",
 	})
 	return err
 }
@@ -91,7 +91,7 @@ func (b *bench) syncs(ctx context.Context, workspace, integration string, n int)
 			return nil, err
 		}
 		s := source{ours + "/secrets/" + environment + "/VALUE", synced + "/data/" + environment + "/VALUE"}
-		if err := b.sync(ctx, environment, integration); err != nil {
+		if err := b.sync(ctx, environment, integration, "*"); err != nil {
 			return nil, err
 		}
 		if _, err := b.arrive(ctx, s, 0); err != nil {
@@ -102,10 +102,10 @@ func (b *bench) syncs(ctx context.Context, workspace, integration string, n int)
 	return all, nil
 }
 
-// sync has an environment synced to the path of its own name.
-func (b *bench) sync(ctx context.Context, environment, integration string) error {
-	_, err := b.write(ctx, ours+"/syncs/"+environment+"/vault-kv/bench", map[string]any{
-		"integration": integration, "mount": synced, "path": environment,
+// sync has an environment synced to the path of its own name; of its secrets those that a glob chooses.
+func (s *stand) sync(ctx context.Context, environment, integration, include string) error {
+	_, err := s.write(ctx, ours+"/syncs/"+environment+"/vault-kv/bench", map[string]any{
+		"integration": integration, "mount": synced, "path": environment, "include": include,
 	})
 	return err
 }
@@ -173,7 +173,7 @@ func (b *bench) besideOneThatHangs(ctx context.Context, sources []source) (serie
 		if err != nil {
 			return nil, err
 		}
-		if err := b.sync(ctx, environment, "mute"); err != nil {
+		if err := b.sync(ctx, environment, "mute", "*"); err != nil {
 			return nil, err
 		}
 		hanging = append(hanging, ours+"/secrets/"+environment+"/VALUE")
@@ -191,9 +191,9 @@ func (b *bench) besideOneThatHangs(ctx context.Context, sources []source) (serie
 	return series, nil
 }
 
-// largeSync measures a first sync of many secrets against a client that writes as many.
+// largeSync measures a first sync of many secrets against a client that writes as many, and then how long a change of one takes.
 func (b *bench) largeSync(ctx context.Context) error {
-	var ourSeries, theirs measure.Series
+	var ourSeries, theirs, change measure.Series
 	for round := range max(1, b.bulks/2) {
 		workspace := fmt.Sprintf("sync-large-%d", round)
 		if err := b.integrate(ctx, workspace, "here", b.client.Address()); err != nil {
@@ -207,7 +207,7 @@ func (b *bench) largeSync(ctx context.Context) error {
 			return err
 		}
 		start := time.Now()
-		if err := b.sync(ctx, environment, "here"); err != nil {
+		if err := b.sync(ctx, environment, "here", "*"); err != nil {
 			return err
 		}
 		if err := b.allSynced(ctx, environment); err != nil {
@@ -224,17 +224,27 @@ func (b *bench) largeSync(ctx context.Context) error {
 			return err
 		}
 		theirs = append(theirs, took)
+		one := source{ours + "/secrets/" + environment + "/" + secretName(0), synced + "/data/" + environment + "/" + secretName(0)}
+		arrived, err := b.arrivalsOf(ctx, []source{one}, 2_000_000)
+		if err != nil {
+			return err
+		}
+		change = append(change, arrived)
 	}
+	b.add(
+		measure.Quantiles(fmt.Sprintf("change of one of %d synced secrets to destination, p50", syncKeys), "", change, nil, 0.5).Below(300),
+		measure.Quantiles(fmt.Sprintf("change of one of %d synced secrets to destination, p99", syncKeys), "", change, nil, 0.99).Below(1000),
+	)
 	b.add(measure.Times(fmt.Sprintf("first sync of %d secrets", syncKeys), fmt.Sprintf("%d writes of built-in KV v2", syncKeys), ourSeries, theirs))
 	return nil
 }
 
 // allSynced waits until a sync says that it has nothing left to do.
-func (b *bench) allSynced(ctx context.Context, environment string) error {
+func (s *stand) allSynced(ctx context.Context, environment string) error {
 	ctx, cancel := context.WithTimeout(ctx, syncWait)
 	defer cancel()
 	return poll(ctx, 10*time.Millisecond, func() (bool, error) {
-		status, err := read(ctx, b.client, ours+"/syncs/"+environment+"/vault-kv/bench/status")
+		status, err := read(ctx, s.client, ours+"/syncs/"+environment+"/vault-kv/bench/status")
 		if err != nil {
 			return false, err
 		}
