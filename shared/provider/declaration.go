@@ -79,6 +79,10 @@ type Destination struct {
 	// otherwise whether it exists. A provider says where the two are not one step for the other side.
 	Compares bool
 
+	// Looks says that to look at a few entries is cheaper for the other side than to list all of them; the provider is a Looker. A run
+	// that changes little then looks at what it changes, and at no more.
+	Looks bool
+
 	Batch int // changes that one Apply takes at the most; at least 1
 
 	// Fold brings a name to the form in which the other side compares names; nil where it compares them byte by byte.

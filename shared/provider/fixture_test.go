@@ -32,6 +32,13 @@ func (reading) Read(context.Context, *provider.Session, provider.Place, []string
 	return nil, nil
 }
 
+// looking is a stub that is a Looker.
+type looking struct{ stub }
+
+func (looking) Look(context.Context, *provider.Session, provider.Place, []string) ([]provider.Entry, error) {
+	return nil, nil
+}
+
 // declaration is a legal one.
 func declaration() provider.Declaration {
 	return provider.Declaration{

@@ -39,6 +39,13 @@ type Reader interface {
 	Read(ctx context.Context, s *Session, at Place, names []string) ([]Value, error)
 }
 
+// Looker is implemented by a provider that has a destination that declares Looks.
+type Looker interface {
+	// Look answers those of the entries named that exist, as List would, in any order. The names are as in a Change. It changes nothing
+	// there, and its errors are List's.
+	Look(ctx context.Context, s *Session, at Place, names []string) ([]Entry, error)
+}
+
 // Session is what a provider works with for the time of one call: an integration's settings and its opened credential. It must not be
 // kept.
 type Session struct {

@@ -92,7 +92,7 @@ func check(p Provider, d Declaration) error {
 	if err := checkAuth(d); err != nil {
 		return err
 	}
-	reads, seen := false, make(map[string]bool)
+	reads, looks, seen := false, false, make(map[string]bool)
 	for _, dest := range d.Destinations {
 		if err := checkDestination(dest); err != nil {
 			return fmt.Errorf("destination %q: %w", dest.Name, err)
@@ -101,10 +101,13 @@ func check(p Provider, d Declaration) error {
 			return fmt.Errorf("destination %q: is declared twice", dest.Name)
 		}
 		seen[dest.Name] = true
-		reads = reads || dest.ReadBack == ReadBackValue
+		reads, looks = reads || dest.ReadBack == ReadBackValue, looks || dest.Looks
 	}
 	if _, isReader := p.(Reader); isReader != reads {
 		return fmt.Errorf("a destination with ReadBackValue: %t; it is a Reader: %t", reads, isReader)
+	}
+	if _, isLooker := p.(Looker); isLooker != looks {
+		return fmt.Errorf("a destination that Looks: %t; it is a Looker: %t", looks, isLooker)
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
 		"no target":                            {dest(func(d *provider.Destination) { d.Target = nil }), "target"},
 		"nothing about reading back":           {dest(func(d *provider.Destination) { d.ReadBack = "" }), "reading back"},
 		"read back, and no Reader":             {dest(func(d *provider.Destination) { d.ReadBack = provider.ReadBackValue }), "Reader: false"},
+		"looked at, and no Looker":             {dest(func(d *provider.Destination) { d.Looks = true }), "Looker: false"},
 		"a name rule without a pattern":        {dest(func(d *provider.Destination) { d.Limits.Name = nil }), "a pattern and words"},
 		"a name rule without words":            {dest(func(d *provider.Destination) { d.Limits.NameRule = "" }), "a pattern and words"},
 		"a pattern of a part":                  {dest(func(d *provider.Destination) { d.Limits.Name = regexp.MustCompile(`[a-z]+`) }), "whole name"},
@@ -114,6 +115,7 @@ func TestARegistryRefusesWhatItHasAlready(t *testing.T) {
 		"provider":    {stub{declaration()}, stub{declaration()}},
 		"destination": {stub{declaration()}, stub{other}},
 		"reader":      {reading{stub{declaration()}}},
+		"looker":      {looking{stub{declaration()}}},
 		"nil":         {nil},
 	} {
 		if _, err := provider.NewRegistry(providers...); err == nil {

@@ -27,6 +27,9 @@ func (r *rig) asks(t testing.TB) map[string]error {
 	if reader, ok := r.Provider.(provider.Reader); ok && r.destination.ReadBack == provider.ReadBackValue {
 		_, errs["Read"] = reader.Read(t.Context(), r.session, r.at, r.names(t, 1))
 	}
+	if r.destination.Looks {
+		_, errs["Look"] = r.look(t, r.session, r.names(t, 1)...)
+	}
 	for _, err := range errs {
 		r.tellsNothing(t, err)
 	}

@@ -9,6 +9,7 @@ import (
 )
 
 var listChecks = []check{
+	{"what is looked at is what list shows", looks, lookAtSome},
 	{"an empty place lists nothing", nil, listNothing},
 	{"list shows the entries of others, sorted, and changes nothing", nil, listForeign},
 	{"a place that is not there is not_found or invalid, with a hint", func(r *rig) string {
@@ -53,6 +54,46 @@ func listForeign(t testing.TB, r *rig) {
 	if _, writes := r.front.counted(); writes != 0 {
 		t.Errorf("List makes %d requests that change something", writes)
 	}
+}
+
+func lookAtSome(t testing.TB, r *rig) {
+	names := r.names(t, 5)
+	r.Plant(names[0], "foreign")
+	r.Plant(names[1], "foreign too")
+	r.done(t, provider.Change{Name: names[2], Value: []byte("ours")})
+	listed := make(map[string]provider.Entry)
+	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		listed[e.Name] = e
+	}
+	seen, err := r.look(t, r.session, names[4], names[2], names[3], names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 2 {
+		t.Errorf("Look at two that exist, one of them ours, and two that do not answers %d entries", len(seen))
+	}
+	for _, e := range seen {
+		if e != listed[e.Name] || e.Name != r.kept(names[0]) && e.Name != r.kept(names[2]) {
+			t.Errorf("Look answers %+v, and List %+v", e, listed[e.Name])
+		}
+	}
+	if seen, err := r.look(t, r.session); err != nil || len(seen) != 0 {
+		t.Errorf("Look at nothing answers %d entries and the error %v", len(seen), err)
+	}
+}
+
+// look is Look, of a provider that declares it.
+func (r *rig) look(t testing.TB, s *provider.Session, names ...string) ([]provider.Entry, error) {
+	t.Helper()
+	looker, ok := r.Provider.(provider.Looker)
+	if !ok {
+		t.Fatal("Destination.Looks is true, and the provider is no Looker")
+	}
+	return looker.Look(t.Context(), s, r.at, names)
 }
 
 func maxEntries(r *rig) int {

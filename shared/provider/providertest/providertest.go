@@ -96,6 +96,13 @@ func compares(r *rig) string {
 	return ""
 }
 
+func looks(r *rig) string {
+	if !r.destination.Looks {
+		return "Destination.Looks is false"
+	}
+	return ""
+}
+
 func readsBack(kind provider.ReadBack) func(r *rig) string {
 	return func(r *rig) string {
 		if r.destination.ReadBack != kind {

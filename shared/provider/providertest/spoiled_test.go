@@ -56,6 +56,7 @@ type spoiled struct {
 	list    func(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error)
 	apply   func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result
 	read    func(values []provider.Value, names []string) []provider.Value
+	look    func(entries []provider.Entry, names []string) []provider.Entry
 	ignore  bool // the end of a context
 }
 
@@ -87,6 +88,15 @@ func (p spoiled) Read(ctx context.Context, s *provider.Session, at provider.Plac
 		return values, err
 	}
 	return p.read(values, names), err
+}
+
+func (p spoiled) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
+	looker, _ := p.Provider.(provider.Looker)
+	entries, err := looker.Look(p.context(ctx), s, at, names)
+	if p.look == nil {
+		return entries, err
+	}
+	return p.look(entries, names), err
 }
 
 func (p spoiled) context(ctx context.Context) context.Context {
@@ -245,6 +255,22 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 					values = append(values, provider.Value{Name: name})
 				}
 				return values
+			}}
+		}},
+		"what is missing is seen": {"what is looked at is what list shows", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, look: func(entries []provider.Entry, names []string) []provider.Entry {
+				for _, name := range names[:min(1, len(names))] {
+					entries = append(entries, provider.Entry{Name: name})
+				}
+				return entries
+			}}
+		}},
+		"what is there is seen in another state": {"what is looked at is what list shows", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, look: func(entries []provider.Entry, _ []string) []provider.Entry {
+				for i := range entries {
+					entries[i].Version = ""
+				}
+				return entries
 			}}
 		}},
 		"the end of a context is not seen": {"a context that has ended begins nothing", toy.Options{}, func(p provider.Provider) provider.Provider {

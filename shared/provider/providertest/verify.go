@@ -50,6 +50,11 @@ func verifyRefused(t testing.TB, r *rig) {
 		authWithHint(t, "Read", err)
 		r.tellsNothing(t, err)
 	}
+	if r.destination.Looks {
+		_, err = r.look(t, r.refused(t), r.names(t, 1)...)
+		authWithHint(t, "Look", err)
+		r.tellsNothing(t, err)
+	}
 }
 
 func authWithHint(t testing.TB, what string, err error) {

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -27,6 +28,16 @@ func (b bundle) list(ctx context.Context) ([]provider.Entry, error) {
 		entries = append(entries, provider.Entry{Name: name})
 	}
 	return entries, nil
+}
+
+func (b bundle) look(ctx context.Context, names []string) ([]provider.Entry, error) {
+	all, err := b.list(ctx)
+	return chosen(all, names), err
+}
+
+// chosen leaves of entries those of the names.
+func chosen(all []provider.Entry, names []string) []provider.Entry {
+	return slices.DeleteFunc(all, func(e provider.Entry) bool { return !slices.Contains(names, e.Name) })
 }
 
 func (b bundle) read(ctx context.Context, names []string) ([]provider.Value, error) {

@@ -23,6 +23,10 @@ type keys struct {
 
 func (k keys) list(ctx context.Context) ([]provider.Entry, error) { return k.entries(ctx, k.folder) }
 
+func (k keys) look(ctx context.Context, names []string) ([]provider.Entry, error) {
+	return k.stats(ctx, k.folder, slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !addressable(name) }))
+}
+
 func (k keys) path(name string) string { return k.folder + "/" + name }
 
 func (k keys) read(ctx context.Context, names []string) ([]provider.Value, error) {

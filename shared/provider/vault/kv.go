@@ -37,6 +37,7 @@ func destination() provider.Destination {
 		Granularities: []provider.Granularity{provider.Key, provider.Bundle},
 		ReadBack:      provider.ReadBackValue,
 		Compares:      true,
+		Looks:         true,
 		Limits: provider.Limits{
 			MaxValueBytes: maxEntry, MaxNameBytes: maxName, Name: legalName, NameRule: nameRule, TextOnly: true,
 		},
@@ -87,6 +88,7 @@ func checkSegments(path string) error {
 // keeper is a way in which entries are kept at a place.
 type keeper interface {
 	list(ctx context.Context) ([]provider.Entry, error)
+	look(ctx context.Context, names []string) ([]provider.Entry, error)
 	read(ctx context.Context, names []string) ([]provider.Value, error)
 	// apply fills in the results, and answers what kept it from those that it left empty.
 	apply(ctx context.Context, changes []provider.Change, results []provider.Result) error
@@ -96,6 +98,8 @@ type keeper interface {
 type engine interface {
 	// entries lists the secrets in a folder, without those in deeper ones, sorted.
 	entries(ctx context.Context, folder string) ([]provider.Entry, error)
+	// stats answers those of the secrets named in a folder that exist, in the order of the names.
+	stats(ctx context.Context, folder string, names []string) ([]provider.Entry, error)
 	// stat answers the state of a secret.
 	stat(ctx context.Context, path string) (state, error)
 	// read answers the fields of a secret: nil where it does not exist.

@@ -28,6 +28,12 @@ func (e kv1) entries(ctx context.Context, folder string) ([]provider.Entry, erro
 	return entries, nil
 }
 
+// stats lists: to look at one secret were to read it.
+func (e kv1) stats(ctx context.Context, folder string, names []string) ([]provider.Entry, error) {
+	all, err := e.entries(ctx, folder)
+	return chosen(all, names), err
+}
+
 func (e kv1) stat(ctx context.Context, path string) (state, error) {
 	f, at, err := e.read(ctx, path)
 	f.wipe()

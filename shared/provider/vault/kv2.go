@@ -53,8 +53,12 @@ func (e kv2) entries(ctx context.Context, folder string) ([]provider.Entry, erro
 	if err != nil {
 		return nil, err
 	}
+	return e.stats(ctx, folder, names)
+}
+
+func (e kv2) stats(ctx context.Context, folder string, names []string) ([]provider.Entry, error) {
 	states := make([]state, len(names))
-	err = each(ctx, len(names), func(i int) (err error) {
+	err := each(ctx, len(names), func(i int) (err error) {
 		states[i], err = e.stat(ctx, folder+"/"+names[i])
 		return err
 	})

@@ -28,6 +28,7 @@ type Provider struct{}
 
 var _ interface {
 	provider.Provider
+	provider.Looker
 	provider.Reader
 } = Provider{}
 
@@ -121,6 +122,15 @@ func (Provider) List(ctx context.Context, s *provider.Session, at provider.Place
 		return nil, err
 	}
 	return k.list(ctx)
+}
+
+// Look answers which of the entries named are at a place.
+func (Provider) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
+	k, err := find(ctx, s, at)
+	if err != nil {
+		return nil, err
+	}
+	return k.look(ctx, names)
 }
 
 // Read answers values of entries at a place.

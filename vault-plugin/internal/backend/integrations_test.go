@@ -15,7 +15,12 @@ const integration = "integrations/acme/toy/main"
 // toyed is a mount whose only provider is a toy, with the environment dev.
 func toyed(t *testing.T) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
-	toys, server := toy.New()
+	return toyedAs(t, toy.Options{})
+}
+
+func toyedAs(t *testing.T, o toy.Options) (*enginetest.Mount, *toy.Server) {
+	t.Helper()
+	toys, server := o.New()
 	registry, err := provider.NewRegistry(toys)
 	if err != nil {
 		t.Fatal(err)

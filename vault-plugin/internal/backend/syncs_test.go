@@ -20,7 +20,12 @@ const (
 // synced is a mount with a toy, an integration that allows everything, and a sync of acme/api/development to the shelf top.
 func synced(t *testing.T, more data) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
-	m, server := toyed(t)
+	return syncedAs(t, toy.Options{}, more)
+}
+
+func syncedAs(t *testing.T, o toy.Options, more data) (*enginetest.Mount, *toy.Server) {
+	t.Helper()
+	m, server := toyedAs(t, o)
 	m.Write(integration, data{"key": server.Key(), "allowed_environments": "*", "allowed_targets": "*"})
 	definition := data{"integration": "main", "shelf": "top"}
 	for name, value := range more {

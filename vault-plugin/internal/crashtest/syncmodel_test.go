@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
@@ -152,8 +153,12 @@ func TestASyncAgainstItsModel(t *testing.T) {
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
+			o := toy.Options{Batch: 1 + int(seed%3)}
+			if seed%2 == 0 {
+				o.Limits = &provider.Limits{} // then a run looks at single entries
+			}
 			x := &shelfModel{
-				shelf: newShelf(t, toy.Options{Batch: 1 + int(seed%3)}), random: rand.New(rand.NewPCG(seed, 1)),
+				shelf: newShelf(t, o), random: rand.New(rand.NewPCG(seed, 1)),
 				secrets: map[string]string{}, others: foreign(),
 			}
 			x.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}})

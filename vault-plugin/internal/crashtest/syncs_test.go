@@ -3,6 +3,7 @@ package crashtest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,22 @@ type shelf struct {
 	setup  enginetest.Setup
 }
 
+// steady are secrets that no run of the tests changes, more than it does change.
+func steady() map[string]string {
+	return map[string]string{"S1": "s", "S2": "s", "S3": "s", "S4": "s", "S5": "s"}
+}
+
+// source is the environment that has secrets beside the steady ones.
+func source(secrets map[string]string) data {
+	all := data{}
+	for _, some := range []map[string]string{secrets, steady()} {
+		for name, value := range some {
+			all[name] = value
+		}
+	}
+	return data{"mode": "replace", "secrets": all}
+}
+
 // foreign is what others have put on the shelf. F is also the name of a secret.
 func foreign() map[string]string { return map[string]string{"X": "another's", "F": "another's too"} }
 
@@ -36,7 +53,7 @@ func newShelf(t *testing.T, o toy.Options) *shelf {
 	s.m = s.setup.Open(t)
 	s.m.Populate("acme", "api", "dev")
 	s.m.Write("integrations/acme/toy/main", data{"key": server.Key(), "allowed_environments": "*", "allowed_targets": "*"})
-	s.m.Write("import/acme/api/dev", data{"secrets": data{"A": "1", "B": "2", "C": "3"}})
+	s.m.Write("import/acme/api/dev", source(map[string]string{"A": "1", "B": "2", "C": "3"}))
 	s.m.Write(theSync, data{"integration": "main", "shelf": "top"})
 	s.rest()
 	for name, value := range foreign() {
@@ -47,7 +64,7 @@ func newShelf(t *testing.T, o toy.Options) *shelf {
 
 // change gives the sync creations, an update and deletions to do, and does not let it begin.
 func (s *shelf) change() {
-	s.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{"A": "1, changed", "C": "3", "D": "4", "E": "5", "F": "ours"}})
+	s.m.Write("import/acme/api/dev", source(map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5", "F": "ours"}))
 	s.m.Backend.Settle()
 }
 
@@ -85,6 +102,14 @@ func (s *shelf) rest() data {
 	return nil
 }
 
+// changed is what the shelf has after the change.
+func (s *shelf) changed() map[string]string {
+	want := foreign()
+	maps.Copy(want, steady())
+	maps.Copy(want, map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5"})
+	return want
+}
+
 func (s *shelf) holds(want map[string]string) {
 	s.t.Helper()
 	if got := s.server.Truth("top"); !maps.Equal(got, want) {
@@ -98,8 +123,7 @@ func (s *shelf) converges() {
 	s.t.Helper()
 	s.server.OnCall(nil)
 	s.restart()
-	want := foreign()
-	maps.Copy(want, map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5"})
+	want := s.changed()
 	if status := s.rest(); status["state"] != "CONFLICT" { // F is another's
 		s.t.Errorf("the status is %v", status)
 	}
@@ -146,6 +170,7 @@ func (s *shelf) tells() bool {
 func shelves() map[string]toy.Options {
 	return map[string]toy.Options{
 		"values can be read back":   {Batch: 2},
+		"single entries are asked":  {Batch: 2, Limits: &provider.Limits{}},
 		"only times can be read":    {Batch: 2, ReadBack: provider.ReadBackTimestamp, Incomparable: true},
 		"nothing but names is told": {Batch: 100, ReadBack: provider.ReadBackNone, Incomparable: true},
 	}
@@ -160,6 +185,10 @@ func calls(t *testing.T, o toy.Options) (storage, other int) {
 	s.m.Storage.Reset()
 	s.begin()
 	storage, other = s.m.Storage.Calls(), len(s.server.Calls())-before
+	single := slices.ContainsFunc(s.server.Calls()[before:], func(c toy.Call) bool { return c.Operation == toy.Look })
+	if single != (o.Limits != nil) {
+		t.Errorf("the run looks at single entries: %t", single)
+	}
 	s.converges()
 	end(s.m)
 	if storage < 4 || other < 5 {
@@ -240,8 +269,7 @@ func TestWhatOthersPutInThePlaceOfALostChangeIsTheirs(t *testing.T) {
 				if status := s.rest(); status["state"] != "CONFLICT" {
 					t.Errorf("the status is %v", status)
 				}
-				want := foreign()
-				maps.Copy(want, map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5"})
+				want := s.changed()
 				want[victim] = "another's"
 				s.holds(want)
 				end(s.m)

@@ -31,6 +31,9 @@ type Run struct {
 	Deletion   syncplan.Deletion
 	Adopt      map[string]bool
 
+	// Whole has Prepare look at all that is at the destination, where it could do with less.
+	Whole bool
+
 	// Continues is asked before each batch whether the run still has leave.
 	Continues func() error
 }
@@ -104,11 +107,11 @@ func (r *Run) compared(ctx context.Context, entries map[string]ledger.Entry) ([]
 // Prepare looks at the destination and makes the plan. It changes nothing.
 func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 	p := Prepared{}
+	before := r.Ledger.Entries()
 	var err error
-	if p.actual, err = r.list(ctx); err != nil {
+	if p.actual, err = r.look(ctx, before); err != nil {
 		return p, err
 	}
-	before := r.Ledger.Entries()
 	held, err := r.hold(ctx, before, p.actual)
 	if err != nil {
 		return p, err
@@ -129,18 +132,6 @@ func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 		p.Plan = syncplan.Make(in)
 	}
 	return p, nil
-}
-
-func (r *Run) list(ctx context.Context) (map[string]provider.Entry, error) {
-	actual := make(map[string]provider.Entry)
-	err := r.Dispatch(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
-		listed, err := p.List(ctx, session, r.Place)
-		for _, e := range listed {
-			actual[r.fold(e.Name)] = e
-		}
-		return err
-	})
-	return actual, err
 }
 
 // read hands values at the destination to see, and clears them after.

@@ -221,7 +221,9 @@ func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path) (sync
 		return syncplan.Plan{Blocked: unopened(err).hint}, nil
 	}
 	defer closed()
-	prepared, err := s.run(e, integration, src, l).Prepare(ctx)
+	run := s.run(e, integration, src, l)
+	run.Whole = true
+	prepared, err := run.Prepare(ctx)
 	return prepared.Plan, err
 }
 

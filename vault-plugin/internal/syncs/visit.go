@@ -120,6 +120,7 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 		v.until = src.until
 		return *v
 	}
+	run.Whole = wished
 	v := s.carryOut(ctx, e, run)
 	v.elsewhere, v.until = src.elsewhere, src.until
 	return v

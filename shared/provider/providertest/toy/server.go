@@ -22,6 +22,7 @@ type Operation string
 const (
 	Verify Operation = "verify"
 	List   Operation = "list"
+	Look   Operation = "look"
 	Read   Operation = "read"
 	Write  Operation = "write" // in granularity Bundle of all changes together
 	Delete Operation = "delete"
@@ -243,6 +244,19 @@ func (s *Server) list(shelf string, g provider.Granularity) ([]provider.Entry, e
 	var entries []provider.Entry
 	for _, name := range slices.Sorted(maps.Keys(s.shelves[shelf])) {
 		entries = append(entries, s.entry(name, s.shelves[shelf][name], g))
+	}
+	return entries, nil
+}
+
+func (s *Server) look(shelf string, g provider.Granularity, names []string) ([]provider.Entry, error) {
+	if shelf == Nowhere {
+		return nil, nowhere()
+	}
+	var entries []provider.Entry
+	for _, name := range names {
+		if e, ok := s.shelves[shelf][s.fold(name)]; ok {
+			entries = append(entries, s.entry(name, e, g))
+		}
 	}
 	return entries, nil
 }

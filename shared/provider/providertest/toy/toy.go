@@ -78,6 +78,7 @@ type reader struct{ toy }
 
 var (
 	_ provider.Provider = toy{}
+	_ provider.Looker   = toy{}
 	_ provider.Reader   = reader{}
 )
 
@@ -121,6 +122,7 @@ func (t toy) destination() provider.Destination {
 		ReadBack:      t.options.ReadBack,
 		Limits:        *t.options.Limits,
 		Compares:      !t.options.Incomparable,
+		Looks:         true,
 		Batch:         t.options.Batch,
 		Fold:          t.options.Fold,
 		Target: func(integration, destination provider.Values) provider.Target {
@@ -158,6 +160,17 @@ func (t toy) List(ctx context.Context, s *provider.Session, at provider.Place) (
 	shelf := at.Settings.Text("shelf")
 	err := t.call(ctx, s, Call{Operation: List, Shelf: shelf}, func() (err error) {
 		entries, err = t.list(shelf, at.Granularity)
+		return err
+	})
+	return entries, err
+}
+
+// Look answers which of the entries named stand on a shelf.
+func (t toy) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
+	var entries []provider.Entry
+	shelf := at.Settings.Text("shelf")
+	err := t.call(ctx, s, Call{Operation: Look, Shelf: shelf}, func() (err error) {
+		entries, err = t.look(shelf, at.Granularity, names)
 		return err
 	})
 	return entries, err
