@@ -51,10 +51,6 @@ func (b *bench) scale(ctx context.Context) (err error) {
 		}
 		unsealed, ready = append(unsealed, []time.Duration{first}), append(ready, []time.Duration{all})
 	}
-	crowded, err := s.rotationOf(ctx, b.rounds)
-	if err != nil {
-		return err
-	}
 	start, err := s.memory()
 	if err != nil {
 		return err
@@ -69,6 +65,10 @@ func (b *bench) scale(ctx context.Context) (err error) {
 		return err
 	}
 	busy, err := s.idle(ctx, b.still)
+	if err != nil {
+		return err
+	}
+	crowded, err := s.rotationOf(ctx, b.rounds) // by now every sync has had its first look
 	if err != nil {
 		return err
 	}

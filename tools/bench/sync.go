@@ -234,8 +234,8 @@ func (b *bench) largeSync(ctx context.Context) error {
 	b.add(
 		measure.Quantiles(fmt.Sprintf("change of one of %d synced secrets to destination, p50", syncKeys), "", change, nil, 0.5).Below(300),
 		measure.Quantiles(fmt.Sprintf("change of one of %d synced secrets to destination, p99", syncKeys), "", change, nil, 0.99).Below(1000),
+		measure.Times(fmt.Sprintf("first sync of %d secrets", syncKeys), fmt.Sprintf("%d writes of built-in KV v2", syncKeys), ourSeries, theirs),
 	)
-	b.add(measure.Times(fmt.Sprintf("first sync of %d secrets", syncKeys), fmt.Sprintf("%d writes of built-in KV v2", syncKeys), ourSeries, theirs))
 	return nil
 }
 
