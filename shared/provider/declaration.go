@@ -83,6 +83,10 @@ type Destination struct {
 	// that changes little then looks at what it changes, and at no more.
 	Looks bool
 
+	// Checks says that the other side tells what a credential may do at a place without doing it; the provider is a Checker. Of other
+	// destinations, List shows what it may not.
+	Checks bool
+
 	Batch int // changes that one Apply takes at the most; at least 1
 
 	// Fold brings a name to the form in which the other side compares names; nil where it compares them byte by byte.

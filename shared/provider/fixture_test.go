@@ -39,6 +39,13 @@ func (looking) Look(context.Context, *provider.Session, provider.Place, []string
 	return nil, nil
 }
 
+// checking is a stub that is a Checker.
+type checking struct{ stub }
+
+func (checking) Lacks(context.Context, *provider.Session, provider.Place, string) ([]string, error) {
+	return nil, nil
+}
+
 // declaration is a legal one.
 func declaration() provider.Declaration {
 	return provider.Declaration{

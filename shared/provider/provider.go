@@ -46,6 +46,13 @@ type Looker interface {
 	Look(ctx context.Context, s *Session, at Place, names []string) ([]Entry, error)
 }
 
+// Checker is implemented by a provider that has a destination that declares Checks.
+type Checker interface {
+	// Lacks answers what the credential lacks for keeping the entries at a place, in phrases that follow "lacks"; none where nothing is known
+	// to be lacking. name is that of an entry as one will be written there. It changes nothing there, and its errors are List's.
+	Lacks(ctx context.Context, s *Session, at Place, name string) ([]string, error)
+}
+
 // Session is what a provider works with for the time of one call: an integration's settings and its opened credential. It must not be
 // kept.
 type Session struct {

@@ -92,7 +92,7 @@ func check(p Provider, d Declaration) error {
 	if err := checkAuth(d); err != nil {
 		return err
 	}
-	reads, looks, seen := false, false, make(map[string]bool)
+	seen := make(map[string]bool)
 	for _, dest := range d.Destinations {
 		if err := checkDestination(dest); err != nil {
 			return fmt.Errorf("destination %q: %w", dest.Name, err)
@@ -101,13 +101,27 @@ func check(p Provider, d Declaration) error {
 			return fmt.Errorf("destination %q: is declared twice", dest.Name)
 		}
 		seen[dest.Name] = true
-		reads, looks = reads || dest.ReadBack == ReadBackValue, looks || dest.Looks
 	}
-	if _, isReader := p.(Reader); isReader != reads {
-		return fmt.Errorf("a destination with ReadBackValue: %t; it is a Reader: %t", reads, isReader)
-	}
-	if _, isLooker := p.(Looker); isLooker != looks {
-		return fmt.Errorf("a destination that Looks: %t; it is a Looker: %t", looks, isLooker)
+	return checkCapabilities(p, d.Destinations)
+}
+
+// checkCapabilities holds what is declared against what is implemented.
+func checkCapabilities(p Provider, declared []Destination) error {
+	_, isReader := p.(Reader)
+	_, isLooker := p.(Looker)
+	_, isChecker := p.(Checker)
+	for _, c := range []struct {
+		is       string
+		able     bool
+		declared func(Destination) bool
+	}{
+		{"a Reader", isReader, func(d Destination) bool { return d.ReadBack == ReadBackValue }},
+		{"a Looker", isLooker, func(d Destination) bool { return d.Looks }},
+		{"a Checker", isChecker, func(d Destination) bool { return d.Checks }},
+	} {
+		if says := slices.ContainsFunc(declared, c.declared); says != c.able {
+			return fmt.Errorf("a destination declares that it is %s: %t; it is one: %t", c.is, says, c.able)
+		}
 	}
 	return nil
 }

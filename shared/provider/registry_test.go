@@ -90,8 +90,9 @@ func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
 		"no batch":                             {dest(func(d *provider.Destination) { d.Batch = 0 }), "batch"},
 		"no target":                            {dest(func(d *provider.Destination) { d.Target = nil }), "target"},
 		"nothing about reading back":           {dest(func(d *provider.Destination) { d.ReadBack = "" }), "reading back"},
-		"read back, and no Reader":             {dest(func(d *provider.Destination) { d.ReadBack = provider.ReadBackValue }), "Reader: false"},
-		"looked at, and no Looker":             {dest(func(d *provider.Destination) { d.Looks = true }), "Looker: false"},
+		"read back, and no Reader":             {dest(func(d *provider.Destination) { d.ReadBack = provider.ReadBackValue }), "is a Reader: true; it is one: false"},
+		"looked at, and no Looker":             {dest(func(d *provider.Destination) { d.Looks = true }), "is a Looker: true; it is one: false"},
+		"checked, and no Checker":              {dest(func(d *provider.Destination) { d.Checks = true }), "is a Checker: true; it is one: false"},
 		"a name rule without a pattern":        {dest(func(d *provider.Destination) { d.Limits.Name = nil }), "a pattern and words"},
 		"a name rule without words":            {dest(func(d *provider.Destination) { d.Limits.NameRule = "" }), "a pattern and words"},
 		"a pattern of a part":                  {dest(func(d *provider.Destination) { d.Limits.Name = regexp.MustCompile(`[a-z]+`) }), "whole name"},
@@ -116,6 +117,7 @@ func TestARegistryRefusesWhatItHasAlready(t *testing.T) {
 		"destination": {stub{declaration()}, stub{other}},
 		"reader":      {reading{stub{declaration()}}},
 		"looker":      {looking{stub{declaration()}}},
+		"checker":     {checking{stub{declaration()}}},
 		"nil":         {nil},
 	} {
 		if _, err := provider.NewRegistry(providers...); err == nil {

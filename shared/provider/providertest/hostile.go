@@ -30,6 +30,9 @@ func (r *rig) asks(t testing.TB) map[string]error {
 	if r.destination.Looks {
 		_, errs["Look"] = r.look(t, r.session, r.names(t, 1)...)
 	}
+	if r.destination.Checks {
+		_, errs["Lacks"] = r.lacks(t, r.session, r.at)
+	}
 	for _, err := range errs {
 		r.tellsNothing(t, err)
 	}

@@ -38,6 +38,10 @@ type Party struct {
 	// they may not.
 	Racy string
 
+	// Weak is the integration's settings and a credential that may look at the place and change nothing there; nil where there is no such
+	// thing, or nobody could tell.
+	Weak func() (settings provider.Values, credential map[string]string)
+
 	// Plant puts an entry there, or a new value in one, as somebody else would. Remove takes one away. Truth answers the values of all
 	// entries there, by a way that is not the provider's.
 	Plant  func(name, value string)
@@ -52,10 +56,10 @@ type check struct {
 	run    func(t testing.TB, r *rig)
 }
 
-func checks() []check {
+func allChecks() []check {
 	var all []check
 	for _, area := range [][]check{
-		declarationChecks, endpointChecks, verifyChecks, listChecks, applyChecks, compareChecks, limitChecks, readChecks, cancelChecks, hostileChecks, refusalChecks,
+		declarationChecks, endpointChecks, verifyChecks, listChecks, applyChecks, compareChecks, limitChecks, readChecks, rightChecks, cancelChecks, hostileChecks, refusalChecks,
 	} {
 		all = append(all, area...)
 	}
@@ -65,7 +69,7 @@ func checks() []check {
 // Run holds a provider to the contract. open is called for each check, and answers a party with an empty place each time.
 func Run(t *testing.T, open func(t testing.TB) Party) {
 	t.Helper()
-	for _, c := range checks() {
+	for _, c := range allChecks() {
 		t.Run(c.name, func(t *testing.T) { c.try(t, open) })
 	}
 }
@@ -99,6 +103,13 @@ func compares(r *rig) string {
 func looks(r *rig) string {
 	if !r.destination.Looks {
 		return "Destination.Looks is false"
+	}
+	return ""
+}
+
+func checks(r *rig) string {
+	if !r.destination.Checks {
+		return "Destination.Checks is false"
 	}
 	return ""
 }

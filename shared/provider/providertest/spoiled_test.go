@@ -34,7 +34,7 @@ func (r *recorder) FailNow() {
 // fails reports whether a check finds fault with a party.
 func fails(t *testing.T, name string, open func(testing.TB) Party) bool {
 	t.Helper()
-	all := checks()
+	all := allChecks()
 	i := slices.IndexFunc(all, func(c check) bool { return c.name == name })
 	if i < 0 {
 		t.Fatalf("there is no check %q", name)
@@ -57,6 +57,7 @@ type spoiled struct {
 	apply   func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result
 	read    func(values []provider.Value, names []string) []provider.Value
 	look    func(entries []provider.Entry, names []string) []provider.Entry
+	lacks   func(phrases []string) []string
 	ignore  bool // the end of a context
 }
 
@@ -97,6 +98,15 @@ func (p spoiled) Look(ctx context.Context, s *provider.Session, at provider.Plac
 		return entries, err
 	}
 	return p.look(entries, names), err
+}
+
+func (p spoiled) Lacks(ctx context.Context, s *provider.Session, at provider.Place, name string) ([]string, error) {
+	checker, _ := p.Provider.(provider.Checker)
+	phrases, err := checker.Lacks(p.context(ctx), s, at, name)
+	if p.lacks == nil {
+		return phrases, err
+	}
+	return p.lacks(phrases), err
 }
 
 func (p spoiled) context(ctx context.Context) context.Context {
@@ -272,6 +282,12 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 				}
 				return entries
 			}}
+		}},
+		"what is lacking is not told": {"what a credential lacks is told, and it does lack it", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, lacks: func([]string) []string { return nil }}
+		}},
+		"something is always lacking": {"a credential that may do all lacks nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, lacks: func([]string) []string { return []string{"luck"} }}
 		}},
 		"the end of a context is not seen": {"a context that has ended begins nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, ignore: true}

@@ -25,9 +25,12 @@ func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provide
 			Refused:     map[string]string{"key": "a key that opens nothing"},
 			Place:       provider.Values{"shelf": "top"},
 			Elsewhere:   []provider.Values{{"shelf": toy.Nowhere}},
-			Plant:       func(name, value string) { server.Plant("top", name, value) },
-			Remove:      func(name string) { server.Remove("top", name) },
-			Truth:       func() map[string]string { return server.Truth("top") },
+			Weak: func() (provider.Values, map[string]string) {
+				return provider.Values{"read_only": true}, map[string]string{"key": server.Key()}
+			},
+			Plant:  func(name, value string) { server.Plant("top", name, value) },
+			Remove: func(name string) { server.Remove("top", name) },
+			Truth:  func() map[string]string { return server.Truth("top") },
 		}
 	}
 }

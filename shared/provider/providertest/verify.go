@@ -55,6 +55,11 @@ func verifyRefused(t testing.TB, r *rig) {
 		authWithHint(t, "Look", err)
 		r.tellsNothing(t, err)
 	}
+	if r.destination.Checks {
+		_, err = r.lacks(t, r.refused(t), r.at)
+		authWithHint(t, "Lacks", err)
+		r.tellsNothing(t, err)
+	}
 }
 
 func authWithHint(t testing.TB, what string, err error) {

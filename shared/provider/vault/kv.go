@@ -38,6 +38,7 @@ func destination() provider.Destination {
 		ReadBack:      provider.ReadBackValue,
 		Compares:      true,
 		Looks:         true,
+		Checks:        true,
 		Limits: provider.Limits{
 			MaxValueBytes: maxEntry, MaxNameBytes: maxName, Name: legalName, NameRule: nameRule, TextOnly: true,
 		},
@@ -112,8 +113,36 @@ type engine interface {
 	compares() bool
 }
 
-// find opens a place: it asks the mount which engine it is.
+// place is where entries are kept, as the mount there tells of itself.
+type place struct {
+	*client
+	mount, path string
+	granularity provider.Granularity
+	versioned   bool // version 2
+}
+
+// find opens a place.
 func find(ctx context.Context, s *provider.Session, at provider.Place) (keeper, error) {
+	p, err := locate(ctx, s, at)
+	if err != nil {
+		return nil, err
+	}
+	return p.keeper(), nil
+}
+
+func (p *place) keeper() keeper {
+	var e engine = kv1{p.client, escape(p.mount)}
+	if p.versioned {
+		e = kv2{p.client, escape(p.mount)}
+	}
+	if p.granularity == provider.Bundle {
+		return bundle{e, p.path}
+	}
+	return keys{e, p.path}
+}
+
+// locate asks a mount which engine it is.
+func locate(ctx context.Context, s *provider.Session, at provider.Place) (*place, error) {
 	const looking = "look at the mount"
 	for _, field := range []string{fieldMount, fieldPath} {
 		if err := checkPath(at.Settings.Text(field)); err != nil {
@@ -133,7 +162,6 @@ func find(ctx context.Context, s *provider.Session, at provider.Place) (keeper, 
 	if _, err := c.get(ctx, operation{looking, "anything below the mount"}, "sys/internal/ui/mounts/"+escape(mount), &told); err != nil {
 		return nil, c.unseen(ctx, err)
 	}
-	var e engine
 	switch {
 	case told.Path == "" || told.Type == "":
 		return nil, c.strange(looking, false, nil)
@@ -141,15 +169,8 @@ func find(ctx context.Context, s *provider.Session, at provider.Place) (keeper, 
 		return nil, refusal(outbound.Invalid, looking, "mount names a path within a mount: move the rest of it to `path`")
 	case told.Type != "kv":
 		return nil, refusal(outbound.Invalid, looking, "the mount is not of type kv: name one that is, or make one with `vault secrets enable -version=2 -path=<mount> kv`")
-	case told.Options["version"] == "2":
-		e = kv2{c, escape(mount)}
-	default:
-		e = kv1{c, escape(mount)}
 	}
-	if at.Granularity == provider.Bundle {
-		return bundle{e, path}, nil
-	}
-	return keys{e, path}, nil
+	return &place{c, mount, path, at.Granularity, told.Options["version"] == "2"}, nil
 }
 
 // unseen explains that a mount was not shown. Vault answers the same for one that does not exist and one that the token has no right

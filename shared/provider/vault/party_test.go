@@ -27,6 +27,14 @@ path "%[1]s/%[2]s"            { capabilities = ["create", "read", "update", "del
 path "%[1]s/%[2]s/*"          { capabilities = ["create", "read", "update", "delete", "list"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }`
 
+// asks is what the policy default adds to that.
+const asks = `
+path "sys/capabilities-self"  { capabilities = ["update"] }`
+
+const readOnly = `
+path "%[1]s/*"                { capabilities = ["read", "list"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }`
+
 // bench is a KV engine of the other Vault, and the official client's view of a place there.
 type bench struct {
 	t           testing.TB
@@ -61,7 +69,7 @@ func (b *bench) party() providertest.Party {
 	if b.version == "1" && b.granularity == provider.Bundle {
 		racy = "KV v1 has no check-and-set"
 	}
-	token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(policy, b.mount, b.path)).Token()
+	token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(policy, b.mount, b.path)+asks).Token()
 	return providertest.Party{
 		Provider:    vault.New(),
 		Destination: "vault-kv",
@@ -75,9 +83,13 @@ func (b *bench) party() providertest.Party {
 		},
 		Address: "address",
 		Racy:    racy,
-		Plant:   b.plant,
-		Remove:  b.remove,
-		Truth:   b.truth,
+		Weak: func() (provider.Values, map[string]string) {
+			token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(readOnly, b.mount)+asks).Token()
+			return nil, map[string]string{"token": token}
+		},
+		Plant:  b.plant,
+		Remove: b.remove,
+		Truth:  b.truth,
 	}
 }
 

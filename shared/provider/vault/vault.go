@@ -28,6 +28,7 @@ type Provider struct{}
 
 var _ interface {
 	provider.Provider
+	provider.Checker
 	provider.Looker
 	provider.Reader
 } = Provider{}

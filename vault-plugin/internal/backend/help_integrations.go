@@ -15,7 +15,8 @@ at every use.
 `
 
 const verifyHelp = `
-It asks the provider who the credential is, what rights it has and when it ends, and says what it lacks. It answers within 10 seconds;
+It asks the provider who the credential is, what rights it has and when it ends, and says what it lacks: for any use, and for each of
+the syncs that use it, as far as the provider tells without a change (of 20 of them at the most). It answers within 10 seconds;
 a failure is an error that begins with provider: and the class of the failure (auth, permission, network, ...), and says what to do.
 
 Nothing is changed at the provider.

@@ -87,7 +87,7 @@ type Service struct {
 	stopped  bool
 	damaged  []string // records that could not be read when the mount was loaded; sorted
 	watchers []func(ws, integration store.ID)
-	users    []func(integration store.ID) []string
+	users    []func(integration store.ID) []User
 }
 
 // place is where an integration stands.
@@ -115,23 +115,10 @@ type entry struct {
 // shared.
 func (s *Service) Watch(f func(ws, integration store.ID)) { s.watchers = append(s.watchers, f) }
 
-// Users has f asked which syncs use an integration: while there are any it is not deleted. Whoever begins to use one does so while
-// Tree.Change holds back other changes to the workspace. It must be called before the service is shared.
-func (s *Service) Users(f func(integration store.ID) []string) { s.users = append(s.users, f) }
-
 func (s *Service) changed(at place, id store.ID) {
 	for _, f := range s.watchers {
 		f(at.workspace, id)
 	}
-}
-
-func (s *Service) syncsOf(id store.ID) []string {
-	var all []string
-	for _, users := range s.users {
-		all = append(all, users(id)...)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // Find answers an integration that is to be used. One that does not exist is an error of status 400 that tells how to make it.

@@ -167,8 +167,8 @@ func TestUsesEndWithTheIntegration(t *testing.T) {
 
 func TestAnIntegrationThatSyncsUseIsNotDeleted(t *testing.T) {
 	w := newWorld(t)
-	users := []string{"api/dev/toy-shelf/b", "api/dev/toy-shelf/a"}
-	w.Users(func(store.ID) []string { return users })
+	users := []integrations.User{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
+	w.Users(func(store.ID) []integrations.User { return users })
 	w.put(integrations.Change{Secrets: w.key()})
 	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
 	var refused *fault.Error

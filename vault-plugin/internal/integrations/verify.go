@@ -46,7 +46,7 @@ func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, nam
 	if err != nil {
 		return Verification{}, err
 	}
-	return Verification{after, who, s.lacks(after, who)}, nil
+	return Verification{after, who, append(s.lacks(after, who), s.lacksFor(ctx, of)...)}, nil
 }
 
 // expires keeps what the provider has told of the credential's end, unless another was supplied meanwhile.
@@ -60,20 +60,6 @@ func (s *Service) expires(of Integration, at time.Time) {
 	n := s.usage[of.ID]
 	n.expires = &at
 	s.usage[of.ID] = n
-}
-
-func (s *Service) lacks(d Described, who provider.Identity) []string {
-	var lacks []string
-	if len(d.Record.AllowedEnvironments) == 0 {
-		lacks = append(lacks, "allowed_environments is empty: no environment may be synced with it")
-	}
-	if len(d.Record.AllowedTargets) == 0 {
-		lacks = append(lacks, "allowed_targets is empty: nothing may be written with it")
-	}
-	if left := who.Expires.Sub(s.now()); !who.Expires.IsZero() && left < expiresSoon {
-		lacks = append(lacks, "the credential expires soon: supply its successor before "+who.Expires.UTC().Format(time.RFC3339))
-	}
-	return lacks
 }
 
 // ErrProvider says that there is no provider of a name, and which there are.

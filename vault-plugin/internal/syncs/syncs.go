@@ -204,18 +204,38 @@ func (s *Service) of(ws store.ID) []*entry {
 	return all
 }
 
-// usersOf names the syncs that use an integration.
-func (s *Service) usersOf(integration store.ID) []string {
+// usersOf answers the syncs that use an integration.
+func (s *Service) usersOf(integration store.ID) []integrations.User {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var names []string
+	var users []integrations.User
 	for _, e := range s.entries {
 		if e.record.Integration == integration {
-			names = append(names, e.path())
+			users = append(users, e.user())
 		}
 	}
-	slices.Sort(names)
-	return names
+	return users
+}
+
+// user is the sync as its integration knows it.
+func (e *entry) user() integrations.User {
+	u := integrations.User{Name: e.path(), Environment: e.home.path(), Target: e.record.Target.Path}
+	if e.lost {
+		return u
+	}
+	fields := e.namer().Fields
+	fields.Name = "NAME"
+	name, err := e.template.Execute(fields)
+	if err != nil {
+		name = fields.Name
+	}
+	u.Place, u.Entry = e.place(), folded(e.declared, name)
+	return u
+}
+
+// place is where its entries are kept.
+func (e *entry) place() provider.Place {
+	return provider.Place{Destination: e.at.destination, Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings}
 }
 
 // dependants names the syncs of environments; of all of a workspace where those are nil.

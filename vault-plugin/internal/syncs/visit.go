@@ -192,7 +192,7 @@ func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledge
 	}
 	return &syncrun.Run{
 		Destination: e.declared,
-		Place:       provider.Place{Destination: e.at.destination, Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings},
+		Place:       e.place(),
 		Dispatch: func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 			return s.Integrations.With(ctx, use, f)
 		},

@@ -79,6 +79,7 @@ type reader struct{ toy }
 var (
 	_ provider.Provider = toy{}
 	_ provider.Looker   = toy{}
+	_ provider.Checker  = toy{}
 	_ provider.Reader   = reader{}
 )
 
@@ -123,6 +124,7 @@ func (t toy) destination() provider.Destination {
 		Limits:        *t.options.Limits,
 		Compares:      !t.options.Incomparable,
 		Looks:         true,
+		Checks:        true,
 		Batch:         t.options.Batch,
 		Fold:          t.options.Fold,
 		Target: func(integration, destination provider.Values) provider.Target {
@@ -174,6 +176,17 @@ func (t toy) Look(ctx context.Context, s *provider.Session, at provider.Place, n
 		return err
 	})
 	return entries, err
+}
+
+// Lacks says of a box that may only be looked at that it is one.
+func (t toy) Lacks(ctx context.Context, s *provider.Session, at provider.Place, _ string) ([]string, error) {
+	if _, err := t.Look(ctx, s, at, nil); err != nil {
+		return nil, err
+	}
+	if s.Settings.Flag("read_only") {
+		return []string{"the right to change anything, for the box is read_only"}, nil
+	}
+	return nil, nil
 }
 
 // Read answers values from a shelf.

@@ -1,0 +1,109 @@
+package backend_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
+)
+
+// untold is a toy that does not tell what a credential may do.
+type untold struct {
+	provider.Provider
+	provider.Reader
+	provider.Looker
+}
+
+func (u untold) Declare() provider.Declaration {
+	d := u.Provider.Declare()
+	d.Destinations[0].Checks = false
+	return d
+}
+
+// used is a mount whose integration is used by two syncs, one of them of a place that does not exist.
+func used(t *testing.T, tells bool) (*enginetest.Mount, *toy.Server) {
+	t.Helper()
+	toys, server := toy.New()
+	if !tells {
+		toys = untold{toys, toys.(provider.Reader), toys.(provider.Looker)}
+	}
+	registry, err := provider.NewRegistry(toys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := enginetest.Setup{Providers: registry}.Open(t)
+	m.Populate("acme", "api", "development")
+	m.Write(integration, data{"key": server.Key(), "allowed_environments": "*", "allowed_targets": "*"})
+	m.Write(aSync, data{"integration": "main", "shelf": "top"})
+	m.Write("syncs/acme/api/development/toy-shelf/other", data{"integration": "main", "shelf": toy.Nowhere})
+	return m, server
+}
+
+func lacksOf(m *enginetest.Mount) []string {
+	var lacks []string
+	phrases, _ := m.Write(integration+"/verify", nil)["lacks"].([]any)
+	for _, p := range phrases {
+		lacks = append(lacks, fmt.Sprint(p))
+	}
+	return lacks
+}
+
+func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
+	const (
+		main, other = "api/development/toy-shelf/main", "api/development/toy-shelf/other"
+		missing     = "sync " + other + ` cannot be kept with it: every shelf exists but "nowhere"`
+	)
+	for name, c := range map[string]struct {
+		tells  bool
+		change data
+		want   []string
+	}{
+		"nothing":                       {true, nil, []string{missing}},
+		"nothing that a list shows":     {false, data{"read_only": true}, []string{missing}},
+		"a right":                       {true, data{"read_only": true}, []string{"for sync " + main + " it lacks the right to change anything, for the box is read_only", missing}},
+		"a grant of the integration":    {true, data{"allowed_targets": "nowhere"}, []string{"sync " + main + " cannot be kept with it: allowed_targets of integration toy/main does not allow top", missing}},
+		"another, for all environments": {true, data{"allowed_environments": "api/production"}, []string{"sync " + main + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development", "sync " + other + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, server := used(t, c.tells)
+			if c.change["read_only"] != nil {
+				c.change["key"] = server.Key()
+			}
+			m.Write(integration, c.change)
+			if got := lacksOf(m); !slices.Equal(got, c.want) {
+				t.Errorf("lacks %q\nwant  %q", got, c.want)
+			}
+			if failed := m.Read(integration)["last_error"]; failed != nil {
+				t.Errorf("what is lacking is noted as a failure of the credential: %v", failed)
+			}
+			if truth := server.Truth("top"); len(truth) != 0 {
+				t.Errorf("the shelf has %v", truth)
+			}
+		})
+	}
+}
+
+// A provider that cannot be asked any more is not asked about every sync.
+func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
+	m, server := used(t, true)
+	server.OnCall(func(c toy.Call) toy.Fault {
+		if c.Operation == toy.Look {
+			return toy.Refused(outbound.RateLimited, 0)
+		}
+		return toy.Fault{}
+	})
+	_, looks := looked(server, func() {
+		got := lacksOf(m)
+		if len(got) != 1 || !strings.Contains(got[0], "api/development/toy-shelf/main and those behind it, 2 in all, were not looked at: the test wants it so") {
+			t.Errorf("lacks %q", got)
+		}
+	})
+	if looks != 1 {
+		t.Errorf("%d looks", looks)
+	}
+}

@@ -1,0 +1,40 @@
+package integrations
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// User is a sync that uses an integration.
+type User struct {
+	Name        string         // project/environment/destination/name
+	Environment string         // project/environment
+	Target      string         // path of its target
+	Place       provider.Place // of its target; the zero value where this version does not know the destination
+	Entry       string         // a name such as its entries have there
+}
+
+// Users has f asked which syncs use an integration: while there are any it is not deleted. Whoever begins to use one does so while
+// Tree.Change holds back other changes to the workspace. It must be called before the service is shared.
+func (s *Service) Users(f func(integration store.ID) []User) { s.users = append(s.users, f) }
+
+// usersOf answers the syncs that use an integration, sorted by name.
+func (s *Service) usersOf(id store.ID) []User {
+	var all []User
+	for _, users := range s.users {
+		all = append(all, users(id)...)
+	}
+	slices.SortFunc(all, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+func (s *Service) syncsOf(id store.ID) []string {
+	var names []string
+	for _, user := range s.usersOf(id) {
+		names = append(names, user.Name)
+	}
+	return names
+}
