@@ -107,3 +107,18 @@ func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
 		t.Errorf("%d looks", looks)
 	}
 }
+
+func TestAVerificationLooksAtSomeOfManySyncs(t *testing.T) {
+	m, server := used(t, true)
+	for i := range 25 {
+		m.Write(fmt.Sprintf("syncs/acme/api/development/toy-shelf/a%02d", i), data{"integration": "main", "shelf": fmt.Sprint("shelf", i)})
+	}
+	_, looks := looked(server, func() {
+		if got := lacksOf(m); !slices.Equal(got, []string{"7 more syncs were not looked at"}) {
+			t.Errorf("lacks %q", got)
+		}
+	})
+	if looks != 20 {
+		t.Errorf("%d looks", looks)
+	}
+}

@@ -33,11 +33,11 @@ func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
 	var lacks []string
 	users := s.usersOf(of.ID)
 	for i, user := range users {
-		if user.Place.Destination == "" {
-			continue
-		}
 		if i == maxLooked {
 			return append(lacks, fmt.Sprintf("%d more syncs were not looked at", len(users)-i))
+		}
+		if user.Place.Destination == "" {
+			continue
 		}
 		some, err := s.lacksOf(ctx, of, user)
 		for _, phrase := range some {
