@@ -71,8 +71,9 @@ func TestSecretsThroughTheClient(t *testing.T) {
 	if !errors.As(err, &e) || e.Kind != client.NotFound || e.Status != http.StatusBadRequest {
 		t.Fatalf("a missing parent: %v", err)
 	}
-	_, err = c.PutWorkspace(ctx, client.Workspace{Name: "secrets"})
+	_, err = c.PutWorkspace(ctx, client.Workspace{Name: "secrets", DeletionAllowed: true})
 	check(t, err)
+	t.Cleanup(func() { check(t, c.DeleteWorkspace(context.Background(), "secrets")) })
 	_, err = c.PutProject(ctx, client.Project{Workspace: "secrets", Name: "api"})
 	check(t, err)
 	_, err = c.PutEnvironment(ctx, client.Environment{Workspace: "secrets", Project: "api", Name: "dev"})
