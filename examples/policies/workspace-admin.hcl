@@ -139,9 +139,9 @@ path "stashbase/syncs/acme/+/+/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
-# What a run would do, without values.
+# What a run would do, of the sync as it is or as it might be, without values.
 path "stashbase/syncs/acme/+/+/+/+/plan" {
-  capabilities = ["read"]
+  capabilities = ["read", "update"]
 }
 
 # Running it now.

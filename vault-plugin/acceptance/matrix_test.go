@@ -94,7 +94,7 @@ func classified(c caller) []row {
 		for destination := range destinations {
 			one := "syncs/{workspace}/{project}/{environment}/" + destination + "/{name}"
 			all = append(all, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
-			for action, capability := range map[string]string{"plan": "read", "run": "update", "status": "read", "adopt": "update", "pause": "update", "resume": "update"} {
+			for action, capability := range map[string]string{"plan": "read update", "run": "update", "status": "read", "adopt": "update", "pause": "update", "resume": "update"} {
 				all = append(all, row{one + "/" + action, false, rights{admin: capability, syncOperator: capability}})
 			}
 		}

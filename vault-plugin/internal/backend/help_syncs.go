@@ -16,6 +16,9 @@ It changes and deletes only what it has written itself, or was told to take over
 const planHelp = `
 It asks the destination what is there, and tells what a run would do. It changes nothing. Where blocked is not empty, a run would do nothing at
 all: a limit of the destination would be broken, two secrets would have one name, or filters choose nothing.
+
+A read is about the sync as it is. A write with fields of a definition is about the sync as that write would leave it, whether it exists or
+not, and is refused as the write would be; nothing is stored.
 `
 
 const runHelp = `

@@ -68,7 +68,7 @@ func (b *Backend) syncPaths() []*framework.Path {
 	for _, name := range b.options.Providers.Destinations() {
 		declared, p, _ := b.options.Providers.Destination(name)
 		paths = append(paths, b.destinationPath(declared, p.Declare()))
-		paths = append(paths, b.syncActionPaths(declared)...)
+		paths = append(paths, b.syncActionPaths(declared, p.Declare())...)
 	}
 	return paths
 }
@@ -83,10 +83,7 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 	pattern, segments := syncAt(d)
 	answers := response("The sync.", syncAnswers(d))
 	suffix := d.Name + "-sync"
-	maps.Copy(segments, syncFields(d, p))
-	for _, f := range d.Fields {
-		segments[f.Name] = providerSchema(f)
-	}
+	maps.Copy(segments, definitionFields(d, p))
 	segments[fieldPurge] = query(boolField("For a delete, and to be said: whether what the sync has written is deleted at the destination."))
 	return &framework.Path{
 		Pattern:         pattern,
@@ -110,7 +107,7 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 	}
 }
 
-func (b *Backend) syncActionPaths(d provider.Destination) []*framework.Path {
+func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration) []*framework.Path {
 	pattern, segments := syncAt(d)
 	suffix := d.Name + "-sync"
 	answers := response("The sync.", syncAnswers(d))
@@ -120,8 +117,10 @@ func (b *Backend) syncActionPaths(d provider.Destination) []*framework.Path {
 		return &framework.Path{Pattern: pattern + "/" + action, DisplayAttrs: display(), Fields: all, HelpSynopsis: synopsis, HelpDescription: help, Operations: ops}
 	}
 	return []*framework.Path{
-		path("plan", "What a run of a sync would do, entry by entry and without values.", planHelp, nil, operations{
+		path("plan", "What a run of a sync would do, entry by entry and without values.", planHelp, definitionFields(d, p), operations{
 			logical.ReadOperation: operation(b.handleNamed(planSync(d)), "Tell what a run would do; within 10 seconds.", "plan", suffix, response("The plan.", planAnswers())),
+			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Tell what a run would do if the sync were written with the fields given; within 10 seconds.", "plan-change-of", suffix,
+				response("The plan.", planAnswers()))),
 		}),
 		path("run", "Have a sync run now.", runHelp, fields{fieldWait: durationField("How long to wait for the run, at most 10s. Left out: not at all.")}, operations{
 			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Have it run now, whatever there seems to be to do.", "run", suffix,
@@ -148,6 +147,15 @@ func fieldsOf(all ...fields) fields {
 		maps.Copy(merged, some)
 	}
 	return merged
+}
+
+// definitionFields are all that a sync is written with.
+func definitionFields(d provider.Destination, p provider.Declaration) fields {
+	all := syncFields(d, p)
+	for _, f := range d.Fields {
+		all[f.Name] = providerSchema(f)
+	}
+	return all
 }
 
 func syncFields(d provider.Destination, p provider.Declaration) fields {

@@ -61,27 +61,31 @@ func readSync(dest provider.Destination) handler {
 
 func putSync(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		change := syncs.Change{
-			Description: given[string](c, fieldDescription), Integration: given[string](c, fieldIntegration),
-			Include: given[[]string](c, fieldInclude), Exclude: given[[]string](c, fieldExclude), Tags: given[[]string](c, fieldTags),
-			Template: given[string](c, fieldNameTemplate), Granularity: given[string](c, fieldGranularity),
-			OnConflict: given[string](c, fieldOnConflict), Deletion: given[string](c, fieldDeletion), Trigger: given[string](c, fieldTrigger),
-			Settings: make(map[string]any),
-		}
-		for _, f := range dest.Fields {
-			switch present, null := c.given(f.Name); {
-			case null:
-				change.Settings[f.Name] = nil
-			case present:
-				change.Settings[f.Name] = c.data.Get(f.Name)
-			}
-		}
-		d, err := c.syncs.Put(ctx, c.scope(), c.syncPath(dest), c.req.Operation == logical.PatchOperation, change)
+		d, err := c.syncs.Put(ctx, c.scope(), c.syncPath(dest), c.req.Operation == logical.PatchOperation, changeOf(c, dest))
 		if err != nil {
 			return nil, err
 		}
 		return answer(describeSync(d))
 	}
+}
+
+func changeOf(c *call, dest provider.Destination) syncs.Change {
+	change := syncs.Change{
+		Description: given[string](c, fieldDescription), Integration: given[string](c, fieldIntegration),
+		Include: given[[]string](c, fieldInclude), Exclude: given[[]string](c, fieldExclude), Tags: given[[]string](c, fieldTags),
+		Template: given[string](c, fieldNameTemplate), Granularity: given[string](c, fieldGranularity),
+		OnConflict: given[string](c, fieldOnConflict), Deletion: given[string](c, fieldDeletion), Trigger: given[string](c, fieldTrigger),
+		Settings: make(map[string]any),
+	}
+	for _, f := range dest.Fields {
+		switch present, null := c.given(f.Name); {
+		case null:
+			change.Settings[f.Name] = nil
+		case present:
+			change.Settings[f.Name] = c.data.Get(f.Name)
+		}
+	}
+	return change
 }
 
 func deleteSync(dest provider.Destination) handler {
@@ -96,7 +100,12 @@ func deleteSync(dest provider.Destination) handler {
 
 func planSync(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		plan, err := c.syncs.Plan(ctx, c.scope(), c.syncPath(dest))
+		var change *syncs.Change
+		if c.req.Operation == logical.UpdateOperation {
+			given := changeOf(c, dest)
+			change = &given
+		}
+		plan, err := c.syncs.Plan(ctx, c.scope(), c.syncPath(dest), change)
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func syncs() []string {
 		for _, op := range []string{"create", "read", "update", "patch", "delete"} {
 			all = append(all, op+" "+one)
 		}
-		all = append(all, "read "+one+"/plan", "update "+one+"/run", "read "+one+"/status", "update "+one+"/adopt", "update "+one+"/pause", "update "+one+"/resume")
+		all = append(all, "read "+one+"/plan", "update "+one+"/plan", "update "+one+"/run", "read "+one+"/status", "update "+one+"/adopt", "update "+one+"/pause", "update "+one+"/resume")
 	}
 	return all
 }

@@ -42,7 +42,7 @@ func workspaceAdmin() Role {
 			{"Its syncs.", "syncs/{workspace}/", []string{"list"}},
 			{"Those of an environment.", "syncs/{workspace}/+/+/", []string{"list"}},
 			{"Each sync.", "syncs/{workspace}/+/+/+/+", all},
-			{"What a run would do, without values.", "syncs/{workspace}/+/+/+/+/plan", []string{"read"}},
+			{"What a run would do, of the sync as it is or as it might be, without values.", "syncs/{workspace}/+/+/+/+/plan", []string{"read", "update"}},
 			{"Running it now.", "syncs/{workspace}/+/+/+/+/run", []string{"update"}},
 			{"How it stands, without values.", "syncs/{workspace}/+/+/+/+/status", []string{"read"}},
 			{"Taking over what others have written at the destination.", "syncs/{workspace}/+/+/+/+/adopt", []string{"update"}},
@@ -137,7 +137,7 @@ func syncOperator() Role {
 		rules: []rule{
 			{"The syncs.", at, []string{"list"}},
 			{"Each sync.", at + "+/+", []string{"create", "read", "update", "patch", "delete"}},
-			{"What a run would do, without values.", at + "+/+/plan", []string{"read"}},
+			{"What a run would do, of the sync as it is or as it might be, without values.", at + "+/+/plan", []string{"read", "update"}},
 			{"Running it now.", at + "+/+/run", []string{"update"}},
 			{"How it stands, without values.", at + "+/+/status", []string{"read"}},
 			{"Taking over what others have written at the destination.", at + "+/+/adopt", []string{"update"}},

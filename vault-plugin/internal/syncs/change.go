@@ -47,16 +47,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 	if before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID {
 		return s.describe(call, before), nil // a replay
 	}
-	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
-		return Described{}, err
-	}
-	next, err := s.draft(call, h, at, before, c)
-	if err == nil {
-		err = s.mayMove(ctx, before, next)
-	}
-	if err == nil {
-		err = s.refuseOverlap(next)
-	}
+	next, err := s.changed(ctx, call, h, at, before, mustExist, c)
 	if err != nil {
 		return Described{}, err
 	}
@@ -65,6 +56,21 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 		return Described{}, err
 	}
 	return s.describe(call, after), nil
+}
+
+// changed is the sync as a write would leave it; an error where the write is refused.
+func (s *Service) changed(ctx context.Context, call workspaces.Call, h home, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
+	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
+		return nil, err
+	}
+	next, err := s.draft(call, h, at, before, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayMove(ctx, before, next); err != nil {
+		return nil, err
+	}
+	return next, s.refuseOverlap(next)
 }
 
 func (s *Service) mayPut(call workspaces.Call, h home, at Path, before *entry, mustExist bool) error {

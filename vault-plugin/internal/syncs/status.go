@@ -198,9 +198,10 @@ func (s *Service) Status(ctx context.Context, call workspaces.Call, at Path) (De
 	return d, keys, nil
 }
 
-// Plan tells what a run would do, without doing it. It asks the destination.
-func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path) (syncplan.Plan, error) {
-	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+// Plan tells what a run would do, without doing it. It asks the destination. With a change it is about the sync as a write of that would
+// leave it, whether it exists or not, and refuses what the write would be refused.
+func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path, c *Change) (syncplan.Plan, error) {
+	e, err := s.proposed(ctx, call, at, c)
 	if err != nil {
 		return syncplan.Plan{}, err
 	}
@@ -225,6 +226,18 @@ func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path) (sync
 	run.Whole = true
 	prepared, err := run.Prepare(ctx)
 	return prepared.Plan, err
+}
+
+// proposed answers a sync as a write would leave it; as it is where there is none.
+func (s *Service) proposed(ctx context.Context, call workspaces.Call, at Path, c *Change) (*entry, error) {
+	if c == nil {
+		return s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	}
+	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	if err != nil {
+		return nil, err
+	}
+	return s.changed(ctx, call, h, at, before, false, *c)
 }
 
 // Run has a sync run now, whatever there seems to be to do, and waits for that at most so long. The run goes on when the waiting ends.

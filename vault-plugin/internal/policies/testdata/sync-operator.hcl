@@ -16,9 +16,9 @@ path "stashbase/syncs/acme/api/dev/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
-# What a run would do, without values.
+# What a run would do, of the sync as it is or as it might be, without values.
 path "stashbase/syncs/acme/api/dev/+/+/plan" {
-  capabilities = ["read"]
+  capabilities = ["read", "update"]
 }
 
 # Running it now.
