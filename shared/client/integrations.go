@@ -62,9 +62,39 @@ func (c *Client) SyncStatus(ctx context.Context, at SyncPlace) (Settings, error)
 	return c.read(ctx, at.path("status"))
 }
 
-// SyncPlan tells what the next run would do, key by key and without values.
-func (c *Client) SyncPlan(ctx context.Context, at SyncPlace) (Settings, error) {
-	return c.read(ctx, at.path("plan"))
+// SyncPlan is what a run of a sync would do.
+type SyncPlan struct {
+	Blocked string         `json:"blocked"` // why it would do nothing; "" where it would
+	Actions []SyncAction   `json:"actions"` // by name
+	Counts  map[string]int `json:"counts"`  // of each action
+}
+
+// SyncAction is what a run would do about one entry at the destination.
+type SyncAction struct {
+	Name      string `json:"name"`
+	Secret    string `json:"secret"`
+	Action    string `json:"action"`     // create, update, delete, adopt, unchanged, retain, forget, conflict, invalid or over_limit
+	TakesOver bool   `json:"takes_over"` // an update of what others have written
+	Hint      string `json:"hint"`
+}
+
+// SyncPlan tells what the next run would do, without values.
+func (c *Client) SyncPlan(ctx context.Context, at SyncPlace) (*SyncPlan, error) {
+	var plan SyncPlan
+	if err := c.get(ctx, at.path("plan"), nil, &plan); err != nil {
+		return nil, err
+	}
+	return &plan, nil
+}
+
+// PlanSync tells what a run would do if the sync were written with the fields given, whether it exists or not. It is refused as the write
+// would be, and changes nothing.
+func (c *Client) PlanSync(ctx context.Context, at SyncPlace, given Settings) (*SyncPlan, error) {
+	var plan SyncPlan
+	if err := c.put(ctx, at.path("plan"), given, &plan); err != nil {
+		return nil, err
+	}
+	return &plan, nil
 }
 
 func (c *Client) read(ctx context.Context, path string) (Settings, error) {

@@ -3,6 +3,7 @@ package base
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -103,12 +104,23 @@ func (c *Call[M]) Warn(attribute, summary, detail string) {
 // PlanCall is a plan to create, when there is no state, or to update.
 type PlanCall[M any] struct {
 	Connection *connect.Connection // nil while Terraform only validates
+	Names      []string            // of the keys; "" for one that is not known yet
 	Creates    bool
 	// Model is what is planned, Prior the state, Config what the person wrote.
 	Model, Prior, Config M
 
 	private
-	diags *diag.Diagnostics
+	namespace string
+	diags     *diag.Diagnostics
+}
+
+// Client reaches Vault in the resource's namespace. A plan must do without where that is an error: the provider's configuration may not be
+// known yet, and what it leads to may not be there.
+func (c *PlanCall[M]) Client(ctx context.Context) (*client.Client, error) {
+	if c.Connection == nil {
+		return nil, errors.New("there is no Vault while a configuration is only validated")
+	}
+	return c.Connection.Client(ctx, c.namespace)
 }
 
 // Warn adds a warning at an attribute, or at none when that is empty.

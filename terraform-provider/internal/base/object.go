@@ -45,6 +45,9 @@ func (o *Object) Given(name string) bool {
 	return ok && !value.IsNull()
 }
 
+// Known reports whether an attribute's value is known, all of it.
+func (o *Object) Known(name string) bool { return (*o)[name].IsFullyKnown() }
+
 // Unknown makes an attribute one that is known after apply.
 func (o *Object) Unknown(name string, t tftypes.Type) {
 	(*o)[name] = tftypes.NewValue(t, tftypes.UnknownValue)

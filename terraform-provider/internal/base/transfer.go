@@ -96,9 +96,10 @@ func (r *managed[M]) ModifyPlan(ctx context.Context, request resource.ModifyPlan
 	}
 	diags := &response.Diagnostics
 	if r.kind.Plan != nil {
+		at, _ := r.place(ctx, &tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema})
 		call := &PlanCall[M]{
-			Connection: r.Connection, Creates: request.State.Raw.IsNull(),
-			private: private{from: request.Private, to: response.Private}, diags: diags,
+			Connection: r.Connection, Names: at.names, Creates: request.State.Raw.IsNull(),
+			private: private{from: request.Private, to: response.Private}, namespace: at.namespace, diags: diags,
 		}
 		diags.Append(load(ctx, request.Plan, request.Plan.Raw, &call.Model)...)
 		diags.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
@@ -108,7 +109,6 @@ func (r *managed[M]) ModifyPlan(ctx context.Context, request resource.ModifyPlan
 		if diags.HasError() {
 			return
 		}
-		at, _ := r.place(ctx, &tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema})
 		if r.failed(diags, "plan", at, r.kind.Plan(ctx, call)) {
 			return
 		}

@@ -85,20 +85,12 @@ func syncColumns(d provider.Destination) []column {
 }
 
 // plan warns of what destroys something that is not seen in the plan.
-func (r *sync) plan(_ context.Context, c *base.PlanCall[base.Object]) error {
-	if conflict, _ := c.Model.JSON(fieldOnConflict); conflict == overwrite && (c.Creates || !c.Model[fieldOnConflict].Equal(c.Prior[fieldOnConflict])) {
-		c.Warn(fieldOnConflict, "The sync will overwrite what others have written",
-			"A key at the destination that has the name of a secret loses its value, which is kept nowhere. To see first which keys those are, apply on_conflict = \"fail\" and read the sync's plan.")
+func (r *sync) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
+	if !r.foresee(ctx, c) {
+		r.suspect(c)
 	}
 	if c.Creates {
 		return nil
-	}
-	for _, name := range []string{"include", "exclude", "tags", "name_template"} {
-		if deletes, _ := c.Model.JSON(fieldDeletion); deletes == managed && !c.Model[name].Equal(c.Prior[name]) {
-			c.Warn(name, "Keys may be deleted at the destination",
-				"What the sync has written and no longer names is deleted there, because deletion is \"managed\". To leave it, set deletion = \"retain\".")
-			break
-		}
 	}
 	purges, _ := c.Prior.JSON(fieldPurge)
 	for _, column := range r.columns {

@@ -144,21 +144,42 @@ func TestASyncIsMadeChangedAndPurged(t *testing.T) {
 func TestWhatASyncWouldDestroyIsSaidInThePlan(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
-		_, fill := w.destination()
+		kv, fill := w.destination()
 		config := strings.Replace(fill(syncConfig), "purge       = true", "", 1)
 		w.configure(config)
 		w.Apply()
+		w.arrives(kv, "API_KEY", "VALUE")
 		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "team/other"`, 1))
 		if plan := w.Plan(); !strings.Contains(plan.Text, "What the sync has written will stay") || len(plan.Changes["stashbase_sync_vault_kv.it"]) != 2 {
 			t.Error(plan.Text)
 		}
-		w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n  on_conflict = \"overwrite\"", 1))
-		if plan := w.Plan(); !strings.Contains(plan.Text, "The sync will overwrite what others have written") {
-			t.Error(plan.Text)
+		for _, c := range []struct{ more, says string }{
+			{`exclude = ["API_*"]`, "The sync would change nothing"}, // all there is
+			{`description = "new"`, ""},
+		} {
+			w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n"+c.more, 1))
+			if plan := w.Plan(); !strings.Contains(plan.Text, c.says) || c.says == "" && strings.Contains(plan.Text, "with stashbase_sync_vault_kv.it") {
+				t.Errorf("%s: %s", c.more, plan.Text)
+			}
 		}
-		w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n  exclude = [\"API_*\"]", 1))
-		if plan := w.Plan(); !strings.Contains(plan.Text, "Keys may be deleted at the destination") {
-			t.Error(plan.Text)
+		if _, err := kv.Put(t.Context(), "team/api/OTHER", map[string]any{"value": "theirs"}); err != nil {
+			t.Fatal(err)
+		}
+		w.write("secrets/"+w.workspace+"/api/dev/OTHER", map[string]any{"value": "ours"})
+		for _, c := range []struct {
+			more string
+			says []string
+		}{
+			{`on_conflict = "overwrite"`, []string{"The sync will overwrite what others have written", "OTHER"}},
+			{`exclude = ["API_*"]`, []string{"Keys will be deleted at the destination", "API_KEY", "Keys at the destination are in the way", "OTHER"}},
+		} {
+			w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n"+c.more, 1))
+			plan := w.Plan()
+			for _, text := range c.says {
+				if !strings.Contains(plan.Text, text) {
+					t.Errorf("%s: the plan does not say %q: %s", c.more, text, plan.Text)
+				}
+			}
 		}
 		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "../other"`, 1))
 		w.Fails([]string{`path = "../other"`, "must not have"}, "validate")
@@ -184,6 +205,9 @@ resource "stashbase_sync_vault_kv" "second" {
   mount       = stashbase_sync_vault_kv.it.mount
   path        = "team/api"
 }`)
+		if plan := w.Plan(); !strings.Contains(plan.Text, "The engine would refuse the sync as things are now") {
+			t.Error(plan.Text)
+		}
 		w.Fails([]string{"Cannot create stashbase_sync_vault_kv"}, "apply", "-auto-approve")
 		w.configure(config)
 		w.Destroy()
