@@ -106,6 +106,9 @@ func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
 	if looks != 1 {
 		t.Errorf("%d looks", looks)
 	}
+	if failed, _ := m.Read(integration)["last_error"].(data); failed["class"] != "rate_limited" {
+		t.Errorf("the failed use is told as %v", failed)
+	}
 }
 
 func TestAVerificationLooksAtSomeOfManySyncs(t *testing.T) {

@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,9 +44,9 @@ func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
 		for _, phrase := range some {
 			lacks = append(lacks, "for sync "+user.Name+" it lacks "+phrase)
 		}
-		switch outbound.ClassOf(err) {
-		case "":
-		case outbound.Permission, outbound.NotFound, outbound.Invalid:
+		switch {
+		case err == nil:
+		case isLack(err):
 			lacks = append(lacks, "sync "+user.Name+" cannot be kept with it: "+hintOf(err))
 		default:
 			return append(lacks, fmt.Sprintf("sync %s and those behind it, %d in all, were not looked at: %s", user.Name, len(users)-i, hintOf(err)))
@@ -54,19 +55,31 @@ func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
 	return lacks
 }
 
-// lacksOf asks the provider about one place. That it lacks something there is no failure of the credential, so it is not noted as one.
+// lacksOf asks the provider about one place. What is lacking there is no failure of the credential, and is not noted as one.
 func (s *Service) lacksOf(ctx context.Context, of Integration, user User) (lacks []string, err error) {
 	use := Use{Integration: of, Environment: user.Environment, Target: user.Target}
-	refused := s.With(ctx, use, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
+	failed := s.With(ctx, use, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		declared, _, _ := s.Providers.Destination(user.Place.Destination)
 		if checker, able := p.(provider.Checker); able && declared.Checks {
 			lacks, err = checker.Lacks(ctx, session, user.Place, user.Entry)
 		} else {
 			_, err = p.List(ctx, session, user.Place)
 		}
-		return nil
+		if isLack(err) {
+			return nil
+		}
+		return err
 	})
-	return lacks, errors.Join(refused, err)
+	return lacks, cmp.Or(failed, err)
+}
+
+// isLack tells what a place, or the right to it, is short of from what keeps anybody from asking.
+func isLack(err error) bool {
+	switch outbound.ClassOf(err) {
+	case outbound.Permission, outbound.NotFound, outbound.Invalid:
+		return true
+	}
+	return false
 }
 
 // hintOf is what can be told of an error, which is the engine's own words.
