@@ -9,7 +9,6 @@ import (
 )
 
 var listChecks = []check{
-	{"what is looked at is what list shows", looks, lookAtSome},
 	{"an empty place lists nothing", nil, listNothing},
 	{"list shows the entries of others, sorted, and changes nothing", nil, listForeign},
 	{"a place that is not there is not_found or invalid, with a hint", func(r *rig) string {
@@ -18,6 +17,7 @@ var listChecks = []check{
 		}
 		return ""
 	}, listElsewhere},
+	{"what is looked at is what list shows", looks, lookAtSome},
 }
 
 func listNothing(t testing.TB, r *rig) {

@@ -93,25 +93,19 @@ func overHTTP(r *rig) string {
 	return ""
 }
 
-func compares(r *rig) string {
-	if !r.destination.Compares {
-		return "Destination.Compares is false"
-	}
-	return ""
-}
+var (
+	compares = declares("Compares", func(d provider.Destination) bool { return d.Compares })
+	looks    = declares("Looks", func(d provider.Destination) bool { return d.Looks })
+	checks   = declares("Checks", func(d provider.Destination) bool { return d.Checks })
+)
 
-func looks(r *rig) string {
-	if !r.destination.Looks {
-		return "Destination.Looks is false"
+func declares(capability string, has func(provider.Destination) bool) func(r *rig) string {
+	return func(r *rig) string {
+		if !has(r.destination) {
+			return "Destination." + capability + " is false"
+		}
+		return ""
 	}
-	return ""
-}
-
-func checks(r *rig) string {
-	if !r.destination.Checks {
-		return "Destination.Checks is false"
-	}
-	return ""
 }
 
 func readsBack(kind provider.ReadBack) func(r *rig) string {
