@@ -121,6 +121,47 @@ func TestSecretsThroughTheClient(t *testing.T) {
 	}
 }
 
+func TestASyncThroughTheClient(t *testing.T) {
+	server := vault.Server(t)
+	c, ctx := client.New(server.Client(), ""), t.Context()
+	check(t, server.Client().Sys().Mount("synced", &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}))
+	_, err := c.PatchConfig(ctx, map[string]any{"egress_allow": []string{"127.0.0.0/8+http"}})
+	check(t, err)
+	_, err = c.PutWorkspace(ctx, client.Workspace{Name: "syncs", DeletionAllowed: true})
+	check(t, err)
+	t.Cleanup(func() {
+		check(t, c.DeleteWorkspace(context.Background(), "syncs"))
+		check(t, server.Client().Sys().Unmount("synced"))
+	})
+	_, err = c.PutProject(ctx, client.Project{Workspace: "syncs", Name: "api"})
+	check(t, err)
+	source := client.Place{Workspace: "syncs", Project: "api", Environment: "dev"}
+	_, err = c.PutEnvironment(ctx, client.Environment{Workspace: "syncs", Project: "api", Name: "dev"})
+	check(t, err)
+	_, err = c.PutSecret(ctx, source, "A", client.SecretInput{Value: "one"})
+	check(t, err)
+	_, err = c.WriteIntegration(ctx, client.IntegrationPlace{Workspace: "syncs", Provider: "vault", Name: "main"}, client.Settings{
+		"address": server.Address(), "token": server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+	})
+	check(t, err)
+
+	at := client.SyncPlace{Source: source, Destination: "vault-kv", Name: "main"}
+	definition := client.Settings{"integration": "main", "mount": "synced", "path": "api", "trigger": "manual"}
+	plan, err := c.PlanSync(ctx, at, definition)
+	if check(t, err); plan.Blocked != "" || plan.Counts["create"] != 1 || len(plan.Actions) != 1 || plan.Actions[0].Name != "A" || plan.Actions[0].Action != "create" {
+		t.Errorf("%+v", plan)
+	}
+	if _, err := c.SyncPlan(ctx, at); !client.IsGone(err) {
+		t.Errorf("the plan has made the sync: %v", err)
+	}
+	_, err = c.WriteSync(ctx, at, definition)
+	check(t, err)
+	if plan, err = c.SyncPlan(ctx, at); err != nil || plan.Counts["create"] != 1 {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	check(t, c.DeleteSync(ctx, at, false))
+}
+
 func TestTheMountThroughTheClient(t *testing.T) {
 	server, ctx := vault.Server(t), t.Context()
 	c := client.New(server.Client(), "")

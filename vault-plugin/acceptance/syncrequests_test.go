@@ -1,7 +1,6 @@
 package acceptance_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,28 +62,9 @@ func TestAChangeOfOneSecretAsksTheDestinationForNoOther(t *testing.T) {
 	y.becomes("SYNCED")
 	path := y.folder + "/S07"
 	requests := []string{"read " + y.mount + "/metadata/" + path, "update " + y.mount + "/data/" + path}
-	if got := asked(t, y.server.AuditLog()[before:], y.mount+"/"); !slices.Equal(got, requests) {
+	if got := vaulttest.Requests(t, y.server.AuditLog()[before:], y.mount+"/"); !slices.Equal(got, requests) {
 		t.Errorf("the destination was asked: %q", got)
 	}
 	want["S07"] = "changed"
 	y.arrives("the change", want)
-}
-
-// asked are the requests to paths that begin so, in the order of an audit log.
-func asked(t *testing.T, log, prefix string) []string {
-	t.Helper()
-	var all []string
-	for line := range strings.Lines(log) {
-		var entry struct {
-			Type    string
-			Request struct{ Operation, Path string }
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
-		if entry.Type == "response" && strings.HasPrefix(entry.Request.Path, prefix) {
-			all = append(all, entry.Request.Operation+" "+entry.Request.Path)
-		}
-	}
-	return all
 }

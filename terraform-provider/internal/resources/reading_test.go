@@ -110,7 +110,7 @@ resource "stashbase_secret" "it" {
 		w.Apply()
 		before := len(w.server.AuditLog())
 		w.PlansNothing()
-		asked := requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace)
+		asked := vaulttest.Requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace)
 		if len(asked) != 1 {
 			t.Errorf("the plan asked %d times: %v", len(asked), asked)
 		}
@@ -119,7 +119,7 @@ resource "stashbase_secret" "it" {
 		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "stashbase/metadata/+/+/+/+" { capabilities = ["read"] }`))
 		before = len(w.server.AuditLog())
 		w.PlansNothing()
-		if asked := requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace); len(asked) != 21 {
+		if asked := vaulttest.Requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace); len(asked) != 21 {
 			t.Errorf("the plan asked %d times: %v", len(asked), asked)
 		}
 	})
@@ -270,7 +270,7 @@ func TestALoginEndsWithTheRun(t *testing.T) {
 			}
 			return nil
 		})
-		if logins := requests(t, w.server.AuditLog(), "auth/"+mount+"/login/ada"); len(logins) == 0 {
+		if logins := vaulttest.Requests(t, w.server.AuditLog(), "auth/"+mount+"/login/ada"); len(logins) == 0 {
 			t.Error("nobody has logged in: the test shows nothing")
 		}
 	})
@@ -290,23 +290,4 @@ func accessors(w *world) int {
 func token(w *world, policy string) string {
 	w.Helper()
 	return w.server.ClientWithPolicy(w.T, policy).Token()
-}
-
-// requests are the paths below a prefix that an audit log has requests to.
-func requests(t *testing.T, log, prefix string) []string {
-	t.Helper()
-	var paths []string
-	for line := range strings.Lines(log) {
-		var entry struct {
-			Type    string
-			Request struct{ Path string }
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
-		if entry.Type == "response" && strings.HasPrefix(entry.Request.Path, prefix) {
-			paths = append(paths, entry.Request.Path)
-		}
-	}
-	return paths
 }
