@@ -1,4 +1,5 @@
-// Package clock owns the engine's time: what moment it is, and waking up later. Tests turn a clock of their own.
+// Package clock owns the engine's time: the current time and timers. Tests supply a clock that they
+// advance by hand.
 package clock
 
 import (
@@ -6,18 +7,18 @@ import (
 	"time"
 )
 
-// Clock is the time of a mount. It is safe for concurrent use.
+// Clock is the time source of a mount. Implementations are safe for concurrent use.
 type Clock interface {
 	Now() time.Time
-	// AfterFunc calls f in a goroutine of its own once d has passed, unless stop is called before. stop reports whether it kept f from
-	// being called.
+	// AfterFunc calls f in its own goroutine after d, unless stop is called first. stop reports
+	// whether it prevented the call.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
-// System is the machine's clock.
+// System is the clock of the operating system.
 type System struct{}
 
-// Now answers the machine's time.
+// Now returns the current system time.
 func (System) Now() time.Time { return time.Now() }
 
 // AfterFunc calls f after d.
@@ -25,7 +26,7 @@ func (System) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	return time.AfterFunc(d, f).Stop
 }
 
-// Sleep waits until d has passed by the clock c, or ctx ends, whose error it then answers.
+// Sleep waits until d has passed on c. If ctx ends first, Sleep returns the error of ctx.
 func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err

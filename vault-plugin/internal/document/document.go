@@ -1,10 +1,10 @@
-// Package document owns names and values as one document, in both directions: Parse reads what an import brings, Render writes
-// what a render answers. It knows nothing of environments, versions or storage, and expands nothing: a value comes out as it
-// went in, byte for byte.
+// Package document owns the documents that hold names and values: Parse parses the document of an
+// import, Render renders an environment. It knows nothing of environments, versions or storage. It
+// expands nothing: parsing a rendered document returns the same values, byte for byte.
 //
-// What is read is text that holds secrets, and an error about it ends in logs. So an error tells a line by its number and what is
-// wrong with it, in words that stand here. The one exception is the name of a JSON value of the wrong type, which is known to be
-// a legal name, and whose value is no string: names and values cannot have been swapped.
+// A document holds secrets, and errors end up in logs. An error therefore gives the number of a line
+// and a fixed text. The one exception is a JSON value of the wrong type: the error gives its name.
+// That name is known to be valid, and the value is not a string, so the name cannot be a value.
 package document
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// The formats. Shell is only rendered: to read it would be to run it.
+// The formats. Shell is only rendered: parsing it would mean running it.
 const (
 	Dotenv = "dotenv"
 	JSON   = "json"
@@ -26,16 +26,17 @@ const (
 )
 
 const (
-	// MaxBytes bounds the content of every format.
+	// MaxBytes is the largest size of a document in bytes, in every format.
 	MaxBytes = dotenv.MaxBytes
-	// MaxNames bounds the names of one document. It protects the parser; how many an environment takes is its workspace's setting.
+	// MaxNames is the largest number of names in a document. It protects the parser. The workspace
+	// setting max_secrets limits the secrets of an environment.
 	MaxNames = 5_000
 )
 
 const byteOrderMark = "\ufeff"
 
-// Parse answers the names and values of a document in dotenv, json or yaml. An error is fault.Invalid (fault.Limit when there is
-// too much) and holds no value.
+// Parse returns the names and values of a document in dotenv, json or yaml. An error is
+// fault.Invalid, or fault.Limit if the document is too large. It contains no value.
 func Parse(format, content string) (map[string]string, error) {
 	parse := map[string]func(string) (map[string]string, error){Dotenv: parseDotenv, JSON: parseJSON, YAML: parseYAML}[format]
 	if parse == nil {
@@ -62,8 +63,8 @@ func parseDotenv(content string) (map[string]string, error) {
 	return values, nil
 }
 
-// names takes the names of a document, in order.
-type names map[string]int // the line of each
+// names maps the names of a document to their lines.
+type names map[string]int
 
 func (n names) add(name string, line int) error {
 	if len(n) == MaxNames {
@@ -83,24 +84,25 @@ func tooMany() error { return fault.New(fault.Limit, "content: more than %d name
 
 func at(line int) string { return fmt.Sprintf("content: line %d", line) }
 
-// refuse makes an error about a line, counted from 1. No argument is ever text of the content.
+// refuse returns an error about a line, counted from 1. No argument contains text of the content.
 func refuse(line int, format string, args ...any) error {
 	return fault.New(fault.Invalid, "%s: %s", at(line), fmt.Sprintf(format, args...))
 }
 
-// invalid makes an error about the content as a whole.
+// invalid returns an error about the content as a whole.
 func invalid(format string, args ...any) error {
 	return fault.New(fault.Invalid, "content: %s", fmt.Sprintf(format, args...))
 }
 
 func notUTF8(line int) error {
-	return refuse(line, "not UTF-8; import binary values through the map, in base64")
+	return refuse(line, "not UTF-8; import binary values with secrets (a map) and base64")
 }
 
-// lines counts the line ends before an offset; offsets never go back, so that a document is counted once.
+// lines counts the line ends before an offset. Offsets never decrease, so the document is scanned
+// once.
 type lines struct {
 	text string
-	seen int // bytes
+	seen int // bytes scanned
 	ends int
 }
 
@@ -110,7 +112,7 @@ func (l *lines) at(offset int) int {
 	return 1 + l.ends
 }
 
-// invalidUTF8 answers the offset of the first byte that is not UTF-8, or -1.
+// invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
 func invalidUTF8(text string) int {
 	if utf8.ValidString(text) {
 		return -1

@@ -47,34 +47,34 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 	}
 }
 
-// The closed list of what an error may say of a line, besides what package dotenv says.
+// The complete list of what an error may say about a line, besides the texts of package dotenv.
 const (
 	badName     = "not a valid secret name; it must be " + naming.SecretRule
 	sameName    = "the same name as in line "
-	notText     = "not UTF-8; import binary values through the map, in base64"
+	notText     = "not UTF-8; import binary values with secrets (a map) and base64"
 	noJSON      = "not valid JSON"
 	noObject    = "the document must be one JSON object of names and strings"
 	afterObject = "text after the end of the JSON object"
-	halfAPair   = `half of a surrogate pair: after \ud800 to \udbff comes \udc00 to \udfff`
+	halfAPair   = `half of a surrogate pair; \ud800 to \udbff must be followed by \udc00 to \udfff`
 	longName    = "the value must be a JSON string"
-	digits      = "; numbers lose digits on the way through JSON"
-	flat        = "; the names of an environment are one flat object"
-	noYAML      = "not valid YAML, in this line or before it"
+	digits      = "; JSON numbers can lose digits"
+	flat        = "; an environment is one flat object"
+	noYAML      = "not valid YAML in this line or before it"
 	noMapping   = "the document must be one YAML mapping of names and values"
-	nothing     = noMapping + "; the empty one is written {}"
-	anAlias     = "in this line or before it, an alias; write the value out"
-	anAnchor    = "an anchor or alias; write the value out"
-	aMerge      = "a merge key; write the names and values out"
-	valueScalar = "a value must be a scalar, no list and no mapping"
-	nameScalar  = "a name must be a scalar, no list and no mapping"
-	noValue     = `no value; an empty one is written ""`
-	binaryTag   = "the tag !!binary; import binary values through the map, in base64"
-	otherTag    = "a tag; only !!str, !!int, !!float and !!bool are taken"
-	secondDoc   = "a second YAML document; one is taken"
-	afterDoc    = "text after the end of the YAML document, in this line or before it"
-	aDirective  = "a directive, beginning with '%'; write the document without one"
-	loneReturn  = `a carriage return without a line feed; in double quotes it is written \r`
-	noCharacter = `a character that cannot stand in YAML; in double quotes it is written \uXXXX`
+	nothing     = noMapping + "; write an empty one as {}"
+	anAlias     = "an alias in this line or before it; write out the value"
+	anAnchor    = "an anchor or alias; write out the value"
+	aMerge      = "a merge key; write out the names and values"
+	valueScalar = "a value must be a scalar, not a list or mapping"
+	nameScalar  = "a name must be a scalar, not a list or mapping"
+	noValue     = `no value; write an empty value as ""`
+	binaryTag   = "the tag !!binary; import binary values with secrets (a map) and base64"
+	otherTag    = "a tag; only !!str, !!int, !!float and !!bool are allowed"
+	secondDoc   = "a second YAML document; only one is allowed"
+	afterDoc    = "text after the end of the YAML document in this line or before it"
+	aDirective  = "a directive (a line that begins with '%'); remove it"
+	loneReturn  = `a carriage return without a line feed; write it as \r in double quotes`
+	noCharacter = `a character that YAML does not allow; write it as \uXXXX in double quotes`
 )
 
 func TestWhatIsNoDocumentIsRefusedByLine(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWhatIsNoDocumentIsRefusedByLine(t *testing.T) {
 		line    int
 		want    string
 	}{
-		{"dotenv", Dotenv, "A=1\nhunter2\n", 2, "there is no '=' after the name"},
+		{"dotenv", Dotenv, "A=1\nhunter2\n", 2, "no '=' after the name"},
 
 		{"json of nothing", JSON, "", 1, noJSON},
 		{"json array", JSON, `["hunter2"]`, 1, noObject},

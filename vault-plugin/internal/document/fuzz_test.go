@@ -23,7 +23,7 @@ var saidOfContent = func() *regexp.Regexp {
 	} {
 		ofALine = append(ofALine, regexp.QuoteMeta(text))
 	}
-	return regexp.MustCompile(`^(limit: content: more than [0-9]+ (names|MiB|line ends, commas, brackets and other marks of YAML; send it as json)` +
+	return regexp.MustCompile(`^(limit: content: more than [0-9]+ (names|MiB|line ends, commas, brackets and other YAML marks; use json)` +
 		`|invalid: content: line [0-9]+: (` + sameName + `[0-9]+|` + strings.Join(ofALine, "|") + `)` +
 		`|invalid: content: the value of "[A-Za-z_][A-Za-z0-9_.-]{0,63}" must be a JSON string(` + digits + `|` + flat + `)?)$`)
 }()

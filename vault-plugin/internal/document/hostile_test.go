@@ -66,7 +66,7 @@ func TestMarksOfYAMLAreBounded(t *testing.T) {
 		t.Errorf("as many as may be: %v", err)
 	}
 	values, err := Parse(YAML, "A: |"+strings.Repeat("\n x", maxMarks))
-	const want = "limit: content: more than 262144 line ends, commas, brackets and other marks of YAML; send it as json"
+	const want = "limit: content: more than 262144 line ends, commas, brackets and other YAML marks; use json"
 	if values != nil || err == nil || err.Error() != want {
 		t.Errorf("one more: got %v", err)
 	}
@@ -80,7 +80,7 @@ var _ io.Reader = broken{}
 
 // A panic ends every mount of the plugin, with its text in the server's log.
 func TestAPanicOfTheYAMLParserIsAnError(t *testing.T) {
-	if _, err := decodeYAML(yaml.NewDecoder(broken{})); err == nil || err.Error() != "the YAML parser gave up" {
+	if _, err := decodeYAML(yaml.NewDecoder(broken{})); err == nil || err.Error() != "the YAML parser failed" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxTold bounds a name that an error may tell, in bytes.
-const maxTold = 64
+// maxQuoted is the largest name, in bytes, that an error quotes.
+const maxQuoted = 64
 
-// parseJSON reads one object whose values are strings (RFC 8259). It goes from token to token, so what nests is refused at its
-// first bracket, and a duplicate, of which encoding/json keeps the last, is seen.
+// parseJSON parses one object whose values are strings (RFC 8259). It reads token by token. Nested
+// values are therefore refused at their first bracket, and duplicate names are detected, where
+// encoding/json would keep the last one.
 func parseJSON(content string) (map[string]string, error) {
 	if i := invalidUTF8(content); i >= 0 {
 		return nil, notUTF8((&lines{text: content}).at(i))
@@ -52,7 +53,7 @@ func (r *jsonReader) members() (map[string]string, error) {
 			return nil, err
 		}
 		name, ok := key.(string)
-		if !ok { // the closing brace; the decoder lets nothing else stand here
+		if !ok { // the closing brace: the decoder allows nothing else here
 			return values, nil
 		}
 		if err := seen.add(name, line); err != nil {
@@ -70,42 +71,42 @@ func (r *jsonReader) members() (map[string]string, error) {
 	}
 }
 
-// next takes a token, and answers the line it begins in.
+// next returns the next token and the line in which the token begins.
 func (r *jsonReader) next() (json.Token, int, error) {
 	line, begin := r.line(), r.decoder.InputOffset()
 	token, err := r.decoder.Token()
-	if err != nil { // its text may quote the content
+	if err != nil { // the decoder's error may quote the content
 		return nil, line, refuse(line, "not valid JSON")
 	}
 	if _, ok := token.(string); ok && halfPair(r.content[begin:r.decoder.InputOffset()]) {
-		return nil, line, refuse(line, `half of a surrogate pair: after \ud800 to \udbff comes \udc00 to \udfff`)
+		return nil, line, refuse(line, `half of a surrogate pair; \ud800 to \udbff must be followed by \udc00 to \udfff`)
 	}
 	return token, line, nil
 }
 
-// line is where the next token begins.
+// line returns the line in which the next token begins.
 func (r *jsonReader) line() int {
 	offset := int(r.decoder.InputOffset())
 	return r.lines.at(len(r.content) - len(strings.TrimLeft(r.content[offset:], " \t\r\n,:")))
 }
 
-// wrongType refuses a value that is no string. name is a legal name.
+// wrongType returns the error for a value that is not a string. name is a valid name.
 func wrongType(name string, line int, value json.Token) error {
 	hint := ""
 	switch value.(type) {
 	case json.Number:
-		hint = "; numbers lose digits on the way through JSON"
+		hint = "; JSON numbers can lose digits"
 	case json.Delim:
-		hint = "; the names of an environment are one flat object"
+		hint = "; an environment is one flat object"
 	}
-	if len(name) > maxTold {
+	if len(name) > maxQuoted {
 		return refuse(line, "the value must be a JSON string%s", hint)
 	}
 	return invalid("the value of %q must be a JSON string%s", name, hint)
 }
 
-// halfPair finds an escape that stands for no character in the source of a valid JSON string: the decoder would put U+FFFD in its
-// place.
+// halfPair reports whether the source of a valid JSON string contains half of a surrogate pair. The
+// decoder would replace the escape with U+FFFD.
 func halfPair(source string) bool {
 	for i := strings.IndexByte(source, '"'); i < len(source); i++ {
 		if source[i] != '\\' {
@@ -128,7 +129,7 @@ func halfPair(source string) bool {
 	return false
 }
 
-// escaped answers the number of the `\uXXXX` that text begins with, else 0.
+// escaped returns the number of the `\uXXXX` at the start of text, or 0.
 func escaped(text string) rune {
 	if len(text) < len(`\uXXXX`) || !strings.HasPrefix(text, `\u`) {
 		return 0

@@ -13,26 +13,27 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// Pair is one secret: its name, and its value in UTF-8.
+// Pair is the name of a secret and its value in UTF-8.
 type Pair struct {
 	Name  string
 	Value string
 }
 
-// maxListed bounds the names in one error.
+// maxListed is the largest number of names in one error.
 const maxListed = 50
 
 const plainText = "text/plain; charset=utf-8"
 
 var (
 	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// bare are values that every dotenv parser, and a shell, reads as they are without quotes.
+	// bare matches values that every dotenv parser and every shell reads unchanged without quotes.
 	bare = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
 )
 
-// Render answers the pairs as one document in dotenv, json, yaml or shell, sorted by name and ending with a line end, and its
-// media type. Parse reads the first three back to the same values. An error is fault.Invalid, names the secrets it is about, and
-// holds no value.
+// Render returns the pairs as one document in dotenv, json, yaml or shell, and its media type. The
+// document is sorted by name and ends with a line end. Parse returns the same values for the first
+// three formats. An error is fault.Invalid. It gives the names of the secrets concerned and contains
+// no value.
 func Render(format string, pairs []Pair) (content, contentType string, err error) {
 	pairs = slices.SortedFunc(slices.Values(pairs), func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
 	if err := checkPairs(pairs); err != nil {
@@ -58,16 +59,17 @@ func Render(format string, pairs []Pair) (content, contentType string, err error
 func checkPairs(pairs []Pair) error {
 	for i, pair := range pairs {
 		if i > 0 && pair.Name == pairs[i-1].Name {
-			return fault.New(fault.Invalid, "format: %q would stand in the document twice", pair.Name)
+			return fault.New(fault.Invalid, "format: the document would contain %q twice", pair.Name)
 		}
 		if !utf8.ValidString(pair.Value) {
-			return fault.New(fault.Invalid, "format: the value of %q is not UTF-8 and cannot stand in a document", pair.Name)
+			return fault.New(fault.Invalid, "format: the value of %q is not UTF-8, so a document cannot contain it", pair.Name)
 		}
 	}
 	return nil
 }
 
-// assignments renders what ends as variables of a process: names are identifiers, and a value ends at its first NUL.
+// assignments renders the formats whose names become environment variables of a process. Names must
+// be identifiers, and values must not contain NUL, which would end them.
 func assignments(format string, pairs []Pair, line func(Pair) string) (string, error) {
 	var refused []string
 	for _, pair := range pairs {
@@ -76,13 +78,13 @@ func assignments(format string, pairs []Pair, line func(Pair) string) (string, e
 		}
 	}
 	if len(refused) > 0 {
-		return "", fault.New(fault.Invalid, "format: in %s, names are of A-Z, a-z, 0-9 and '_' and begin with no digit; not so %s; leave them out, or use json or yaml",
+		return "", fault.New(fault.Invalid, "format: %s names must consist of A-Z, a-z, 0-9 and '_' and must not begin with a digit; exclude %s, or use json or yaml",
 			format, listed(refused))
 	}
 	var text strings.Builder
 	for _, pair := range pairs {
 		if strings.Contains(pair.Value, "\x00") {
-			return "", fault.New(fault.Invalid, "format: the value of %q holds a NUL, which %s cannot; leave it out, or use json or yaml", pair.Name, format)
+			return "", fault.New(fault.Invalid, "format: the value of %q contains a NUL, which %s cannot represent; exclude it, or use json or yaml", pair.Name, format)
 		}
 		text.WriteString(line(pair))
 	}
@@ -99,11 +101,12 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// doubleQuotes writes the escapes that package dotenv reads.
+// doubleQuotes writes the escapes that package dotenv parses.
 var doubleQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`)
 
-// dotenvLine prefers the forms in which a value stands as it is, for parsers agree on those. Double quotes are for the rest: a
-// single quote, and the carriage return that would be lost to CRLF.
+// dotenvLine writes a value without escapes where it can, because parsers agree on those forms.
+// Double quotes are for the other values: those with a single quote, or with a carriage return, which
+// parsers would drop as part of a CRLF.
 func dotenvLine(pair Pair) string {
 	value := pair.Value
 	switch {
@@ -116,8 +119,8 @@ func dotenvLine(pair Pair) string {
 	return pair.Name + "=" + value + "\n"
 }
 
-// shellLine is for any POSIX shell (IEEE Std 1003.1, Shell Command Language, 2.2.2): inside single quotes every character is
-// itself, and a single quote stands between two of them, after a backslash.
+// shellLine writes an assignment for any POSIX shell (IEEE Std 1003.1, Shell Command Language,
+// 2.2.2). Inside single quotes, every character is literal. A single quote is written as '\''.
 func shellLine(pair Pair) string {
 	return "export " + pair.Name + "='" + strings.ReplaceAll(pair.Value, "'", `'\''`) + "'\n"
 }
@@ -135,7 +138,7 @@ func renderJSON(pairs []Pair) (string, error) {
 	return text.String(), err
 }
 
-// renderYAML quotes everything, names too: NO is a name here and false in YAML 1.1.
+// renderYAML quotes names and values. Without quotes, the name NO would be false in YAML 1.1.
 func renderYAML(pairs []Pair) string {
 	if len(pairs) == 0 {
 		return "{}\n"
@@ -150,8 +153,9 @@ func renderYAML(pairs []Pair) string {
 	return text.String()
 }
 
-// quoteYAML writes a double-quoted scalar of one line, with escapes that YAML 1.1 and 1.2 share for all that does not print: what
-// is a line end or white space differs between the two.
+// quoteYAML writes a double-quoted scalar on one line. It escapes characters that do not print, with
+// escapes that YAML 1.1 and 1.2 share, because the two versions define line ends and white space
+// differently.
 func quoteYAML(text *strings.Builder, value string) {
 	text.WriteByte('"')
 	for _, r := range value {

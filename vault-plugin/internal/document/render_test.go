@@ -104,18 +104,18 @@ func TestWhatAFormatCannotHoldIsRefusedByName(t *testing.T) {
 	for i := range 50 {
 		first = append(first, fmt.Sprintf(`"n-%02d"`, i))
 	}
-	const rule = "names are of A-Z, a-z, 0-9 and '_' and begin with no digit; not so "
+	const rule = " names must consist of A-Z, a-z, 0-9 and '_' and must not begin with a digit; exclude "
 	for _, tc := range []struct {
 		name    string
 		formats []string
 		pairs   []Pair
 		want    string // %s is the format
 	}{
-		{"names that are no identifiers", []string{Dotenv, Shell}, []Pair{{"d.e", "x"}, {"B", ""}, {"a-c", "\x00"}}, "format: in %[1]s, " + rule + `"a-c", "d.e"; leave them out, or use json or yaml`},
-		{"many such names", []string{Dotenv, Shell}, many, "format: in %[1]s, " + rule + strings.Join(first, ", ") + " and 10 more; leave them out, or use json or yaml"},
-		{"a NUL", []string{Dotenv, Shell}, []Pair{{"B", "a\x00b"}, {"A", ""}}, `format: the value of "B" holds a NUL, which %[1]s cannot; leave it out, or use json or yaml`},
-		{"bytes that are no text", []string{Dotenv, Shell, JSON, YAML}, []Pair{{"B", "a\xff"}}, `format: the value of "B" is not UTF-8 and cannot stand in a document`},
-		{"a name twice", []string{Dotenv, Shell, JSON, YAML}, []Pair{{"B", "1"}, {"A", ""}, {"B", "2"}}, `format: "B" would stand in the document twice`},
+		{"names that are no identifiers", []string{Dotenv, Shell}, []Pair{{"d.e", "x"}, {"B", ""}, {"a-c", "\x00"}}, "format: %[1]s" + rule + `"a-c", "d.e", or use json or yaml`},
+		{"many such names", []string{Dotenv, Shell}, many, "format: %[1]s" + rule + strings.Join(first, ", ") + " and 10 more, or use json or yaml"},
+		{"a NUL", []string{Dotenv, Shell}, []Pair{{"B", "a\x00b"}, {"A", ""}}, `format: the value of "B" contains a NUL, which %[1]s cannot represent; exclude it, or use json or yaml`},
+		{"bytes that are no text", []string{Dotenv, Shell, JSON, YAML}, []Pair{{"B", "a\xff"}}, `format: the value of "B" is not UTF-8, so a document cannot contain it`},
+		{"a name twice", []string{Dotenv, Shell, JSON, YAML}, []Pair{{"B", "1"}, {"A", ""}, {"B", "2"}}, `format: the document would contain "B" twice`},
 		{"another format", []string{"", "toml", "YAML"}, []Pair{{"B", "1"}}, "format: must be dotenv, json, yaml or shell"},
 	} {
 		for _, format := range tc.formats {

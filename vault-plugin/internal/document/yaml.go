@@ -10,15 +10,16 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// maxMarks bounds what separates one YAML node from the next. go.yaml.in/yaml/v3 3.0.6 offers no events, only the whole tree, and
-// makes a node of about 200 bytes out of as little as one byte of text; with the bound, a tree has taken 300 MB at the most. A
-// document of Vault's usual largest string (1 MiB) meets it when every fourth character is a mark.
+// maxMarks is the largest number of characters that can separate YAML nodes. go.yaml.in/yaml/v3 3.0.6
+// offers no events, only the whole tree, and one byte of text can become a node of about 200 bytes.
+// With this limit, a tree took at most 300 MB. A document of 1 MiB, Vault's default limit for a
+// string, exceeds the limit if more than every fourth character is a mark.
 const maxMarks = 1 << 18
 
 const oneMapping = "the document must be one YAML mapping of names and values"
 
-// parseYAML reads one mapping of scalars, each as it is written: 8080, no and 1.10 are these characters, whatever type a YAML
-// reader would make of them. Anchors are refused where they stand, before there is an alias to expand.
+// parseYAML parses one mapping of scalars. The value of a scalar is its text: 8080, no and 1.10 stay
+// these characters, whatever their YAML type. Anchors are refused, so no alias is ever expanded.
 func parseYAML(content string) (map[string]string, error) {
 	if err := checkYAML(content); err != nil {
 		return nil, err
@@ -28,20 +29,20 @@ func parseYAML(content string) (map[string]string, error) {
 	document, err := decodeYAML(decoder)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, refuse(1, oneMapping+"; the empty one is written {}")
+		return nil, refuse(1, oneMapping+"; write an empty one as {}")
 	case err != nil && strings.HasPrefix(err.Error(), "yaml: unknown anchor "):
-		return nil, refuse(source.line(), "in this line or before it, an alias; write the value out")
-	case err != nil: // its text may quote the content, and counts lines now from 0, now from 1
-		return nil, refuse(source.line(), "not valid YAML, in this line or before it")
+		return nil, refuse(source.line(), "an alias in this line or before it; write out the value")
+	case err != nil: // the parser's error may quote the content, and does not count lines consistently
+		return nil, refuse(source.line(), "not valid YAML in this line or before it")
 	}
 	values, err := yamlValues(document)
 	if err != nil {
 		return nil, err
 	}
 	if after, err := decodeYAML(decoder); err == nil {
-		return nil, refuse(after.Line, "a second YAML document; one is taken")
+		return nil, refuse(after.Line, "a second YAML document; only one is allowed")
 	} else if !errors.Is(err, io.EOF) {
-		return nil, refuse(source.line(), "text after the end of the YAML document, in this line or before it")
+		return nil, refuse(source.line(), "text after the end of the YAML document in this line or before it")
 	}
 	return values, nil
 }
@@ -61,7 +62,7 @@ func yamlValues(document *yaml.Node) (map[string]string, error) {
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		if key.ShortTag() == "!!merge" {
-			return nil, refuse(key.Line, "a merge key; write the names and values out")
+			return nil, refuse(key.Line, "a merge key; write out the names and values")
 		}
 		if err := checkScalar(key, "name"); err != nil {
 			return nil, err
@@ -73,39 +74,39 @@ func yamlValues(document *yaml.Node) (map[string]string, error) {
 			return nil, err
 		}
 		if value.ShortTag() == "!!null" {
-			return nil, refuse(value.Line, `no value; an empty one is written ""`)
+			return nil, refuse(value.Line, `no value; write an empty value as ""`)
 		}
 		values[key.Value] = value.Value
 	}
 	return values, nil
 }
 
-// checkScalar refuses what is no plain text. what is "name" or "value".
+// checkScalar returns an error if the node is not plain text. what is "name" or "value".
 func checkScalar(node *yaml.Node, what string) error {
 	switch {
 	case node.Anchor != "" || node.Kind == yaml.AliasNode:
 		return anchored(node)
 	case node.Kind != yaml.ScalarNode:
-		return refuse(node.Line, "a %s must be a scalar, no list and no mapping", what)
-	case node.Style&yaml.TaggedStyle == 0: // the tag is what a reader would make of the text
+		return refuse(node.Line, "a %s must be a scalar, not a list or mapping", what)
+	case node.Style&yaml.TaggedStyle == 0: // the tag is derived from the text
 		return nil
 	}
 	switch node.ShortTag() {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null":
 		return nil
 	case "!!binary":
-		return refuse(node.Line, "the tag !!binary; import binary values through the map, in base64")
+		return refuse(node.Line, "the tag !!binary; import binary values with secrets (a map) and base64")
 	default:
-		return refuse(node.Line, "a tag; only !!str, !!int, !!float and !!bool are taken")
+		return refuse(node.Line, "a tag; only !!str, !!int, !!float and !!bool are allowed")
 	}
 }
 
 func anchored(node *yaml.Node) error {
-	return refuse(node.Line, "an anchor or alias; write the value out")
+	return refuse(node.Line, "an anchor or alias; write out the value")
 }
 
-// checkYAML refuses what a tree must not be made of: characters that YAML does not have or that its versions read differently,
-// directives, and too many marks.
+// checkYAML refuses content before the parser builds a tree: characters that YAML does not allow or
+// that its versions read differently, directives, and too many marks.
 func checkYAML(content string) error {
 	count := lines{text: content}
 	if i := invalidUTF8(content); i >= 0 {
@@ -119,21 +120,22 @@ func checkYAML(content string) error {
 		case strings.ContainsRune(",[]{}", r), strings.ContainsRune("-?:", r) && (next == "" || strings.IndexByte(" \t\r\n,[]{}'\"", next[0]) >= 0):
 			marks++
 		case r == '%' && (i == 0 || content[i-1] == '\n'):
-			return refuse(count.at(i), "a directive, beginning with '%%'; write the document without one")
+			return refuse(count.at(i), "a directive (a line that begins with '%%'); remove it")
 		case r == '\r' && !strings.HasPrefix(next, "\n"):
-			return refuse(count.at(i), `a carriage return without a line feed; in double quotes it is written \r`)
+			return refuse(count.at(i), `a carriage return without a line feed; write it as \r in double quotes`)
 		case !printable(r):
-			return refuse(count.at(i), `a character that cannot stand in YAML; in double quotes it is written \uXXXX`)
+			return refuse(count.at(i), `a character that YAML does not allow; write it as \uXXXX in double quotes`)
 		}
 	}
 	if marks > maxMarks {
-		return fault.New(fault.Limit, "content: more than %d line ends, commas, brackets and other marks of YAML; send it as json", maxMarks)
+		return fault.New(fault.Limit, "content: more than %d line ends, commas, brackets and other YAML marks; use json", maxMarks)
 	}
 	return nil
 }
 
-// printable are the characters of https://yaml.org/spec/1.2.2/#51-character-set, without those that are line ends in YAML 1.1 and
-// none in 1.2 (U+0085, U+2028, U+2029), and without the byte order mark, which parsers drop.
+// printable reports whether r belongs to https://yaml.org/spec/1.2.2/#51-character-set. It excludes
+// the characters that are line ends only in YAML 1.1 (U+0085, U+2028, U+2029), and the byte order
+// mark, which parsers drop.
 func printable(r rune) bool {
 	switch {
 	case r < ' ':
@@ -145,23 +147,24 @@ func printable(r rune) bool {
 	}
 }
 
-// decodeYAML makes the tree of the next document. Decoding into a Node follows no alias.
+// decodeYAML returns the tree of the next document. Decoding into a Node does not expand aliases.
 func decodeYAML(decoder *yaml.Decoder) (document *yaml.Node, err error) {
 	defer func() {
-		// The library has panics of its own for what it calls internal errors (3.0.6 decode.go, parser.parse), with text in them.
+		// The library panics on what it calls internal errors (3.0.6 decode.go, parser.parse). The
+		// panic value may contain text of the document.
 		if recover() != nil {
-			err = errors.New("the YAML parser gave up")
+			err = errors.New("the YAML parser failed")
 		}
 	}()
 	document = new(yaml.Node)
 	return document, decoder.Decode(document)
 }
 
-// lineReader hands out one line at a time, and so knows how far the parser has come.
+// lineReader returns one line per Read, so its position shows how far the parser has read.
 type lineReader struct {
 	rest string
 	ends int
-	open bool // the last line handed out has no end yet
+	open bool // the last line is not read to its end
 }
 
 func (r *lineReader) Read(p []byte) (int, error) {
@@ -180,7 +183,7 @@ func (r *lineReader) Read(p []byte) (int, error) {
 	return copy(p, piece), nil
 }
 
-// line is the last one that the parser has seen of.
+// line returns the last line of which the parser has read a part.
 func (r *lineReader) line() int {
 	if r.open {
 		return r.ends + 1

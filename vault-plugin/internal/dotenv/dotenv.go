@@ -1,23 +1,26 @@
-// Package dotenv reads dotenv text for an import of secrets: names and values, each with its line. It is written here because
-// the parsers there are replace `$NAME` inside values, even by nothing, and put the text of the line into their errors
-// (joho/godotenv 1.5.1 parser.go, compose-go/v2 2.16.2 dotenv/parser.go); a secret has to come through byte for byte, and an
-// error about it ends in logs.
+// Package dotenv owns the dotenv format of imports: it parses names and values, each with its line.
+// It knows nothing of secrets and their storage. The project has its own parser because a secret must
+// be imported byte for byte, and errors end up in logs. Existing parsers replace `$NAME` inside
+// values and put text of the line into their errors (joho/godotenv 1.5.1 parser.go, compose-go/v2
+// 2.16.2 dotenv/parser.go).
 //
 // # Format
 //
-// A line is blank, a comment (`# ...`), or NAME=value, with spaces and tabs allowed around NAME and `=` and an optional
-// `export ` in front. Names obey the rule for secrets. Lines end with LF or CRLF; a byte order mark at the start is skipped.
+// A line is blank, a comment (`# ...`), or NAME=value. Spaces and tabs may surround NAME and `=`, and
+// `export ` may precede NAME. Names follow the rule for secrets. Lines end with LF or CRLF. A byte
+// order mark at the start is skipped.
 //
-//   - unquoted: the rest of the line without the spaces and tabs around it. A `#` after a space or tab begins a comment.
-//   - 'single quoted': everything up to the next single quote as it stands, over several lines if need be.
-//   - "double quoted": the same with \n, \r, \t, \\, \" and \$ for the characters they stand for.
+//   - unquoted: the rest of the line without surrounding spaces and tabs. A `#` after a space or tab
+//     begins a comment.
+//   - 'single quoted': all text up to the next single quote, which may be on a later line.
+//   - "double quoted": all text up to the next double quote. \n, \r, \t, \\, \" and \$ are escapes.
 //
-// A quoted value may be followed by a comment. `$` is a character like any other: nothing is expanded. A line end inside quotes
-// is an LF, for CRLF is the editor's; a value that holds a CR writes it \r.
+// A comment may follow a quoted value. `$` has no special meaning: nothing is expanded. A line end
+// inside quotes is an LF, because editors may write CRLF. A value that contains a CR writes it as \r.
 //
-// Where the known parsers disagree, and a value would depend on which of them the author had in mind, the text is refused: an
-// unknown escape, an unquoted value beginning with '#' or a backtick, text after a closing quote, a carriage return alone
-// outside quotes, a name given twice.
+// Text that the known parsers read differently is refused: an unknown escape, an unquoted value that
+// begins with '#' or a backtick, text after a closing quote, a carriage return without a line feed
+// outside quotes, and a duplicate name.
 package dotenv
 
 import (
@@ -29,22 +32,22 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// MaxBytes bounds the content. It is Vault's own bound for a request body (max_request_size, 32 MiB by default), so only a caller
-// past Vault meets it.
+// MaxBytes is the largest size of the content in bytes. It equals Vault's default limit for a request
+// body (max_request_size, 32 MiB), so callers reach it only if that limit was raised.
 const MaxBytes = 32 << 20
 
-// Pair is one secret, and the line its name stands in, counted from 1.
+// Pair is a name and its value. Line is the line of the name, counted from 1.
 type Pair struct {
 	Name  string
 	Value string
 	Line  int
 }
 
-// blank is the white space of the format. Every other character may be part of a value.
+// blank is the white space of the format. Any other character may be part of a value.
 const blank = " \t"
 
-// Parse answers the pairs in the order of the text. An error is fault.Invalid (fault.Limit when the content is too large), names
-// the line by number, and holds nothing of the content.
+// Parse returns the pairs in the order of the text. An error is fault.Invalid, or fault.Limit if the
+// content is too large. It gives the number of the line and contains no part of the content.
 func Parse(content string) ([]Pair, error) {
 	if len(content) > MaxBytes {
 		return nil, fault.New(fault.Limit, "content: more than %d MiB", MaxBytes>>20)
@@ -73,28 +76,29 @@ func Parse(content string) ([]Pair, error) {
 	}
 }
 
-// parser stands before rest, in a line.
+// parser is the state of a parse.
 type parser struct {
-	rest string
-	line int
+	rest string // the text that is not parsed yet
+	line int    // the line in which rest begins
 	seen map[string]int // the line of each name
 }
 
-// refuse makes an error about a line; what never holds text of the content.
+// refuse returns an error about a line. what never contains text of the content.
 func refuse(line int, what string) error {
 	return fault.New(fault.Invalid, "%s: %s", at(line), what)
 }
 
 func at(line int) string { return fmt.Sprintf("content: line %d", line) }
 
-// checkEncoding refuses what JSON cannot carry: it would come back with U+FFFD in the place of the bytes.
+// checkEncoding refuses text that is not UTF-8. JSON cannot carry such bytes: a read would return
+// U+FFFD in their place.
 func (p *parser) checkEncoding() error {
 	for i, r := range p.rest {
 		if r != utf8.RuneError {
 			continue
 		}
 		if _, size := utf8.DecodeRuneInString(p.rest[i:]); size == 1 {
-			return refuse(1+strings.Count(p.rest[:i], "\n"), "not UTF-8; import binary values through the map, in base64")
+			return refuse(1+strings.Count(p.rest[:i], "\n"), "not UTF-8; import binary values with secrets (a map) and base64")
 		}
 	}
 	return nil
@@ -104,7 +108,7 @@ func (p *parser) pair() (Pair, error) {
 	pair := Pair{Line: p.line}
 	name, value, found := strings.Cut(p.rest, "=")
 	if !found || strings.Contains(name, "\n") {
-		return pair, refuse(p.line, "there is no '=' after the name")
+		return pair, refuse(p.line, "no '=' after the name")
 	}
 	pair.Name = bareName(name)
 	if err := naming.CheckSecret(at(p.line), pair.Name); err != nil {
@@ -128,7 +132,7 @@ func (p *parser) pair() (Pair, error) {
 	return pair, err
 }
 
-// bareName takes off white space and the shell's `export `, which is a name itself where none follows.
+// bareName removes white space and the shell's `export `. If no name follows, `export` is the name.
 func bareName(text string) string {
 	text = strings.TrimRight(text, blank)
 	if after, ok := strings.CutPrefix(text, "export"); ok && after != strings.TrimLeft(after, blank) {
@@ -137,13 +141,14 @@ func bareName(text string) string {
 	return text
 }
 
-// takeLine takes the rest of the line and goes to the next. A carriage return inside it is an error: in a file whose lines end
-// with CR alone everything would be one line, and a comment at its start would swallow the rest.
+// takeLine consumes and returns the rest of the line. A carriage return inside the line is an error:
+// a file whose lines end with CR alone would be a single line, and a comment at its start would hide
+// the rest.
 func (p *parser) takeLine() (string, error) {
 	text, rest, _ := strings.Cut(p.rest, "\n")
 	text = strings.TrimSuffix(text, "\r")
 	if strings.Contains(text, "\r") {
-		return "", refuse(p.line, "a carriage return without a line feed; a value that holds one must be in quotes")
+		return "", refuse(p.line, "a carriage return without a line feed; quote a value that contains one")
 	}
 	p.rest = rest
 	p.line++
@@ -158,9 +163,9 @@ func (p *parser) unquoted() (string, error) {
 	}
 	switch {
 	case strings.HasPrefix(text, "#"):
-		return "", refuse(line, `a value that begins with '#' must be in quotes; before a comment, an empty value is written ""`)
+		return "", refuse(line, `quote a value that begins with '#'; write an empty value before a comment as ""`)
 	case strings.HasPrefix(text, "`"):
-		return "", refuse(line, "backticks are no quotes here; put the value in single or double quotes")
+		return "", refuse(line, "backticks do not quote; use single or double quotes")
 	}
 	for i := 1; i < len(text); i++ {
 		if text[i] == '#' && strings.IndexByte(blank, text[i-1]) >= 0 {
@@ -171,7 +176,7 @@ func (p *parser) unquoted() (string, error) {
 	return strings.TrimRight(text, blank), nil
 }
 
-// quoted reads from the opening quote to the end of the line in which the value is closed.
+// quoted parses from the opening quote to the end of the line that contains the closing quote.
 func (p *parser) quoted(quote byte) (string, error) {
 	opened := p.line
 	var value strings.Builder
@@ -184,7 +189,7 @@ func (p *parser) quoted(quote byte) (string, error) {
 			i++
 			plain, ok := unescape(p.rest[i:])
 			if !ok {
-				return "", refuse(p.line, `an unknown escape; in double quotes a backslash is written \\ (or put the value in single quotes)`)
+				return "", refuse(p.line, `an unknown escape; in double quotes, write a backslash as \\, or use single quotes`)
 			}
 			value.WriteByte(plain)
 		case c == '\r' && strings.HasPrefix(p.rest[i:], "\r\n"):
@@ -196,10 +201,10 @@ func (p *parser) quoted(quote byte) (string, error) {
 			value.WriteByte(c)
 		}
 	}
-	return "", refuse(opened, "a quote is opened and never closed")
+	return "", refuse(opened, "the opening quote has no closing quote")
 }
 
-// unescape answers the character that the text after a backslash stands for.
+// unescape returns the character of an escape. text begins after the backslash.
 func unescape(text string) (byte, bool) {
 	if text == "" {
 		return 0, false
@@ -225,7 +230,7 @@ func (p *parser) endQuoted() error {
 		return err
 	}
 	if text = strings.TrimLeft(text, blank); text != "" && text[0] != '#' {
-		return refuse(line, "text after the closing quote; in single quotes, a single quote cannot be written")
+		return refuse(line, "text after the closing quote; a value in single quotes cannot contain a single quote")
 	}
 	return nil
 }

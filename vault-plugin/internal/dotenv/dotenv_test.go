@@ -51,17 +51,17 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 	}
 }
 
-// The closed list of what an error may say of a line.
+// The complete list of what an error may say about a line.
 const (
-	noEqualSign  = "there is no '=' after the name"
+	noEqualSign  = "no '=' after the name"
 	badName      = "not a valid secret name; it must be " + naming.SecretRule
-	loneReturn   = "a carriage return without a line feed; a value that holds one must be in quotes"
-	numberSign   = `a value that begins with '#' must be in quotes; before a comment, an empty value is written ""`
-	backtick     = "backticks are no quotes here; put the value in single or double quotes"
-	badEscape    = `an unknown escape; in double quotes a backslash is written \\ (or put the value in single quotes)`
-	neverClosed  = "a quote is opened and never closed"
-	afterClosing = "text after the closing quote; in single quotes, a single quote cannot be written"
-	notUTF8      = "not UTF-8; import binary values through the map, in base64"
+	loneReturn   = "a carriage return without a line feed; quote a value that contains one"
+	numberSign   = `quote a value that begins with '#'; write an empty value before a comment as ""`
+	backtick     = "backticks do not quote; use single or double quotes"
+	badEscape    = `an unknown escape; in double quotes, write a backslash as \\, or use single quotes`
+	neverClosed  = "the opening quote has no closing quote"
+	afterClosing = "text after the closing quote; a value in single quotes cannot contain a single quote"
+	notUTF8      = "not UTF-8; import binary values with secrets (a map) and base64"
 	sameName     = "the same name as in line "
 )
 

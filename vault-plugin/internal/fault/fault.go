@@ -1,5 +1,6 @@
-// Package fault owns the engine's errors: a closed set of kinds, each with the word its text begins with and the HTTP status
-// it leaves the plugin with. It knows nothing of what went wrong, and is never given a value to print.
+// Package fault owns the engine's errors: a closed set of kinds. A kind decides the first word of
+// an error's text and its HTTP status. The package knows nothing of causes, and callers never pass
+// it a secret value to print.
 package fault
 
 import (
@@ -8,7 +9,7 @@ import (
 	"net/http"
 )
 
-// Kind is the word an error begins with. Clients match the word, never the prose behind it.
+// Kind is the first word of an error. Clients match this word and never the prose after it.
 type Kind string
 
 // The closed list of kinds.
@@ -21,33 +22,36 @@ const (
 	Denied      Kind = "denied"
 	Unavailable Kind = "unavailable"
 
-	// Provider is a failure of another party, or on the way to it. Its status is one that Vault's clients do not repeat a request
-	// for: a repetition would meet the same party.
+	// Provider is a failure of a provider, or of the connection to it. Its status is 400 because
+	// Vault's clients do not retry 400, and a retry would reach the same provider.
 	Provider Kind = "provider"
 )
 
-// Error is an error a caller may see: what happened, where, and what to do next. Its text holds no value and no key.
+// Error is an error that a caller may see. Its text says what happened, where, and what to do
+// next. The text holds no secret value and no key.
 type Error struct {
 	Kind   Kind
 	Status int
 	Text   string
 }
 
-// Error answers `<kind>: <text>`.
+// Error returns `<kind>: <text>`.
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Text }
 
-// New makes an error of a kind with that kind's usual status.
+// New returns an error of the given kind with the default status of that kind.
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Status: status(kind), Text: fmt.Sprintf(format, args...)}
 }
 
-// Missing says that the last segment of a path names nothing: status 404. A missing parent is NotFound through New: status 400,
-// because Vault's clients drop the text of a 404.
+// Missing returns a NotFound error with status 404: the last segment of the path does not exist.
+// For a missing parent, use New(NotFound): its status is 400, because Vault's clients drop the text
+// of a 404.
 func Missing(format string, args ...any) *Error {
 	return &Error{Kind: NotFound, Status: http.StatusNotFound, Text: fmt.Sprintf(format, args...)}
 }
 
-// Damaged says that a stored entry cannot be used: status 500, for this is no fault of the caller.
+// Damaged returns an Unavailable error with status 500: a stored entry cannot be used, and the
+// caller cannot change that.
 func Damaged(format string, args ...any) *Error {
 	return &Error{Kind: Unavailable, Status: http.StatusInternalServerError, Text: fmt.Sprintf(format, args...)}
 }

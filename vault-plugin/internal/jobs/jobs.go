@@ -1,5 +1,5 @@
-// Package jobs owns the engine's background work: every goroutine that outlives a request belongs to a Group, has the group's
-// context, and has ended when Stop returns true.
+// Package jobs owns the engine's background work. Every goroutine that outlives a request belongs
+// to a Group and runs with the group's context. When Stop returns true, all of them have ended.
 package jobs
 
 import (
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Group runs named jobs; of each name one at a time.
+// Group runs named jobs. At most one job of each name runs at a time.
 type Group struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -21,14 +21,15 @@ type Group struct {
 
 type job struct{ again bool }
 
-// NewGroup makes a group whose jobs end when Stop is called.
+// NewGroup returns a group whose jobs end when Stop is called.
 func NewGroup() *Group {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Group{ctx: ctx, cancel: cancel, running: make(map[string]*job)}
 }
 
-// Start runs the job unless it runs already; then it is run once more after it has ended, so that what the caller changed just
-// before is seen by a full pass. A stopped group starts nothing.
+// Start runs a job in the background. If a job of that name is running, Start runs the job again
+// after the current run ends, so that a full run sees what the caller has just changed. A stopped
+// group starts nothing.
 func (g *Group) Start(name string, run func(ctx context.Context)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,14 +63,15 @@ func (g *Group) finished(name string, j *job) bool {
 	return true
 }
 
-// Running reports whether the job is under way.
+// Running reports whether a job of that name is running.
 func (g *Group) Running(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.running[name] != nil
 }
 
-// Stop ends the group's context and waits until every job has ended, at most for the given time; it reports whether they have.
+// Stop cancels the group's context and waits for all jobs to end, at most for the given time. It
+// reports whether all jobs have ended.
 func (g *Group) Stop(within time.Duration) bool {
 	g.mu.Lock()
 	g.stopped = true
@@ -85,5 +87,6 @@ func (g *Group) Stop(within time.Duration) bool {
 	}
 }
 
-// Wait blocks until no job runs. It is for those who must see the background work's result, not for a request.
+// Wait blocks until no job runs. Callers use Wait to see the result of background work. Request
+// handlers do not call Wait.
 func (g *Group) Wait() { g.all.Wait() }

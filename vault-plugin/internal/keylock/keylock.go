@@ -1,10 +1,10 @@
-// Package keylock owns locks that are named by a key. Two keys never share a lock, so holding one across a storage call delays
-// only those who want the same thing.
+// Package keylock owns locks that are named by a key. Two keys never share a lock. A lock that is
+// held across a storage call therefore delays only callers that use the same key.
 package keylock
 
 import "sync"
 
-// Map holds the locks in use; its zero value is ready.
+// Map holds the locks in use. The zero value is ready to use.
 type Map[K comparable] struct {
 	mu    sync.Mutex
 	locks map[K]*lock
@@ -12,10 +12,10 @@ type Map[K comparable] struct {
 
 type lock struct {
 	mu    sync.Mutex
-	users int // holders and waiters; the lock leaves the map with the last
+	users int // holders and waiters; the last one removes the lock from the map
 }
 
-// Lock waits for the lock of key and answers what releases it.
+// Lock acquires the lock of key and returns the function that releases it.
 func (m *Map[K]) Lock(key K) (unlock func()) {
 	m.mu.Lock()
 	l := m.locks[key]

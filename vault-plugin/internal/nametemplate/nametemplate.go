@@ -1,8 +1,10 @@
-// Package nametemplate owns how the name of a secret becomes the name of an entry at a destination: a subset of Go's templates, and
-// whether two of them could make the same name. It knows nothing of syncs and destinations.
+// Package nametemplate owns the templates that turn the name of a secret into the name of an entry
+// at a destination. It parses and executes a subset of Go's templates, and reports whether two
+// templates can produce the same name. It knows nothing of syncs and destinations.
 package nametemplate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,26 +14,27 @@ import (
 )
 
 const (
-	// MaxText bounds a template, in bytes.
+	// MaxText is the largest size of a template in bytes.
 	MaxText = 512
-	// MaxName bounds what a template makes, in bytes.
+	// MaxName is the largest size of a produced name in bytes.
 	MaxName = 512
-	// maxStep bounds what one step of a pipeline makes, in bytes: later ones may shorten it.
+	// maxStep is the largest output of one step of a pipeline in bytes. It is larger than MaxName
+	// because a later step may shorten the text.
 	maxStep = 8 * MaxName
 
 	plain = "{{ .Name }}"
 )
 
-// Fields are what a template may refer to.
+// Fields are the fields that a template may use.
 type Fields struct{ Name, Project, Environment, Workspace string }
 
-// Template makes names. It is immutable; the zero value makes names as they are.
+// Template produces names. It is immutable. The zero value leaves names unchanged.
 type Template struct{ pieces []piece }
 
-// piece is a text, or a field or text that goes through steps.
+// piece is literal text, or a field or text that passes through steps.
 type piece struct {
 	text  string
-	field string // "" for a text
+	field string // "" for text
 	steps []step
 }
 
@@ -41,19 +44,21 @@ type step struct {
 	args      []string
 }
 
-// Parse reads a template; an empty one makes names as they are. Its error says what would be right and holds nothing of the text.
+// Parse parses a template. An empty template leaves names unchanged. An error says what is valid
+// and contains no part of the template.
 func Parse(text string) (Template, error) {
 	if text == "" {
 		text = plain
 	}
 	if len(text) > MaxText {
-		return Template{}, fmt.Errorf("must be %d bytes at the most", MaxText)
+		return Template{}, fmt.Errorf("must be at most %d bytes", MaxText)
 	}
 	known := make(map[string]any, len(transforms()))
 	for name := range transforms() {
 		known[name] = true
 	}
-	// A `define` can give itself any name but that of the whole text it stands in.
+	// A `define` can take any name except that of the template that contains it, so a second name
+	// in trees reveals it.
 	trees, err := parse.Parse(text, text, "", "", known)
 	if err != nil || len(trees) != 1 || trees[text] == nil || trees[text].Root == nil {
 		return Template{}, errShape()
@@ -74,7 +79,7 @@ func Parse(text string) (Template, error) {
 		}
 	}
 	if !slices.ContainsFunc(t.pieces, func(p piece) bool { return p.field == fieldName }) {
-		return Template{}, fmt.Errorf("must have .Name in it, or all secrets would have one name: %s", plain)
+		return Template{}, fmt.Errorf("must use .Name, or all secrets would get the same name: %s", plain)
 	}
 	return t, nil
 }
@@ -82,7 +87,7 @@ func Parse(text string) (Template, error) {
 const fieldName = "Name"
 
 func errShape() error {
-	return fmt.Errorf("must be text with {{ .Name }}, {{ .Project }}, {{ .Environment }}, {{ .Workspace }} in it, each as it is or piped through %s: APP_{{ .Name | upper }}",
+	return fmt.Errorf("must be text with {{ .Name }}, {{ .Project }}, {{ .Environment }} or {{ .Workspace }}, unchanged or piped through %s; for example: APP_{{ .Name | upper }}",
 		strings.Join(slices.Sorted(maps.Keys(transforms())), ", "))
 }
 
@@ -111,7 +116,8 @@ func action(pipe *parse.PipeNode) (piece, error) {
 	return p, nil
 }
 
-// begin takes what a pipeline begins with: a field or a text, or a function whose last argument is one. rest is that function.
+// begin reads the start of a pipeline: a field or text, or a function whose last argument is a field
+// or text. rest is the call of that function without the last argument.
 func (p *piece) begin(args []parse.Node) (rest []parse.Node, err error) {
 	if len(args) == 0 {
 		return nil, errShape()
@@ -155,12 +161,13 @@ func stepOf(args []parse.Node) (step, error) {
 		}
 	}
 	if len(s.args) != t.args || t.check != nil && t.check(s.args) != nil {
-		return step{}, fmt.Errorf("%s is written as: %s", s.name, t.usage)
+		return step{}, fmt.Errorf("%s must be written as: %s", s.name, t.usage)
 	}
 	return s, nil
 }
 
-// Execute makes the name for a secret. Its error says what would be right.
+// Execute returns the name for a secret. It returns an error if the name would be empty or larger
+// than MaxName.
 func (t Template) Execute(f Fields) (string, error) {
 	if len(t.pieces) == 0 {
 		return f.Name, nil
@@ -172,15 +179,17 @@ func (t Template) Execute(f Fields) (string, error) {
 			return "", err
 		}
 		if b.Len()+len(text) > MaxName {
-			return "", fmt.Errorf("makes a name of more than %d bytes", MaxName)
+			return "", errTooLong()
 		}
 		b.WriteString(text)
 	}
 	if b.Len() == 0 {
-		return "", fmt.Errorf("makes an empty name")
+		return "", errors.New("produces an empty name")
 	}
 	return b.String(), nil
 }
+
+func errTooLong() error { return fmt.Errorf("produces a name of more than %d bytes", MaxName) }
 
 func (p piece) execute(f Fields) (string, error) {
 	text := p.text
@@ -197,7 +206,7 @@ func (p piece) execute(f Fields) (string, error) {
 	for _, s := range p.steps {
 		var fits bool
 		if text, fits = s.transform.apply(text, s.args); !fits {
-			return "", fmt.Errorf("makes a name of more than %d bytes", MaxName)
+			return "", errTooLong()
 		}
 	}
 	return text, nil

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Namer is all that decides which names a sync makes.
+// Namer holds everything that decides which names a sync produces.
 type Namer struct {
 	Template Template
-	Fields   Fields // Name is not looked at
+	Fields   Fields // Name is ignored
 	Include  []string
 	Exclude  []string
 }
 
-// Takes reports whether a secret's name is chosen.
+// Takes reports whether the sync includes the secret of that name.
 func (n Namer) Takes(name string) bool {
 	matches := func(glob string) bool {
 		met, _ := path.Match(glob, name)
@@ -23,8 +23,9 @@ func (n Namer) Takes(name string) bool {
 	return (len(n.Include) == 0 || slices.ContainsFunc(n.Include, matches)) && !slices.ContainsFunc(n.Exclude, matches)
 }
 
-// Overlap reports whether two namers could make the same name, as a destination compares names by fold (nil: byte by byte). It errs
-// on the side of yes: what a template does to a name beyond upper and lower is taken to make anything.
+// Overlap reports whether two namers can produce the same name. fold maps names to the form in which
+// the destination compares them; nil compares byte by byte. Overlap may return true for namers that
+// never collide: it assumes that transforms other than upper and lower can produce any text.
 func Overlap(a, b Namer, fold func(string) string) bool {
 	if fold == nil && a.plain() && b.plain() && (covered(a, b) || covered(b, a)) {
 		return false
@@ -39,23 +40,23 @@ func Overlap(a, b Namer, fold func(string) string) bool {
 	return false
 }
 
-// plain reports whether names stay as they are.
+// plain reports whether the template leaves names unchanged.
 func (n Namer) plain() bool {
 	return len(n.Template.pieces) == 0 || len(n.Template.pieces) == 1 && n.Template.pieces[0].field == fieldName && len(n.Template.pieces[0].steps) == 0
 }
 
-// covered reports whether all that a takes is what b leaves out, pattern by pattern.
+// covered reports whether b excludes every pattern that a includes.
 func covered(a, b Namer) bool {
 	return len(a.Include) > 0 && !slices.ContainsFunc(a.Include, func(glob string) bool { return !slices.Contains(b.Exclude, glob) })
 }
 
-// symbol is a part of a pattern: one character, any one, or any number of any.
+// symbol is a part of a pattern: a given character, any one character, or any number of characters.
 type symbol struct {
 	any, many bool
 	char      rune
 }
 
-// patterns are what the names made look like: one for each pattern of Include.
+// patterns returns a pattern of the produced names for each pattern of Include.
 func (n Namer) patterns(fold func(string) string) [][]symbol {
 	include := n.Include
 	if len(include) == 0 {
@@ -63,7 +64,7 @@ func (n Namer) patterns(fold func(string) string) [][]symbol {
 	}
 	var all [][]symbol
 	for _, glob := range include {
-		if !strings.ContainsAny(glob, `*?[\`) { // one name, so what is made of it is known
+		if !strings.ContainsAny(glob, `*?[\`) { // the glob is a single name, so its produced name is known
 			if name, err := n.Template.Execute(n.named(glob)); err == nil {
 				all = append(all, literal(name, fold))
 			}
@@ -99,12 +100,12 @@ func (n Namer) pattern(glob string, fold func(string) string) []symbol {
 	return made
 }
 
-// named is what a piece makes of the names that a glob takes.
+// named returns the pattern of what a piece produces from the names that match a glob.
 func (p piece) named(glob string, fold func(string) string) []symbol {
 	cased := glob
 	for _, s := range p.steps {
 		switch {
-		case strings.ContainsAny(glob, `[\`): // a class of characters has no upper case
+		case strings.ContainsAny(glob, `[\`): // a character class cannot be converted to upper or lower case
 			return []symbol{{many: true}}
 		case s.name == "upper":
 			cased = strings.ToUpper(cased)
@@ -135,8 +136,8 @@ func globbed(glob string, fold func(string) string) []symbol {
 	return made
 }
 
-// literal is a known text. A fold is taken to work character by character; of a text that it makes longer or shorter nothing is
-// known.
+// literal returns the pattern of a known text. It applies fold to each character. Where fold does
+// not map a character to exactly one character, the pattern matches any text.
 func literal(text string, fold func(string) string) []symbol {
 	var made []symbol
 	for _, r := range text {
@@ -154,9 +155,10 @@ func literal(text string, fold func(string) string) []symbol {
 	return made
 }
 
-// meet reports whether a name fits both patterns.
+// meet reports whether some name matches both patterns.
 func meet(a, b []symbol) bool {
-	// reached[j] says whether the symbols of a so far and the first j of b have a name in common.
+	// reached[j] reports whether the symbols of a so far and the first j symbols of b have a match
+	// in common.
 	reached := make([]bool, len(b)+1)
 	reached[0] = true
 	skip := func(r []bool) {
@@ -173,7 +175,8 @@ func meet(a, b []symbol) bool {
 	return reached[len(b)]
 }
 
-// after answers which beginnings of b have a name in common with what was reached so far and one more symbol.
+// after extends reached by the symbol s: it returns which prefixes of b have a match in common with
+// the symbols so far followed by s.
 func (s symbol) after(reached []bool, b []symbol) []bool {
 	next := make([]bool, len(b)+1)
 	if s.many {

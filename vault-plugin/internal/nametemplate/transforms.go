@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// transform is a function of templates. apply answers false instead of a text that is too long, before it makes it.
+// transform is a template function. apply returns false if the result would be too long; it checks
+// the length before it builds the result where the result can be much longer than the input.
 type transform struct {
 	usage string
 	args  int
@@ -16,7 +17,7 @@ type transform struct {
 	apply func(text string, args []string) (string, bool)
 }
 
-// transforms are the functions there are.
+// transforms returns the template functions by name.
 func transforms() map[string]transform {
 	return map[string]transform{
 		"upper":      simple("upper", strings.ToUpper),
@@ -41,10 +42,11 @@ func simple(name string, f func(string) string) transform {
 	}}
 }
 
-// checkReplace keeps out what would stand between any two characters.
+// checkReplace rejects an empty old text: strings.ReplaceAll would insert the new text between all
+// characters.
 func checkReplace(args []string) error {
 	if args[0] == "" {
-		return errors.New("nothing cannot be replaced")
+		return errors.New("the text to replace is empty")
 	}
 	return nil
 }
@@ -58,12 +60,12 @@ func replace(text string, args []string) (string, bool) {
 
 func checkTruncate(args []string) error {
 	if n, err := strconv.Atoi(args[0]); err != nil || n < 1 || n > MaxName {
-		return errors.New("no length")
+		return errors.New("the length is out of range")
 	}
 	return nil
 }
 
-// truncate keeps whole characters of at most so many bytes.
+// truncate returns the longest prefix of whole characters that has at most the given bytes.
 func truncate(text string, args []string) (string, bool) {
 	n, _ := strconv.Atoi(args[0])
 	if len(text) <= n {
@@ -75,7 +77,8 @@ func truncate(text string, args []string) (string, bool) {
 	return text[:n], true
 }
 
-// words splits a name where it has '_', '-', '.' or a space, and before a capital that follows a small letter or a digit.
+// words splits a name at '_', '-', '.' and space, and before an upper-case letter that follows a
+// lower-case letter or a digit.
 func words(name string) []string {
 	var all []string
 	var word strings.Builder
@@ -119,8 +122,8 @@ func title(word string) string {
 	return string(unicode.ToUpper(first)) + strings.ToLower(word[size:])
 }
 
-// dotnet makes the environment variable of a section of .NET's configuration: DATABASE__CONNECTION_STRING becomes
-// Database__ConnectionString.
+// dotnet returns the environment variable of a .NET configuration key, whose sections are separated
+// by "__": DATABASE__CONNECTION_STRING becomes Database__ConnectionString.
 func dotnet(name string) string {
 	sections := strings.Split(name, "__")
 	for i, section := range sections {

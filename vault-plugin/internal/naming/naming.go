@@ -1,4 +1,5 @@
-// Package naming owns the rules for names. Every name that reaches storage or a key derivation has passed through it.
+// Package naming owns the rules for names. Every name is checked here before it reaches storage or
+// a key derivation.
 package naming
 
 import (
@@ -9,9 +10,10 @@ import (
 )
 
 const (
-	// Rule describes the names of workspaces, projects, environments and the like.
+	// Rule describes valid names of workspaces, projects, environments, integrations, syncs and
+	// encryption contexts.
 	Rule = "1 to 64 characters of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"
-	// SecretRule describes the names of secrets.
+	// SecretRule describes valid names of secrets.
 	SecretRule = "1 to 255 characters of A-Z, a-z, 0-9, '_', '.' and '-', beginning with a letter or '_', without '..'"
 )
 
@@ -20,10 +22,12 @@ var (
 	secret = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,254}$`)
 )
 
-// reserved are the words that engine-level paths use where a workspace's name would stand (`master-key/rotate`).
+// reserved holds words that engine-level paths use in the place of a workspace name
+// (`master-key/rotate`).
 var reserved = map[string]bool{"rotate": true}
 
-// Check refuses a name that breaks Rule. field is the name of the parameter that carries it ("workspace", "project", ...).
+// Check returns an error if name does not follow Rule. field is the path parameter or field that
+// carries the name ("workspace", "project", ...); the error begins with it.
 func Check(field, name string) error {
 	if !entity.MatchString(name) {
 		return fault.New(fault.Invalid, "%s: not a valid name; it must be %s", field, Rule)
@@ -34,7 +38,7 @@ func Check(field, name string) error {
 	return nil
 }
 
-// CheckSecret refuses a secret's name that breaks SecretRule.
+// CheckSecret returns an error if the secret name does not follow SecretRule.
 func CheckSecret(field, name string) error {
 	if !secret.MatchString(name) || strings.Contains(name, "..") {
 		return fault.New(fault.Invalid, "%s: not a valid secret name; it must be %s", field, SecretRule)

@@ -1,5 +1,5 @@
-// Package references owns the form of references in a value: ${NAME}, ${environment/NAME} and ${project/environment/NAME}. It knows
-// neither what they stand for nor who may use it.
+// Package references owns the syntax of references in a value: ${NAME}, ${environment/NAME} and
+// ${project/environment/NAME}. It knows neither the values of the targets nor who may use them.
 package references
 
 import (
@@ -10,18 +10,19 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// Reference is one ${...} of a value. An empty environment means the one that is delivered, an empty project that of the value.
+// Reference is one ${...} in a value. An empty Environment means the environment that is delivered.
+// An empty Project means the project of the value.
 type Reference struct{ Project, Environment, Name string }
 
-// Piece is a part of a value: text that stays, or a reference.
+// Piece is a part of a value: literal text, or a reference.
 type Piece struct {
 	Text string
 	Ref  *Reference
 }
 
-// Parse takes a value apart at its references: ${NAME}, ${environment/NAME} and ${project/environment/NAME}. A
-// backslash before ${ makes it text; everything else is text as it stands. The error tells which reference is wrong by its count,
-// and nothing of the value.
+// Parse splits a value into literal text and references. `\${` is a literal "${"; all other text
+// is unchanged. An error gives the number of the invalid reference, counted from 1, and no part of
+// the value.
 func Parse(value string) ([]Piece, error) {
 	var pieces []Piece
 	text := func(s string) {
@@ -44,7 +45,7 @@ func Parse(value string) ([]Piece, error) {
 		inner, after, closed := strings.Cut(rest, "}")
 		ref, ok := parse(inner)
 		if !closed || !ok {
-			return nil, fault.New(fault.Invalid, `value: reference number %d is not one: write ${NAME}, ${environment/NAME} or ${project/environment/NAME}, and \${ for the text`, count)
+			return nil, fault.New(fault.Invalid, `value: reference number %d is invalid: write ${NAME}, ${environment/NAME} or ${project/environment/NAME}, or \${ for a literal ${`, count)
 		}
 		pieces = append(pieces, Piece{Ref: ref})
 		value = after
@@ -72,7 +73,8 @@ func parse(inner string) (*Reference, bool) {
 	return ref, true
 }
 
-// Targets lists what a value in a project refers to in named environments, as project/environment/NAME, sorted.
+// Targets returns the references with a named environment as project/environment/NAME, sorted and
+// without duplicates. project is the project of the value.
 func Targets(project string, pieces []Piece) []string {
 	var all []string
 	for _, p := range pieces {

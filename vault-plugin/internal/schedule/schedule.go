@@ -1,5 +1,5 @@
-// Package schedule owns when what is visited: one index of due times, and for each lane a queue of its own, so that a visit that hangs
-// keeps nobody waiting but its lane. It knows neither what is visited nor why.
+// Package schedule owns due times: one index of what is due when, and one queue per lane. A visit
+// that hangs delays only its own lane. The package knows neither what is visited nor why.
 package schedule
 
 import (
@@ -13,16 +13,17 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Visitor is who is called when something is due.
+// Visitor is called when an id is due.
 type Visitor interface {
-	// Lane answers the queue that something waits in.
+	// Lane returns the lane whose queue id waits in.
 	Lane(id store.ID) string
-	// Visit does what is due, one at a time in each lane, and answers when to come again: never, where the time is zero. What was made
-	// due meanwhile holds as well.
+	// Visit does the work that is due for id. Visits of one lane run one at a time. Visit returns
+	// when to visit id next; the zero time means never. A due time that was set during the visit
+	// stays in force.
 	Visit(ctx context.Context, id store.ID) time.Time
 }
 
-// Scheduler visits what is due.
+// Scheduler visits ids when they are due.
 type Scheduler struct {
 	clock   clock.Clock
 	jobs    *jobs.Group
@@ -30,14 +31,14 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	due     index
-	queues  map[string][]store.ID // by lane, in the order in which they became due
+	queues  map[string][]store.ID // by lane, in the order in which the ids became due
 	queued  map[store.ID]bool
-	armed   time.Time // what the timer is set to; zero: there is none
+	armed   time.Time // the time that the timer is set to; zero if no timer is set
 	stop    func() bool
 	stopped bool
 }
 
-// New makes a scheduler that visits nothing yet.
+// New returns a scheduler without due times.
 func New(c clock.Clock, group *jobs.Group, v Visitor) *Scheduler {
 	return &Scheduler{
 		clock: c, jobs: group, visitor: v,
@@ -45,7 +46,7 @@ func New(c clock.Clock, group *jobs.Group, v Visitor) *Scheduler {
 	}
 }
 
-// At has something visited at a moment, or earlier where that was asked for before.
+// At schedules a visit of id at the given time. An earlier due time of id stays in force.
 func (s *Scheduler) At(id store.ID, when time.Time) {
 	s.mu.Lock()
 	s.due.earliest(id, when)
@@ -53,7 +54,7 @@ func (s *Scheduler) At(id store.ID, when time.Time) {
 	s.dispatch()
 }
 
-// Instead has something visited at a moment, and not when it was asked for before.
+// Instead schedules a visit of id at the given time and replaces any due time of id.
 func (s *Scheduler) Instead(id store.ID, when time.Time) {
 	s.mu.Lock()
 	s.due.remove(id)
@@ -62,14 +63,14 @@ func (s *Scheduler) Instead(id store.ID, when time.Time) {
 	s.dispatch()
 }
 
-// Drop has something visited no more.
+// Drop removes the due time of id.
 func (s *Scheduler) Drop(id store.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.due.remove(id)
 }
 
-// Next answers when something is to be visited; zero where it waits for nothing, or is being visited.
+// Next returns the due time of id. It is zero if id has none, or if id is queued or being visited.
 func (s *Scheduler) Next(id store.ID) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,8 @@ func (s *Scheduler) Next(id store.ID) time.Time {
 	return time.Time{}
 }
 
-// Stop ends the waiting. What is being visited is ended by its context.
+// Stop stops the timer, so that nothing more becomes due. The context of the job group ends visits
+// that are running.
 func (s *Scheduler) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,10 +89,11 @@ func (s *Scheduler) Stop() {
 	s.disarm()
 }
 
-// Wake looks whether anything is due, whatever the timer says: a machine may have slept.
+// Wake checks for due ids without waiting for the timer. A timer can be late after the machine was
+// suspended.
 func (s *Scheduler) Wake() { s.dispatch() }
 
-// dispatch puts what is due into its queue, and sets the timer to what comes next.
+// dispatch moves due ids into the queues of their lanes and sets the timer for the next due time.
 func (s *Scheduler) dispatch() {
 	s.mu.Lock()
 	now := s.clock.Now()
@@ -114,7 +117,7 @@ func (s *Scheduler) dispatch() {
 	}
 }
 
-// arm sets the timer. The caller holds mu.
+// arm sets the timer to the earliest due time. The caller holds mu.
 func (s *Scheduler) arm(now time.Time) {
 	if s.stopped || len(s.due.items) == 0 {
 		s.disarm()
@@ -143,7 +146,7 @@ func (s *Scheduler) disarm() {
 	s.armed, s.stop = time.Time{}, nil
 }
 
-// drain visits what waits in a lane.
+// drain visits the queued ids of a lane.
 func (s *Scheduler) drain(ctx context.Context, lane string) {
 	for ctx.Err() == nil {
 		s.mu.Lock()
@@ -155,7 +158,7 @@ func (s *Scheduler) drain(ctx context.Context, lane string) {
 		}
 		id := queue[0]
 		s.queues[lane] = queue[1:]
-		delete(s.queued, id) // what becomes due from now on is another visit
+		delete(s.queued, id) // a due time from now on causes another visit
 		s.mu.Unlock()
 		if next := s.visitor.Visit(ctx, id); !next.IsZero() {
 			s.At(id, next)
@@ -163,7 +166,7 @@ func (s *Scheduler) drain(ctx context.Context, lane string) {
 	}
 }
 
-// index is a heap of what is due, by time, with the place of each.
+// index is a heap of due times with the heap position of each id.
 type index struct {
 	items []item
 	at    map[store.ID]int
@@ -191,10 +194,10 @@ func (x *index) remove(id store.ID) {
 	}
 }
 
-// Len, Less, Swap, Push and Pop are what package heap works with.
+// Len implements heap.Interface, as Less, Swap, Push and Pop do.
 func (x *index) Len() int { return len(x.items) }
 
-// Less orders by time.
+// Less orders items by due time.
 func (x *index) Less(i, j int) bool { return x.items[i].when.Before(x.items[j].when) }
 
 // Swap exchanges two items.
