@@ -1,5 +1,6 @@
-// Docgen writes what docs/ and examples/ repeat of the engine: the reference of its paths, from their schemas and help, and the
-// ready policies. It knows how these files look; what they say is declared where the engine declares it.
+// Docgen writes the generated files of docs/ and examples/: the reference of the engine's paths, from
+// their schemas and help, and the ready-made policies. It owns the layout of these files. The engine
+// declares their content.
 package main
 
 import (
@@ -21,7 +22,7 @@ import (
 
 //go:generate go run .
 
-// root is the checkout, seen from the folder in which go generate and the tests run.
+// root is the path of the checkout, relative to the folder in which go generate and the tests run.
 const root = "../../.."
 
 func main() {
@@ -44,7 +45,7 @@ func run() error {
 	return nil
 }
 
-// render answers every generated file by its path below the checkout.
+// render returns the generated files by their path below the checkout.
 func render() (map[string]string, error) {
 	files, err := policyFiles()
 	if err != nil {
@@ -62,8 +63,8 @@ func render() (map[string]string, error) {
 	return files, nil
 }
 
-// paths answers those of a mount with some providers. It is made without a storage, as Vault makes one when it only asks what the
-// plugin is.
+// paths returns the paths of a mount with the given providers. The backend has no storage, as when
+// Vault only queries the type of a plugin.
 func paths(providers *provider.Registry) ([]*framework.Path, error) {
 	options := backend.Options{Version: "v0.0.0", Clock: clock.System{}, Providers: providers}
 	made, err := backend.Factory(options)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
@@ -72,7 +73,7 @@ func paths(providers *provider.Registry) ([]*framework.Path, error) {
 	}
 	b, ok := made.(*backend.Backend)
 	if !ok {
-		return nil, fmt.Errorf("the factory made a %T", made)
+		return nil, fmt.Errorf("the factory returned a %T", made)
 	}
 	return b.Paths, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/policies"
 )
 
-// policyFiles renders the policy of each role for the names that all examples use.
+// policyFiles renders the policy of each role for the names that all examples share.
 func policyFiles() (map[string]string, error) {
 	files := make(map[string]string)
 	for _, name := range policies.Roles() {

@@ -16,12 +16,12 @@ const preamble = `<!-- Generated from the schemas and help of the paths. Do not 
 
 # Paths
 
-Every path is relative to the mount, ` + "`stashbase/`" + ` in all examples. ` + "`:name`" + ` stands for a name of yours. What is said here is
-also answered by the engine itself: ` + "`vault path-help stashbase/<path>`" + `, and in Vault's OpenAPI document of the mount.
-[Conventions](conventions.md) has what holds for all of them: names, errors, status, lists.
+Every path is relative to the mount, ` + "`stashbase/`" + ` in all examples. ` + "`:name`" + ` is a placeholder for a name. The engine
+returns the same text: with ` + "`vault path-help stashbase/<path>`" + `, and in Vault's OpenAPI document of the mount.
+[Conventions](conventions.md) describes what all paths have in common: names, errors, status codes and lists.
 `
 
-// order is that of the operations of a path, with the method and the command that ask for each.
+// order is the order of a path's operations, with the HTTP method and the command of each.
 var order = []struct {
 	operation       logical.Operation
 	method, command string
@@ -82,35 +82,35 @@ func writePath(b *strings.Builder, p *framework.Path) {
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, f.Type, cell(details(p, name, f)))
 		}
 	}
-	writeAnswers(b, p)
+	writeResponses(b, p)
 }
 
-// writeAnswers tells operations with the same answer once.
-func writeAnswers(b *strings.Builder, p *framework.Path) {
+// writeResponses writes each response once, with the operations that return it.
+func writeResponses(b *strings.Builder, p *framework.Path) {
 	var descriptions []string
-	asked := make(map[string][]string)
-	answers := make(map[string]framework.Response)
+	operations := make(map[string][]string)
+	responses := make(map[string]framework.Response)
 	for _, o := range order {
 		h := p.Operations[o.operation]
 		if h == nil {
 			continue
 		}
 		for _, r := range h.Properties().Responses[http.StatusOK] {
-			if asked[r.Description] == nil {
+			if operations[r.Description] == nil {
 				descriptions = append(descriptions, r.Description)
 			}
-			asked[r.Description] = append(asked[r.Description], string(o.operation))
-			answers[r.Description] = r
+			operations[r.Description] = append(operations[r.Description], string(o.operation))
+			responses[r.Description] = r
 		}
 	}
 	for _, d := range descriptions {
-		fmt.Fprintf(b, "\nAnswer to %s: %s\n", strings.Join(asked[d], ", "), prose(d))
-		if len(answers[d].Fields) == 0 {
+		fmt.Fprintf(b, "\nResponse to %s: %s\n", strings.Join(operations[d], ", "), prose(d))
+		if len(responses[d].Fields) == 0 {
 			continue
 		}
 		b.WriteString("\n| field | type | |\n| --- | --- | --- |\n")
-		for _, name := range slices.Sorted(maps.Keys(answers[d].Fields)) {
-			f := answers[d].Fields[name]
+		for _, name := range slices.Sorted(maps.Keys(responses[d].Fields)) {
+			f := responses[d].Fields[name]
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, f.Type, cell(f.Description))
 		}
 	}
@@ -118,12 +118,13 @@ func writeAnswers(b *strings.Builder, p *framework.Path) {
 
 var segment = regexp.MustCompile(`\(\?P<(\w+)>[^)]*\)`)
 
-// readable writes a pattern as a person writes a path.
+// readable returns a pattern in the form in which people write the path.
 func readable(p *framework.Path) string {
 	return segment.ReplaceAllString(strings.TrimSuffix(p.Pattern, "/?"), ":$1")
 }
 
-// parameters sorts the fields: those of the path as they stand in it, then the others by name.
+// parameters returns the names of the fields: first those of the path in their order, then the others
+// by name.
 func parameters(p *framework.Path) []string {
 	var names []string
 	for _, m := range segment.FindAllStringSubmatch(p.Pattern, -1) {
@@ -140,7 +141,7 @@ func parameters(p *framework.Path) []string {
 func details(p *framework.Path, name string, f *framework.FieldSchema) string {
 	text := f.Description
 	if strings.Contains(p.Pattern, "<"+name+">") {
-		return text + " In the path."
+		return text + " Part of the path."
 	}
 	if f.AllowedValues != nil {
 		var allowed []string
@@ -155,7 +156,8 @@ func details(p *framework.Path, name string, f *framework.FieldSchema) string {
 	return text
 }
 
-// prose keeps text from being read as HTML; indented lines are code already.
+// prose escapes text so that Markdown does not read it as HTML. Indented lines are code and stay
+// unchanged.
 func prose(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

@@ -16,8 +16,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// form is the shape of a field's value: in words for the error, and as a test. Values come as JSON decodes them (in a test
-// without a wire, also as Go integers, string slices and string maps); Vault's CLI and query parameters send strings only.
+// form is the accepted form of a field's value: a description for errors, and a predicate. Values have
+// the types that JSON decoding produces. Tests without a network also send Go integers, string slices
+// and string maps. Vault's CLI and query parameters send only strings.
 type form struct {
 	want string
 	fits func(value any) bool
@@ -56,10 +57,12 @@ func formOf(t framework.FieldType) (form, bool) {
 	}
 }
 
-// decimal leaves out leading zeros: the framework reads "010" as octal and "0x10" as hexadecimal.
+// decimal excludes leading zeros, because the framework parses "010" as octal and "0x10" as
+// hexadecimal.
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,18})$`)
 
-// exact bounds the float64 that are the number the caller wrote: from 2^53 on, neighbours fall together.
+// exact is the limit of float64 values that represent the caller's number exactly. From 2^53 on,
+// different integers have the same float64.
 const exact = 1 << 53
 
 func isString(value any) bool {
@@ -67,7 +70,7 @@ func isString(value any) bool {
 	return ok
 }
 
-// whole answers the number as decimal digits.
+// whole returns a whole number as decimal digits.
 func whole(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:
@@ -88,7 +91,8 @@ func whole(value any) (string, bool) {
 	}
 }
 
-// Number answers a whole number from 0 on that stands inside an object, where the schema does not see it.
+// Number returns a non-negative whole number. It is for numbers inside an object, which the schema
+// does not describe.
 func Number(value any) (uint64, bool) {
 	digits, ok := whole(value)
 	if !ok {
@@ -107,7 +111,7 @@ func isInt(value any) bool {
 	return err == nil
 }
 
-// isBool takes of numbers only 0 and 1; the framework would take every number for true.
+// isBool accepts the numbers 0 and 1 only. The framework would convert any other number to true.
 func isBool(value any) bool {
 	switch v := value.(type) {
 	case bool:
@@ -131,7 +135,8 @@ func isSignedDuration(value any) bool {
 	return ok
 }
 
-// duration refuses parts of a second: the framework drops them, and "500ms" would become 0, which often means for ever.
+// duration rejects fractions of a second. The framework drops them: "500ms" would become 0, which
+// means no limit in several fields.
 func duration(value any) (time.Duration, bool) {
 	if text, ok := value.(string); ok {
 		if text == "" {
@@ -211,7 +216,7 @@ func isPairs(value any) bool {
 	}
 }
 
-// allStrings reports whether the value is a string, or a list of strings, that all pass the test.
+// allStrings reports whether the value is a string or a list of strings, and test accepts each string.
 func allStrings(value any, test func(string) bool) bool {
 	switch v := value.(type) {
 	case string:
@@ -228,11 +233,12 @@ func allStrings(value any, test func(string) bool) bool {
 	}
 }
 
-// printableKey is narrower than the rule for a secret's name: a key of this form is worth naming among hundreds, and Vault's
-// own audit log shows map keys in clear.
+// printableKey matches the keys that an error may show. It is narrower than the rule for secret names.
+// Showing such a key reveals nothing new, because Vault's audit log shows map keys in clear.
 var printableKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 
-// checkStrings refuses an object with a value that is no string. In a patch null takes a key away.
+// checkStrings returns an error if a value of the object is not a string. In a patch, null removes a
+// key.
 func checkStrings(field string, value any, patch bool) error {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -243,9 +249,9 @@ func checkStrings(field string, value any, patch bool) error {
 			continue
 		}
 		if !printableKey.MatchString(key) {
-			return fault.New(fault.Invalid, "%s: every value must be a JSON string; put numbers, true and false in quotes", field)
+			return fault.New(fault.Invalid, "%s: every value must be a JSON string; quote numbers, true and false", field)
 		}
-		return fault.New(fault.Invalid, "%s: the value of %q must be a JSON string; put numbers, true and false in quotes", field, key)
+		return fault.New(fault.Invalid, "%s: the value of %q must be a JSON string; quote numbers, true and false", field, key)
 	}
 	return nil
 }

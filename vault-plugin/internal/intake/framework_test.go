@@ -165,10 +165,10 @@ func FuzzCheck(f *testing.F) {
 // ownWords is every word an error may hold by right: fields, forms, phrases, and keys.
 func ownWords(data map[string]any) string {
 	words := []string{
-		"unknown field; did you mean ", "? a write of this path takes ", "? a patch of this path takes ", "a read of this path takes version_for_url",
-		"invalid: a field with an unprintable name: unknown field; a write of this path takes; a patch of this path takes",
-		": is given by the path; leave it out of the data", ": must not be null; leave the field out (null resets a field in a patch only)",
-		`secrets: the value of "`, `" must be a JSON string; put numbers, true and false in quotes`, ": every value must be a JSON string",
+		"unknown field; did you mean ", "? a write of this path accepts ", "? a patch of this path accepts ", "a read of this path accepts version_for_url",
+		"invalid: a field with an unprintable name: unknown field; a write of this path accepts; a patch of this path accepts",
+		": is part of the path; remove it from the data", ": must not be null; omit the field (null resets a field only in a patch)",
+		`secrets: the value of "`, `" must be a JSON string; quote numbers, true and false`, ": every value must be a JSON string",
 	}
 	for field, fieldType := range everyType {
 		form, _ := formOf(fieldType)

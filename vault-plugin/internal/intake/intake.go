@@ -1,9 +1,10 @@
-// Package intake holds a raw request against the schema of its path before the framework converts anything, because the
-// framework's conversion errors contain the value and reach Vault's audit log in clear, ahead of the handler and of the ACL
-// check. It knows shapes only: bounds and meanings belong to the services.
+// Package intake owns the first check of a request: it compares the raw data with the schema of the
+// path before the framework converts anything. The framework's conversion errors contain the value
+// and reach Vault's audit log in clear, before the handler and before the ACL check. The package knows
+// only the types of fields. Limits and meanings belong to the services.
 //
-// What Check lets through, framework.FieldData converts without an error and without a change of meaning; a fuzz test holds
-// the two together.
+// framework.FieldData converts all data that Check accepts, without an error and without a change of
+// meaning. A fuzz test verifies this.
 package intake
 
 import (
@@ -24,18 +25,19 @@ type Checker struct {
 	stringValues map[string]bool
 }
 
-// route is one path with what the check needs of it.
+// route is one path with its compiled pattern.
 type route struct {
 	path     *framework.Path
 	pattern  *regexp.Regexp
-	captured map[string]bool // the names the pattern takes from the path
+	captured map[string]bool // the fields that the pattern captures from the path
 }
 
-// Option changes what a Checker asks of a field.
+// Option changes what a Checker requires of a field.
 type Option func(*Checker)
 
-// StringValues asks that the values in these TypeMap fields are JSON strings. Secrets need it: Vault sends numbers to a plugin
-// as floats, which change large ones, and its audit log hashes strings only.
+// StringValues requires that the values in the given TypeMap fields are JSON strings. Secrets need
+// this: Vault sends numbers to a plugin as floats, which changes large numbers, and Vault's audit log
+// hashes only strings.
 func StringValues(fields ...string) Option {
 	return func(c *Checker) {
 		for _, field := range fields {
@@ -44,9 +46,10 @@ func StringValues(fields ...string) Option {
 	}
 }
 
-// New compiles the patterns once, in the order the framework tries them. Its errors are mistakes of the plugin's author: a
-// pattern that does not compile, no Operations, a capture without a field, a field of a type Check has no form for, arbitrary input, a name
-// given to StringValues that is no TypeMap.
+// New returns a Checker for the paths, in the order in which the framework tries them. An error is a
+// mistake of the plugin's author: a pattern that does not compile, a path without Operations, a
+// capture without a field, a field of an unsupported type, arbitrary input, or a field given to
+// StringValues that is not a TypeMap.
 func New(paths []*framework.Path, options ...Option) (*Checker, error) {
 	c := &Checker{stringValues: map[string]bool{}}
 	for _, option := range options {
@@ -62,7 +65,7 @@ func New(paths []*framework.Path, options ...Option) (*Checker, error) {
 		for field, schema := range path.Fields {
 			isMap := schema.Type == framework.TypeMap
 			if c.stringValues[field] && !isMap {
-				return nil, fmt.Errorf("path %q: StringValues names %q, which is no TypeMap here", path.Pattern, field)
+				return nil, fmt.Errorf("path %q: StringValues names %q, which is not a TypeMap", path.Pattern, field)
 			}
 			declaredMaps[field] = declaredMaps[field] || isMap
 		}
@@ -78,11 +81,11 @@ func New(paths []*framework.Path, options ...Option) (*Checker, error) {
 func newRoute(path *framework.Path) (route, error) {
 	r := route{path: path, captured: map[string]bool{}}
 	if path.Pattern == "" {
-		return r, fmt.Errorf("the pattern is blank")
+		return r, fmt.Errorf("the pattern is empty")
 	}
 	if path.Operations == nil {
-		// The framework would fall back on the deprecated Callbacks, which serves does not look at.
-		return r, fmt.Errorf("there are no Operations")
+		// The framework would use the deprecated Callbacks, which serves does not consider.
+		return r, fmt.Errorf("the path has no Operations")
 	}
 	if path.TakesArbitraryInput {
 		return r, fmt.Errorf("arbitrary input cannot be checked")
@@ -109,7 +112,8 @@ func newRoute(path *framework.Path) (route, error) {
 	return r, nil
 }
 
-// anchored does what framework.Backend does to a pattern before its first request, so that both choose the same path.
+// anchored changes a pattern as framework.Backend does before its first request, so that both choose
+// the same path.
 func anchored(pattern string) string {
 	if pattern[0] != '^' {
 		pattern = "^" + pattern
@@ -120,8 +124,8 @@ func anchored(pattern string) string {
 	return pattern
 }
 
-// Match answers the path that the framework will choose for a request path relative to the mount, and what its pattern takes
-// from it: nil, nil when there is none.
+// Match returns the path that the framework chooses for a request path, and the fields that its
+// pattern captures. requestPath is relative to the mount. Match returns nil, nil if no path matches.
 func (c *Checker) Match(requestPath string) (*framework.Path, map[string]string) {
 	r := c.route(requestPath)
 	if r == nil {
@@ -146,12 +150,13 @@ func (c *Checker) route(requestPath string) *route {
 	return nil
 }
 
-// Check refuses a request whose data do not fit the schema of its path: an error of kind fault.Invalid that names the field
-// and the form it must have, and holds nothing the caller sent but a well-formed field name. Requests that the framework
-// answers by itself without converting data (help, rollback, renewal, unknown paths and operations) pass.
+// Check returns an error if the data of a request do not match the schema of its path. The error is of
+// kind fault.Invalid. It names the field and the expected form. The only part of the request that it
+// contains is a well-formed field name. Check accepts requests that the framework handles without
+// converting data (help, rollback, renewal, unknown paths and operations).
 //
-// A read, list or delete takes only the fields declared with Query: its parameters stand in the URL, where nothing may arrive
-// that was not meant to be there.
+// A read, list or delete accepts only fields that are declared with Query. Their parameters are part
+// of the URL, which must not carry other fields.
 func (c *Checker) Check(req *logical.Request) error {
 	if len(req.Data) == 0 || unconverted(req.Operation) {
 		return nil
@@ -168,15 +173,15 @@ func (c *Checker) Check(req *logical.Request) error {
 	return nil
 }
 
-// ExistenceRequest is the request as HandleExistenceCheck should see it: a shallow copy without data. Whether a thing exists is
-// a question about the path alone, and Vault asks it before the ACL check.
+// ExistenceRequest returns the request for HandleExistenceCheck: a shallow copy without data. Existence
+// depends only on the path, and Vault calls the existence check before the ACL check.
 func (c *Checker) ExistenceRequest(req *logical.Request) *logical.Request {
 	bare := *req
 	bare.Data = nil
 	return &bare
 }
 
-// unconverted names the operations that the framework serves without building FieldData from the request.
+// unconverted reports whether the framework handles an operation without converting the data.
 func unconverted(op logical.Operation) bool {
 	switch op {
 	case logical.HelpOperation, logical.RenewOperation, logical.RevokeOperation, logical.RollbackOperation,
@@ -187,13 +192,14 @@ func unconverted(op logical.Operation) bool {
 	}
 }
 
-// serves mirrors the framework: an operation without a handler is answered before any conversion.
+// serves reports whether the path has a handler for the operation. The framework rejects an operation
+// without a handler before any conversion.
 func (r *route) serves(op logical.Operation) bool {
 	operation, ok := r.path.Operations[op]
 	return ok && operation.Handler() != nil
 }
 
-// takes reports whether the data of an operation may hold the field.
+// takes reports whether the data of an operation may contain the field.
 func (r *route) takes(op logical.Operation, field string) bool {
 	schema := r.path.Fields[field]
 	if schema == nil || r.captured[field] {
@@ -209,7 +215,7 @@ func (r *route) takes(op logical.Operation, field string) bool {
 
 func (c *Checker) checkField(r *route, op logical.Operation, field string, value any) error {
 	if r.captured[field] {
-		return fault.New(fault.Invalid, "%s: is given by the path; leave it out of the data", field)
+		return fault.New(fault.Invalid, "%s: is part of the path; remove it from the data", field)
 	}
 	if !r.takes(op, field) {
 		return r.unknown(op, field)
@@ -219,7 +225,7 @@ func (c *Checker) checkField(r *route, op logical.Operation, field string, value
 		if patch {
 			return nil
 		}
-		return fault.New(fault.Invalid, "%s: must not be null; leave the field out (null resets a field in a patch only)", field)
+		return fault.New(fault.Invalid, "%s: must not be null; omit the field (null resets a field only in a patch)", field)
 	}
 	form, _ := formOf(r.path.Fields[field].Type)
 	if !form.fits(value) {

@@ -175,10 +175,10 @@ func TestTheKeyOfASecretThatIsNoStringIsNamed(t *testing.T) {
 		secrets map[string]any
 		want    string
 	}{
-		{"a number", logical.UpdateOperation, map[string]any{"A": "x", "PORT": 8080.0}, `invalid: secrets: the value of "PORT" must be a JSON string; put numbers, true and false in quotes`},
-		{"the first of several", logical.UpdateOperation, map[string]any{"B": true, "A": 1.0}, `invalid: secrets: the value of "A" must be a JSON string; put numbers, true and false in quotes`},
-		{"under a key that is no name", logical.UpdateOperation, map[string]any{"to be=hidden": 1.0}, `invalid: secrets: every value must be a JSON string; put numbers, true and false in quotes`},
-		{"null in a write", logical.UpdateOperation, map[string]any{"A": nil}, `invalid: secrets: the value of "A" must be a JSON string; put numbers, true and false in quotes`},
+		{"a number", logical.UpdateOperation, map[string]any{"A": "x", "PORT": 8080.0}, `invalid: secrets: the value of "PORT" must be a JSON string; quote numbers, true and false`},
+		{"the first of several", logical.UpdateOperation, map[string]any{"B": true, "A": 1.0}, `invalid: secrets: the value of "A" must be a JSON string; quote numbers, true and false`},
+		{"under a key that is no name", logical.UpdateOperation, map[string]any{"to be=hidden": 1.0}, `invalid: secrets: every value must be a JSON string; quote numbers, true and false`},
+		{"null in a write", logical.UpdateOperation, map[string]any{"A": nil}, `invalid: secrets: the value of "A" must be a JSON string; quote numbers, true and false`},
 		{"null in a patch", logical.PatchOperation, map[string]any{"A": nil}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestNullResetsAFieldInAPatchOnly(t *testing.T) {
 	for field := range everyType {
 		data := map[string]any{field: nil}
 		for _, op := range []logical.Operation{logical.CreateOperation, logical.UpdateOperation} {
-			expect(t, c.Check(request(op, data)), "invalid: "+field+": must not be null; leave the field out (null resets a field in a patch only)")
+			expect(t, c.Check(request(op, data)), "invalid: "+field+": must not be null; omit the field (null resets a field only in a patch)")
 		}
 		expect(t, c.Check(request(logical.PatchOperation, data)), "")
 		if err := convert(data); err != nil {
@@ -211,23 +211,23 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 		data map[string]any
 		want string
 	}{
-		{"by name", logical.UpdateOperation, map[string]any{"colour": canary}, "invalid: colour: unknown field; a write of this path takes " + takes},
-		{"with what was meant", logical.CreateOperation, map[string]any{"perod": canary}, "invalid: perod: unknown field; did you mean period? a write of this path takes " + takes},
-		{"with what was meant, in another spelling", logical.PatchOperation, map[string]any{"Big-Count": 1.0}, "invalid: a field with an unprintable name: unknown field; did you mean big_count? a patch of this path takes " + takes},
-		{"without a name that may be a value", logical.UpdateOperation, map[string]any{canary: ""}, "invalid: a field with an unprintable name: unknown field; a write of this path takes " + takes},
-		{"without a long name", logical.UpdateOperation, map[string]any{strings.Repeat("a", 65): ""}, "invalid: a field with an unprintable name: unknown field; a write of this path takes " + takes},
-		{"without an empty name", logical.UpdateOperation, map[string]any{"": ""}, "invalid: a field with an unprintable name: unknown field; a write of this path takes " + takes},
-		{"in a URL, unless declared for it", logical.ReadOperation, map[string]any{"text": canary}, "invalid: text: unknown field; a read of this path takes version_for_url"},
+		{"by name", logical.UpdateOperation, map[string]any{"colour": canary}, "invalid: colour: unknown field; a write of this path accepts " + takes},
+		{"with what was meant", logical.CreateOperation, map[string]any{"perod": canary}, "invalid: perod: unknown field; did you mean period? a write of this path accepts " + takes},
+		{"with what was meant, in another spelling", logical.PatchOperation, map[string]any{"Big-Count": 1.0}, "invalid: a field with an unprintable name: unknown field; did you mean big_count? a patch of this path accepts " + takes},
+		{"without a name that may be a value", logical.UpdateOperation, map[string]any{canary: ""}, "invalid: a field with an unprintable name: unknown field; a write of this path accepts " + takes},
+		{"without a long name", logical.UpdateOperation, map[string]any{strings.Repeat("a", 65): ""}, "invalid: a field with an unprintable name: unknown field; a write of this path accepts " + takes},
+		{"without an empty name", logical.UpdateOperation, map[string]any{"": ""}, "invalid: a field with an unprintable name: unknown field; a write of this path accepts " + takes},
+		{"in a URL, unless declared for it", logical.ReadOperation, map[string]any{"text": canary}, "invalid: text: unknown field; a read of this path accepts version_for_url"},
 		{"the first by name", logical.UpdateOperation, map[string]any{"zz": 1.0, "count": canary}, "invalid: count: must be a whole number"},
-		{"repeating the path", logical.UpdateOperation, map[string]any{"name": "other"}, "invalid: name: is given by the path; leave it out of the data"},
-		{"repeating the path with the same value", logical.UpdateOperation, map[string]any{"workspace": "acme"}, "invalid: workspace: is given by the path; leave it out of the data"},
+		{"repeating the path", logical.UpdateOperation, map[string]any{"name": "other"}, "invalid: name: is part of the path; remove it from the data"},
+		{"repeating the path with the same value", logical.UpdateOperation, map[string]any{"workspace": "acme"}, "invalid: workspace: is part of the path; remove it from the data"},
 		{"not when declared for the URL", logical.ReadOperation, map[string]any{"version_for_url": "3"}, ""},
 		{"repeated in the URL", logical.ReadOperation, map[string]any{"version_for_url": []any{"3", canary}}, "invalid: version_for_url: must be a whole number"},
 	} {
 		t.Run(tc.name, func(t *testing.T) { expect(t, c.Check(request(tc.op, tc.data)), tc.want) })
 	}
 	err := c.Check(&logical.Request{Operation: logical.ReadOperation, Path: "info", Data: map[string]any{"x": "y"}})
-	expect(t, err, "invalid: x: unknown field; a read of this path takes no fields")
+	expect(t, err, "invalid: x: unknown field; a read of this path accepts no fields")
 }
 
 func expect(t *testing.T, err error, want string) {
@@ -249,13 +249,13 @@ func TestNewRefusesWhatCannotBeChecked(t *testing.T) {
 		options []Option
 		want    string
 	}{
-		{"a blank pattern", framework.Path{}, nil, `the pattern is blank`},
+		{"a blank pattern", framework.Path{}, nil, `the pattern is empty`},
 		{"a broken pattern", framework.Path{Pattern: "(", Fields: text}, nil, `error parsing regexp`},
 		{"a capture without a field", framework.Path{Pattern: "(?P<b>x)", Fields: text}, nil, `the capture "b" has no field`},
 		{"a type without a form", framework.Path{Pattern: "x", Fields: map[string]*framework.FieldSchema{"a": {Type: framework.TypeHeader}}}, nil, `field "a": no form for type header`},
 		{"arbitrary input", framework.Path{Pattern: "x", TakesArbitraryInput: true}, nil, `arbitrary input`},
 		{"string values of a field nobody declares", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("b")}, `"b", which no path declares`},
-		{"string values of a field that is no map", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("a")}, `"a", which is no TypeMap here`},
+		{"string values of a field that is no map", framework.Path{Pattern: "x", Fields: text}, []Option{StringValues("a")}, `"a", which is not a TypeMap`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.path.Operations = map[logical.Operation]framework.OperationHandler{}

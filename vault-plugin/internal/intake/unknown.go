@@ -10,10 +10,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// printable is the form of our own field names. Any other key may be a value that slipped into the place of a name.
+// printable matches the field names of the engine. Any other key may be a value that was sent in the
+// place of a name.
 var printable = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// Printed is a field's name as an error may show it.
+// Printed returns a field's name as an error may show it.
 func Printed(field string) string {
 	if !printable.MatchString(field) {
 		return "a field with an unprintable name"
@@ -21,7 +22,8 @@ func Printed(field string) string {
 	return field
 }
 
-// unknown refuses a field the operation does not take, says which it takes, and which one was probably meant.
+// unknown returns the error for a field that the operation does not accept. The error lists the
+// accepted fields and suggests the one that was probably meant.
 func (r *route) unknown(op logical.Operation, field string) error {
 	var accepted []string
 	for name := range r.path.Fields {
@@ -43,11 +45,11 @@ func (r *route) unknown(op logical.Operation, field string) error {
 	if meant := nearest(field, accepted); meant != "" {
 		hint = "did you mean " + meant + "? "
 	}
-	return fault.New(fault.Invalid, "%s: unknown field; %sa %s of this path takes %s", Printed(field), hint, verb, takes)
+	return fault.New(fault.Invalid, "%s: unknown field; %sa %s of this path accepts %s", Printed(field), hint, verb, takes)
 }
 
-// nearest answers the accepted name a typing mistake away from the given one, or "". Case and '-' for '_' are no mistakes: the
-// other ways of writing a name are what people try first.
+// nearest returns the accepted name that differs from the given name by a typing mistake, or "". It
+// ignores case and treats '-' as '_', because people try those spellings first.
 func nearest(given string, accepted []string) string {
 	const longest = 64
 	if len(given) > longest {
@@ -63,7 +65,7 @@ func nearest(given string, accepted []string) string {
 	return best
 }
 
-// distance is the number of bytes to insert, drop or replace to make b of a (Levenshtein).
+// distance returns the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -1,5 +1,6 @@
-// Package policies owns the ready Vault policies: one per role, written for a mount and the names a role is about, with the
-// least that the role needs. It knows the engine's paths and nothing of what is stored under them.
+// Package policies owns the ready-made Vault policies: one per role, with the least privilege that the
+// role needs. A policy is rendered for a mount and for the names of the role's parameters. The package
+// knows the paths of the engine and nothing of the records under them.
 package policies
 
 import (
@@ -12,7 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// The parameters a role may be about.
+// The parameters of roles.
 const (
 	workspace     = "workspace"
 	project       = "project"
@@ -20,11 +21,11 @@ const (
 	cryptoContext = "context"
 )
 
-// params are all parameters, in the order in which policies and errors name them.
+// params holds all parameters, in the order in which policies and errors name them.
 var params = []string{workspace, project, environment, cryptoContext}
 
-// Params is what a policy is written for. Mount is where the engine is mounted ("stashbase/"; the last slash may be left out);
-// an empty name is a parameter not given.
+// Params are the values that a policy is rendered for. Mount is the path of the engine's mount
+// ("stashbase/"; the trailing slash is optional). An empty name means that the parameter is not given.
 type Params struct {
 	Mount       string
 	Workspace   string
@@ -37,8 +38,8 @@ func (p Params) names() map[string]string {
 	return map[string]string{workspace: p.Workspace, project: p.Project, environment: p.Environment, cryptoContext: p.Context}
 }
 
-// Role says what one policy allows and which parameters it is about. A role takes no parameter but these; an optional one left
-// out stands for every name.
+// Role describes one policy: what it allows, and which parameters it accepts. An optional parameter
+// that is not given matches every name.
 type Role struct {
 	Name        string
 	Description string
@@ -48,17 +49,19 @@ type Role struct {
 	rules []rule
 }
 
-// rule is one path of a policy. `{workspace}`, `{project}`, `{environment}` and `{context}` stand for the parameters.
+// rule is one path of a policy. `{workspace}`, `{project}`, `{environment}` and `{context}` are replaced
+// by the parameters.
 //
-// Vault lets exactly one rule of a policy decide a request, the most specific, so a rule says everything about its path. A list
-// asks for the path with a slash at its end, also when it comes as `vault read ... list=true`.
+// Vault applies exactly one rule of a policy to a request, the most specific one, so a rule holds all
+// capabilities of its path. The path of a list request ends with a slash, also when the request comes
+// as `vault read ... list=true`.
 type rule struct {
 	why          string
 	path         string
 	capabilities []string
 }
 
-// Roles answers the names of all roles, sorted.
+// Roles returns the names of all roles, sorted.
 func Roles() []string {
 	var names []string
 	for _, role := range roles() {
@@ -68,19 +71,20 @@ func Roles() []string {
 	return names
 }
 
-// Lookup answers the role of a name, or fault.Missing with the names there are.
+// Lookup returns the role with the given name. If none exists, the error is fault.Missing and lists
+// the roles.
 func Lookup(name string) (Role, error) {
 	for _, role := range roles() {
 		if role.Name == name {
 			return role, nil
 		}
 	}
-	// The name is left out of the error: it has passed no rule yet.
-	return Role{}, fault.Missing("there is no role of this name; the roles are %s", strings.Join(Roles(), ", "))
+	// The error does not contain the name, because the name has not been checked.
+	return Role{}, fault.Missing("no role has this name; the roles are %s", strings.Join(Roles(), ", "))
 }
 
-// Render writes a role's policy as HCL. An unknown role is fault.Missing; a parameter that is missing, not a legal name, or not
-// the role's is fault.Invalid and named.
+// Render returns a role's policy as HCL. The error for an unknown role is fault.Missing. The error for
+// a parameter that is missing, invalid, or not a parameter of the role is fault.Invalid and names it.
 func Render(name string, p Params) (string, error) {
 	role, err := Lookup(name)
 	if err != nil {
@@ -109,11 +113,11 @@ func (r Role) check(given map[string]string) error {
 		required := slices.Contains(r.Required, param)
 		switch {
 		case given[param] == "" && required:
-			return fault.New(fault.Invalid, "%s: the role %s needs it", param, r.Name)
+			return fault.New(fault.Invalid, "%s: the role %s requires it", param, r.Name)
 		case given[param] == "":
 			continue
 		case !required && !slices.Contains(r.Optional, param):
-			return fault.New(fault.Invalid, "%s: the role %s does not take it; it takes %s", param, r.Name, strings.Join(r.params(), ", "))
+			return fault.New(fault.Invalid, "%s: the role %s does not accept it; the role accepts %s", param, r.Name, strings.Join(r.params(), ", "))
 		}
 		if err := naming.Check(param, given[param]); err != nil {
 			return err
@@ -124,7 +128,8 @@ func (r Role) check(given map[string]string) error {
 
 func (r Role) params() []string { return slices.Concat(r.Required, r.Optional) }
 
-// filler puts the names into a rule's path. `+` is Vault's wildcard for one segment.
+// filler returns the replacer that puts the names into a rule's path. `+` is Vault's wildcard for one
+// segment.
 func (r Role) filler(given map[string]string) *strings.Replacer {
 	var pairs []string
 	for _, param := range r.params() {
@@ -143,16 +148,16 @@ func (r Role) writeHeader(b *strings.Builder, mount string, given map[string]str
 	for _, param := range r.params() {
 		shown := given[param]
 		if shown == "" {
-			shown = "every one, also those to come"
+			shown = "all, including future ones"
 		} else {
 			command += " " + param + "=" + shown
 		}
 		fmt.Fprintf(b, "# %-11s  %s\n", param, shown)
 	}
-	fmt.Fprintf(b, "#\n# Written by: %s\n", command)
+	fmt.Fprintf(b, "#\n# Generated by: %s\n", command)
 }
 
-// shellQuoted puts a mount with unusual characters into single quotes; cleanMount has let no quote through.
+// shellQuoted puts a path with unusual characters into single quotes. cleanMount has rejected quotes.
 func shellQuoted(path string) string {
 	plain := func(r rune) bool {
 		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/_.-", r))
@@ -163,13 +168,13 @@ func shellQuoted(path string) string {
 	return path
 }
 
-// cleanMount answers the mount with one slash at its end. It refuses what HCL or Vault would read as more than a name: quotes,
-// escapes, templates and wildcards.
+// cleanMount returns the mount with one trailing slash. It rejects characters that have a meaning in
+// HCL or in Vault policies: quotes, escapes, templates and wildcards.
 func cleanMount(mount string) (string, error) {
 	mount = strings.TrimSuffix(strings.TrimPrefix(mount, "/"), "/")
 	bad := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune("\"'`\\*+{}$%", r) }
 	if strings.ContainsFunc(mount, bad) || slices.Contains(strings.Split(mount, "/"), "") {
-		return "", fault.New(fault.Invalid, "mount: a policy can be written only for a mount path of printable characters without quotes, '\\', '*', '+', '{', '}', '$' and '%%', and without empty segments")
+		return "", fault.New(fault.Invalid, "mount: policies support only mount paths of printable characters, without quotes, '\\', '*', '+', '{', '}', '$', '%%' and empty segments")
 	}
 	return mount + "/", nil
 }

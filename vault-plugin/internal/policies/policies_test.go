@@ -128,14 +128,14 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: there is no role of this name; the roles are crypto-service, developer, integration-admin, key-custodian, reader, sync-operator, workload, workspace-admin"},
-		{"no workspace", "workload", Params{Mount: "m", Project: "p", Environment: "e"}, http.StatusBadRequest, "invalid: workspace: the role workload needs it"},
-		{"no project", "developer", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: project: the role developer needs it"},
-		{"no environment", "reader", Params{Mount: "m", Workspace: "w", Project: "p"}, http.StatusBadRequest, "invalid: environment: the role reader needs it"},
-		{"a project too many", "key-custodian", Params{Mount: "m", Workspace: "w", Project: canary}, http.StatusBadRequest, "invalid: project: the role key-custodian does not take it; it takes workspace"},
-		{"no context", "crypto-service", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: context: the role crypto-service needs it"},
-		{"a context too many", "workload", Params{Mount: "m", Workspace: "w", Project: "p", Environment: "e", Context: "c"}, http.StatusBadRequest, "invalid: context: the role workload does not take it; it takes workspace, project, environment"},
-		{"an environment too many", "workspace-admin", Params{Mount: "m", Workspace: "w", Environment: "e"}, http.StatusBadRequest, "invalid: environment: the role workspace-admin does not take it; it takes workspace"},
+		{"an unknown role", canary, Params{Mount: "m"}, http.StatusNotFound, "not_found: no role has this name; the roles are crypto-service, developer, integration-admin, key-custodian, reader, sync-operator, workload, workspace-admin"},
+		{"no workspace", "workload", Params{Mount: "m", Project: "p", Environment: "e"}, http.StatusBadRequest, "invalid: workspace: the role workload requires it"},
+		{"no project", "developer", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: project: the role developer requires it"},
+		{"no environment", "reader", Params{Mount: "m", Workspace: "w", Project: "p"}, http.StatusBadRequest, "invalid: environment: the role reader requires it"},
+		{"a project too many", "key-custodian", Params{Mount: "m", Workspace: "w", Project: canary}, http.StatusBadRequest, "invalid: project: the role key-custodian does not accept it; the role accepts workspace"},
+		{"no context", "crypto-service", Params{Mount: "m", Workspace: "w"}, http.StatusBadRequest, "invalid: context: the role crypto-service requires it"},
+		{"a context too many", "workload", Params{Mount: "m", Workspace: "w", Project: "p", Environment: "e", Context: "c"}, http.StatusBadRequest, "invalid: context: the role workload does not accept it; the role accepts workspace, project, environment"},
+		{"an environment too many", "workspace-admin", Params{Mount: "m", Workspace: "w", Environment: "e"}, http.StatusBadRequest, "invalid: environment: the role workspace-admin does not accept it; the role accepts workspace"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Render(tc.role, tc.params)

@@ -1,5 +1,5 @@
-// Package settings owns the engine's configuration: the defaults, the bounds of each field, and what holds for a workspace that
-// sets some of them itself.
+// Package settings owns the engine's configuration: its defaults, the range of each field, and the
+// effective settings of a workspace that overrides some of them.
 package settings
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Range is the bounds of a field, both included.
+// Range is the range of a field, both ends included, and its default.
 type Range struct{ Min, Max, Default int }
 
-// The bounds of the fields, in the order of config's answer.
+// The ranges of the fields, in the order of the response of config.
 var (
 	MaxVersions         = Range{1, 100, 10}
-	MaxValueBytes       = Range{1, 384 << 10, 64 << 10} // a sealed value of 384 KiB with its metadata stays under Consul's 512 KiB
+	MaxValueBytes       = Range{1, 384 << 10, 64 << 10} // bytes; a sealed value of 384 KiB with its metadata fits Consul's limit of 512 KiB
 	MaxSecrets          = Range{1, 100_000, 5_000}
-	MaxEnvironmentBytes = Range{1, 24 << 20, 4 << 20} // Vault answers at most 32 MiB
+	MaxEnvironmentBytes = Range{1, 24 << 20, 4 << 20} // bytes; Vault's responses have at most 32 MiB
 	MaxProjects         = Range{1, 10_000, 1_000}
 	MaxEnvironments     = Range{1, 10_000, 1_000}
 	MaxSyncs            = Range{1, 10_000, 1_000}
@@ -33,10 +33,10 @@ var (
 	KeyringCacheTTL     = Range{1, 24 * 60 * 60, 5 * 60} // seconds
 )
 
-// MaxDeleteVersionAfter bounds delete_version_after.
+// MaxDeleteVersionAfter is the largest delete_version_after.
 const MaxDeleteVersionAfter = 10 * 365 * 24 * time.Hour
 
-// Check refuses a value outside the range; field is its name.
+// Check returns an error that names the field if v is outside the range.
 func (r Range) Check(field string, v int) error {
 	if v < r.Min || v > r.Max {
 		return fault.New(fault.Invalid, "%s: must be between %d and %d", field, r.Min, r.Max)
@@ -44,10 +44,10 @@ func (r Range) Check(field string, v int) error {
 	return nil
 }
 
-// Check refuses a workspace's own settings of which one is outside its bounds; zero means not set and passes.
+// Check returns an error if a setting of a workspace is outside its range. Zero means not set.
 func Check(s store.Settings) error { return check(s, true) }
 
-func check(s store.Settings, zeroPasses bool) error {
+func check(s store.Settings, zeroMeansUnset bool) error {
 	fields := []struct {
 		name string
 		set  int
@@ -59,7 +59,7 @@ func check(s store.Settings, zeroPasses bool) error {
 		{"max_environment_bytes", s.MaxEnvironmentBytes, MaxEnvironmentBytes},
 	}
 	for _, f := range fields {
-		if zeroPasses && f.set == 0 {
+		if zeroMeansUnset && f.set == 0 {
 			continue
 		}
 		if err := f.in.Check(f.name, f.set); err != nil {
@@ -67,12 +67,12 @@ func check(s store.Settings, zeroPasses bool) error {
 		}
 	}
 	if after := s.DeleteVersionAfter; after < 0 || after > MaxDeleteVersionAfter {
-		return fault.New(fault.Invalid, "delete_version_after: must be at most %d days; 0 is never", MaxDeleteVersionAfter/(24*time.Hour))
+		return fault.New(fault.Invalid, "delete_version_after: must be at most %d days; 0 means never", MaxDeleteVersionAfter/(24*time.Hour))
 	}
 	return nil
 }
 
-// CheckConfig refuses a configuration of which one field is outside its bounds.
+// CheckConfig returns an error if a field of the configuration is outside its range.
 func CheckConfig(c store.Config) error {
 	fields := []struct {
 		name string
@@ -91,18 +91,18 @@ func CheckConfig(c store.Config) error {
 			return err
 		}
 	}
-	if err := checkWayOut(c); err != nil {
+	if err := checkEgress(c); err != nil {
 		return err
 	}
 	return check(c.Settings, false)
 }
 
-// MaxEgressRules bounds egress_allow.
+// MaxEgressRules is the largest number of rules in egress_allow.
 const MaxEgressRules = 256
 
-func checkWayOut(c store.Config) error {
+func checkEgress(c store.Config) error {
 	if len(c.EgressAllow) > MaxEgressRules {
-		return fault.New(fault.Limit, "egress_allow: has %d rules; at most %d are kept", len(c.EgressAllow), MaxEgressRules)
+		return fault.New(fault.Limit, "egress_allow: has %d rules; the maximum is %d", len(c.EgressAllow), MaxEgressRules)
 	}
 	for i, text := range c.EgressAllow {
 		if _, err := outbound.ParseRule(text); err != nil {
@@ -118,18 +118,18 @@ func checkWayOut(c store.Config) error {
 	return nil
 }
 
-// Policy is what a configuration says about the way out.
+// Policy returns the egress policy of a configuration.
 func Policy(c store.Config) outbound.Policy {
 	policy := outbound.Policy{Proxy: c.ProxyURL, Paused: c.Paused}
 	for _, text := range c.EgressAllow {
-		if rule, err := outbound.ParseRule(text); err == nil { // one that a newer version has written allows nothing
+		if rule, err := outbound.ParseRule(text); err == nil { // an unknown rule, stored by a newer version, allows nothing
 			policy.Allow = append(policy.Allow, rule)
 		}
 	}
 	return policy
 }
 
-// Default is the configuration of a mount that was never configured.
+// Default returns the configuration of a mount that was never configured.
 func Default() store.Config {
 	return store.Config{
 		Settings: store.Settings{
@@ -151,8 +151,8 @@ func Default() store.Config {
 type Service struct {
 	store   *store.Store
 	current atomic.Pointer[store.Config]
-	write   sync.Mutex // one change at a time: each is made from what the one before has left
-	unsure  bool       // the last write has failed: what is stored is in force or not; under write
+	write   sync.Mutex // serialises changes, because each change starts from the current configuration
+	unsure  bool       // the last write failed, so storage may hold another configuration; guarded by write
 	watch   []func(store.Config)
 }
 
@@ -188,7 +188,7 @@ func (s *Service) enforce(c store.Config) {
 	}
 }
 
-// Recheck reads the configuration again where a write has failed.
+// Recheck reads the configuration again if the last write failed.
 func (s *Service) Recheck(ctx context.Context) error {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -204,16 +204,17 @@ func (s *Service) recheck(ctx context.Context) error {
 	return err
 }
 
-// Watch has f called with every configuration, this one first. It must be called before the service is shared.
+// Watch registers f, calls f with the current configuration, and calls f again after each change. It
+// must be called before the service is shared.
 func (s *Service) Watch(f func(store.Config)) {
 	s.watch = append(s.watch, f)
 	f(s.Config())
 }
 
-// Config answers the configuration in force.
+// Config returns the current configuration.
 func (s *Service) Config() store.Config { return *s.current.Load() }
 
-// Change stores what change makes of the configuration in force, after checking its bounds.
+// Change applies change to a copy of the current configuration, checks it, and stores it.
 func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store.Config, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -233,8 +234,8 @@ func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store
 	return next, nil
 }
 
-// Effective is what holds in a workspace: its own settings where it has any, else the engine's. cas_required holds when either
-// asks for it.
+// Effective returns the effective settings of a workspace: its own settings where they are set, the
+// engine's otherwise. cas_required is true if either sets it.
 func (s *Service) Effective(own store.Settings) store.Settings {
 	base := s.current.Load().Settings
 	return store.Settings{
@@ -247,7 +248,7 @@ func (s *Service) Effective(own store.Settings) store.Settings {
 	}
 }
 
-// pick answers a workspace's own setting where it has one, else the engine's.
+// pick returns the workspace's own setting if it is set, the engine's otherwise.
 func pick[T int | time.Duration](own, base T) T {
 	if own != 0 {
 		return own
