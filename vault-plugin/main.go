@@ -12,6 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/catalog"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 )
 
 // version is set by the linker, and equal to the -version the plugin is registered with.
@@ -34,7 +35,7 @@ func serve(args []string) error {
 		return err
 	}
 	return plugin.ServeMultiplex(&plugin.ServeOpts{
-		BackendFactoryFunc: backend.Factory(backend.Options{Version: version, Clock: clock.System{}, Providers: providers}),
+		BackendFactoryFunc: backend.Factory(engine.Options{Version: version, Clock: clock.System{}, Providers: providers}),
 		TLSProviderFunc:    api.VaultPluginTLSProvider(meta.GetTLSConfig()),
 	})
 }

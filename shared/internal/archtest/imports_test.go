@@ -10,10 +10,10 @@ import (
 // allow.
 var importers = map[string][]string{
 	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them,
-	// application does so for the tenant's own services, credentials
+	// encryption does so for the tenant's own services, credseal
 	// for what integrations prove themselves with, ledger for what syncs have written.
 	"shared/keyring": {
-		"vault-plugin/internal/application", "vault-plugin/internal/credentials", "vault-plugin/internal/keys", "vault-plugin/internal/ledger",
+		"vault-plugin/internal/encryption", "vault-plugin/internal/credseal", "vault-plugin/internal/keys", "vault-plugin/internal/ledger",
 		"vault-plugin/internal/secrets",
 	},
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
-	"github.com/stashbase/vault-stashbase/shared/provider"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
@@ -26,26 +25,18 @@ import (
 // Backend is one mount of the engine.
 type Backend struct {
 	*framework.Backend
-	options Options
+	options engine.Options
 	intake  *intake.Checker
 
-	engine      atomic.Pointer[engine] // nil before Initialize, and while what it holds is out of date
-	initialized atomic.Bool            // storage may be used from now on
-	start       sync.Mutex             // one start at a time
-	stops       atomic.Int64           // what was loaded before the last stop is out of date
-}
-
-// Options say what a program makes its mounts with.
-type Options struct {
-	Version   string // what the plugin reports of itself: semantic, with a leading v
-	Clock     clock.Clock
-	Providers *provider.Registry
-	Resolver  outbound.Resolver // finds the addresses of providers; nil is the system's
+	engine      atomic.Pointer[engine.Engine] // nil before Initialize, and while what it holds is out of date
+	initialized atomic.Bool                   // storage may be used from now on
+	start       sync.Mutex                    // one start at a time
+	stops       atomic.Int64                  // what was loaded before the last stop is out of date
 }
 
 // Factory answers a factory for mounts of the engine. It also runs when Vault only asks what the plugin is: it touches no storage
 // and starts nothing.
-func Factory(o Options) logical.Factory {
+func Factory(o engine.Options) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b, err := newBackend(o)
 		if err != nil {
@@ -57,7 +48,7 @@ func Factory(o Options) logical.Factory {
 	}
 }
 
-func newBackend(o Options) (*Backend, error) {
+func newBackend(o engine.Options) (*Backend, error) {
 	b := &Backend{options: o}
 	b.Backend = &framework.Backend{
 		Help:           strings.TrimSpace(help),
@@ -78,7 +69,7 @@ func newBackend(o Options) (*Backend, error) {
 func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
-		b.loadPaths(), b.secretPaths(), b.applicationPaths(), // first, for they are asked for most, and patterns are tried in turn
+		b.loadPaths(), b.secretPaths(), b.encryptionPaths(), // first, for they are asked for most, and patterns are tried in turn
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
 		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
 		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(),
@@ -97,7 +88,7 @@ func (b *Backend) initialize(ctx context.Context, req *logical.InitializationReq
 
 // ready answers the loaded mount. One that could not be loaded, or is out of date, is loaded now; before Vault has initialized
 // it, there is none.
-func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, error) {
+func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine.Engine, error) {
 	if e := b.engine.Load(); e != nil {
 		return e, nil
 	}
@@ -114,7 +105,7 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, 
 		if !b.initialized.Load() {
 			return nil, errLoading()
 		}
-		e, err := startEngine(ctx, storage, b.options)
+		e, err := b.load(ctx, storage)
 		if err != nil {
 			b.Logger().Error("the mount could not be loaded", "error", err)
 			return nil, err
@@ -126,6 +117,14 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine, 
 		b.stop() // who stopped the mount meanwhile may not have found this one
 	}
 	return nil, errLoading()
+}
+
+func (b *Backend) load(ctx context.Context, storage logical.Storage) (*engine.Engine, error) {
+	s, err := store.New(storage)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Start(ctx, s, b.options)
 }
 
 // startAttempts bounds how often a mount is loaded again because it was stopped meanwhile.
@@ -140,7 +139,7 @@ func (b *Backend) periodic(ctx context.Context, req *logical.Request) error {
 	}
 	e, err := b.ready(ctx, req.Storage)
 	if err == nil {
-		e.wake()
+		e.Wake()
 	}
 	return nil // why a mount cannot be loaded is logged, and answered to every request
 }
@@ -153,14 +152,14 @@ func (b *Backend) clean(context.Context) {
 func (b *Backend) stop() {
 	b.stops.Add(1)
 	if e := b.engine.Swap(nil); e != nil {
-		e.stop()
+		e.Stop()
 	}
 }
 
 // Settle waits until no background work is under way, for tests that look at what it has done.
 func (b *Backend) Settle() {
 	if e := b.engine.Load(); e != nil {
-		e.jobs.Wait()
+		e.Wait()
 	}
 }
 

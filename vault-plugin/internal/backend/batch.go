@@ -10,7 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/encryption"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
 )
@@ -27,9 +27,9 @@ type batch struct {
 
 // batchItem is one item of a request with what became of it.
 type batchItem struct {
-	application.Item
+	encryption.Item
 	reference string
-	result    application.Result
+	result    encryption.Result
 }
 
 // itemFields are the fields of an item, in the order in which errors and help name them. All but associated_data are required.
@@ -162,9 +162,9 @@ func (i *batchItem) decode(field, text string) []byte {
 }
 
 // run does the work on the items that could be read, and puts the results to them.
-func (b *batch) run(work func([]application.Item) ([]application.Result, error)) error {
+func (b *batch) run(work func([]encryption.Item) ([]encryption.Result, error)) error {
 	var able []*batchItem
-	var items []application.Item
+	var items []encryption.Item
 	for i := range b.items {
 		if item := &b.items[i]; item.result.Refused == nil {
 			able, items = append(able, item), append(items, item.Item)
@@ -179,7 +179,7 @@ func (b *batch) run(work func([]application.Item) ([]application.Result, error))
 
 // answer tells what became of the items, in their order. As for Transit, a batch in which any item failed is answered with
 // status 400 and all its results, or with the status that the caller prefers if any succeeded.
-func (b *batch) answer(c *call, describe func(application.Result) map[string]any) (*logical.Response, error) {
+func (b *batch) answer(c *call, describe func(encryption.Result) map[string]any) (*logical.Response, error) {
 	if b.single {
 		if refused := b.items[0].result.Refused; refused != nil {
 			return nil, refused

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
@@ -18,7 +19,7 @@ import (
 
 // call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
 type call struct {
-	*engine
+	*engine.Engine
 	now  func() time.Time
 	req  *logical.Request
 	data *framework.FieldData
@@ -51,8 +52,8 @@ func (b *Backend) handleBy(rule nameRule, h handler) framework.OperationFunc {
 	}
 }
 
-func newCall(e *engine, now func() time.Time, req *logical.Request, data *framework.FieldData, names nameRule) (*call, error) {
-	c := &call{engine: e, now: now, req: req, data: data}
+func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data *framework.FieldData, names nameRule) (*call, error) {
+	c := &call{Engine: e, now: now, req: req, data: data}
 	segments := []struct {
 		field string
 		to    *string

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -211,7 +212,7 @@ func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
 	for _, conf := range []*logical.BackendConfig{
 		{}, {Logger: hclog.NewNullLogger(), System: logical.TestSystemView()}, {BackendUUID: "test", Config: map[string]string{}},
 	} {
-		b, err := backend.Factory(backend.Options{Version: "v0.0.0-test", Clock: enginetest.NewClock(), Providers: &provider.Registry{}})(t.Context(), conf)
+		b, err := backend.Factory(engine.Options{Version: "v0.0.0-test", Clock: enginetest.NewClock(), Providers: &provider.Registry{}})(t.Context(), conf)
 		if err != nil {
 			t.Fatalf("%+v: %v", conf, err)
 		}

@@ -73,11 +73,11 @@ func (b *Backend) configPaths() []*framework.Path {
 }
 
 func readConfig(_ context.Context, c *call) (*logical.Response, error) {
-	return answer(describeConfig(c.settings.Config()))
+	return answer(describeConfig(c.Settings.Config()))
 }
 
 func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
-	next, err := c.settings.Change(ctx, func(config *store.Config) {
+	next, err := c.Settings.Change(ctx, func(config *store.Config) {
 		reset := settings.Default()
 		assignSettings(c, &config.Settings, reset.Settings)
 		assign(c, fieldMaxProjects, &config.MaxProjects, reset.MaxProjects)

@@ -73,7 +73,7 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 			clear(value)
 		}
 	}()
-	done, err := c.secrets.Import(ctx, c.scope(), c.workspace, c.project, c.environment, in)
+	done, err := c.Secrets.Import(ctx, c.scope(), c.workspace, c.project, c.environment, in)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (b *Backend) infoPaths() []*framework.Path {
 }
 
 func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error) {
-	counts, wrong := c.tree.Counts(), c.health()
+	counts, wrong := c.Tree.Counts(), c.Health()
 	return answer(map[string]any{
 		"version":        b.options.Version,
 		"schema_version": store.SchemaVersion,
@@ -43,8 +43,8 @@ func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error
 		"projects":       counts.Projects,
 		"environments":   counts.Environments,
 		"secrets":        counts.Secrets,
-		"integrations":   c.integrations.Total(),
-		"syncs":          c.syncs.Total(),
+		"integrations":   c.Integrations.Total(),
+		"syncs":          c.Syncs.Total(),
 		"providers":      b.describeProviders(),
 		"healthy":        len(wrong) == 0,
 		"health":         append([]string{}, wrong...),

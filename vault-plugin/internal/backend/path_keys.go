@@ -79,7 +79,7 @@ func (b *Backend) keyPaths() []*framework.Path {
 }
 
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
-	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.Missing("workspace %q does not exist", c.workspace) // here it is the last segment
 	}
@@ -90,7 +90,7 @@ func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +101,12 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if present, _ := c.given(fieldAutoRotate); present {
 		var period time.Duration
 		assignSeconds(c, fieldAutoRotate, &period, 0)
-		if _, err := c.keys.SetAutoRotate(ctx, id, period); err != nil {
+		if _, err := c.Keys.SetAutoRotate(ctx, id, period); err != nil {
 			return nil, err
 		}
 	}
 	if lowest != nil {
-		if err := c.secrets.SetMinDecryption(ctx, c.scope(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
+		if err := c.Secrets.SetMinDecryption(ctx, c.scope(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
 			return nil, err
 		}
 	}
@@ -114,40 +114,40 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.secrets.Trim(ctx, c.scope(), c.workspace, id, c.flag(fieldForce)); err != nil {
+	if err := c.Secrets.Trim(ctx, c.scope(), c.workspace, id, c.flag(fieldForce)); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.secrets.Rotate(ctx, id, c.req.ID); err != nil {
+	if err := c.Secrets.Rotate(ctx, id, c.req.ID); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.secrets.Rewrap(ctx, id); err != nil {
+	if err := c.Secrets.Rewrap(ctx, id); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func answerKeys(c *call, id store.ID) (*logical.Response, error) {
-	entry, ok := c.keys.Entry(id)
+	entry, ok := c.Keys.Entry(id)
 	if !ok || entry.Damaged {
 		return nil, keys.ErrDamaged()
 	}

@@ -48,12 +48,12 @@ func (c *call) selection() secrets.Selection {
 }
 
 func loadEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.secrets.Load(ctx, c.scope(), c.workspace, c.project, c.environment, c.selection())
+	delivery, err := c.Secrets.Deliver(ctx, c.scope(), c.workspace, c.project, c.environment, c.selection())
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[string]any, len(all))
-	for _, s := range all {
+	values := make(map[string]any, len(delivery.Secrets))
+	for _, s := range delivery.Secrets {
 		values[s.Name] = encode(s.Value, s.Version.Encoding)
 	}
 	return answer(values)

@@ -45,14 +45,14 @@ func (b *Backend) masterKeyPaths() []*framework.Path {
 }
 
 func readMasterKey(_ context.Context, c *call) (*logical.Response, error) {
-	return answer(describeMaster(c.keys.MasterStatus()))
+	return answer(describeMaster(c.Keys.MasterStatus()))
 }
 
 func rotateMasterKey(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := c.keys.RotateMaster(ctx, c.req.ID); err != nil {
+	if err := c.Keys.RotateMaster(ctx, c.req.ID); err != nil {
 		return nil, err
 	}
-	return answer(describeMaster(c.keys.MasterStatus()))
+	return answer(describeMaster(c.Keys.MasterStatus()))
 }
 
 func describeMaster(m keys.MasterStatus) map[string]any {

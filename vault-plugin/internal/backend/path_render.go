@@ -36,12 +36,12 @@ func (b *Backend) renderPaths() []*framework.Path {
 }
 
 func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.secrets.Load(ctx, c.scope(), c.workspace, c.project, c.environment, c.selection())
+	delivery, err := c.Secrets.Deliver(ctx, c.scope(), c.workspace, c.project, c.environment, c.selection())
 	if err != nil {
 		return nil, err
 	}
-	pairs := make([]document.Pair, len(all))
-	for i, s := range all {
+	pairs := make([]document.Pair, len(delivery.Secrets))
+	for i, s := range delivery.Secrets {
 		pairs[i] = document.Pair{Name: s.Name, Value: encode(s.Value, s.Version.Encoding)}
 	}
 	content, contentType, err := document.Render(c.text(fieldFormat), pairs)

@@ -89,7 +89,7 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 		Pattern:         pattern,
 		DisplayAttrs:    display(),
 		Fields:          segments,
-		ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.syncs.Exists(c.workspace, c.project, c.environment, d.Name, c.name) }),
+		ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Syncs.Exists(c.workspace, c.project, c.environment, d.Name, c.name) }),
 		HelpSynopsis:    "Create, read, change or delete a sync to " + d.Title + ".",
 		HelpDescription: destinationHelp(d, p),
 		Operations: operations{
@@ -104,40 +104,6 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 					fieldPurging: boolField("Whether it goes only once those are deleted; status tells how far that is."),
 				}))),
 		},
-	}
-}
-
-func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration) []*framework.Path {
-	pattern, segments := syncAt(d)
-	suffix := d.Name + "-sync"
-	answers := response("The sync.", syncAnswers(d))
-	path := func(action, synopsis, help string, more fields, ops operations) *framework.Path {
-		all := maps.Clone(segments)
-		maps.Copy(all, more)
-		return &framework.Path{Pattern: pattern + "/" + action, DisplayAttrs: display(), Fields: all, HelpSynopsis: synopsis, HelpDescription: help, Operations: ops}
-	}
-	return []*framework.Path{
-		path("plan", "What a run of a sync would do, entry by entry and without values.", planHelp, definitionFields(d, p), operations{
-			logical.ReadOperation: operation(b.handleNamed(planSync(d)), "Tell what a run would do; within 10 seconds.", "plan", suffix, response("The plan.", planAnswers())),
-			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Tell what a run would do if the sync were written with the fields given; within 10 seconds.", "plan-change-of", suffix,
-				response("The plan.", planAnswers()))),
-		}),
-		path("run", "Have a sync run now.", runHelp, fields{fieldWait: durationField("How long to wait for the run, at most 10s. Left out: not at all.")}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Have it run now, whatever there seems to be to do.", "run", suffix,
-				response("The sync, and what to ask how the run goes.", fieldsOf(syncAnswers(d), fields{"poll": stringField("Command that tells how the run goes.")})))),
-		}),
-		path("status", "How a sync stands, entry by entry and without values.", statusHelp, nil, operations{
-			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read how a sync stands.", "status", suffix, response("How it stands.", statusAnswers())),
-		}),
-		path("adopt", "Have a sync take over entries that it has not written.", adoptHelp, fields{fieldKeys: wordsField("Names of the entries at the destination, as status tells them.")}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(adoptKeys(d)), "Have the next run take over the entries named.", "adopt", suffix, answers)),
-		}),
-		path("pause", "Pause a sync.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, true)), "Have it change nothing until it is resumed.", "pause", suffix, answers)),
-		}),
-		path("resume", "Have a paused sync go on.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, false)), "Have it go on, and look at once what there is to do.", "resume", suffix, answers)),
-		}),
 	}
 }
 

@@ -53,7 +53,7 @@ func (b *Backend) markPath(verb, synopsis, description string, mark marker) *fra
 				if err != nil {
 					return nil, err
 				}
-				m, err := mark(c.secrets, ctx, c.scope(), c.workspace, c.project, c.environment, c.name, versions)
+				m, err := mark(c.Secrets, ctx, c.scope(), c.workspace, c.project, c.environment, c.name, versions)
 				if err != nil {
 					return nil, err
 				}
@@ -88,7 +88,7 @@ func rollBack(ctx context.Context, c *call) (*logical.Response, error) {
 	if in.CAS, err = c.number(fieldCAS); err != nil {
 		return nil, err
 	}
-	w, err := c.secrets.Rollback(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, *version, in)
+	w, err := c.Secrets.Rollback(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, *version, in)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 			Pattern:         "workspaces" + inWorkspace,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(1, workspaceFields(), fields{fieldConfirm: query(stringField("For a delete: the name of the workspace again."))}),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.tree.Exists(c.workspace, "", "") }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.workspace, "", "") }),
 			HelpSynopsis:    "Create, read, change or shred a workspace: a tenant with encryption keys of its own.",
 			HelpDescription: workspaceHelp,
 			Operations: operations{
@@ -87,14 +87,14 @@ func (b *Backend) lockPaths() []*framework.Path {
 			HelpDescription: lockHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
-					w, err := c.tree.SetLocked(ctx, c.scope(), c.workspace, locked)
+					w, err := c.Tree.SetLocked(ctx, c.scope(), c.workspace, locked)
 					if err != nil {
 						return nil, err
 					}
 					if locked {
 						c.interrupt(ctx, w.ID)
 					} else {
-						c.secrets.Unlocked(w.ID)
+						c.Secrets.Unlocked(w.ID)
 					}
 					return answer(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
 				}), summary, verb, "workspace", response("Whether it is locked.", fields{
@@ -125,11 +125,11 @@ const interruptWithin = 2 * time.Second
 func (c *call) interrupt(ctx context.Context, ws store.ID) {
 	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
 	defer cancel()
-	c.integrations.Interrupt(ctx, ws)
+	c.Integrations.Interrupt(ctx, ws)
 }
 
 func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
-	all := c.tree.Workspaces()
+	all := c.Tree.Workspaces()
 	items := make([]item, len(all))
 	for i, w := range all {
 		items[i] = item{w.Name, map[string]any{
@@ -141,7 +141,7 @@ func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
-	w, err := c.tree.Workspace(c.workspace)
+	w, err := c.Tree.Workspace(c.workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
 
 func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	mustExist := c.req.Operation == logical.PatchOperation
-	w, err := c.tree.PutWorkspace(ctx, c.scope(), c.workspace, mustExist, func(record *store.Workspace) {
+	w, err := c.Tree.PutWorkspace(ctx, c.scope(), c.workspace, mustExist, func(record *store.Workspace) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
 		assign(c, fieldPaused, &record.Paused, false)
@@ -190,11 +190,11 @@ func assignMetadata(c *call, field string, to *map[string]string) {
 }
 
 func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.tree.DeleteWorkspace(ctx, c.scope(), c.workspace, c.text(fieldConfirm), c.keyVersions)
+	receipt, err := c.Tree.DeleteWorkspace(ctx, c.scope(), c.workspace, c.text(fieldConfirm), c.keyVersions)
 	if err != nil {
 		return nil, err
 	}
-	c.integrations.Forget()
+	c.Integrations.Forget()
 	return answer(map[string]any{
 		fieldName: c.workspace, "key_versions": receipt.KeyVersions,
 		"projects": receipt.Projects, "environments": receipt.Environments, "secrets": receipt.Secrets,
@@ -202,7 +202,7 @@ func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func (c *call) keyVersions(ws store.ID) int {
-	entry, _ := c.keys.Entry(ws)
+	entry, _ := c.Keys.Entry(ws)
 	return len(entry.Versions)
 }
 

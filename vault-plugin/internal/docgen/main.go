@@ -18,6 +18,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 )
 
 //go:generate go run .
@@ -66,7 +67,7 @@ func render() (map[string]string, error) {
 // paths returns the paths of a mount with the given providers. The backend has no storage, as when
 // Vault only queries the type of a plugin.
 func paths(providers *provider.Registry) ([]*framework.Path, error) {
-	options := backend.Options{Version: "v0.0.0", Clock: clock.System{}, Providers: providers}
+	options := engine.Options{Version: "v0.0.0", Clock: clock.System{}, Providers: providers}
 	made, err := backend.Factory(options)(context.Background(), &logical.BackendConfig{Logger: hclog.NewNullLogger()})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/backend"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 )
 
 // Mount is one mount of the engine.
@@ -77,7 +78,7 @@ func (s Setup) Factory(t testing.TB) *Mount {
 	conf := &logical.BackendConfig{
 		Logger: hclog.NewNullLogger(), System: view, StorageView: s.Storage, BackendUUID: "test",
 	}
-	options := backend.Options{Version: "v0.0.0-test", Clock: s.Clock, Providers: s.Providers, Resolver: s.Resolver}
+	options := engine.Options{Version: "v0.0.0-test", Clock: s.Clock, Providers: s.Providers, Resolver: s.Resolver}
 	made, err := backend.Factory(options)(t.Context(), conf)
 	if err != nil {
 		t.Fatalf("factory: %v", err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -36,7 +36,7 @@ type Change struct {
 // draft is an integration as a write would have it.
 type draft struct {
 	at     place
-	owner  credentials.Owner
+	owner  credseal.Owner
 	before *entry // nil: it is created
 	next   *entry // without its credential
 }
@@ -63,7 +63,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name s
 	if err != nil {
 		return Described{}, err
 	}
-	after, err := s.store(ctx, d, c.Secrets)
+	after, err := s.commit(ctx, d, c.Secrets)
 	if err != nil {
 		return Described{}, err
 	}
@@ -113,7 +113,7 @@ func (s *Service) draft(call workspaces.Call, at place, before *entry, c Change)
 	}
 	record.Settings = SettingsOf(values)
 	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
-	return draft{at, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, before, next}, nil
+	return draft{at, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, before, next}, nil
 }
 
 func assign[T any](to, from *T) {
@@ -149,7 +149,7 @@ func (s *Service) credential(ctx context.Context, d draft, given map[string][]by
 	if d.before != nil && d.before.unreadable() == "" && d.before.endpoint == d.next.endpoint {
 		g, _ := d.before.sealed.Find(d.before.record.Credential.Generation)
 		opened, err := s.sealing.Open(ctx, d.owner, d.next.endpoint, g)
-		if err != nil && !errors.Is(err, credentials.ErrUnopened) { // one that does not open is supplied anew
+		if err != nil && !errors.Is(err, credseal.ErrUnopened) { // one that does not open is supplied anew
 			return nil, err
 		}
 		defer opened.Wipe()
@@ -189,9 +189,9 @@ func checkSecrets(secrets []provider.Field, next map[string][]byte) error {
 	return nil
 }
 
-// store makes a change durable. The new generation is stored first, beside the one in force, and nothing opens it until the
+// commit makes a change durable. The new generation is stored first, beside the one in force, and nothing opens it until the
 // record names it: that one Put is the commit. What the record no longer names is then removed.
-func (s *Service) store(ctx context.Context, d draft, given map[string][]byte) (*entry, error) {
+func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) (*entry, error) {
 	fields, err := s.credential(ctx, d, given)
 	defer provider.NewCredential(fields).Wipe()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -73,21 +73,21 @@ type Deps struct {
 // Service holds the integrations of one mount.
 type Service struct {
 	Deps
-	sealing *credentials.Service
+	sealing *credseal.Service
 
-	mu       sync.RWMutex
-	entries  map[place]*entry
-	places   map[store.ID]place
-	forming  map[store.ID]bool    // their credential may be stored, their record not yet
-	ending   map[place]bool       // it is not known whether they were deleted
-	untidy   map[store.ID]bool    // their credential's entry holds a generation that is not in force
-	usage    map[store.ID]noted   // since it was last stored
-	clients  map[store.ID]*client // by integration
-	uses     map[*use]bool
-	stopped  bool
-	damaged  []string // records that could not be read when the mount was loaded; sorted
-	watchers []func(ws, integration store.ID)
-	users    []func(integration store.ID) []User
+	mu         sync.RWMutex
+	entries    map[place]*entry
+	places     map[store.ID]place
+	forming    map[store.ID]bool    // their credential may be stored, their record not yet
+	ending     map[place]bool       // it is not known whether they were deleted
+	untidy     map[store.ID]bool    // their credential's entry holds a generation that is not in force
+	usage      map[store.ID]noted   // since it was last stored
+	clients    map[store.ID]*client // by integration
+	uses       map[*use]bool
+	stopped    bool
+	damaged    []string // records that could not be read when the mount was loaded; sorted
+	watchers   []func(ws, integration store.ID)
+	dependents []func(integration store.ID) []Dependent
 }
 
 // place is where an integration stands.

@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	config.Watch(k.Configure)
 	w.tree, err = workspaces.Load(ctx, workspaces.Deps{Store: s, Settings: config, Keys: k, Contents: contents, Now: clock.Now, Orphaned: func() {}})
 	must(t, err)
-	must(t, contents.Learn(ctx, w.tree))
+	must(t, contents.Load(ctx, w.tree))
 	w.Service, err = integrations.Load(ctx, integrations.Deps{
 		Store: s, Keys: k, Tree: w.tree, Settings: config, Jobs: group, Gateway: outbound.NewGateway(outbound.Options{}),
 		Providers: registry, Clock: clock, Orphaned: func() { w.swept++ },
@@ -167,8 +167,8 @@ func TestUsesEndWithTheIntegration(t *testing.T) {
 
 func TestAnIntegrationThatSyncsUseIsNotDeleted(t *testing.T) {
 	w := newWorld(t)
-	users := []integrations.User{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
-	w.Users(func(store.ID) []integrations.User { return users })
+	users := []integrations.Dependent{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
+	w.AddDependents(func(store.ID) []integrations.Dependent { return users })
 	w.put(integrations.Change{Secrets: w.key()})
 	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
 	var refused *fault.Error

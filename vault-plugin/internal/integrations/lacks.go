@@ -32,7 +32,7 @@ func (s *Service) lacks(d Described, who provider.Identity) []string {
 // lacksFor says what an integration lacks for the syncs that use it. It looks at their places, and changes nothing there.
 func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
 	var lacks []string
-	users := s.usersOf(of.ID)
+	users := s.dependentsOf(of.ID)
 	for i, user := range users {
 		if i == maxLooked {
 			return append(lacks, fmt.Sprintf("%d more syncs were not looked at", len(users)-i))
@@ -56,7 +56,7 @@ func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
 }
 
 // lacksOf asks the provider about one place. What is lacking there is no failure of the credential, and is not noted as one.
-func (s *Service) lacksOf(ctx context.Context, of Integration, user User) (lacks []string, err error) {
+func (s *Service) lacksOf(ctx context.Context, of Integration, user Dependent) (lacks []string, err error) {
 	use := Use{Integration: of, Environment: user.Environment, Target: user.Target}
 	failed := s.With(ctx, use, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		declared, _, _ := s.Providers.Destination(user.Place.Destination)

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -19,7 +19,7 @@ const loadParallelism = 64
 // Load reads all integrations, with their credentials as they are sealed.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
-		Deps: d, sealing: credentials.New(d.Keys),
+		Deps: d, sealing: credseal.New(d.Keys),
 		entries: make(map[place]*entry), places: make(map[store.ID]place), forming: make(map[store.ID]bool),
 		ending: make(map[place]bool), untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
 		clients: make(map[store.ID]*client), uses: make(map[*use]bool),
@@ -40,7 +40,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 		}
 		for prov, all := range names {
 			for _, name := range all {
-				work.Go(func() error { return s.read(workCtx, place{ws, prov, name}) })
+				work.Go(func() error { return s.reload(workCtx, place{ws, prov, name}) })
 			}
 		}
 	}
@@ -51,8 +51,8 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	return s, nil
 }
 
-// read takes in what is stored of an integration, and drops one that is not stored.
-func (s *Service) read(ctx context.Context, at place) error {
+// reload takes in what is stored of an integration, and drops one that is not stored.
+func (s *Service) reload(ctx context.Context, at place) error {
 	record, err := s.Store.Integration(ctx, at.workspace, at.provider, at.name)
 	switch {
 	case errors.Is(err, store.ErrDamaged):

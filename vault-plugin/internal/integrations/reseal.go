@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -40,9 +40,9 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 	}
 	g, held := e.sealed.Find(e.record.Credential.Generation)
 	if !held {
-		return credentials.ErrUnopened
+		return credseal.ErrUnopened
 	}
-	again, changed, err := s.sealing.Reseal(ctx, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, g)
+	again, changed, err := s.sealing.Reseal(ctx, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, g)
 	if err != nil || !changed {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below 
 			if at.workspace != ws {
 				continue
 			}
-			if g, held := e.sealed.Find(e.record.Credential.Generation); !held || credentials.KeyVersion(g) < lowest {
+			if g, held := e.sealed.Find(e.record.Credential.Generation); !held || credseal.KeyVersion(g) < lowest {
 				below++
 			}
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -59,9 +59,9 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 		return err
 	}
 	g, _ := e.sealed.Find(e.record.Credential.Generation)
-	opened, err := s.sealing.Open(ctx, credentials.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, e.endpoint, g)
+	opened, err := s.sealing.Open(ctx, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, e.endpoint, g)
 	switch {
-	case errors.Is(err, credentials.ErrUnopened):
+	case errors.Is(err, credseal.ErrUnopened):
 		return u.unopened("its stored entry is damaged or was moved here")
 	case fault.Is(err, fault.Locked):
 		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
@@ -101,7 +101,7 @@ func (u Use) refuse(class outbound.Class, cause error, hint string) error {
 }
 
 func (u Use) unopened(why string) error {
-	return u.refuse(outbound.Auth, credentials.ErrUnopened, "the credential cannot be read: "+why+"; supply it again with a write of integration "+u.Integration.Path())
+	return u.refuse(outbound.Auth, credseal.ErrUnopened, "the credential cannot be read: "+why+"; supply it again with a write of integration "+u.Integration.Path())
 }
 
 // begin registers a use before it is decided upon: what forbids it from now on finds it and ends it.

@@ -60,13 +60,8 @@ type Delivery struct {
 // Wipe clears the values.
 func (d Delivery) Wipe() { wipe(d.Secrets) }
 
-// Load opens every secret that is selected, all as they were at one moment.
-func (s *Service) Load(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) ([]Secret, error) {
-	d, err := s.Deliver(ctx, call, w, p, e, sel)
-	return d.Secrets, err
-}
-
-// Deliver is Load, and tells what its answer depends on. Where it fails, that is not known.
+// Deliver opens every secret that is selected, all as they were at one moment, and reports what the result depends on. Where it
+// fails, that is not known.
 func (s *Service) Deliver(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) (Delivery, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
@@ -225,22 +220,22 @@ type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
 
 // Compare holds the live secrets of two environments of a project against each other.
 func (s *Service) Compare(ctx context.Context, call workspaces.Call, w, p, from, to string) (Compared, error) {
-	left, err := s.Load(ctx, call, w, p, from, Selection{})
+	left, err := s.Deliver(ctx, call, w, p, from, Selection{})
 	if err != nil {
 		return Compared{}, err
 	}
-	defer wipe(left)
-	right, err := s.Load(ctx, call, w, p, to, Selection{})
+	defer left.Wipe()
+	right, err := s.Deliver(ctx, call, w, p, to, Selection{})
 	if err != nil {
 		return Compared{}, err
 	}
-	defer wipe(right)
-	values := make(map[string]Secret, len(right))
-	for _, secret := range right {
+	defer right.Wipe()
+	values := make(map[string]Secret, len(right.Secrets))
+	for _, secret := range right.Secrets {
 		values[secret.Name] = secret
 	}
 	var c Compared
-	for _, secret := range left {
+	for _, secret := range left.Secrets {
 		other, both := values[secret.Name]
 		delete(values, secret.Name)
 		switch {

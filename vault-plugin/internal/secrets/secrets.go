@@ -29,7 +29,7 @@ type Service struct {
 	keys  *keys.Service
 	jobs  *jobs.Group
 	now   func() time.Time
-	tree  *workspaces.Tree // set by Learn
+	tree  *workspaces.Tree // set by Load
 	cache headcache.Cache
 
 	beside   []beside // what else is sealed under the workspaces' keys
@@ -39,13 +39,13 @@ type Service struct {
 	envs map[store.ID]*environment
 }
 
-// New makes a service that holds nothing until Learn.
+// New makes a service that holds nothing until Load.
 func New(s *store.Store, k *keys.Service, group *jobs.Group, now func() time.Time) *Service {
 	return &Service{store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment)}
 }
 
-// Learn takes in the names of all secrets, and what redo logs a restart has left.
-func (s *Service) Learn(ctx context.Context, tree *workspaces.Tree) error {
+// Load reads the names of all secrets, and what redo logs a restart has left.
+func (s *Service) Load(ctx context.Context, tree *workspaces.Tree) error {
 	s.tree = tree
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelism)
@@ -113,7 +113,7 @@ func (s *Service) Unlocked(ws store.ID) { s.startRewrap(ws) }
 // Configure sets the size of the cache of sealed secrets.
 func (s *Service) Configure(c store.Config) { s.cache.Configure(c.SecretCacheBytes) }
 
-// environment answers the state of an environment, which is empty at first: Learn has seen of every one that holds anything.
+// environment answers the state of an environment, which is empty at first: Load has seen of every one that holds anything.
 func (s *Service) environment(id store.ID) *environment {
 	s.mu.RLock()
 	env := s.envs[id]

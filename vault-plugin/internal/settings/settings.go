@@ -159,10 +159,10 @@ type Service struct {
 // Load reads the stored configuration.
 func Load(ctx context.Context, s *store.Store) (*Service, error) {
 	svc := &Service{store: s}
-	return svc, svc.read(ctx)
+	return svc, svc.reload(ctx)
 }
 
-func (s *Service) read(ctx context.Context) error {
+func (s *Service) reload(ctx context.Context) error {
 	stored, err := s.store.Config(ctx)
 	if errors.Is(err, store.ErrDamaged) {
 		return fault.Damaged("the configuration's entry core/config is damaged; restore it from a snapshot of Vault's storage")
@@ -199,7 +199,7 @@ func (s *Service) recheck(ctx context.Context) error {
 	if !s.unsure {
 		return nil
 	}
-	err := s.read(ctx)
+	err := s.reload(ctx)
 	s.unsure = err != nil
 	return err
 }

@@ -30,7 +30,7 @@ type Report struct {
 // is stored with it, so n batches cost n+1 writes.
 func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 	report := Report{}
-	if report.Err = r.take(ctx, p); report.Err != nil {
+	if report.Err = r.reconcileLedger(ctx, p); report.Err != nil {
 		return report
 	}
 	if p.Blocked == "" {
@@ -47,8 +47,8 @@ func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 	return report
 }
 
-// take brings the ledger to what the plan was made from, and to what it decides without a change at the destination.
-func (r *Run) take(ctx context.Context, p Prepared) error {
+// reconcileLedger brings the ledger to what the plan was made from, and to what it decides without a change at the destination.
+func (r *Run) reconcileLedger(ctx context.Context, p Prepared) error {
 	for name, before := range r.Ledger.Entries() {
 		if after := p.entries[name]; after != before {
 			r.Ledger.Put(name, after)
@@ -208,7 +208,7 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 			changes[i].Value = r.Values[a.Name]
 		}
 	}
-	err = r.Dispatch(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
+	err = r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		results = p.Apply(ctx, session, r.Place, changes)
 		if len(results) != len(changes) { // it may have done anything
 			results = make([]provider.Result, len(changes))

@@ -16,7 +16,7 @@ func (r *Run) look(ctx context.Context, entries map[string]ledger.Entry) (map[st
 	if err != nil {
 		return nil, err
 	}
-	err = r.Dispatch(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) (err error) {
+	err = r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) (err error) {
 		var seen []provider.Entry
 		if looker, able := p.(provider.Looker); able && actual != nil {
 			seen, err = looker.Look(ctx, session, r.Place, names)

@@ -12,15 +12,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
 )
 
-// Dispatch makes one use of a credential; what forbids it now is its error.
-type Dispatch func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error
+// UseCredential makes one use of a credential; what forbids it now is its error.
+type UseCredential func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error
 
 // Run is what a run works with.
 type Run struct {
-	Destination provider.Destination
-	Place       provider.Place
-	Dispatch    Dispatch
-	Ledger      *ledger.Ledger
+	Destination   provider.Destination
+	Place         provider.Place
+	UseCredential UseCredential
+	Ledger        *ledger.Ledger
 
 	Wants       []syncplan.Want // Same is not looked at
 	Values      map[string][]byte
@@ -139,7 +139,7 @@ func (r *Run) read(ctx context.Context, names []string, see func(name string, va
 	for len(names) > 0 {
 		some := names[:min(len(names), r.Destination.Batch)]
 		names = names[len(some):]
-		err := r.Dispatch(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
+		err := r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 			reader, able := p.(provider.Reader)
 			if !able {
 				return nil

@@ -47,7 +47,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 			}
 			for destination, all := range names {
 				for _, name := range all {
-					if err := s.read(workCtx, h, place{env, destination, name}); err != nil {
+					if err := s.reload(workCtx, h, place{env, destination, name}); err != nil {
 						return err
 					}
 				}
@@ -74,8 +74,8 @@ func (s *Service) homes() map[store.ID]home {
 	return homes
 }
 
-// read takes in what is stored of a sync, and drops one that is not stored.
-func (s *Service) read(ctx context.Context, h home, at place) error {
+// reload takes in what is stored of a sync, and drops one that is not stored.
+func (s *Service) reload(ctx context.Context, h home, at place) error {
 	record, err := s.Store.Sync(ctx, at.environment, at.destination, at.name)
 	switch {
 	case errors.Is(err, store.ErrDamaged):

@@ -204,11 +204,11 @@ func (s *Service) of(ws store.ID) []*entry {
 	return all
 }
 
-// usersOf answers the syncs that use an integration.
-func (s *Service) usersOf(integration store.ID) []integrations.User {
+// dependentsOf answers the syncs that use an integration.
+func (s *Service) dependentsOf(integration store.ID) []integrations.Dependent {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var users []integrations.User
+	var users []integrations.Dependent
 	for _, e := range s.entries {
 		if e.record.Integration == integration {
 			users = append(users, e.user())
@@ -218,8 +218,8 @@ func (s *Service) usersOf(integration store.ID) []integrations.User {
 }
 
 // user is the sync as its integration knows it.
-func (e *entry) user() integrations.User {
-	u := integrations.User{Name: e.path(), Environment: e.home.path(), Target: e.record.Target.Path}
+func (e *entry) user() integrations.Dependent {
+	u := integrations.Dependent{Name: e.path(), Environment: e.home.path(), Target: e.record.Target.Path}
 	if e.lost {
 		return u
 	}
@@ -238,8 +238,8 @@ func (e *entry) place() provider.Place {
 	return provider.Place{Destination: e.at.destination, Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings}
 }
 
-// dependants names the syncs of environments; of all of a workspace where those are nil.
-func (s *Service) dependants(ws store.ID, environments map[string]bool) []string {
+// dependents names the syncs of environments; of all of a workspace where those are nil.
+func (s *Service) dependents(ws store.ID, environments map[string]bool) []string {
 	var names []string
 	for _, e := range s.of(ws) {
 		if environments == nil || environments[e.home.path()] {

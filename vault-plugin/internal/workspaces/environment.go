@@ -133,7 +133,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, con
 	if err := mayDelete(call, w+"/"+p+"/"+name, &env.Environment); err != nil {
 		return Receipt{}, err
 	}
-	if err := t.refuseDependants(ctx, w, "environment "+w+"/"+p+"/"+name, map[string]bool{p + "/" + name: true}); err != nil {
+	if err := t.refuseDependents(ctx, w, "environment "+w+"/"+p+"/"+name, map[string]bool{p + "/" + name: true}); err != nil {
 		return Receipt{}, err
 	}
 	secrets, thaw := t.contents.Freeze(env.ID)

@@ -147,7 +147,7 @@ func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm st
 	for e := range environments {
 		going[name+"/"+e] = true
 	}
-	if err := t.refuseDependants(ctx, w, "project "+w+"/"+name, going); err != nil {
+	if err := t.refuseDependents(ctx, w, "project "+w+"/"+name, going); err != nil {
 		return Receipt{}, err
 	}
 	ids := t.environmentIDs(ws, name)

@@ -129,9 +129,9 @@ func BasePath(project, base string) (string, error) {
 	return names[0] + "/" + names[1], nil
 }
 
-// dependants names what would break if environments of a workspace went: other environments that inherit from them, and secrets
+// dependentsOf names what would break if environments of a workspace went: other environments that inherit from them, and secrets
 // elsewhere that refer to theirs.
-func (t *Tree) dependants(ctx context.Context, w string, going map[string]bool) ([]string, error) {
+func (t *Tree) dependentsOf(ctx context.Context, w string, going map[string]bool) ([]string, error) {
 	t.mu.RLock()
 	var found []string
 	ws := t.workspaces[w]
@@ -148,17 +148,17 @@ func (t *Tree) dependants(ctx context.Context, w string, going map[string]bool) 
 	for _, secret := range referring {
 		found = append(found, "secret "+secret)
 	}
-	for _, users := range t.users {
+	for _, users := range t.dependents {
 		found = append(found, users(id, going)...)
 	}
 	slices.Sort(found)
 	return found, err
 }
 
-// Users has f asked what else of a workspace uses one of the environments named, which stay as long as anything does; nil stands for
+// AddDependents has f asked what else of a workspace uses one of the environments named, which stay as long as anything does; nil stands for
 // all of them. Whoever begins to use one does so while Change holds back other changes. It must be called before the tree is shared.
-func (t *Tree) Users(f func(ws store.ID, environments map[string]bool) []string) {
-	t.users = append(t.users, f)
+func (t *Tree) AddDependents(f func(ws store.ID, environments map[string]bool) []string) {
+	t.dependents = append(t.dependents, f)
 }
 
 // Watch has f called after a workspace, or an environment's base, sharing or lock, was changed. It is called while locks are held, so f
@@ -171,9 +171,9 @@ func (t *Tree) changed(ws store.ID) {
 	}
 }
 
-// refuseDependants refuses a deletion that something depends on, and names it.
-func (t *Tree) refuseDependants(ctx context.Context, w, what string, going map[string]bool) error {
-	found, err := t.dependants(ctx, w, going)
+// refuseDependents refuses a deletion that something depends on, and names it.
+func (t *Tree) refuseDependents(ctx context.Context, w, what string, going map[string]bool) error {
+	found, err := t.dependentsOf(ctx, w, going)
 	if err != nil {
 		return err
 	}

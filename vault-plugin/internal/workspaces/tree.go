@@ -53,8 +53,8 @@ type Tree struct {
 	// Changes to a workspace and all beneath it are made one at a time, under the workspace's name.
 	changes keylock.Map[string]
 
-	watchers []func(ws store.ID)
-	users    []func(ws store.ID, environments map[string]bool) []string
+	watchers   []func(ws store.ID)
+	dependents []func(ws store.ID, environments map[string]bool) []string
 
 	mu         sync.RWMutex
 	workspaces map[string]*workspace

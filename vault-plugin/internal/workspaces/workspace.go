@@ -207,7 +207,7 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm str
 		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, and everything in it for ever; repeat its name: confirm=%s", name)
 	}
 	var used []string
-	for _, users := range t.users {
+	for _, users := range t.dependents {
 		used = append(used, users(ws.record.ID, nil)...)
 	}
 	if err := refuseUsed("workspace "+name, used); err != nil {

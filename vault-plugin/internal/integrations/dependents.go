@@ -8,8 +8,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// User is a sync that uses an integration.
-type User struct {
+// Dependent is a sync that uses an integration.
+type Dependent struct {
 	Name        string         // project/environment/destination/name
 	Environment string         // project/environment
 	Target      string         // path of its target
@@ -17,23 +17,25 @@ type User struct {
 	Entry       string         // a name such as its entries have there
 }
 
-// Users has f asked which syncs use an integration: while there are any it is not deleted. Whoever begins to use one does so while
+// AddDependents has f asked which syncs use an integration: while there are any it is not deleted. Whoever begins to use one does so while
 // Tree.Change holds back other changes to the workspace. It must be called before the service is shared.
-func (s *Service) Users(f func(integration store.ID) []User) { s.users = append(s.users, f) }
+func (s *Service) AddDependents(f func(integration store.ID) []Dependent) {
+	s.dependents = append(s.dependents, f)
+}
 
-// usersOf answers the syncs that use an integration, sorted by name.
-func (s *Service) usersOf(id store.ID) []User {
-	var all []User
-	for _, users := range s.users {
+// dependentsOf answers the syncs that use an integration, sorted by name.
+func (s *Service) dependentsOf(id store.ID) []Dependent {
+	var all []Dependent
+	for _, users := range s.dependents {
 		all = append(all, users(id)...)
 	}
-	slices.SortFunc(all, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b Dependent) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
 func (s *Service) syncsOf(id store.ID) []string {
 	var names []string
-	for _, user := range s.usersOf(id) {
+	for _, user := range s.dependentsOf(id) {
 		names = append(names, user.Name)
 	}
 	return names

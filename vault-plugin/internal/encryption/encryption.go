@@ -1,7 +1,7 @@
-// Package application owns encryption for a tenant's own services: messages, digests and data keys under a named context of a
+// Package encryption owns encryption for a tenant's own services: messages, digests and data keys under a named context of a
 // workspace. It keeps nothing, so no call of storage follows once the workspace's keys are in memory: what it makes is its
 // caller's to store. It knows nothing of requests and encodings.
-package application
+package encryption
 
 import (
 	"context"

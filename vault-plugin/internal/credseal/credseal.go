@@ -1,7 +1,7 @@
-// Package credentials owns the sealing of integrations' credentials: each secret field by itself, in the context of its integration,
+// Package credseal owns the sealing of integrations' credentials: each secret field by itself, in the context of its integration,
 // bound to the endpoint that may receive it, to its name and to its generation. It knows nothing of requests and records, and keeps
 // nothing.
-package credentials
+package credseal
 
 import (
 	"context"

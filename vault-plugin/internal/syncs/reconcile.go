@@ -193,7 +193,7 @@ func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledge
 	return &syncrun.Run{
 		Destination: e.declared,
 		Place:       e.place(),
-		Dispatch: func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
+		UseCredential: func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 			return s.Integrations.With(ctx, use, f)
 		},
 		Ledger: l, Wants: src.wants, Values: src.values, SourceEmpty: src.empty, Shape: shape(e),

@@ -11,7 +11,7 @@ import (
 // back other changes to the workspace until it is. id is of the integration that it was about.
 func (s *Service) unsure(ctx context.Context, at place, id store.ID) (known bool) {
 	return s.Tree.Unsure(ctx, at.workspace, func(ctx context.Context) error {
-		if err := s.read(ctx, at); err != nil {
+		if err := s.reload(ctx, at); err != nil {
 			return err
 		}
 		s.mu.Lock()

@@ -17,9 +17,9 @@ type circuit struct {
 func (s *Service) watch() {
 	s.Secrets.Watch(s.delivers)
 	s.Tree.Watch(s.workspaceChanged)
-	s.Tree.Users(s.dependants)
+	s.Tree.AddDependents(s.dependents)
 	s.Integrations.Watch(s.integrationChanged)
-	s.Integrations.Users(s.usersOf)
+	s.Integrations.AddDependents(s.dependentsOf)
 	s.Settings.Watch(s.configured)
 }
 

@@ -27,7 +27,7 @@ func errGone() error { return fault.New(fault.NotFound, "the sync was deleted me
 // back other changes to the workspace until it is.
 func (s *Service) unsure(ctx context.Context, h home, at place) (known bool) {
 	return s.Tree.Unsure(ctx, h.workspace, func(ctx context.Context) error {
-		if err := s.read(ctx, h, at); err != nil {
+		if err := s.reload(ctx, h, at); err != nil {
 			return err
 		}
 		s.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/application"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/encryption"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
@@ -30,61 +30,61 @@ const (
 	fieldPartialFailure = "partial_failure_response_code"
 )
 
-// applicationOperation is an operation on one item or on a batch of them.
-type applicationOperation struct {
+// encryptionOperation is an operation on one item or on a batch of them.
+type encryptionOperation struct {
 	path, verb, suffix string // the first segment, and what the OpenAPI id is made of
 	synopsis, help     string
 	takes              itemFields
 	answers            []string
-	run                func(*application.Service, context.Context, application.Scope, []application.Item) ([]application.Result, error)
-	describe           func(application.Result) map[string]any
+	run                func(*encryption.Service, context.Context, encryption.Scope, []encryption.Item) ([]encryption.Result, error)
+	describe           func(encryption.Result) map[string]any
 }
 
-func applicationOperations() []applicationOperation {
-	return []applicationOperation{
+func encryptionOperations() []encryptionOperation {
+	return []encryptionOperation{
 		{
 			path: "encrypt", verb: "encrypt", suffix: "application-data",
 			synopsis: "Encrypt data of a service under a context.", help: encryptHelp,
 			takes: itemFields{fieldPlaintext, fieldAssociatedData}, answers: []string{fieldCiphertext, fieldKeyVersion},
-			run: (*application.Service).Encrypt, describe: describeCiphertext,
+			run: (*encryption.Service).Encrypt, describe: describeCiphertext,
 		},
 		{
 			path: "decrypt", verb: "decrypt", suffix: "application-data",
 			synopsis: "Decrypt what was encrypted under the same context.", help: encryptHelp,
 			takes: itemFields{fieldCiphertext, fieldAssociatedData}, answers: []string{fieldPlaintext},
-			run: (*application.Service).Decrypt, describe: describePlaintext,
+			run: (*encryption.Service).Decrypt, describe: describePlaintext,
 		},
 		{
 			path: "rewrap", verb: "rewrap", suffix: "application-data",
 			synopsis: "Move a ciphertext to the latest key version, without showing the plaintext.", help: rewrapHelp,
 			takes: itemFields{fieldCiphertext, fieldAssociatedData}, answers: []string{fieldCiphertext, fieldKeyVersion},
-			run: (*application.Service).Rewrap, describe: describeCiphertext,
+			run: (*encryption.Service).Rewrap, describe: describeCiphertext,
 		},
 		{
 			path: "hmac", verb: "generate", suffix: "application-hmac",
 			synopsis: "Make a keyed digest of data under a context.", help: hmacHelp,
 			takes: itemFields{fieldInput}, answers: []string{fieldHMAC},
-			run: (*application.Service).HMAC, describe: describeDigest,
+			run: (*encryption.Service).HMAC, describe: describeDigest,
 		},
 		{
 			path: "verify", verb: "verify", suffix: "application-hmac",
 			synopsis: "Verify a keyed digest that was made under the same context.", help: hmacHelp,
 			takes: itemFields{fieldInput, fieldHMAC}, answers: []string{fieldValid},
-			run: (*application.Service).Verify, describe: describeVerification,
+			run: (*encryption.Service).Verify, describe: describeVerification,
 		},
 	}
 }
 
-func (b *Backend) applicationPaths() []*framework.Path {
+func (b *Backend) encryptionPaths() []*framework.Path {
 	var all []*framework.Path
-	for _, op := range applicationOperations() {
-		all = append(all, b.applicationPath(op))
+	for _, op := range encryptionOperations() {
+		all = append(all, b.encryptionPath(op))
 	}
 	return append(all, b.dataKeyPath())
 }
 
-// applicationFields declares what all operations may take or answer.
-func applicationFields() fields {
+// encryptionFields declares what all operations may take or answer.
+func encryptionFields() fields {
 	sensitive := &framework.DisplayAttributes{Sensitive: true}
 	return fields{
 		fieldPlaintext:      {Type: framework.TypeString, Description: "The plaintext in base64. The empty string is a value.", DisplayAttrs: sensitive},
@@ -97,8 +97,8 @@ func applicationFields() fields {
 	}
 }
 
-func (b *Backend) applicationPath(op applicationOperation) *framework.Path {
-	declared := applicationFields()
+func (b *Backend) encryptionPath(op encryptionOperation) *framework.Path {
+	declared := encryptionFields()
 	takes := fields{
 		fieldBatchInput: {Type: framework.TypeSlice, Description: fmt.Sprintf("In place of the other fields: a list of at most %d objects. "+
 			"Each takes %s; the reference comes back with the item's result.", maxBatch, op.takes.inBatch())},
@@ -133,14 +133,14 @@ func contextFields(more fields) fields {
 	return all
 }
 
-func (op applicationOperation) handle(ctx context.Context, c *call) (*logical.Response, error) {
+func (op encryptionOperation) handle(ctx context.Context, c *call) (*logical.Response, error) {
 	b, err := readBatch(c, op.takes)
 	if err != nil {
 		return nil, err
 	}
 	defer b.wipe()
-	err = b.run(func(items []application.Item) ([]application.Result, error) {
-		return op.run(c.application, ctx, c.applicationScope(), items)
+	err = b.run(func(items []encryption.Item) ([]encryption.Result, error) {
+		return op.run(c.Encryption, ctx, c.encryptionScope(), items)
 	})
 	if err != nil {
 		return nil, err
@@ -148,21 +148,21 @@ func (op applicationOperation) handle(ctx context.Context, c *call) (*logical.Re
 	return b.answer(c, op.describe)
 }
 
-func (c *call) applicationScope() application.Scope {
-	return application.Scope{Call: c.scope(), Workspace: c.workspace, Context: c.context}
+func (c *call) encryptionScope() encryption.Scope {
+	return encryption.Scope{Call: c.scope(), Workspace: c.workspace, Context: c.context}
 }
 
-func describeCiphertext(r application.Result) map[string]any {
+func describeCiphertext(r encryption.Result) map[string]any {
 	return map[string]any{fieldCiphertext: r.Text, fieldKeyVersion: int64(r.KeyVersion)}
 }
 
-func describePlaintext(r application.Result) map[string]any {
+func describePlaintext(r encryption.Result) map[string]any {
 	return map[string]any{fieldPlaintext: base64.StdEncoding.EncodeToString(r.Plaintext)}
 }
 
-func describeDigest(r application.Result) map[string]any { return map[string]any{fieldHMAC: r.Text} }
+func describeDigest(r encryption.Result) map[string]any { return map[string]any{fieldHMAC: r.Text} }
 
-func describeVerification(r application.Result) map[string]any {
+func describeVerification(r encryption.Result) map[string]any {
 	return map[string]any{fieldValid: r.Valid}
 }
 
@@ -173,7 +173,7 @@ const (
 )
 
 func (b *Backend) dataKeyPath() *framework.Path {
-	declared := applicationFields()
+	declared := encryptionFields()
 	synopsis := "Mint a data key, for a service to encrypt with by itself."
 	plaintext := *declared[fieldPlaintext]
 	plaintext.Description = "The key in base64; only with type=plaintext."
@@ -210,7 +210,7 @@ func mintDataKey(ctx context.Context, c *call) (*logical.Response, error) {
 	if item.result.Refused != nil {
 		return nil, item.result.Refused
 	}
-	key, err := c.application.DataKey(ctx, c.applicationScope(), associated, as == dataKeyPlaintext)
+	key, err := c.Encryption.DataKey(ctx, c.encryptionScope(), associated, as == dataKeyPlaintext)
 	if err != nil {
 		return nil, err
 	}

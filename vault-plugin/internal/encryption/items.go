@@ -1,4 +1,4 @@
-package application
+package encryption
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package credentials_test
+package credseal_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credentials"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -14,7 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-func newService(t *testing.T) (*credentials.Service, *keys.Service) {
+func newService(t *testing.T) (*credseal.Service, *keys.Service) {
 	t.Helper()
 	s, err := store.New(enginetest.NewStorage())
 	if err != nil {
@@ -25,16 +25,16 @@ func newService(t *testing.T) (*credentials.Service, *keys.Service) {
 		t.Fatal(err)
 	}
 	k.Configure(settings.Default())
-	return credentials.New(k), k
+	return credseal.New(k), k
 }
 
-func newOwner(t *testing.T, k *keys.Service) credentials.Owner {
+func newOwner(t *testing.T, k *keys.Service) credseal.Owner {
 	t.Helper()
 	ws, err := k.Create(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return credentials.Owner{Workspace: ws, Provider: "toy", Name: "main"}
+	return credseal.Owner{Workspace: ws, Provider: "toy", Name: "main"}
 }
 
 func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T) {
@@ -45,7 +45,7 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := func(change func(of *credentials.Owner, endpoint *[32]byte, g *store.Generation)) error {
+	with := func(change func(of *credseal.Owner, endpoint *[32]byte, g *store.Generation)) error {
 		as, at, g := of, endpoint, sealed
 		g.Fields = maps.Clone(g.Fields)
 		change(&as, &at, &g)
@@ -60,26 +60,26 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 		}
 		return err
 	}
-	if err := with(func(*credentials.Owner, *[32]byte, *store.Generation) {}); err != nil {
+	if err := with(func(*credseal.Owner, *[32]byte, *store.Generation) {}); err != nil {
 		t.Fatalf("it does not open: %v", err)
 	}
-	for name, change := range map[string]func(of *credentials.Owner, endpoint *[32]byte, g *store.Generation){
-		"another workspace":   func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Workspace = stranger.Workspace },
-		"another provider":    func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Provider = "other" },
-		"another integration": func(of *credentials.Owner, _ *[32]byte, _ *store.Generation) { of.Name = "other" },
-		"another endpoint":    func(_ *credentials.Owner, endpoint *[32]byte, _ *store.Generation) { endpoint[31] = 1 },
-		"another generation":  func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Number++ },
-		"another field": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) {
+	for name, change := range map[string]func(of *credseal.Owner, endpoint *[32]byte, g *store.Generation){
+		"another workspace":   func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Workspace = stranger.Workspace },
+		"another provider":    func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Provider = "other" },
+		"another integration": func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Name = "other" },
+		"another endpoint":    func(_ *credseal.Owner, endpoint *[32]byte, _ *store.Generation) { endpoint[31] = 1 },
+		"another generation":  func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) { g.Number++ },
+		"another field": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) {
 			g.Fields["key"], g.Fields["password"] = g.Fields["password"], g.Fields["key"]
 		},
-		"a field of another name": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Fields["token"] = g.Fields["key"] },
-		"a flipped bit": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) {
+		"a field of another name": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) { g.Fields["token"] = g.Fields["key"] },
+		"a flipped bit": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) {
 			g.Fields["key"] = slices.Clone(g.Fields["key"])
 			g.Fields["key"][70] ^= 1
 		},
-		"no envelope": func(_ *credentials.Owner, _ *[32]byte, g *store.Generation) { g.Fields["key"] = []byte("one") },
+		"no envelope": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) { g.Fields["key"] = []byte("one") },
 	} {
-		if err := with(change); !errors.Is(err, credentials.ErrUnopened) {
+		if err := with(change); !errors.Is(err, credseal.ErrUnopened) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -99,18 +99,18 @@ func TestAResealedCredentialNeedsTheLatestKeyVersionAndKeepsItsBinding(t *testin
 		t.Fatal(err)
 	}
 	again, changed, err := s.Reseal(t.Context(), of, sealed)
-	if err != nil || !changed || credentials.KeyVersion(again) != 2 || credentials.KeyVersion(sealed) != 1 || again.Endpoint != endpoint {
-		t.Errorf("changed %t to key version %d, %v", changed, credentials.KeyVersion(again), err)
+	if err != nil || !changed || credseal.KeyVersion(again) != 2 || credseal.KeyVersion(sealed) != 1 || again.Endpoint != endpoint {
+		t.Errorf("changed %t to key version %d, %v", changed, credseal.KeyVersion(again), err)
 	}
 	opened, err := s.Open(t.Context(), of, endpoint, again)
 	if err != nil || opened.Text("key") != "one" {
 		t.Errorf("it opens as %q, %v", opened.Text("key"), err)
 	}
-	if _, err := s.Open(t.Context(), of, [32]byte{2}, again); !errors.Is(err, credentials.ErrUnopened) {
+	if _, err := s.Open(t.Context(), of, [32]byte{2}, again); !errors.Is(err, credseal.ErrUnopened) {
 		t.Errorf("for another endpoint: %v", err)
 	}
 	broken := store.Generation{Number: 1, Fields: map[string][]byte{"key": []byte("none")}}
-	if _, _, err := s.Reseal(t.Context(), of, broken); !errors.Is(err, credentials.ErrUnopened) || credentials.KeyVersion(broken) != 0 {
+	if _, _, err := s.Reseal(t.Context(), of, broken); !errors.Is(err, credseal.ErrUnopened) || credseal.KeyVersion(broken) != 0 {
 		t.Errorf("what is no envelope: %v", err)
 	}
 }

@@ -1,0 +1,75 @@
+package backend
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
+)
+
+// syncStatusPaths are what a person who looks after a workspace begins with.
+func (b *Backend) syncStatusPaths() []*framework.Path {
+	return []*framework.Path{{
+		Pattern:         "status" + inWorkspace,
+		DisplayAttrs:    display(),
+		Fields:          pathFields(1),
+		HelpSynopsis:    "The syncs and integrations of a workspace, those first that need a person.",
+		HelpDescription: workspaceStatusHelp,
+		Operations: operations{
+			logical.ReadOperation: operation(b.handle(workspaceStatus), "Read what needs a person, first.", "read", "workspace-status",
+				response("How everything that goes out stands.", fields{
+					"needs_person": intField("How many syncs and integrations do not come right by themselves."),
+					fieldSyncs:     {Type: framework.TypeSlice, Description: "Each with name (project/environment/destination/name), state, error_class, hint, next_attempt_at, next_actions."},
+					"integrations": {Type: framework.TypeSlice, Description: "Each with name (provider/name), state, hint, last_error (class, text, time) where the last use has failed."},
+				})),
+		},
+	}}
+}
+
+func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
+	all, err := c.Syncs.Needs(c.scope(), c.workspace)
+	if err != nil {
+		return nil, err
+	}
+	used, err := c.Integrations.List(c.scope(), c.workspace, "")
+	if err != nil {
+		return nil, err
+	}
+	urgent, shown := 0, make([]any, len(all))
+	for i, d := range all {
+		if syncs.NeedsPerson(d.State) {
+			urgent++
+		}
+		shown[i] = map[string]any{
+			fieldName:  d.Project + "/" + d.Environment + "/" + d.Destination + "/" + d.Name,
+			fieldState: string(d.State), fieldErrorClass: string(d.Class), fieldHint: d.Hint, fieldNextAttempt: moment(d.Next), fieldNextActions: append([]string{}, d.Actions...),
+		}
+	}
+	slices.SortStableFunc(used, func(a, b integrations.Described) int { return trouble(b) - trouble(a) })
+	owners := make([]any, len(used))
+	for i, d := range used {
+		one := map[string]any{fieldName: d.Path(), fieldState: string(d.State), fieldHint: d.Why}
+		if e := d.Used.Error; e != nil {
+			one[fieldLastError] = map[string]any{"class": e.Class, "text": e.Text, "time": stamp(e.At)}
+		}
+		if d.State != integrations.Ready {
+			urgent++
+		}
+		owners[i] = one
+	}
+	return answer(map[string]any{"needs_person": urgent, fieldSyncs: shown, "integrations": owners})
+}
+
+func trouble(d integrations.Described) int {
+	switch {
+	case d.State != integrations.Ready:
+		return 2
+	case d.Used.Error != nil:
+		return 1
+	}
+	return 0
+}

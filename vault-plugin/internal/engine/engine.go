@@ -1,0 +1,178 @@
+// Package engine owns the services of one mount: it wires them, starts them and stops them. It knows nothing of paths and
+// requests.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/encryption"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
+)
+
+// Options are what a program makes its mounts with.
+type Options struct {
+	Version   string // what the plugin reports of itself: semantic, with a leading v
+	Clock     clock.Clock
+	Providers *provider.Registry
+	Resolver  outbound.Resolver // finds the addresses of providers; nil is the system's
+}
+
+// Engine holds the services of one mount, loaded and at work. It exists from Initialize to Clean.
+type Engine struct {
+	Settings     *settings.Service
+	Keys         *keys.Service
+	Tree         *workspaces.Tree
+	Secrets      *secrets.Service
+	Encryption   *encryption.Service
+	Integrations *integrations.Service
+	Syncs        *syncs.Service
+	Gateway      *outbound.Gateway
+
+	jobs    *jobs.Group
+	unswept atomic.Bool // the last sweep has failed
+}
+
+// stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
+const stopWithin = 900 * time.Millisecond
+
+// Start loads a mount from storage and starts its background work.
+func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
+	now := o.Clock.Now
+	err := checkSchema(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{jobs: jobs.NewGroup()}
+	e.Gateway = outbound.NewGateway(outbound.Options{
+		UserAgent: "vault-stashbase/" + strings.TrimPrefix(o.Version, "v"), Resolver: o.Resolver, Clock: sleeper{o.Clock},
+	})
+	if e.Settings, err = settings.Load(ctx, s); err != nil {
+		return nil, err
+	}
+	if e.Keys, err = keys.Load(ctx, s, e.jobs, now); err != nil {
+		return nil, err
+	}
+	e.Settings.Watch(func(c store.Config) { e.Gateway.Enforce(settings.Policy(c)) })
+	e.Secrets = secrets.New(s, e.Keys, e.jobs, now)
+	e.Settings.Watch(e.Keys.Configure)
+	e.Settings.Watch(e.Secrets.Configure)
+	e.Tree, err = workspaces.Load(ctx, workspaces.Deps{
+		Store: s, Settings: e.Settings, Keys: e.Keys, Contents: e.Secrets, Now: now, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Encryption = encryption.New(e.Keys, e.Tree)
+	e.Integrations, err = integrations.Load(ctx, integrations.Deps{
+		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Jobs: e.jobs, Gateway: e.Gateway,
+		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Secrets.Also("credentials", e.Integrations)
+	if err := e.Secrets.Load(ctx, e.Tree); err != nil {
+		return nil, err
+	}
+	e.Syncs, err = syncs.Load(ctx, syncs.Deps{
+		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Secrets: e.Secrets, Integrations: e.Integrations, Jobs: e.jobs,
+		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Secrets.Also("ledgers of syncs", e.Syncs)
+	e.Keys.Start()
+	e.Secrets.Start()
+	e.Integrations.Start()
+	e.Syncs.Start()
+	e.sweep()
+	return e, nil
+}
+
+// sleeper has the way out wait by the engine's clock.
+type sleeper struct{ clock.Clock }
+
+func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
+	return clock.Sleep(ctx, s.Clock, d)
+}
+
+// checkSchema writes the layout's version on a mount that has none, and refuses a newer one than this binary knows.
+func checkSchema(ctx context.Context, s *store.Store) error {
+	schema, err := s.Schema(ctx)
+	switch {
+	case errors.Is(err, store.ErrDamaged):
+		return fault.Damaged("the storage schema's entry core/schema is damaged; restore it from a snapshot of Vault's storage")
+	case err != nil:
+		return fmt.Errorf("read the storage schema: %w", err)
+	case schema == nil:
+		return s.PutSchema(ctx, &store.Schema{Version: store.SchemaVersion})
+	case schema.Version > store.SchemaVersion:
+		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, this plugin knows up to %d; run the plugin version that wrote it, or a newer one",
+			schema.Version, store.SchemaVersion)
+	}
+	return nil
+}
+
+// sweep removes in the background what stands beneath anything deleted.
+func (e *Engine) sweep() {
+	e.jobs.Start("sweep", func(ctx context.Context) {
+		e.Integrations.Forget()
+		e.Syncs.Forget()
+		e.unswept.Store(e.Tree.Sweep(ctx, e.Integrations, e.Syncs) != nil) // what is left goes with the next sweep
+	})
+}
+
+// Wake has the background work tried again that has failed or was interrupted, once it is known how the writes ended that storage
+// has failed in.
+func (e *Engine) Wake() {
+	e.Keys.Expire()
+	e.jobs.Start("wake", func(ctx context.Context) {
+		_ = e.Settings.Recheck(ctx) // what is still not known is asked for again in a minute
+		e.Keys.Recheck(ctx)
+		e.Tree.Recheck(ctx)
+		e.Secrets.Recheck(ctx)
+		e.Keys.Start()
+		e.Secrets.Wake()
+		e.Integrations.Wake()
+		e.Syncs.Wake()
+		if e.unswept.Load() {
+			e.sweep()
+		}
+	})
+}
+
+// Wait returns when no background work is under way.
+func (e *Engine) Wait() { e.jobs.Wait() }
+
+// Stop ends the background work and wipes the keys.
+func (e *Engine) Stop() {
+	e.Syncs.Stop()
+	e.Integrations.Stop()
+	e.jobs.Stop(stopWithin)
+	e.Keys.Wipe()
+}
+
+// Health says what is wrong and what to do, a sentence each.
+func (e *Engine) Health() []string {
+	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.Secrets.Health(), e.Integrations.Health(), e.Syncs.Health())
+	slices.Sort(wrong)
+	return wrong
+}
