@@ -9,12 +9,11 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
@@ -100,19 +99,14 @@ func (b *Backend) existsBy(rule nameRule, look func(c *call) bool) framework.Exi
 	}
 }
 
-// scope tells a service of the request.
-func (c *call) scope() workspaces.Call {
-	return workspaces.Call{Mount: c.req.MountPoint, RequestID: c.req.ID}
-}
-
-// origin tells who asks. The accessor is stored hashed: whoever reads metadata must not be able to revoke the token.
-func (c *call) origin() secrets.Origin {
-	by := store.Actor{EntityID: c.req.EntityID, DisplayName: c.req.DisplayName}
+// request describes who asks. The accessor is hashed: whoever reads what is stored of it must not be able to revoke the token.
+func (c *call) request() caller.Request {
+	actor := store.Actor{EntityID: c.req.EntityID, DisplayName: c.req.DisplayName}
 	if c.req.ClientTokenAccessor != "" {
 		sum := sha256.Sum256([]byte(c.req.ClientTokenAccessor))
-		by.AccessorHash = hex.EncodeToString(sum[:])
+		actor.AccessorHash = hex.EncodeToString(sum[:])
 	}
-	return secrets.Origin{By: by, RequestID: c.req.ID}
+	return caller.Request{Mount: c.req.MountPoint, ID: c.req.ID, Actor: actor}
 }
 
 // given reports whether the request carries a field; a null, which only a patch may send, asks for the reset value.

@@ -76,7 +76,7 @@ func compareEnvironments(ctx context.Context, c *call) (*logical.Response, error
 			return nil, err
 		}
 	}
-	d, err := c.Secrets.Compare(ctx, c.scope(), c.workspace, c.project, from, to)
+	d, err := c.Secrets.Compare(ctx, c.request(), c.workspace, c.project, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.Secrets.Changes(ctx, c.scope(), c.workspace, c.project, c.environment)
+	all, err := c.Secrets.Changes(ctx, c.request(), c.workspace, c.project, c.environment)
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +113,14 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	in := secrets.Revert{Change: c.text(fieldChange), Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun), Origin: c.origin()}
+	in := secrets.Revert{Change: c.text(fieldChange), Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
 	if in.Change == "" {
 		return nil, fault.New(fault.Invalid, "%s: is required: the id of a change, as changes/ lists them", fieldChange)
 	}
 	if err := secrets.CheckComment(in.Comment); err != nil {
 		return nil, err
 	}
-	done, err := c.Secrets.Revert(ctx, c.scope(), c.workspace, c.project, c.environment, in)
+	done, err := c.Secrets.Revert(ctx, c.request(), c.workspace, c.project, c.environment, in)
 	if err != nil {
 		return nil, err
 	}

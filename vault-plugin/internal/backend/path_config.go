@@ -77,7 +77,7 @@ func readConfig(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
-	next, err := c.Settings.Change(ctx, func(config *store.Config) {
+	next, err := c.Settings.Change(ctx, c.request(), func(config *store.Config) {
 		reset := settings.Default()
 		assignSettings(c, &config.Settings, reset.Settings)
 		assign(c, fieldMaxProjects, &config.MaxProjects, reset.MaxProjects)

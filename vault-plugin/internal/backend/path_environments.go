@@ -70,7 +70,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 }
 
 func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Tree.ProjectEnvironments(c.scope(), c.workspace, c.project)
+	all, err := c.Tree.ProjectEnvironments(c.request(), c.workspace, c.project)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
-	e, err := c.Tree.Environment(c.scope(), c.workspace, c.project, c.environment)
+	e, err := c.Tree.Environment(c.request(), c.workspace, c.project, c.environment)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.Tree.PutEnvironment(ctx, c.scope(), c.workspace, c.project, c.environment, func(record *store.Environment) {
+	e, err := c.Tree.PutEnvironment(ctx, c.request(), c.workspace, c.project, c.environment, func(record *store.Environment) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldProduction, &record.Production, false)
 		assign(c, fieldLocked, &record.Locked, false)
@@ -117,14 +117,14 @@ func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 
 // patchEnvironment changes an environment that exists: null brings shared_with back to its default.
 func patchEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	if _, err := c.Tree.Environment(c.scope(), c.workspace, c.project, c.environment); err != nil {
+	if _, err := c.Tree.Environment(c.request(), c.workspace, c.project, c.environment); err != nil {
 		return nil, err
 	}
 	return putEnvironment(ctx, c)
 }
 
 func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteEnvironment(ctx, c.scope(), c.workspace, c.project, c.environment, c.text(fieldConfirm))
+	receipt, err := c.Tree.DeleteEnvironment(ctx, c.request(), c.workspace, c.project, c.environment, c.text(fieldConfirm))
 	if err != nil {
 		return nil, err
 	}

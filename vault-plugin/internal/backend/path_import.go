@@ -73,7 +73,7 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 			clear(value)
 		}
 	}()
-	done, err := c.Secrets.Import(ctx, c.scope(), c.workspace, c.project, c.environment, in)
+	done, err := c.Secrets.Import(ctx, c.request(), c.workspace, c.project, c.environment, in)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func importInput(c *call) (secrets.Import, error) {
-	in := secrets.Import{Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun), Origin: c.origin()}
+	in := secrets.Import{Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
 	if err := secrets.CheckComment(in.Comment); err != nil {
 		return in, err
 	}

@@ -162,7 +162,7 @@ func verifyAnswers() fields {
 // listIntegrations lists those of one provider by name, or of all by provider/name.
 func listIntegrations(prov string) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		all, err := c.Integrations.List(c.scope(), c.workspace, prov)
+		all, err := c.Integrations.List(c.request(), c.workspace, prov)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func listIntegrations(prov string) handler {
 
 func readIntegration(d provider.Declaration) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		i, err := c.Integrations.Read(c.scope(), c.workspace, d.Name, c.name)
+		i, err := c.Integrations.Read(c.request(), c.workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func putIntegration(d provider.Declaration) handler {
 			change.Auth = &d.Auth[0].Name
 		}
 		mustExist := c.req.Operation == logical.PatchOperation
-		i, err := c.Integrations.Put(ctx, c.scope(), c.workspace, d.Name, c.name, mustExist, change)
+		i, err := c.Integrations.Put(ctx, c.request(), c.workspace, d.Name, c.name, mustExist, change)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func putIntegration(d provider.Declaration) handler {
 
 func deleteIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		gone, err := c.Integrations.Delete(ctx, c.scope(), c.workspace, d.Name, c.name)
+		gone, err := c.Integrations.Delete(ctx, c.request(), c.workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +231,7 @@ func deleteIntegration(d provider.Declaration) handler {
 
 func verifyIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		v, err := c.Integrations.Verify(ctx, c.scope(), c.workspace, d.Name, c.name)
+		v, err := c.Integrations.Verify(ctx, c.request(), c.workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func (b *Backend) keyPaths() []*framework.Path {
 }
 
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.Missing("workspace %q does not exist", c.workspace) // here it is the last segment
 	}
@@ -90,7 +90,7 @@ func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 		}
 	}
 	if lowest != nil {
-		if err := c.Secrets.SetMinDecryption(ctx, c.scope(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
+		if err := c.Secrets.SetMinDecryption(ctx, c.request(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
 			return nil, err
 		}
 	}
@@ -114,29 +114,29 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Trim(ctx, c.scope(), c.workspace, id, c.flag(fieldForce)); err != nil {
+	if err := c.Secrets.Trim(ctx, c.request(), c.workspace, id, c.flag(fieldForce)); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Rotate(ctx, id, c.req.ID); err != nil {
+	if err := c.Secrets.Rotate(ctx, c.request(), id); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.scope(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func readMasterKey(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func rotateMasterKey(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := c.Keys.RotateMaster(ctx, c.req.ID); err != nil {
+	if err := c.Keys.RotateMaster(ctx, c.request()); err != nil {
 		return nil, err
 	}
 	return answer(describeMaster(c.Keys.MasterStatus()))

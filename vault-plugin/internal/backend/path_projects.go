@@ -55,7 +55,7 @@ func (b *Backend) projectPaths() []*framework.Path {
 }
 
 func listProjects(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Tree.Projects(c.scope(), c.workspace)
+	all, err := c.Tree.Projects(c.request(), c.workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func listProjects(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readProject(_ context.Context, c *call) (*logical.Response, error) {
-	p, err := c.Tree.Project(c.scope(), c.workspace, c.project)
+	p, err := c.Tree.Project(c.request(), c.workspace, c.project)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func readProject(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func putProject(ctx context.Context, c *call) (*logical.Response, error) {
-	p, err := c.Tree.PutProject(ctx, c.scope(), c.workspace, c.project, func(record *store.Project) {
+	p, err := c.Tree.PutProject(ctx, c.request(), c.workspace, c.project, func(record *store.Project) {
 		assign(c, fieldDescription, &record.Description, "")
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func putProject(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func deleteProject(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteProject(ctx, c.scope(), c.workspace, c.project, c.text(fieldConfirm))
+	receipt, err := c.Tree.DeleteProject(ctx, c.request(), c.workspace, c.project, c.text(fieldConfirm))
 	if err != nil {
 		return nil, err
 	}

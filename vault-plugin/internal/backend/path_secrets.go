@@ -90,7 +90,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 }
 
 func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Secrets.Metadata(ctx, c.scope(), c.workspace, c.project, c.environment)
+	all, err := c.Secrets.Metadata(ctx, c.request(), c.workspace, c.project, c.environment)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if version == nil {
 		version = new(uint64)
 	}
-	s, err := c.Secrets.Read(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, *version)
+	s, err := c.Secrets.Read(ctx, c.request(), c.workspace, c.project, c.environment, c.name, *version)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	defer clear(in.Value)
-	w, err := c.Secrets.Write(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, in)
+	w, err := c.Secrets.Write(ctx, c.request(), c.workspace, c.project, c.environment, c.name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func secretInput(c *call) (secrets.Input, error) {
-	in := secrets.Input{Comment: c.text(fieldComment), Origin: c.origin()}
+	in := secrets.Input{Comment: c.text(fieldComment)}
 	present, _ := c.given(fieldValue)
 	if !present && c.req.Operation != logical.PatchOperation {
 		return in, fault.New(fault.Invalid, "%s: is required; the empty string is a value", fieldValue)
@@ -237,7 +237,7 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	defer clear(in.Value)
-	w, err := c.Secrets.Patch(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, in)
+	w, err := c.Secrets.Patch(ctx, c.request(), c.workspace, c.project, c.environment, c.name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.Secrets.Delete(ctx, c.scope(), c.workspace, c.project, c.environment, c.name, versions, c.origin())
+	m, err := c.Secrets.Delete(ctx, c.request(), c.workspace, c.project, c.environment, c.name, versions)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func planSync(dest provider.Destination) handler {
 			given := changeOf(c, dest)
 			change = &given
 		}
-		plan, err := c.Syncs.Plan(ctx, c.scope(), c.syncPath(dest), change)
+		plan, err := c.Syncs.Plan(ctx, c.request(), c.syncPath(dest), change)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func runSync(dest provider.Destination) handler {
 		if wait < 0 || wait > maxWait {
 			return nil, fault.New(fault.Invalid, "%s: must be at most 10s", fieldWait)
 		}
-		d, err := c.Syncs.Run(ctx, c.scope(), c.syncPath(dest), min(wait, longestWait))
+		d, err := c.Syncs.Run(ctx, c.request(), c.syncPath(dest), min(wait, longestWait))
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func runSync(dest provider.Destination) handler {
 
 func statusOfSync(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		d, keys, err := c.Syncs.Status(ctx, c.scope(), c.syncPath(dest))
+		d, keys, err := c.Syncs.Status(ctx, c.request(), c.syncPath(dest))
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func statusOfSync(dest provider.Destination) handler {
 func adoptKeys(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
 		names, _ := c.data.Get(fieldKeys).([]string)
-		d, err := c.Syncs.Adopt(ctx, c.scope(), c.syncPath(dest), names)
+		d, err := c.Syncs.Adopt(ctx, c.request(), c.syncPath(dest), names)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func adoptKeys(dest provider.Destination) handler {
 
 func pauseSync(dest provider.Destination, paused bool) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		d, err := c.Syncs.SetPaused(ctx, c.scope(), c.syncPath(dest), paused)
+		d, err := c.Syncs.SetPaused(ctx, c.request(), c.syncPath(dest), paused)
 		if err != nil {
 			return nil, err
 		}

@@ -87,7 +87,7 @@ func (b *Backend) lockPaths() []*framework.Path {
 			HelpDescription: lockHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
-					w, err := c.Tree.SetLocked(ctx, c.scope(), c.workspace, locked)
+					w, err := c.Tree.SetLocked(ctx, c.request(), c.workspace, locked)
 					if err != nil {
 						return nil, err
 					}
@@ -150,7 +150,7 @@ func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
 
 func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	mustExist := c.req.Operation == logical.PatchOperation
-	w, err := c.Tree.PutWorkspace(ctx, c.scope(), c.workspace, mustExist, func(record *store.Workspace) {
+	w, err := c.Tree.PutWorkspace(ctx, c.request(), c.workspace, mustExist, func(record *store.Workspace) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
 		assign(c, fieldPaused, &record.Paused, false)
@@ -190,7 +190,7 @@ func assignMetadata(c *call, field string, to *map[string]string) {
 }
 
 func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteWorkspace(ctx, c.scope(), c.workspace, c.text(fieldConfirm), c.keyVersions)
+	receipt, err := c.Tree.DeleteWorkspace(ctx, c.request(), c.workspace, c.text(fieldConfirm), c.keyVersions)
 	if err != nil {
 		return nil, err
 	}

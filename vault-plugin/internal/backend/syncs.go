@@ -20,7 +20,7 @@ func (c *call) syncPath(d provider.Destination) syncs.Path {
 
 // listSyncs lists those of an environment by destination/name, or of a workspace by their whole paths.
 func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Syncs.List(c.scope(), c.workspace, c.project, c.environment)
+	all, err := c.Syncs.List(c.request(), c.workspace, c.project, c.environment)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
 
 func readSync(dest provider.Destination) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		d, err := c.Syncs.Read(c.scope(), c.syncPath(dest))
+		d, err := c.Syncs.Read(c.request(), c.syncPath(dest))
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +51,7 @@ func readSync(dest provider.Destination) handler {
 
 func putSync(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		d, err := c.Syncs.Put(ctx, c.scope(), c.syncPath(dest), c.req.Operation == logical.PatchOperation, changeOf(c, dest))
+		d, err := c.Syncs.Put(ctx, c.request(), c.syncPath(dest), c.req.Operation == logical.PatchOperation, changeOf(c, dest))
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func changeOf(c *call, dest provider.Destination) syncs.Change {
 
 func deleteSync(dest provider.Destination) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		gone, err := c.Syncs.Delete(ctx, c.scope(), c.syncPath(dest), given[bool](c, fieldPurge))
+		gone, err := c.Syncs.Delete(ctx, c.request(), c.syncPath(dest), given[bool](c, fieldPurge))
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
@@ -95,7 +96,7 @@ func TestAResealedCredentialNeedsTheLatestKeyVersionAndKeepsItsBinding(t *testin
 	if _, changed, err := s.Reseal(t.Context(), of, sealed); changed || err != nil {
 		t.Errorf("before a rotation: changed %t, %v", changed, err)
 	}
-	if _, err := k.Rotate(t.Context(), of.Workspace, "", 1); err != nil {
+	if _, err := k.Rotate(t.Context(), caller.Request{}, of.Workspace, 1); err != nil {
 		t.Fatal(err)
 	}
 	again, changed, err := s.Reseal(t.Context(), of, sealed)

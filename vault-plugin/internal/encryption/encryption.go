@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -33,7 +34,7 @@ func New(k *keys.Service, tree *workspaces.Tree) *Service { return &Service{keys
 
 // Scope is a workspace's context, as a request names it.
 type Scope struct {
-	workspaces.Call
+	caller.Request
 	Workspace string
 	Context   string
 }
@@ -107,7 +108,7 @@ func (s *Service) DataKey(ctx context.Context, scope Scope, associatedData []byt
 func each[K interface{ Wipe() }](ctx context.Context, s *Service, scope Scope, items []Item,
 	derive func(*keyring.Workspace, string) (K, error), work func(K, Item) (Result, error),
 ) ([]Result, error) {
-	id, err := s.tree.WorkspaceID(scope.Call, scope.Workspace)
+	id, err := s.tree.WorkspaceID(scope.Request, scope.Workspace)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -42,7 +43,7 @@ type draft struct {
 }
 
 // Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
-func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name string, mustExist bool, c Change) (Described, error) {
+func (s *Service) Put(ctx context.Context, call caller.Request, w, prov, name string, mustExist bool, c Change) (Described, error) {
 	ws, unlock, err := s.Tree.Change(ctx, call, w)
 	if err != nil {
 		return Described{}, err
@@ -56,7 +57,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name s
 		return Described{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
 	case before == nil && s.Count(ws) >= MaxPerWorkspace:
 		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, the most it may have", w, MaxPerWorkspace)
-	case before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID:
+	case before != nil && call.Replays(before.record.Stamp.RequestID):
 		return s.describe(w, at, before), nil // a replay
 	}
 	d, err := s.draft(call, at, before, c)
@@ -75,7 +76,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, w, prov, name s
 }
 
 // draft checks all of a change but its secrets.
-func (s *Service) draft(call workspaces.Call, at place, before *entry, c Change) (draft, error) {
+func (s *Service) draft(call caller.Request, at place, before *entry, c Change) (draft, error) {
 	p := s.Providers.Provider(at.provider)
 	if p == nil {
 		return draft{}, s.ErrProvider(at.provider)
@@ -86,7 +87,7 @@ func (s *Service) draft(call workspaces.Call, at place, before *entry, c Change)
 	if before != nil {
 		record, has = *before.record, before.settings
 	}
-	record.Stamp.Updated, record.Stamp.RequestID = now, call.RequestID
+	record.Stamp.Updated, record.Stamp.RequestID = now, call.ID
 	assign(&record.Description, c.Description)
 	assign(&record.Auth, c.Auth)
 	assign(&record.AllowedEnvironments, c.AllowedEnvironments)
@@ -259,7 +260,7 @@ func fingerprint() string {
 }
 
 // Delete removes an integration with its credential. While syncs use it, it is refused and they are named.
-func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, prov, name string) (Integration, error) {
+func (s *Service) Delete(ctx context.Context, call caller.Request, w, prov, name string) (Integration, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, w)
 	if err != nil {
 		return Integration{}, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -122,7 +123,7 @@ func (s *Service) changed(at place, id store.ID) {
 }
 
 // Find answers an integration that is to be used. One that does not exist is an error of status 400 that tells how to make it.
-func (s *Service) Find(call workspaces.Call, w, prov, name string) (Integration, error) {
+func (s *Service) Find(call caller.Request, w, prov, name string) (Integration, error) {
 	at, e, err := s.find(call, w, prov, name)
 	if err != nil {
 		return Integration{}, err
@@ -134,7 +135,7 @@ func (s *Service) Find(call workspaces.Call, w, prov, name string) (Integration,
 }
 
 // Read answers an integration.
-func (s *Service) Read(call workspaces.Call, w, prov, name string) (Described, error) {
+func (s *Service) Read(call caller.Request, w, prov, name string) (Described, error) {
 	at, e, err := s.find(call, w, prov, name)
 	if err != nil {
 		return Described{}, err
@@ -147,12 +148,12 @@ func (s *Service) Read(call workspaces.Call, w, prov, name string) (Described, e
 
 // Exists reports whether an integration exists.
 func (s *Service) Exists(w, prov, name string) bool {
-	_, e, _ := s.find(workspaces.Call{}, w, prov, name)
+	_, e, _ := s.find(caller.Request{}, w, prov, name)
 	return e != nil
 }
 
 // find looks an integration up; nil where there is none.
-func (s *Service) find(call workspaces.Call, w, prov, name string) (place, *entry, error) {
+func (s *Service) find(call caller.Request, w, prov, name string) (place, *entry, error) {
 	id, err := s.Tree.WorkspaceID(call, w)
 	if err != nil {
 		return place{}, nil, err
@@ -171,7 +172,7 @@ func (s *Service) find(call workspaces.Call, w, prov, name string) (place, *entr
 }
 
 // List answers the integrations of a workspace, of one provider where that is not empty, sorted by their paths.
-func (s *Service) List(call workspaces.Call, w, prov string) ([]Described, error) {
+func (s *Service) List(call caller.Request, w, prov string) ([]Described, error) {
 	id, err := s.Tree.WorkspaceID(call, w)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
@@ -30,7 +31,7 @@ type world struct {
 	storage *enginetest.Storage
 	server  *toy.Server
 	swept   int
-	call    workspaces.Call
+	call    caller.Request
 }
 
 func newWorld(t *testing.T) *world {
@@ -38,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	toys, server := toy.New()
 	registry, err := provider.NewRegistry(toys)
 	must(t, err)
-	w := &world{t: t, server: server, storage: enginetest.NewStorage(), call: workspaces.Call{Mount: "stashbase/"}}
+	w := &world{t: t, server: server, storage: enginetest.NewStorage(), call: caller.Request{Mount: "stashbase/"}}
 	s, err := store.New(w.storage)
 	must(t, err)
 	clock, group, ctx := enginetest.NewClock(), jobs.NewGroup(), t.Context()

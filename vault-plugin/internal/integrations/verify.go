@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // VerifyWithin bounds how long a verification takes in all: while it waits, Vault cannot be sealed.
@@ -24,7 +24,7 @@ type Verification struct {
 }
 
 // Verify asks the provider who a credential is. Its errors are those of Find and of With.
-func (s *Service) Verify(ctx context.Context, call workspaces.Call, w, prov, name string) (Verification, error) {
+func (s *Service) Verify(ctx context.Context, call caller.Request, w, prov, name string) (Verification, error) {
 	of, err := s.Find(call, w, prov, name)
 	if err != nil {
 		return Verification{}, err

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -123,16 +124,16 @@ func (s *Service) recheckMaster(ctx context.Context) error {
 }
 
 // RotateMaster adds a version of the master key and has every workspace's keys wrapped again under it in the background.
-func (s *Service) RotateMaster(ctx context.Context, requestID string) error {
+func (s *Service) RotateMaster(ctx context.Context, call caller.Request) error {
 	s.master.mu.Lock()
 	defer s.master.mu.Unlock()
 	if err := s.recheckMaster(ctx); err != nil {
 		return err
 	}
-	if requestID != "" && s.master.requestID == requestID {
+	if call.Replays(s.master.requestID) {
 		return nil // a replay
 	}
-	err := s.replaceMaster(ctx, requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Rotate(s.now()) })
+	err := s.replaceMaster(ctx, call.ID, func(m *keyring.Master) (*keyring.Master, error) { return m.Rotate(s.now()) })
 	if err != nil {
 		return err
 	}

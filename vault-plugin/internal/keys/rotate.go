@@ -6,19 +6,20 @@ import (
 	"fmt"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
 // Rotate adds a key version for new writes and, in the same Put, notes that the total secrets stored so far are to be sealed
 // again. A replay, known by its request id, answers what the first call did.
-func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, total int) (Entry, error) {
+func (s *Service) Rotate(ctx context.Context, call caller.Request, id store.ID, total int) (Entry, error) {
 	defer s.locks.Lock(id)()
 	record, ring, err := s.open(ctx, id)
 	if err != nil {
 		return Entry{}, err
 	}
-	if requestID != "" && record.RequestID == requestID {
+	if call.Replays(record.RequestID) {
 		ring.Wipe()
 		s.remember(id, record) // the first call may have failed with its outcome unknown
 		entry, _ := s.Entry(id)
@@ -38,7 +39,7 @@ func (s *Service) Rotate(ctx context.Context, id store.ID, requestID string, tot
 	if err != nil {
 		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
 	}
-	record.Ring, record.RequestID, record.Rewrap = sealed, requestID, s.newRewrap(next.Latest(), total)
+	record.Ring, record.RequestID, record.Rewrap = sealed, call.ID, s.newRewrap(next.Latest(), total)
 	return s.putRing(ctx, id, record, next)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
@@ -217,7 +218,7 @@ func TestPrintsOutliveTheKeysTheyWereMadeUnder(t *testing.T) {
 	}
 	l.Put("D", ledger.Entry{Intent: &ledger.Intent{Source: "D", Print: prints["A"]}})
 	w.save(l)
-	if _, err := w.keys.Rotate(t.Context(), w.owner.Workspace, "", 0); err != nil {
+	if _, err := w.keys.Rotate(t.Context(), caller.Request{}, w.owner.Workspace, 0); err != nil {
 		t.Fatal(err)
 	}
 	recognised := func(l *ledger.Ledger, want map[string]bool) {

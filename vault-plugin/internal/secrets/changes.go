@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // The actions of a change on a secret.
@@ -37,7 +37,7 @@ type ChangedSecret struct {
 
 // Changes derives the changelog of an environment from the histories of its secrets, newest first. There is no second log that
 // could disagree with them; what has left the histories has left the changelog.
-func (s *Service) Changes(ctx context.Context, call workspaces.Call, w, p, e string) ([]Change, error) {
+func (s *Service) Changes(ctx context.Context, call caller.Request, w, p, e string) ([]Change, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
 		return nil, err
@@ -94,16 +94,15 @@ type Revert struct {
 	Change  string // id
 	Comment string
 	DryRun  bool
-	Origin
 }
 
 // Revert makes the environment hold what it held right after a change: as new versions, all or nothing. Where a version it needs
 // is gone, nothing is done.
-func (s *Service) Revert(ctx context.Context, call workspaces.Call, w, p, e string, in Revert) (Imported, error) {
+func (s *Service) Revert(ctx context.Context, call caller.Request, w, p, e string, in Revert) (Imported, error) {
 	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, call, a, in) })
 }
 
-func (s *Service) planRevert(ctx context.Context, call workspaces.Call, a at, in Revert) (plan, error) {
+func (s *Service) planRevert(ctx context.Context, call caller.Request, a at, in Revert) (plan, error) {
 	entries, err := s.snapshot(ctx, a)
 	if err != nil {
 		return plan{}, err
@@ -136,13 +135,13 @@ func (s *Service) planRevert(ctx context.Context, call workspaces.Call, a at, in
 	if err := s.fetch(ctx, a, wanted); err != nil {
 		return plan{}, err
 	}
-	return s.planChoices(ctx, a, wanted, unwanted, in)
+	return s.planChoices(ctx, call, a, wanted, unwanted, in)
 }
 
 // planChoices makes the plan that brings back the wanted versions and deletes what is unwanted.
-func (s *Service) planChoices(ctx context.Context, a at, wanted, unwanted []choice, in Revert) (made plan, err error) {
+func (s *Service) planChoices(ctx context.Context, call caller.Request, a at, wanted, unwanted []choice, in Revert) (made plan, err error) {
 	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		made = plan{at: s.now().UTC(), heads: make(map[string]*store.Head)}
+		made = plan{call: call, at: s.now().UTC(), heads: make(map[string]*store.Head)}
 		for _, c := range wanted {
 			made.heads[c.name] = c.head
 			if err := s.planReturn(a, seal, &made, c, in); err != nil {
@@ -156,14 +155,14 @@ func (s *Service) planChoices(ctx context.Context, a at, wanted, unwanted []choi
 	}
 	for _, c := range unwanted {
 		made.heads[c.name] = c.head
-		planDeletion(&made, c.name, c.head, in.Origin)
+		planDeletion(&made, c.name, c.head)
 	}
 	return made, nil
 }
 
 // planReturn adds to a plan that a version's value becomes the newest again, unless it is.
 func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, c choice, in Revert) error {
-	if replayed(c.head, in.RequestID) {
+	if replayed(c.head, made.call.ID) {
 		made.Updated = append(made.Updated, c.name)
 		return nil
 	}
@@ -180,7 +179,7 @@ func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation]
 		made.Unchanged = append(made.Unchanged, c.name)
 		return nil
 	}
-	input := Input{Value: value, Encoding: c.version.Encoding, References: &c.version.References, Comment: in.Comment, Origin: in.Origin}
+	input := Input{Value: value, Encoding: c.version.Encoding, References: &c.version.References, Comment: in.Comment}
 	if err := planVersion(a, seal, made, c.name, on(c.head), input); err != nil {
 		return err
 	}

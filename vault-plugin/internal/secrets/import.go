@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -23,7 +24,6 @@ type Import struct {
 	// gets a new version must stand in it.
 	CAS    map[string]*uint64
 	DryRun bool
-	Origin
 }
 
 // Imported names what an import has done to each secret, sorted.
@@ -31,12 +31,12 @@ type Imported struct{ Created, Updated, Unchanged, Deleted []string }
 
 // Import writes many secrets, all or nothing to every reader and across a crash: the changes go into a redo log whose last chunk
 // is the commit. A secret whose value is the same already gets no new version.
-func (s *Service) Import(ctx context.Context, call workspaces.Call, w, p, e string, in Import) (Imported, error) {
-	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planImport(ctx, a, in) })
+func (s *Service) Import(ctx context.Context, call caller.Request, w, p, e string, in Import) (Imported, error) {
+	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planImport(ctx, call, a, in) })
 }
 
 // transact carries out a plan for many secrets, which is made while all other writers of the environment are kept out.
-func (s *Service) transact(ctx context.Context, call workspaces.Call, w, p, e string, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
+func (s *Service) transact(ctx context.Context, call caller.Request, w, p, e string, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
 	before, err := s.read(call, w, p, e)
 	if err != nil {
 		return Imported{}, err
@@ -121,14 +121,15 @@ func (s *Service) commitAll(ctx context.Context, a at, plan plan) error {
 type plan struct {
 	Imported
 	growth
-	at      time.Time // of every version it makes and every deletion: one moment
+	call    caller.Request // who asks for it
+	at      time.Time      // of every version it makes and every deletion: one moment
 	changes []store.Change
 	heads   map[string]*store.Head // before the write; nil for a new secret
 	lasts   map[string]uint64      // of secrets that were removed: the number their versions had reached
 }
 
 // planImport compares what is wanted with what there is.
-func (s *Service) planImport(ctx context.Context, a at, in Import) (plan, error) {
+func (s *Service) planImport(ctx context.Context, call caller.Request, a at, in Import) (plan, error) {
 	heads, err := s.headsFor(ctx, a, in)
 	if err != nil {
 		return plan{}, err
@@ -144,7 +145,7 @@ func (s *Service) planImport(ctx context.Context, a at, in Import) (plan, error)
 	}
 	var made plan
 	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		made = plan{at: s.now().UTC(), heads: heads, lasts: lasts}
+		made = plan{call: call, at: s.now().UTC(), heads: heads, lasts: lasts}
 		for _, name := range slices.Sorted(maps.Keys(in.Values)) {
 			if err := s.planValue(a, seal, &made, name, in); err != nil {
 				return err
@@ -157,7 +158,7 @@ func (s *Service) planImport(ctx context.Context, a at, in Import) (plan, error)
 	}
 	for _, name := range slices.Sorted(maps.Keys(heads)) {
 		if _, wanted := in.Values[name]; !wanted && heads[name] != nil {
-			planDeletion(&made, name, heads[name], in.Origin)
+			planDeletion(&made, name, heads[name])
 		}
 	}
 	return made, nil
@@ -166,7 +167,7 @@ func (s *Service) planImport(ctx context.Context, a at, in Import) (plan, error)
 // planValue adds to a plan that a secret gets a value, unless it has it.
 func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, in Import) error {
 	value, head := in.Values[name], made.heads[name]
-	input := Input{Value: value, Comment: in.Comment, Origin: in.Origin}
+	input := Input{Value: value, Comment: in.Comment}
 	if err := checkValue("secrets: "+name, a.Place, input); err != nil {
 		return err
 	}
@@ -180,10 +181,10 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 	switch {
 	case err != nil:
 		return err
-	case replayed(head, in.RequestID) && head.Newest().Number == head.First:
+	case replayed(head, made.call.ID) && head.Newest().Number == head.First:
 		made.Created = append(made.Created, name)
 		return nil
-	case replayed(head, in.RequestID):
+	case replayed(head, made.call.ID):
 		made.Updated = append(made.Updated, name)
 		return nil
 	}
@@ -200,7 +201,7 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 
 // planVersion adds a new version to a plan.
 func planVersion(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, upon base, in Input) error {
-	change := nextVersion(a.Place, name, upon, in, made.at)
+	change := nextVersion(made.call, a.Place, name, upon, in, made.at)
 	var err error
 	if change.Sealed, err = sealWith(seal, name, change.Version.Number, in.Value); err != nil {
 		return err
@@ -218,16 +219,16 @@ func planVersion(a at, seal *keyring.Context[keyring.SecretLocation], made *plan
 }
 
 // planDeletion adds to a plan that a live secret is soft-deleted.
-func planDeletion(made *plan, name string, head *store.Head, by Origin) {
+func planDeletion(made *plan, name string, head *store.Head) {
 	newest := head.Newest()
 	if !newest.Live(made.at) {
-		if by.RequestID != "" && newest.DeletedID == by.RequestID {
+		if made.call.Replays(newest.DeletedID) {
 			made.Deleted = append(made.Deleted, name) // a replay
 		}
 		return
 	}
 	deleted := newest
-	deleted.Deleted, deleted.DeletedBy, deleted.DeletedID = made.at, by.By, by.RequestID
+	deleted.Deleted, deleted.DeletedBy, deleted.DeletedID = made.at, made.call.Actor, made.call.ID
 	made.Deleted = append(made.Deleted, name)
 	made.changes = append(made.changes, store.Change{Name: name, Version: deleted, IsDelete: true})
 	made.bytes -= size(name, head)

@@ -18,12 +18,6 @@ const (
 	MaxTag     = 64 // bytes
 )
 
-// Origin is who asks for a write, and under which request id.
-type Origin struct {
-	By        store.Actor
-	RequestID string
-}
-
 // Input is a new version of a secret.
 type Input struct {
 	Value    []byte
@@ -34,7 +28,6 @@ type Input struct {
 	// Nil is no for a new value, and as it was for one that is kept or patched.
 	References *bool
 	CAS        *uint64 // 0: the secret must not exist; else the number the newest version must have
-	Origin
 }
 
 func checkInput(place workspaces.Place, in Input) error {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -62,7 +63,7 @@ func (d Delivery) Wipe() { wipe(d.Secrets) }
 
 // Deliver opens every secret that is selected, all as they were at one moment, and reports what the result depends on. Where it
 // fails, that is not known.
-func (s *Service) Deliver(ctx context.Context, call workspaces.Call, w, p, e string, sel Selection) (Delivery, error) {
+func (s *Service) Deliver(ctx context.Context, call caller.Request, w, p, e string, sel Selection) (Delivery, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
 		return Delivery{}, err
@@ -219,7 +220,7 @@ func (s *Service) noneRemovedSince(ctx context.Context, a at, sel Selection) err
 type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
 
 // Compare holds the live secrets of two environments of a project against each other.
-func (s *Service) Compare(ctx context.Context, call workspaces.Call, w, p, from, to string) (Compared, error) {
+func (s *Service) Compare(ctx context.Context, call caller.Request, w, p, from, to string) (Compared, error) {
 	left, err := s.Deliver(ctx, call, w, p, from, Selection{})
 	if err != nil {
 		return Compared{}, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -23,7 +24,7 @@ type Secret struct {
 
 // Read answers one version of a secret, the newest where version is 0. A version that is deleted or
 // destroyed is answered without its value.
-func (s *Service) Read(ctx context.Context, call workspaces.Call, w, p, e, name string, version uint64) (Secret, error) {
+func (s *Service) Read(ctx context.Context, call caller.Request, w, p, e, name string, version uint64) (Secret, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
 		return Secret{}, err
@@ -128,7 +129,7 @@ func (m Metadata) Newest() (store.Version, bool) {
 }
 
 // MetadataOf answers the history of one secret.
-func (s *Service) MetadataOf(ctx context.Context, call workspaces.Call, w, p, e, name string) (Metadata, error) {
+func (s *Service) MetadataOf(ctx context.Context, call caller.Request, w, p, e, name string) (Metadata, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
 		return Metadata{}, err
@@ -144,7 +145,7 @@ func (s *Service) MetadataOf(ctx context.Context, call workspaces.Call, w, p, e,
 }
 
 // Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
-func (s *Service) Metadata(ctx context.Context, call workspaces.Call, w, p, e string) ([]Metadata, error) {
+func (s *Service) Metadata(ctx context.Context, call caller.Request, w, p, e string) ([]Metadata, error) {
 	a, err := s.read(call, w, p, e)
 	if err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ func (s *Service) Metadata(ctx context.Context, call workspaces.Call, w, p, e st
 
 // Describe changes what a secret carries beside its versions: tags, custom metadata and its own settings. A lower max_versions
 // prunes at once.
-func (s *Service) Describe(ctx context.Context, call workspaces.Call, w, p, e, name string, change func(*Metadata)) (Metadata, error) {
+func (s *Service) Describe(ctx context.Context, call caller.Request, w, p, e, name string, change func(*Metadata)) (Metadata, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
 	if err != nil {
 		return Metadata{}, err
@@ -213,6 +214,6 @@ func checkDescription(m Metadata) error {
 
 // Exists reports from memory whether a secret exists, soft-deleted or not.
 func (s *Service) Exists(w, p, e, name string) bool {
-	a, err := s.read(workspaces.Call{}, w, p, e)
+	a, err := s.read(caller.Request{}, w, p, e)
 	return err == nil && a.env.has(name)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/references"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
@@ -27,7 +28,7 @@ const MaxHops = 10
 type resolver struct {
 	s    *Service
 	ctx  context.Context
-	call workspaces.Call
+	call caller.Request
 	sel  Selection // only its moment
 
 	views    map[store.ID]*view
@@ -63,7 +64,7 @@ type proposal struct {
 	value []byte
 }
 
-func (s *Service) newResolver(ctx context.Context, call workspaces.Call, sel Selection) *resolver {
+func (s *Service) newResolver(ctx context.Context, call caller.Request, sel Selection) *resolver {
 	return &resolver{
 		s: s, ctx: ctx, call: call, sel: Selection{At: sel.At},
 		views: make(map[store.ID]*view), resolved: make(map[hop]resolution),
@@ -298,7 +299,7 @@ func along(chain []step, err error) error {
 }
 
 // checkReferences refuses a value whose references cannot be resolved as things stand, and answers what it refers to.
-func (s *Service) checkReferences(ctx context.Context, call workspaces.Call, a at, name string, value []byte) ([]string, error) {
+func (s *Service) checkReferences(ctx context.Context, call caller.Request, a at, name string, value []byte) ([]string, error) {
 	pieces, err := references.Parse(string(value))
 	if err != nil {
 		return nil, err

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // Resealer is what else is sealed under the keys of workspaces.
@@ -46,7 +46,7 @@ func (b Below) any() bool { return b != Below{} }
 
 // SetMinDecryption rules out a workspace's key versions below lowest. It is refused while something stored may need them, unless
 // it is forced.
-func (s *Service) SetMinDecryption(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
+func (s *Service) SetMinDecryption(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
 	if err := s.mayRetire(ctx, call, name, ws, lowest, force); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *Service) SetMinDecryption(ctx context.Context, call workspaces.Call, na
 
 // Trim destroys a workspace's key versions below the minimum. It is refused while something stored may need them, unless it is
 // forced; what is sealed under them is then lost for ever.
-func (s *Service) Trim(ctx context.Context, call workspaces.Call, name string, ws store.ID, force bool) error {
+func (s *Service) Trim(ctx context.Context, call caller.Request, name string, ws store.ID, force bool) error {
 	entry, _ := s.keys.Entry(ws)
 	// The minimum may have been forced, so what it rules out is looked for again.
 	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
@@ -68,7 +68,7 @@ func (s *Service) Trim(ctx context.Context, call workspaces.Call, name string, w
 	return err
 }
 
-func (s *Service) mayRetire(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32, force bool) error {
+func (s *Service) mayRetire(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
 	entry, _ := s.keys.Entry(ws)
 	if force || entry.Covered(lowest) || lowest > entry.Latest {
 		return nil // one beyond the latest is refused by the keyring, with what would be right
@@ -76,7 +76,7 @@ func (s *Service) mayRetire(ctx context.Context, call workspaces.Call, name stri
 	return s.refuseBelow(ctx, call, name, ws, lowest)
 }
 
-func (s *Service) refuseBelow(ctx context.Context, call workspaces.Call, name string, ws store.ID, lowest uint32) error {
+func (s *Service) refuseBelow(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32) error {
 	below, err := s.countBelow(ctx, ws, lowest)
 	if err != nil {
 		return err

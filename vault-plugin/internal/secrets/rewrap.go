@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -24,8 +25,8 @@ const (
 )
 
 // Rotate adds a version to a workspace's key, and has everything stored sealed again under it in the background.
-func (s *Service) Rotate(ctx context.Context, ws store.ID, requestID string) error {
-	_, err := s.keys.Rotate(ctx, ws, requestID, s.total(ws))
+func (s *Service) Rotate(ctx context.Context, call caller.Request, ws store.ID) error {
+	_, err := s.keys.Rotate(ctx, call, ws, s.total(ws))
 	if err == nil {
 		s.startRewrap(ws)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
@@ -102,7 +103,7 @@ func (s *Service) Wake() {
 	s.Start()
 	s.jobs.Start("auto-rotate", func(ctx context.Context) {
 		for _, ws := range s.keys.Due() {
-			_ = s.Rotate(ctx, ws, "") // one that fails stays due
+			_ = s.Rotate(ctx, caller.Request{}, ws) // one that fails stays due
 		}
 	})
 }
@@ -167,7 +168,7 @@ func (a at) key(name string) headcache.Key {
 	return headcache.Key{Environment: a.EnvironmentID, Name: name}
 }
 
-func (s *Service) read(call workspaces.Call, w, p, e string) (at, error) {
+func (s *Service) read(call caller.Request, w, p, e string) (at, error) {
 	place, err := s.tree.Find(call, w, p, e)
 	if err != nil {
 		return at{}, err
@@ -182,7 +183,7 @@ func (s *Service) read(call workspaces.Call, w, p, e string) (at, error) {
 
 // write enters an environment to change it; leave must be called. exclusive keeps out all other writers. The place is found
 // again inside, for the environment may have been locked or deleted while the caller waited.
-func (s *Service) write(call workspaces.Call, w, p, e string, exclusive bool) (_ at, leave func(), err error) {
+func (s *Service) write(call caller.Request, w, p, e string, exclusive bool) (_ at, leave func(), err error) {
 	before, err := s.read(call, w, p, e)
 	if err != nil {
 		return at{}, nil, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -21,7 +22,7 @@ const (
 )
 
 // enter is write for one existing secret, with its lock held and its head at hand.
-func (s *Service) enter(ctx context.Context, call workspaces.Call, w, p, e, name string, logs logs) (_ at, _ *store.Head, leave func(), err error) {
+func (s *Service) enter(ctx context.Context, call caller.Request, w, p, e, name string, logs logs) (_ at, _ *store.Head, leave func(), err error) {
 	a, leaveEnv, err := s.write(call, w, p, e, false)
 	if err != nil {
 		return at{}, nil, nil, err
@@ -51,7 +52,7 @@ func errNoSecret(place workspaces.Place, name string) error {
 
 // Delete marks versions as deleted, the newest where none is named; their values stay until they are pushed out. It answers the
 // secret's metadata as they are now. What is deleted or destroyed already stays as it is.
-func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, p, e, name string, versions []uint64, by Origin) (Metadata, error) {
+func (s *Service) Delete(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
 	if err != nil {
 		return Metadata{}, err
@@ -64,13 +65,13 @@ func (s *Service) Delete(ctx context.Context, call workspaces.Call, w, p, e, nam
 		if !v.Live(s.now()) {
 			return false
 		}
-		v.Deleted, v.DeletedBy, v.DeletedID = s.now().UTC(), by.By, by.RequestID
+		v.Deleted, v.DeletedBy, v.DeletedID = s.now().UTC(), call.Actor, call.ID
 		return true
 	})
 }
 
 // Undelete takes back the deletion of versions.
-func (s *Service) Undelete(ctx context.Context, call workspaces.Call, w, p, e, name string, versions []uint64) (Metadata, error) {
+func (s *Service) Undelete(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, drained)
 	if err != nil {
 		return Metadata{}, err
@@ -107,7 +108,7 @@ func (s *Service) remark(ctx context.Context, a at, name string, head *store.Hea
 
 // Destroy removes the values of versions for ever. The head tells it first, so that no reader meets a version without its value;
 // what a crash leaves of the values is removed by the next write or cold read.
-func (s *Service) Destroy(ctx context.Context, call workspaces.Call, w, p, e, name string, versions []uint64) (Metadata, error) {
+func (s *Service) Destroy(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, drained)
 	if err != nil {
 		return Metadata{}, err
@@ -133,13 +134,13 @@ func (s *Service) Destroy(ctx context.Context, call workspaces.Call, w, p, e, na
 }
 
 // Rollback makes a new version with the value and the encoding of an older one. It is atomic: nobody else's write comes between.
-func (s *Service) Rollback(ctx context.Context, call workspaces.Call, w, p, e, name string, version uint64, in Input) (Written, error) {
+func (s *Service) Rollback(ctx context.Context, call caller.Request, w, p, e, name string, version uint64, in Input) (Written, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
 	if err != nil {
 		return Written{}, err
 	}
 	defer leave()
-	if replayed(head, in.RequestID) {
+	if replayed(head, call.ID) {
 		return written(head), nil
 	}
 	if err := checkCAS(a.Place, name, head, in.CAS); err != nil {
@@ -153,7 +154,7 @@ func (s *Service) Rollback(ctx context.Context, call workspaces.Call, w, p, e, n
 }
 
 // again writes a new version with the value of a kept one.
-func (s *Service) again(ctx context.Context, call workspaces.Call, a at, name string, head *store.Head, from store.Version, in Input) (Written, error) {
+func (s *Service) again(ctx context.Context, call caller.Request, a at, name string, head *store.Head, from store.Version, in Input) (Written, error) {
 	sealed, err := s.sealedValue(ctx, a, name, head, from.Number)
 	if err != nil {
 		return Written{}, err
@@ -178,13 +179,13 @@ func (s *Service) again(ctx context.Context, call workspaces.Call, a at, name st
 
 // Patch writes a new version in which only what is given differs from the newest: value nil keeps the value. A secret that does
 // not exist, or whose newest version is deleted, is not found.
-func (s *Service) Patch(ctx context.Context, call workspaces.Call, w, p, e, name string, in Input) (Written, error) {
+func (s *Service) Patch(ctx context.Context, call caller.Request, w, p, e, name string, in Input) (Written, error) {
 	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
 	if err != nil {
 		return Written{}, err
 	}
 	defer leave()
-	if replayed(head, in.RequestID) {
+	if replayed(head, call.ID) {
 		return written(head), nil
 	}
 	if err := checkCAS(a.Place, name, head, in.CAS); err != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -24,7 +25,7 @@ type Written struct {
 
 // Write adds a version. It costs at most one storage read and two writes: the outgoing value is put aside, then the head is
 // stored, which is the commit.
-func (s *Service) Write(ctx context.Context, call workspaces.Call, w, p, e, name string, in Input) (Written, error) {
+func (s *Service) Write(ctx context.Context, call caller.Request, w, p, e, name string, in Input) (Written, error) {
 	a, leave, err := s.write(call, w, p, e, false)
 	if err != nil {
 		return Written{}, err
@@ -38,7 +39,7 @@ func (s *Service) Write(ctx context.Context, call workspaces.Call, w, p, e, name
 	if err != nil {
 		return Written{}, err
 	}
-	if replayed(upon.head, in.RequestID) {
+	if replayed(upon.head, call.ID) {
 		return written(upon.head), nil
 	}
 	if err := checkCAS(a.Place, name, upon.head, in.CAS); err != nil {
@@ -53,13 +54,13 @@ func replayed(head *store.Head, requestID string) bool {
 }
 
 // add seals and stores a new version. The caller holds the name's lock.
-func (s *Service) add(ctx context.Context, call workspaces.Call, a at, name string, upon base, in Input) (Written, error) {
+func (s *Service) add(ctx context.Context, call caller.Request, a at, name string, upon base, in Input) (Written, error) {
 	release, err := s.admit(ctx, a, grown(name, upon.head, len(in.Value)))
 	if err != nil {
 		return Written{}, err
 	}
 	defer release()
-	change := nextVersion(a.Place, name, upon, in, s.now())
+	change := nextVersion(call, a.Place, name, upon, in, s.now())
 	if in.refers() {
 		if change.Version.Targets, err = s.checkReferences(ctx, call, a, name, in.Value); err != nil {
 			return Written{}, err
@@ -82,7 +83,7 @@ func written(head *store.Head) Written {
 
 // nextVersion describes a new version of a secret, without its value. Times never go back within a history, whatever the clock
 // does: version_at relies on it.
-func nextVersion(place workspaces.Place, name string, upon base, in Input, now time.Time) store.Change {
+func nextVersion(call caller.Request, place workspaces.Place, name string, upon base, in Input, now time.Time) store.Change {
 	now = now.UTC()
 	if upon.head != nil && upon.head.Newest().Created.After(now) {
 		now = upon.head.Newest().Created
@@ -90,7 +91,7 @@ func nextVersion(place workspaces.Place, name string, upon base, in Input, now t
 	c := store.Change{
 		Name: name,
 		Version: store.Version{
-			Number: upon.last + 1, Created: now, By: in.By, RequestID: in.RequestID,
+			Number: upon.last + 1, Created: now, By: call.Actor, RequestID: call.ID,
 			Comment: in.Comment, Encoding: in.Encoding, Size: len(in.Value), References: in.refers(),
 		},
 		Keep: place.Settings.MaxVersions,

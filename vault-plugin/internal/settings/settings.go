@@ -12,6 +12,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -215,7 +216,7 @@ func (s *Service) Watch(f func(store.Config)) {
 func (s *Service) Config() store.Config { return *s.current.Load() }
 
 // Change applies change to a copy of the current configuration, checks it, and stores it.
-func (s *Service) Change(ctx context.Context, change func(*store.Config)) (store.Config, error) {
+func (s *Service) Change(ctx context.Context, _ caller.Request, change func(*store.Config)) (store.Config, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	if err := s.recheck(ctx); err != nil {

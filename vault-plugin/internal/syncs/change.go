@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
@@ -34,7 +35,7 @@ type Change struct {
 }
 
 // Put creates a sync or changes one; mustExist refuses to create.
-func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustExist bool, c Change) (Described, error) {
+func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExist bool, c Change) (Described, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Described{}, err
@@ -44,7 +45,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 	if err != nil {
 		return Described{}, err
 	}
-	if before != nil && call.RequestID != "" && before.record.Stamp.RequestID == call.RequestID {
+	if before != nil && call.Replays(before.record.Stamp.RequestID) {
 		return s.describe(call, before), nil // a replay
 	}
 	next, err := s.changed(ctx, call, h, at, before, mustExist, c)
@@ -59,7 +60,7 @@ func (s *Service) Put(ctx context.Context, call workspaces.Call, at Path, mustEx
 }
 
 // changed is the sync as a write would leave it; an error where the write is refused.
-func (s *Service) changed(ctx context.Context, call workspaces.Call, h home, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
+func (s *Service) changed(ctx context.Context, call caller.Request, h home, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
 	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (s *Service) changed(ctx context.Context, call workspaces.Call, h home, at 
 	return next, s.refuseOverlap(next)
 }
 
-func (s *Service) mayPut(call workspaces.Call, h home, at Path, before *entry, mustExist bool) error {
+func (s *Service) mayPut(call caller.Request, h home, at Path, before *entry, mustExist bool) error {
 	switch {
 	case before == nil && mustExist:
 		return at.missing()
@@ -100,7 +101,7 @@ func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
 }
 
 // draft makes the definition that a write would have, and checks it by itself.
-func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c Change) (*entry, error) {
+func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c Change) (*entry, error) {
 	declared, p, known := s.Providers.Destination(at.Destination)
 	if !known {
 		return nil, s.ErrDestination(at.Destination)
@@ -113,7 +114,7 @@ func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c 
 	if before != nil {
 		record, has = *before.record, before.settings
 	}
-	record.Stamp.Updated, record.Stamp.RequestID = s.now(), call.RequestID
+	record.Stamp.Updated, record.Stamp.RequestID = s.now(), call.ID
 	for _, assigned := range []struct {
 		to, from *string
 		reset    string
@@ -152,7 +153,7 @@ func (s *Service) draft(call workspaces.Call, h home, at Path, before *entry, c 
 }
 
 // chosen finds the integration that a write names, or the one that is in use.
-func (s *Service) chosen(call workspaces.Call, h home, prov string, before *entry, name *string) (integrations.Integration, error) {
+func (s *Service) chosen(call caller.Request, h home, prov string, before *entry, name *string) (integrations.Integration, error) {
 	if name != nil && *name != "" {
 		return s.Integrations.Find(call, h.workspaceName, prov, *name)
 	}
@@ -242,7 +243,7 @@ func (s *Service) refuseOverlap(next *entry) error {
 }
 
 // alter changes what may be changed of a sync without a write of its definition.
-func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
+func (s *Service) alter(ctx context.Context, call caller.Request, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return nil, err
@@ -260,7 +261,7 @@ func (s *Service) alter(ctx context.Context, call workspaces.Call, at Path, chan
 }
 
 // SetPaused pauses a sync or has it go on. A batch that is under way is ended first, in its own time.
-func (s *Service) SetPaused(ctx context.Context, call workspaces.Call, at Path, paused bool) (Described, error) {
+func (s *Service) SetPaused(ctx context.Context, call caller.Request, at Path, paused bool) (Described, error) {
 	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
 		if record.Purging {
 			return fault.New(fault.Conflict, "sync %s is being deleted", e.path())
@@ -276,7 +277,7 @@ func (s *Service) SetPaused(ctx context.Context, call workspaces.Call, at Path, 
 
 // Adopt has the next run take over entries that were not written by the sync. They are named as the destination names them, and status
 // tells them as conflicts.
-func (s *Service) Adopt(ctx context.Context, call workspaces.Call, at Path, names []string) (Described, error) {
+func (s *Service) Adopt(ctx context.Context, call caller.Request, at Path, names []string) (Described, error) {
 	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
 		if len(names) == 0 {
 			return fault.New(fault.Invalid, "keys: must name the entries to be taken over, as status names them")

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // Deleted is what becomes of a sync that is deleted.
@@ -18,7 +18,7 @@ type Deleted struct {
 
 // Delete ends a sync. With purge all that it has written and still owns is deleted in the background first, across restarts; else it is
 // left where it is, and nobody's.
-func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, purge *bool) (Deleted, error) {
+func (s *Service) Delete(ctx context.Context, call caller.Request, at Path, purge *bool) (Deleted, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Deleted{}, err
@@ -42,7 +42,7 @@ func (s *Service) Delete(ctx context.Context, call workspaces.Call, at Path, pur
 		return gone, nil
 	}
 	record := *e.record
-	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.RequestID
+	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.ID
 	_, err = s.put(ctx, s.newEntry(e.home, e.at, &record))
 	return gone, err
 }

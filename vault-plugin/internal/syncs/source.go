@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // source is what a sync's environment delivers, as entries of its destination.
@@ -61,7 +61,7 @@ func (s *Service) source(ctx context.Context, e *entry) (source, error) {
 
 func (s *Service) deliver(ctx context.Context, e *entry, sel secrets.Selection) (secrets.Delivery, error) {
 	h := e.home
-	return s.Secrets.Deliver(ctx, workspaces.Call{Mount: s.mount()}, h.workspaceName, h.project, h.name, sel)
+	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, h.workspaceName, h.project, h.name, sel)
 }
 
 // empty reports whether an environment delivers nothing, whatever is chosen of it.

@@ -10,11 +10,11 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // Path names a sync.
@@ -25,7 +25,7 @@ func (p Path) missing() error {
 }
 
 // command is the path as commands name it.
-func (p Path) command(call workspaces.Call) string {
+func (p Path) command(call caller.Request) string {
 	return call.Mount + "syncs/" + p.Workspace + "/" + p.Project + "/" + p.Environment + "/" + p.Destination + "/" + p.Name
 }
 
@@ -59,7 +59,7 @@ type KeyStatus struct {
 }
 
 // Read answers a sync.
-func (s *Service) Read(call workspaces.Call, at Path) (Described, error) {
+func (s *Service) Read(call caller.Request, at Path) (Described, error) {
 	_, e, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
 	if err != nil {
 		return Described{}, err
@@ -71,7 +71,7 @@ func (s *Service) Read(call workspaces.Call, at Path) (Described, error) {
 }
 
 // List answers the syncs of an environment, or of a workspace where the environment's names are empty, by their paths.
-func (s *Service) List(call workspaces.Call, w, p, e string) ([]Described, error) {
+func (s *Service) List(call caller.Request, w, p, e string) ([]Described, error) {
 	ws, err := s.Tree.WorkspaceID(call, w)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *Service) List(call workspaces.Call, w, p, e string) ([]Described, error
 	return all, nil
 }
 
-func (s *Service) describe(call workspaces.Call, e *entry) Described {
+func (s *Service) describe(call caller.Request, e *entry) Described {
 	d := Described{
 		Path:     Path{e.home.workspaceName, e.home.project, e.home.name, e.at.destination, e.at.name},
 		Provider: e.provider, Record: e.record, Settings: maps.Clone(e.settings),
@@ -137,7 +137,7 @@ func (s *Service) standingOf(e *entry) Standing {
 }
 
 // actions are commands that may help a person with how a sync stands.
-func (d Described) actions(call workspaces.Call) []string {
+func (d Described) actions(call caller.Request) []string {
 	path := d.command(call)
 	run := "vault write -force " + path + "/run"
 	integration := call.Mount + "integrations/" + d.Workspace + "/" + d.Provider + "/" + d.Integration
@@ -163,7 +163,7 @@ func (d Described) actions(call workspaces.Call) []string {
 }
 
 // Status answers a sync with its entries, those first that are not as they should be.
-func (s *Service) Status(ctx context.Context, call workspaces.Call, at Path) (Described, []KeyStatus, error) {
+func (s *Service) Status(ctx context.Context, call caller.Request, at Path) (Described, []KeyStatus, error) {
 	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
 	if err != nil {
 		return Described{}, nil, err
@@ -200,7 +200,7 @@ func (s *Service) Status(ctx context.Context, call workspaces.Call, at Path) (De
 
 // Plan tells what a run would do, without doing it. It asks the destination. With a change it is about the sync as a write of that would
 // leave it, whether it exists or not, and refuses what the write would be refused.
-func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path, c *Change) (syncplan.Plan, error) {
+func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Change) (syncplan.Plan, error) {
 	e, err := s.proposed(ctx, call, at, c)
 	if err != nil {
 		return syncplan.Plan{}, err
@@ -229,7 +229,7 @@ func (s *Service) Plan(ctx context.Context, call workspaces.Call, at Path, c *Ch
 }
 
 // proposed answers a sync as a write would leave it; as it is where there is none.
-func (s *Service) proposed(ctx context.Context, call workspaces.Call, at Path, c *Change) (*entry, error) {
+func (s *Service) proposed(ctx context.Context, call caller.Request, at Path, c *Change) (*entry, error) {
 	if c == nil {
 		return s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
 	}
@@ -241,7 +241,7 @@ func (s *Service) proposed(ctx context.Context, call workspaces.Call, at Path, c
 }
 
 // Run has a sync run now, whatever there seems to be to do, and waits for that at most so long. The run goes on when the waiting ends.
-func (s *Service) Run(ctx context.Context, call workspaces.Call, at Path, wait time.Duration) (Described, error) {
+func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait time.Duration) (Described, error) {
 	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
 	if err != nil {
 		return Described{}, err
@@ -275,7 +275,7 @@ func (s *Service) Run(ctx context.Context, call workspaces.Call, at Path, wait t
 }
 
 // Needs answers what of a workspace needs a person, first, and then all its other syncs.
-func (s *Service) Needs(call workspaces.Call, w string) ([]Described, error) {
+func (s *Service) Needs(call caller.Request, w string) ([]Described, error) {
 	all, err := s.List(call, w, "", "")
 	slices.SortStableFunc(all, func(a, b Described) int { return cmp.Compare(urgency(a.State), urgency(b.State)) })
 	return all, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
@@ -139,7 +140,7 @@ func (s *Service) byID(id store.ID) *entry {
 }
 
 // find looks a sync up; nil where there is none.
-func (s *Service) find(call workspaces.Call, w, p, e, destination, name string) (home, *entry, error) {
+func (s *Service) find(call caller.Request, w, p, e, destination, name string) (home, *entry, error) {
 	env, err := s.Tree.Find(call, w, p, e)
 	if err != nil {
 		return home{}, nil, err
@@ -163,7 +164,7 @@ func (s *Service) find(call workspaces.Call, w, p, e, destination, name string) 
 
 // must is find for a sync that is to exist: a missing one is an error of status 400 that tells how to make it, for whatever is asked about
 // it stands behind its name.
-func (s *Service) must(call workspaces.Call, w, p, e, destination, name string) (*entry, error) {
+func (s *Service) must(call caller.Request, w, p, e, destination, name string) (*entry, error) {
 	_, found, err := s.find(call, w, p, e, destination, name)
 	if err == nil && found == nil {
 		err = fault.New(fault.NotFound, "sync %s/%s of %s/%s/%s does not exist; create it with: vault write %ssyncs/%s/%s/%s/%s/%s ...",
@@ -174,7 +175,7 @@ func (s *Service) must(call workspaces.Call, w, p, e, destination, name string) 
 
 // Exists reports whether a sync exists.
 func (s *Service) Exists(w, p, e, destination, name string) bool {
-	_, found, _ := s.find(workspaces.Call{}, w, p, e, destination, name)
+	_, found, _ := s.find(caller.Request{}, w, p, e, destination, name)
 	return found != nil
 }
 

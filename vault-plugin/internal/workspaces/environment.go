@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -18,7 +19,7 @@ type Environment struct {
 }
 
 // Environment reads one environment.
-func (t *Tree) Environment(call Call, w, p, name string) (Environment, error) {
+func (t *Tree) Environment(call caller.Request, w, p, name string) (Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, pr, err := t.project(call, w, p)
@@ -40,7 +41,7 @@ func (t *Tree) describeEnvironment(name string, env *store.Environment) Environm
 }
 
 // ProjectEnvironments lists a project's environments by name.
-func (t *Tree) ProjectEnvironments(call Call, w, p string) ([]Environment, error) {
+func (t *Tree) ProjectEnvironments(call caller.Request, w, p string) ([]Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, pr, err := t.project(call, w, p)
@@ -55,7 +56,7 @@ func (t *Tree) ProjectEnvironments(call Call, w, p string) ([]Environment, error
 }
 
 // PutEnvironment creates an environment or changes one. When it answers, a write begun before it locked the environment has ended.
-func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string, change func(*store.Environment)) (Environment, error) {
+func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, w, p, name string, change func(*store.Environment)) (Environment, error) {
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Environment{}, err
@@ -120,7 +121,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call Call, w, p, name string,
 
 // DeleteEnvironment removes an environment with its secrets. One that holds any needs its name repeated; a locked one, or a
 // production one that does not allow it, refuses in any case.
-func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, confirm string) (Receipt, error) {
+func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, w, p, name, confirm string) (Receipt, error) {
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Receipt{}, err
@@ -162,7 +163,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call Call, w, p, name, con
 	return Receipt{Counts: Counts{Secrets: secrets}}, nil
 }
 
-func mayDelete(call Call, path string, env *store.Environment) error {
+func mayDelete(call caller.Request, path string, env *store.Environment) error {
 	if env.Locked {
 		return fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", path, call.Mount, path)
 	}

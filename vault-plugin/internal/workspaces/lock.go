@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
 // SetLocked locks a workspace: when it answers, no operation in it is under way and its keys are out of memory. Everything but
 // looking at the workspace's own record and unlocking it is refused from then on, across restarts.
-func (t *Tree) SetLocked(ctx context.Context, call Call, name string, locked bool) (Workspace, error) {
+func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, locked bool) (Workspace, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
 		return Workspace{}, err

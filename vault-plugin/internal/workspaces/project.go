@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -18,7 +19,7 @@ type Project struct {
 }
 
 // Project reads one project.
-func (t *Tree) Project(call Call, w, name string) (Project, error) {
+func (t *Tree) Project(call caller.Request, w, name string) (Project, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	ws, err := t.workspace(call, w)
@@ -45,7 +46,7 @@ func (t *Tree) describeProject(name string, p *project) Project {
 }
 
 // Projects lists a workspace's projects by name.
-func (t *Tree) Projects(call Call, w string) ([]Project, error) {
+func (t *Tree) Projects(call caller.Request, w string) ([]Project, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	ws, err := t.workspace(call, w)
@@ -60,7 +61,7 @@ func (t *Tree) Projects(call Call, w string) ([]Project, error) {
 }
 
 // PutProject creates a project or changes one.
-func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change func(*store.Project)) (Project, error) {
+func (t *Tree) PutProject(ctx context.Context, call caller.Request, w, name string, change func(*store.Project)) (Project, error) {
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Project{}, err
@@ -115,7 +116,7 @@ func (t *Tree) PutProject(ctx context.Context, call Call, w, name string, change
 
 // DeleteProject removes a project and all its environments. One that holds anything needs its name repeated; a locked
 // environment, or a production environment that does not allow it, refuses in any case.
-func (t *Tree) DeleteProject(ctx context.Context, call Call, w, name, confirm string) (Receipt, error) {
+func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, w, name, confirm string) (Receipt, error) {
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Receipt{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -29,7 +30,7 @@ func (t *Tree) change(ctx context.Context, w string) (unlock func(), err error) 
 }
 
 // Change holds back all other changes to a workspace and what is beneath it until unlock is called, its deletion included.
-func (t *Tree) Change(ctx context.Context, call Call, w string) (_ store.ID, unlock func(), err error) {
+func (t *Tree) Change(ctx context.Context, call caller.Request, w string) (_ store.ID, unlock func(), err error) {
 	unlock, err = t.change(ctx, w)
 	if err != nil {
 		return "", nil, err
@@ -46,7 +47,7 @@ func (t *Tree) Change(ctx context.Context, call Call, w string) (_ store.ID, unl
 // locked or gone.
 func (t *Tree) Exclusively(ctx context.Context, ws store.ID, work func() error) error {
 	condition, _ := t.Condition(ws)
-	got, unlock, err := t.Change(ctx, Call{}, condition.Name)
+	got, unlock, err := t.Change(ctx, caller.Request{}, condition.Name)
 	if err != nil {
 		return err
 	}

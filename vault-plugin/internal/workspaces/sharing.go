@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -37,7 +38,7 @@ func mayUse(target *store.Environment, targetProject string, from *store.Environ
 
 // Shares finds an environment of the same workspace that another refers to, unless its owner does not share it. One that does not
 // exist and one that is not shared are told apart: the names of a workspace's environments are no secret within it.
-func (t *Tree) Shares(call Call, from Place, project, environment string) (Place, error) {
+func (t *Tree) Shares(call caller.Request, from Place, project, environment string) (Place, error) {
 	target, err := t.Find(call, from.Workspace, project, environment)
 	if err != nil {
 		return Place{}, err
@@ -70,7 +71,7 @@ func (t *Tree) record(p Place) *store.Environment {
 
 // checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. A base that
 // stays, its owner may have ceased to share: that stops the deliveries, and nobody from changing the rest. The caller holds mu.
-func (t *Tree) checkSharing(call Call, w, p, name string, before, record *store.Environment) error {
+func (t *Tree) checkSharing(call caller.Request, w, p, name string, before, record *store.Environment) error {
 	if err := checkPatterns(record.SharedWith); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -84,7 +85,7 @@ func (t *Tree) Environments() []store.ID {
 }
 
 // WorkspaceID answers the id of a workspace; a missing one is an error that tells how to make it.
-func (t *Tree) WorkspaceID(call Call, w string) (store.ID, error) {
+func (t *Tree) WorkspaceID(call caller.Request, w string) (store.ID, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	ws, err := t.workspace(call, w)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
@@ -234,12 +235,6 @@ func (t *Tree) lost(place string) error {
 	return fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", place)
 }
 
-// Call is what an operation knows of the request that asks for it.
-type Call struct {
-	Mount     string // path of the mount with a trailing slash, for the commands that errors suggest
-	RequestID string // a replay of a request carries the same
-}
-
 // Place is where an environment stands and what holds there.
 type Place struct {
 	Workspace, Project, Environment string
@@ -253,7 +248,7 @@ type Place struct {
 func (p Place) Path() string { return p.Workspace + "/" + p.Project + "/" + p.Environment }
 
 // Find answers the place of an environment. What is missing on the way is an error of status 400 that tells how to make it.
-func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
+func (t *Tree) Find(call caller.Request, w, p, e string) (Place, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	ws, pr, err := t.project(call, w, p)
@@ -278,7 +273,7 @@ func (t *Tree) Find(call Call, w, p, e string) (Place, error) {
 }
 
 // workspace finds a parent. The caller holds mu, here and in project.
-func (t *Tree) workspace(call Call, w string) (*workspace, error) {
+func (t *Tree) workspace(call caller.Request, w string) (*workspace, error) {
 	if err := t.open(w, "", ""); err != nil {
 		return nil, err
 	}
@@ -295,11 +290,11 @@ func (t *Tree) workspace(call Call, w string) (*workspace, error) {
 	return ws, nil
 }
 
-func errLocked(call Call, w string) error {
+func errLocked(call caller.Request, w string) error {
 	return fault.New(fault.Locked, "workspace %q is locked; unlock it first with: vault write -force %sworkspaces/%s/unlock", w, call.Mount, w)
 }
 
-func (t *Tree) project(call Call, w, p string) (*workspace, *project, error) {
+func (t *Tree) project(call caller.Request, w, p string) (*workspace, *project, error) {
 	ws, err := t.workspace(call, w)
 	if err != nil {
 		return nil, nil, err

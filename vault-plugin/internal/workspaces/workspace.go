@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -65,7 +66,7 @@ func (t *Tree) Workspaces() []Workspace {
 }
 
 // PutWorkspace creates a workspace with keys of its own, or changes one; mustExist refuses to create.
-func (t *Tree) PutWorkspace(ctx context.Context, call Call, name string, mustExist bool, change func(*store.Workspace)) (Workspace, error) {
+func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name string, mustExist bool, change func(*store.Workspace)) (Workspace, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
 		return Workspace{}, err
@@ -132,19 +133,19 @@ func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace
 	t.changed(record.ID)
 }
 
-func (t *Tree) newStamp(call Call) store.Stamp {
+func (t *Tree) newStamp(call caller.Request) store.Stamp {
 	now := t.now().UTC()
-	return store.Stamp{Created: now, Updated: now, RequestID: call.RequestID}
+	return store.Stamp{Created: now, Updated: now, RequestID: call.ID}
 }
 
-func (t *Tree) changedStamp(call Call, s store.Stamp) store.Stamp {
-	s.Updated, s.RequestID = t.now().UTC(), call.RequestID
+func (t *Tree) changedStamp(call caller.Request, s store.Stamp) store.Stamp {
+	s.Updated, s.RequestID = t.now().UTC(), call.ID
 	return s
 }
 
 // replays reports whether a request is the one that a record already has the outcome of.
-func replays(call Call, s store.Stamp) bool {
-	return call.RequestID != "" && s.RequestID == call.RequestID
+func replays(call caller.Request, s store.Stamp) bool {
+	return call.Replays(s.RequestID)
 }
 
 func checkWorkspace(r store.Workspace) error {
@@ -185,7 +186,7 @@ type Receipt struct {
 
 // DeleteWorkspace shreds a workspace: its keys are destroyed first, so nothing under it can be read from then on. What is left
 // in storage is swept in the background.
-func (t *Tree) DeleteWorkspace(ctx context.Context, call Call, name, confirm string, keyVersions func(store.ID) int) (Receipt, error) {
+func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, confirm string, keyVersions func(store.ID) int) (Receipt, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
 		return Receipt{}, err
