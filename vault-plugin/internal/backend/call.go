@@ -14,6 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
@@ -23,7 +24,8 @@ type call struct {
 	req  *logical.Request
 	data *framework.FieldData
 
-	workspace, project, environment, name, context string // empty where the path has none
+	path          workspaces.Path
+	name, context string // empty where the path has none
 }
 
 type handler func(ctx context.Context, c *call) (*logical.Response, error)
@@ -58,9 +60,9 @@ func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data 
 		to    *string
 		check nameRule
 	}{
-		{fieldWorkspace, &c.workspace, naming.Check},
-		{fieldProject, &c.project, naming.Check},
-		{fieldEnvironment, &c.environment, naming.Check},
+		{fieldWorkspace, &c.path.Workspace, naming.Check},
+		{fieldProject, &c.path.Project, naming.Check},
+		{fieldEnvironment, &c.path.Environment, naming.Check},
 		{fieldName, &c.name, names},
 		{fieldContext, &c.context, naming.Check},
 	}
@@ -97,6 +99,13 @@ func (b *Backend) existsBy(rule nameRule, look func(c *call) bool) framework.Exi
 		c, err := newCall(e, b.options.Clock.Now, req, data, rule)
 		return err == nil && look(c), nil
 	}
+}
+
+// beside returns the path of another environment of the same project.
+func (c *call) beside(environment string) workspaces.Path {
+	path := c.path
+	path.Environment = environment
+	return path
 }
 
 // request describes who asks. The accessor is hashed: whoever reads what is stored of it must not be able to revoke the token.

@@ -76,7 +76,7 @@ func compareEnvironments(ctx context.Context, c *call) (*logical.Response, error
 			return nil, err
 		}
 	}
-	d, err := c.Secrets.Compare(ctx, c.request(), c.workspace, c.project, from, to)
+	d, err := c.Secrets.Compare(ctx, c.request(), c.beside(from), c.beside(to))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.Secrets.Changes(ctx, c.request(), c.workspace, c.project, c.environment)
+	all, err := c.Secrets.Changes(ctx, c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 	if err := secrets.CheckComment(in.Comment); err != nil {
 		return nil, err
 	}
-	done, err := c.Secrets.Revert(ctx, c.request(), c.workspace, c.project, c.environment, in)
+	done, err := c.Secrets.Revert(ctx, c.request(), c.path, in)
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func (op encryptionOperation) handle(ctx context.Context, c *call) (*logical.Res
 }
 
 func (c *call) encryptionScope() encryption.Scope {
-	return encryption.Scope{Request: c.request(), Workspace: c.workspace, Context: c.context}
+	return encryption.Scope{Request: c.request(), Workspace: c.path.Workspace, Context: c.context}
 }
 
 func describeCiphertext(r encryption.Result) map[string]any {

@@ -51,7 +51,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 			Pattern:         "environments" + inEnvironment,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(3, environmentFields(), fields{fieldConfirm: query(stringField("For a delete of an environment that holds secrets: its name again."))}),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.workspace, c.project, c.environment) }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
 			HelpSynopsis:    "Create, read, change or delete an environment: a set of secrets that is delivered as one.",
 			HelpDescription: environmentHelp,
 			Operations: operations{
@@ -70,7 +70,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 }
 
 func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Tree.ProjectEnvironments(c.request(), c.workspace, c.project)
+	all, err := c.Tree.ProjectEnvironments(c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
-	e, err := c.Tree.Environment(c.request(), c.workspace, c.project, c.environment)
+	e, err := c.Tree.Environment(c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +92,11 @@ func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	base, err := workspaces.BasePath(c.project, c.text(fieldBase))
+	base, err := workspaces.BasePath(c.path.Project, c.text(fieldBase))
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.Tree.PutEnvironment(ctx, c.request(), c.workspace, c.project, c.environment, func(record *store.Environment) {
+	e, err := c.Tree.PutEnvironment(ctx, c.request(), c.path, func(record *store.Environment) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldProduction, &record.Production, false)
 		assign(c, fieldLocked, &record.Locked, false)
@@ -117,18 +117,18 @@ func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 
 // patchEnvironment changes an environment that exists: null brings shared_with back to its default.
 func patchEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	if _, err := c.Tree.Environment(c.request(), c.workspace, c.project, c.environment); err != nil {
+	if _, err := c.Tree.Environment(c.request(), c.path); err != nil {
 		return nil, err
 	}
 	return putEnvironment(ctx, c)
 }
 
 func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteEnvironment(ctx, c.request(), c.workspace, c.project, c.environment, c.text(fieldConfirm))
+	receipt, err := c.Tree.DeleteEnvironment(ctx, c.request(), c.path, c.text(fieldConfirm))
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldName: c.environment, "secrets": receipt.Secrets})
+	return answer(map[string]any{fieldName: c.path.Environment, "secrets": receipt.Secrets})
 }
 
 func describeEnvironment(e workspaces.Environment) map[string]any {

@@ -73,7 +73,7 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 			clear(value)
 		}
 	}()
-	done, err := c.Secrets.Import(ctx, c.request(), c.workspace, c.project, c.environment, in)
+	done, err := c.Secrets.Import(ctx, c.request(), c.path, in)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 			Pattern:         one,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(1, named, integrationFields(d), providerFields(d)),
-			ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Integrations.Exists(c.workspace, d.Name, c.name) }),
+			ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Integrations.Exists(c.path.Workspace, d.Name, c.name) }),
 			HelpSynopsis:    "Create, read, change or delete a " + d.Title + " integration: a credential, and what it may be used for.",
 			HelpDescription: help,
 			Operations: operations{
@@ -162,7 +162,7 @@ func verifyAnswers() fields {
 // listIntegrations lists those of one provider by name, or of all by provider/name.
 func listIntegrations(prov string) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		all, err := c.Integrations.List(c.request(), c.workspace, prov)
+		all, err := c.Integrations.List(c.request(), c.path.Workspace, prov)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func listIntegrations(prov string) handler {
 
 func readIntegration(d provider.Declaration) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		i, err := c.Integrations.Read(c.request(), c.workspace, d.Name, c.name)
+		i, err := c.Integrations.Read(c.request(), c.path.Workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func putIntegration(d provider.Declaration) handler {
 			change.Auth = &d.Auth[0].Name
 		}
 		mustExist := c.req.Operation == logical.PatchOperation
-		i, err := c.Integrations.Put(ctx, c.request(), c.workspace, d.Name, c.name, mustExist, change)
+		i, err := c.Integrations.Put(ctx, c.request(), c.path.Workspace, d.Name, c.name, mustExist, change)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func putIntegration(d provider.Declaration) handler {
 
 func deleteIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		gone, err := c.Integrations.Delete(ctx, c.request(), c.workspace, d.Name, c.name)
+		gone, err := c.Integrations.Delete(ctx, c.request(), c.path.Workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +231,7 @@ func deleteIntegration(d provider.Declaration) handler {
 
 func verifyIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		v, err := c.Integrations.Verify(ctx, c.request(), c.workspace, d.Name, c.name)
+		v, err := c.Integrations.Verify(ctx, c.request(), c.path.Workspace, d.Name, c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +250,7 @@ func verifyIntegration(d provider.Declaration) handler {
 func answerIntegration(c *call, i integrations.Described) (*logical.Response, error) {
 	hint := ""
 	if i.State != integrations.Ready {
-		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + c.workspace + "/" + i.Path() + " ..."
+		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + c.path.Workspace + "/" + i.Path() + " ..."
 	}
 	all := describeProvider(i)
 	maps.Copy(all, map[string]any{

@@ -79,9 +79,9 @@ func (b *Backend) keyPaths() []*framework.Path {
 }
 
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Missing("workspace %q does not exist", c.workspace) // here it is the last segment
+		return nil, fault.Missing("workspace %q does not exist", c.path.Workspace) // here it is the last segment
 	}
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 		}
 	}
 	if lowest != nil {
-		if err := c.Secrets.SetMinDecryption(ctx, c.request(), c.workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
+		if err := c.Secrets.SetMinDecryption(ctx, c.request(), c.path.Workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
 			return nil, err
 		}
 	}
@@ -114,18 +114,18 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Trim(ctx, c.request(), c.workspace, id, c.flag(fieldForce)); err != nil {
+	if err := c.Secrets.Trim(ctx, c.request(), c.path.Workspace, id, c.flag(fieldForce)); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
 }
 
 func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.workspace)
+	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}

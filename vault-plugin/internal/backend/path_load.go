@@ -48,7 +48,7 @@ func (c *call) selection() secrets.Selection {
 }
 
 func loadEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.workspace, c.project, c.environment, c.selection())
+	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.path, c.selection())
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (b *Backend) metadataPaths() []*framework.Path {
 }
 
 func readAllMetadata(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Secrets.Metadata(ctx, c.request(), c.workspace, c.project, c.environment)
+	all, err := c.Secrets.Metadata(ctx, c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func describeMetadata(c *call, m secrets.Metadata) map[string]any {
 }
 
 func readMetadata(ctx context.Context, c *call) (*logical.Response, error) {
-	m, err := c.Secrets.MetadataOf(ctx, c.request(), c.workspace, c.project, c.environment, c.name)
+	m, err := c.Secrets.MetadataOf(ctx, c.request(), c.path, c.name)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func readMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func writeMetadata(ctx context.Context, c *call) (*logical.Response, error) {
-	m, err := c.Secrets.Describe(ctx, c.request(), c.workspace, c.project, c.environment, c.name, func(m *secrets.Metadata) {
+	m, err := c.Secrets.Describe(ctx, c.request(), c.path, c.name, func(m *secrets.Metadata) {
 		assign(c, fieldTags, &m.Tags, nil)
 		assign(c, fieldMaxVersions, &m.Settings.MaxVersions, 0)
 		assign(c, fieldCASRequired, &m.Settings.CASRequired, false)
@@ -129,7 +129,7 @@ func writeMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func deleteMetadata(ctx context.Context, c *call) (*logical.Response, error) {
-	m, err := c.Secrets.Purge(ctx, c.request(), c.workspace, c.project, c.environment, c.name)
+	m, err := c.Secrets.Purge(ctx, c.request(), c.path, c.name)
 	if err != nil {
 		return nil, err
 	}

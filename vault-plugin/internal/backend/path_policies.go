@@ -70,7 +70,7 @@ func readPolicy(_ context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	policy, err := policies.Render(name, policies.Params{
-		Mount: c.req.MountPoint, Workspace: c.workspace, Project: c.project, Environment: c.environment, Context: c.context,
+		Mount: c.req.MountPoint, Workspace: c.path.Workspace, Project: c.path.Project, Environment: c.path.Environment, Context: c.context,
 	})
 	if err != nil {
 		return nil, err

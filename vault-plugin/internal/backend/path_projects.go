@@ -36,7 +36,7 @@ func (b *Backend) projectPaths() []*framework.Path {
 			Pattern:         "projects" + inProject,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(2, settable, fields{fieldConfirm: query(stringField("For a delete of a project that holds anything: its name again."))}),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.workspace, c.project, "") }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
 			HelpSynopsis:    "Create, read, change or delete a project.",
 			HelpDescription: projectHelp,
 			Operations: operations{
@@ -55,7 +55,7 @@ func (b *Backend) projectPaths() []*framework.Path {
 }
 
 func listProjects(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Tree.Projects(c.request(), c.workspace)
+	all, err := c.Tree.Projects(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func listProjects(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readProject(_ context.Context, c *call) (*logical.Response, error) {
-	p, err := c.Tree.Project(c.request(), c.workspace, c.project)
+	p, err := c.Tree.Project(c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func readProject(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func putProject(ctx context.Context, c *call) (*logical.Response, error) {
-	p, err := c.Tree.PutProject(ctx, c.request(), c.workspace, c.project, func(record *store.Project) {
+	p, err := c.Tree.PutProject(ctx, c.request(), c.path, func(record *store.Project) {
 		assign(c, fieldDescription, &record.Description, "")
 	})
 	if err != nil {
@@ -87,11 +87,11 @@ func putProject(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func deleteProject(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteProject(ctx, c.request(), c.workspace, c.project, c.text(fieldConfirm))
+	receipt, err := c.Tree.DeleteProject(ctx, c.request(), c.path, c.text(fieldConfirm))
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldName: c.project, "environments": receipt.Environments, "secrets": receipt.Secrets})
+	return answer(map[string]any{fieldName: c.path.Project, "environments": receipt.Environments, "secrets": receipt.Secrets})
 }
 
 func describeProject(p workspaces.Project) map[string]any {

@@ -36,7 +36,7 @@ func (b *Backend) renderPaths() []*framework.Path {
 }
 
 func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.workspace, c.project, c.environment, c.selection())
+	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.path, c.selection())
 	if err != nil {
 		return nil, err
 	}

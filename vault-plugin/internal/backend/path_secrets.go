@@ -75,7 +75,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 			Pattern:         "secrets" + inSecret,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(4, secretFields()),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.Secrets.Exists(c.workspace, c.project, c.environment, c.name) }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Secrets.Exists(c.path, c.name) }),
 			HelpSynopsis:    "Write, read or delete a secret.",
 			HelpDescription: secretHelp,
 			Operations: operations{
@@ -90,7 +90,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 }
 
 func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Secrets.Metadata(ctx, c.request(), c.workspace, c.project, c.environment)
+	all, err := c.Secrets.Metadata(ctx, c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if version == nil {
 		version = new(uint64)
 	}
-	s, err := c.Secrets.Read(ctx, c.request(), c.workspace, c.project, c.environment, c.name, *version)
+	s, err := c.Secrets.Read(ctx, c.request(), c.path, c.name, *version)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	defer clear(in.Value)
-	w, err := c.Secrets.Write(ctx, c.request(), c.workspace, c.project, c.environment, c.name, in)
+	w, err := c.Secrets.Write(ctx, c.request(), c.path, c.name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	defer clear(in.Value)
-	w, err := c.Secrets.Patch(ctx, c.request(), c.workspace, c.project, c.environment, c.name, in)
+	w, err := c.Secrets.Patch(ctx, c.request(), c.path, c.name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.Secrets.Delete(ctx, c.request(), c.workspace, c.project, c.environment, c.name, versions)
+	m, err := c.Secrets.Delete(ctx, c.request(), c.path, c.name, versions)
 	if err != nil {
 		return nil, err
 	}

@@ -31,11 +31,11 @@ func (b *Backend) syncStatusPaths() []*framework.Path {
 }
 
 func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Syncs.Needs(c.request(), c.workspace)
+	all, err := c.Syncs.Needs(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	used, err := c.Integrations.List(c.request(), c.workspace, "")
+	used, err := c.Integrations.List(c.request(), c.path.Workspace, "")
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func runSync(dest provider.Destination) handler {
 			return nil, err
 		}
 		all := describeSync(d)
-		all["poll"] = "vault read " + c.req.MountPoint + syncFamily + "/" + c.workspace + "/" + c.project + "/" + c.environment + "/" + dest.Name + "/" + c.name + "/status"
+		all["poll"] = "vault read " + c.req.MountPoint + syncFamily + "/" + c.path.String() + "/" + dest.Name + "/" + c.name + "/status"
 		return answer(all)
 	}
 }

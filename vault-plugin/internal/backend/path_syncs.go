@@ -89,7 +89,7 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 		Pattern:         pattern,
 		DisplayAttrs:    display(),
 		Fields:          segments,
-		ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Syncs.Exists(c.workspace, c.project, c.environment, d.Name, c.name) }),
+		ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Syncs.Exists(syncs.Path{Path: c.path, Destination: d.Name, Name: c.name}) }),
 		HelpSynopsis:    "Create, read, change or delete a sync to " + d.Title + ".",
 		HelpDescription: destinationHelp(d, p),
 		Operations: operations{

@@ -9,6 +9,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 func versionsField(help string) *framework.FieldSchema {
@@ -37,7 +38,7 @@ func (b *Backend) versionPaths() []*framework.Path {
 	}
 }
 
-type marker func(s *secrets.Service, ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (secrets.Metadata, error)
+type marker func(s *secrets.Service, ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (secrets.Metadata, error)
 
 // markPath declares a path that does something to versions of a secret.
 func (b *Backend) markPath(verb, synopsis, description string, mark marker) *framework.Path {
@@ -53,7 +54,7 @@ func (b *Backend) markPath(verb, synopsis, description string, mark marker) *fra
 				if err != nil {
 					return nil, err
 				}
-				m, err := mark(c.Secrets, ctx, c.request(), c.workspace, c.project, c.environment, c.name, versions)
+				m, err := mark(c.Secrets, ctx, c.request(), c.path, c.name, versions)
 				if err != nil {
 					return nil, err
 				}
@@ -88,7 +89,7 @@ func rollBack(ctx context.Context, c *call) (*logical.Response, error) {
 	if in.CAS, err = c.number(fieldCAS); err != nil {
 		return nil, err
 	}
-	w, err := c.Secrets.Rollback(ctx, c.request(), c.workspace, c.project, c.environment, c.name, *version, in)
+	w, err := c.Secrets.Rollback(ctx, c.request(), c.path, c.name, *version, in)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 			Pattern:         "workspaces" + inWorkspace,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(1, workspaceFields(), fields{fieldConfirm: query(stringField("For a delete: the name of the workspace again."))}),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.workspace, "", "") }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
 			HelpSynopsis:    "Create, read, change or shred a workspace: a tenant with encryption keys of its own.",
 			HelpDescription: workspaceHelp,
 			Operations: operations{
@@ -87,7 +87,7 @@ func (b *Backend) lockPaths() []*framework.Path {
 			HelpDescription: lockHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
-					w, err := c.Tree.SetLocked(ctx, c.request(), c.workspace, locked)
+					w, err := c.Tree.SetLocked(ctx, c.request(), c.path.Workspace, locked)
 					if err != nil {
 						return nil, err
 					}
@@ -141,7 +141,7 @@ func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 }
 
 func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
-	w, err := c.Tree.Workspace(c.workspace)
+	w, err := c.Tree.Workspace(c.path.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
 
 func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	mustExist := c.req.Operation == logical.PatchOperation
-	w, err := c.Tree.PutWorkspace(ctx, c.request(), c.workspace, mustExist, func(record *store.Workspace) {
+	w, err := c.Tree.PutWorkspace(ctx, c.request(), c.path.Workspace, mustExist, func(record *store.Workspace) {
 		assign(c, fieldDescription, &record.Description, "")
 		assign(c, fieldDeletionAllowed, &record.DeletionAllowed, false)
 		assign(c, fieldPaused, &record.Paused, false)
@@ -190,13 +190,13 @@ func assignMetadata(c *call, field string, to *map[string]string) {
 }
 
 func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
-	receipt, err := c.Tree.DeleteWorkspace(ctx, c.request(), c.workspace, c.text(fieldConfirm), c.keyVersions)
+	receipt, err := c.Tree.DeleteWorkspace(ctx, c.request(), c.path.Workspace, c.text(fieldConfirm), c.keyVersions)
 	if err != nil {
 		return nil, err
 	}
 	c.Integrations.Forget()
 	return answer(map[string]any{
-		fieldName: c.workspace, "key_versions": receipt.KeyVersions,
+		fieldName: c.path.Workspace, "key_versions": receipt.KeyVersions,
 		"projects": receipt.Projects, "environments": receipt.Environments, "secrets": receipt.Secrets,
 	})
 }

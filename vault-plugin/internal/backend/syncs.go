@@ -15,19 +15,19 @@ import (
 )
 
 func (c *call) syncPath(d provider.Destination) syncs.Path {
-	return syncs.Path{Workspace: c.workspace, Project: c.project, Environment: c.environment, Destination: d.Name, Name: c.name}
+	return syncs.Path{Path: c.path, Destination: d.Name, Name: c.name}
 }
 
 // listSyncs lists those of an environment by destination/name, or of a workspace by their whole paths.
 func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Syncs.List(c.request(), c.workspace, c.project, c.environment)
+	all, err := c.Syncs.List(c.request(), c.path)
 	if err != nil {
 		return nil, err
 	}
 	items := make([]item, len(all))
 	for i, d := range all {
 		key := d.Destination + "/" + d.Name
-		if c.project == "" {
+		if c.path.Project == "" {
 			key = d.Project + "/" + d.Environment + "/" + key
 		}
 		items[i] = item{key, map[string]any{

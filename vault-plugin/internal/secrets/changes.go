@@ -10,6 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // The actions of a change on a secret.
@@ -37,8 +38,8 @@ type ChangedSecret struct {
 
 // Changes derives the changelog of an environment from the histories of its secrets, newest first. There is no second log that
 // could disagree with them; what has left the histories has left the changelog.
-func (s *Service) Changes(ctx context.Context, call caller.Request, w, p, e string) ([]Change, error) {
-	a, err := s.read(call, w, p, e)
+func (s *Service) Changes(ctx context.Context, call caller.Request, path workspaces.Path) ([]Change, error) {
+	a, err := s.read(call, path)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +99,8 @@ type Revert struct {
 
 // Revert makes the environment hold what it held right after a change: as new versions, all or nothing. Where a version it needs
 // is gone, nothing is done.
-func (s *Service) Revert(ctx context.Context, call caller.Request, w, p, e string, in Revert) (Imported, error) {
-	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, call, a, in) })
+func (s *Service) Revert(ctx context.Context, call caller.Request, path workspaces.Path, in Revert) (Imported, error) {
+	return s.transact(ctx, call, path, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, call, a, in) })
 }
 
 func (s *Service) planRevert(ctx context.Context, call caller.Request, a at, in Revert) (plan, error) {

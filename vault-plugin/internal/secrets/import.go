@@ -31,20 +31,20 @@ type Imported struct{ Created, Updated, Unchanged, Deleted []string }
 
 // Import writes many secrets, all or nothing to every reader and across a crash: the changes go into a redo log whose last chunk
 // is the commit. A secret whose value is the same already gets no new version.
-func (s *Service) Import(ctx context.Context, call caller.Request, w, p, e string, in Import) (Imported, error) {
-	return s.transact(ctx, call, w, p, e, in.DryRun, func(a at) (plan, error) { return s.planImport(ctx, call, a, in) })
+func (s *Service) Import(ctx context.Context, call caller.Request, path workspaces.Path, in Import) (Imported, error) {
+	return s.transact(ctx, call, path, in.DryRun, func(a at) (plan, error) { return s.planImport(ctx, call, a, in) })
 }
 
 // transact carries out a plan for many secrets, which is made while all other writers of the environment are kept out.
-func (s *Service) transact(ctx context.Context, call caller.Request, w, p, e string, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
-	before, err := s.read(call, w, p, e)
+func (s *Service) transact(ctx context.Context, call caller.Request, path workspaces.Path, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
+	before, err := s.read(call, path)
 	if err != nil {
 		return Imported{}, err
 	}
 	if _, err := s.snapshot(ctx, before); err != nil { // reads what is cold before others are kept waiting
 		return Imported{}, err
 	}
-	a, leave, err := s.write(call, w, p, e, true)
+	a, leave, err := s.write(call, path, true)
 	if err != nil {
 		return Imported{}, err
 	}

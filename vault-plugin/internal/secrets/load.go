@@ -3,7 +3,7 @@ package secrets
 import (
 	"context"
 	"maps"
-	"path"
+	globs "path"
 	"slices"
 	"time"
 
@@ -25,9 +25,9 @@ type Selection struct {
 
 // Check refuses a glob that cannot be read.
 func (sel Selection) Check() error {
-	for field, globs := range map[string][]string{"include": sel.Include, "exclude": sel.Exclude} {
-		for _, glob := range globs {
-			if _, err := path.Match(glob, ""); err != nil {
+	for field, patterns := range map[string][]string{"include": sel.Include, "exclude": sel.Exclude} {
+		for _, glob := range patterns {
+			if _, err := globs.Match(glob, ""); err != nil {
 				return fault.New(fault.Invalid, "%s: must be patterns of names, such as DB_* or *_URL", field)
 			}
 		}
@@ -37,7 +37,7 @@ func (sel Selection) Check() error {
 
 func (sel Selection) takes(name string) bool {
 	matches := func(glob string) bool {
-		ok, _ := path.Match(glob, name)
+		ok, _ := globs.Match(glob, name)
 		return ok
 	}
 	return (len(sel.Include) == 0 || slices.ContainsFunc(sel.Include, matches)) && !slices.ContainsFunc(sel.Exclude, matches)
@@ -63,8 +63,8 @@ func (d Delivery) Wipe() { wipe(d.Secrets) }
 
 // Deliver opens every secret that is selected, all as they were at one moment, and reports what the result depends on. Where it
 // fails, that is not known.
-func (s *Service) Deliver(ctx context.Context, call caller.Request, w, p, e string, sel Selection) (Delivery, error) {
-	a, err := s.read(call, w, p, e)
+func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspaces.Path, sel Selection) (Delivery, error) {
+	a, err := s.read(call, path)
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -220,13 +220,13 @@ func (s *Service) noneRemovedSince(ctx context.Context, a at, sel Selection) err
 type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
 
 // Compare holds the live secrets of two environments of a project against each other.
-func (s *Service) Compare(ctx context.Context, call caller.Request, w, p, from, to string) (Compared, error) {
-	left, err := s.Deliver(ctx, call, w, p, from, Selection{})
+func (s *Service) Compare(ctx context.Context, call caller.Request, from, to workspaces.Path) (Compared, error) {
+	left, err := s.Deliver(ctx, call, from, Selection{})
 	if err != nil {
 		return Compared{}, err
 	}
 	defer left.Wipe()
-	right, err := s.Deliver(ctx, call, w, p, to, Selection{})
+	right, err := s.Deliver(ctx, call, to, Selection{})
 	if err != nil {
 		return Compared{}, err
 	}

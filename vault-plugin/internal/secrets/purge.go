@@ -7,13 +7,14 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // Purge removes a secret with all its versions. The commit is a head that is marked as dying; then the values go, a tombstone
 // keeps the number for a secret that may come back under the name, and the head goes last. What a crash leaves is a dying head,
 // which is no secret to anyone and is cleared away by whoever meets it.
-func (s *Service) Purge(ctx context.Context, call caller.Request, w, p, e, name string) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, drained)
+func (s *Service) Purge(ctx context.Context, call caller.Request, path workspaces.Path, name string) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, drained)
 	if err != nil {
 		return Metadata{}, err
 	}

@@ -24,8 +24,8 @@ type Secret struct {
 
 // Read answers one version of a secret, the newest where version is 0. A version that is deleted or
 // destroyed is answered without its value.
-func (s *Service) Read(ctx context.Context, call caller.Request, w, p, e, name string, version uint64) (Secret, error) {
-	a, err := s.read(call, w, p, e)
+func (s *Service) Read(ctx context.Context, call caller.Request, path workspaces.Path, name string, version uint64) (Secret, error) {
+	a, err := s.read(call, path)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -129,8 +129,8 @@ func (m Metadata) Newest() (store.Version, bool) {
 }
 
 // MetadataOf answers the history of one secret.
-func (s *Service) MetadataOf(ctx context.Context, call caller.Request, w, p, e, name string) (Metadata, error) {
-	a, err := s.read(call, w, p, e)
+func (s *Service) MetadataOf(ctx context.Context, call caller.Request, path workspaces.Path, name string) (Metadata, error) {
+	a, err := s.read(call, path)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -145,8 +145,8 @@ func (s *Service) MetadataOf(ctx context.Context, call caller.Request, w, p, e, 
 }
 
 // Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
-func (s *Service) Metadata(ctx context.Context, call caller.Request, w, p, e string) ([]Metadata, error) {
-	a, err := s.read(call, w, p, e)
+func (s *Service) Metadata(ctx context.Context, call caller.Request, path workspaces.Path) ([]Metadata, error) {
+	a, err := s.read(call, path)
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +167,8 @@ func (s *Service) Metadata(ctx context.Context, call caller.Request, w, p, e str
 
 // Describe changes what a secret carries beside its versions: tags, custom metadata and its own settings. A lower max_versions
 // prunes at once.
-func (s *Service) Describe(ctx context.Context, call caller.Request, w, p, e, name string, change func(*Metadata)) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
+func (s *Service) Describe(ctx context.Context, call caller.Request, path workspaces.Path, name string, change func(*Metadata)) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -213,7 +213,7 @@ func checkDescription(m Metadata) error {
 }
 
 // Exists reports from memory whether a secret exists, soft-deleted or not.
-func (s *Service) Exists(w, p, e, name string) bool {
-	a, err := s.read(caller.Request{}, w, p, e)
+func (s *Service) Exists(path workspaces.Path, name string) bool {
+	a, err := s.read(caller.Request{}, path)
 	return err == nil && a.env.has(name)
 }

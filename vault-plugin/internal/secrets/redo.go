@@ -44,7 +44,7 @@ func (s *Service) storeLog(ctx context.Context, a at, txn *transaction, parts []
 	if err == nil {
 		return nil
 	}
-	a.env.undecided.Store(&undecided{path: a.Path(), takeBack: func(ctx context.Context) error {
+	a.env.undecided.Store(&undecided{path: a.Path().String(), takeBack: func(ctx context.Context) error {
 		if err := s.store.DeleteLogChunk(ctx, a.EnvironmentID, txn.id, last); err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func (r *resolver) view(a at) (*view, error) {
 
 // other enters an environment that another one inherits from or refers to, if its owner lets it.
 func (r *resolver) other(from *view, project, environment string) (*view, error) {
-	place, err := r.s.tree.Shares(r.call, from.Place, project, environment)
+	place, err := r.s.tree.Shares(r.call, from.Place, workspaces.Path{Workspace: from.Workspace, Project: project, Environment: environment})
 	if err != nil {
 		return nil, err
 	}

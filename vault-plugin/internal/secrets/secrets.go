@@ -168,14 +168,14 @@ func (a at) key(name string) headcache.Key {
 	return headcache.Key{Environment: a.EnvironmentID, Name: name}
 }
 
-func (s *Service) read(call caller.Request, w, p, e string) (at, error) {
-	place, err := s.tree.Find(call, w, p, e)
+func (s *Service) read(call caller.Request, path workspaces.Path) (at, error) {
+	place, err := s.tree.Find(call, path)
 	if err != nil {
 		return at{}, err
 	}
 	env := s.environment(place.EnvironmentID)
 	// One that was deleted since it was found would look empty here; it is found no more.
-	if again, err := s.tree.Find(call, w, p, e); err != nil || again.EnvironmentID != place.EnvironmentID {
+	if again, err := s.tree.Find(call, path); err != nil || again.EnvironmentID != place.EnvironmentID {
 		return at{}, fault.New(fault.Unavailable, "environment %s was deleted meanwhile; try again", place.Path())
 	}
 	return at{place, env}, env.fault()
@@ -183,8 +183,8 @@ func (s *Service) read(call caller.Request, w, p, e string) (at, error) {
 
 // write enters an environment to change it; leave must be called. exclusive keeps out all other writers. The place is found
 // again inside, for the environment may have been locked or deleted while the caller waited.
-func (s *Service) write(call caller.Request, w, p, e string, exclusive bool) (_ at, leave func(), err error) {
-	before, err := s.read(call, w, p, e)
+func (s *Service) write(call caller.Request, path workspaces.Path, exclusive bool) (_ at, leave func(), err error) {
+	before, err := s.read(call, path)
 	if err != nil {
 		return at{}, nil, err
 	}
@@ -193,7 +193,7 @@ func (s *Service) write(call caller.Request, w, p, e string, exclusive bool) (_ 
 		lock, leave = before.env.commit.Lock, before.env.commit.Unlock
 	}
 	lock()
-	inside, err := s.read(call, w, p, e)
+	inside, err := s.read(call, path)
 	switch {
 	case err == nil && inside.env != before.env:
 		err = fault.New(fault.Unavailable, "environment %s was replaced meanwhile; try again", inside.Path())

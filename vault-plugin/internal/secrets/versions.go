@@ -22,8 +22,8 @@ const (
 )
 
 // enter is write for one existing secret, with its lock held and its head at hand.
-func (s *Service) enter(ctx context.Context, call caller.Request, w, p, e, name string, logs logs) (_ at, _ *store.Head, leave func(), err error) {
-	a, leaveEnv, err := s.write(call, w, p, e, false)
+func (s *Service) enter(ctx context.Context, call caller.Request, path workspaces.Path, name string, logs logs) (_ at, _ *store.Head, leave func(), err error) {
+	a, leaveEnv, err := s.write(call, path, false)
 	if err != nil {
 		return at{}, nil, nil, err
 	}
@@ -52,8 +52,8 @@ func errNoSecret(place workspaces.Place, name string) error {
 
 // Delete marks versions as deleted, the newest where none is named; their values stay until they are pushed out. It answers the
 // secret's metadata as they are now. What is deleted or destroyed already stays as it is.
-func (s *Service) Delete(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
+func (s *Service) Delete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -71,8 +71,8 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, w, p, e, name
 }
 
 // Undelete takes back the deletion of versions.
-func (s *Service) Undelete(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, drained)
+func (s *Service) Undelete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, drained)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -108,8 +108,8 @@ func (s *Service) remark(ctx context.Context, a at, name string, head *store.Hea
 
 // Destroy removes the values of versions for ever. The head tells it first, so that no reader meets a version without its value;
 // what a crash leaves of the values is removed by the next write or cold read.
-func (s *Service) Destroy(ctx context.Context, call caller.Request, w, p, e, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, drained)
+func (s *Service) Destroy(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, drained)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -134,8 +134,8 @@ func (s *Service) Destroy(ctx context.Context, call caller.Request, w, p, e, nam
 }
 
 // Rollback makes a new version with the value and the encoding of an older one. It is atomic: nobody else's write comes between.
-func (s *Service) Rollback(ctx context.Context, call caller.Request, w, p, e, name string, version uint64, in Input) (Written, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
+func (s *Service) Rollback(ctx context.Context, call caller.Request, path workspaces.Path, name string, version uint64, in Input) (Written, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
 	if err != nil {
 		return Written{}, err
 	}
@@ -179,8 +179,8 @@ func (s *Service) again(ctx context.Context, call caller.Request, a at, name str
 
 // Patch writes a new version in which only what is given differs from the newest: value nil keeps the value. A secret that does
 // not exist, or whose newest version is deleted, is not found.
-func (s *Service) Patch(ctx context.Context, call caller.Request, w, p, e, name string, in Input) (Written, error) {
-	a, head, leave, err := s.enter(ctx, call, w, p, e, name, ignored)
+func (s *Service) Patch(ctx context.Context, call caller.Request, path workspaces.Path, name string, in Input) (Written, error) {
+	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
 	if err != nil {
 		return Written{}, err
 	}

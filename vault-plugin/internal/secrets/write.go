@@ -25,8 +25,8 @@ type Written struct {
 
 // Write adds a version. It costs at most one storage read and two writes: the outgoing value is put aside, then the head is
 // stored, which is the commit.
-func (s *Service) Write(ctx context.Context, call caller.Request, w, p, e, name string, in Input) (Written, error) {
-	a, leave, err := s.write(call, w, p, e, false)
+func (s *Service) Write(ctx context.Context, call caller.Request, path workspaces.Path, name string, in Input) (Written, error) {
+	a, leave, err := s.write(call, path, false)
 	if err != nil {
 		return Written{}, err
 	}
@@ -291,14 +291,14 @@ func (s *Service) removeValues(ctx context.Context, key headcache.Key, versions 
 
 // admit reserves room in the environment, measuring it first where that is needed to tell.
 func (s *Service) admit(ctx context.Context, a at, g growth) (release func(), err error) {
-	release, known, err := a.env.admit(a.Path(), g, a.Settings)
+	release, known, err := a.env.admit(a.Path().String(), g, a.Settings)
 	if err != nil || known {
 		return release, err
 	}
 	if _, err := s.snapshot(ctx, a); err != nil {
 		return nil, err
 	}
-	release, known, err = a.env.admit(a.Path(), g, a.Settings)
+	release, known, err = a.env.admit(a.Path().String(), g, a.Settings)
 	if err == nil && !known {
 		err = fault.Damaged("the size of environment %s is unknown, because an entry in it is damaged; metadata/%s names it", a.Path(), a.Path())
 	}

@@ -41,7 +41,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 		return Described{}, err
 	}
 	defer unlock()
-	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	h, before, err := s.find(call, at)
 	if err != nil {
 		return Described{}, err
 	}
@@ -155,7 +155,7 @@ func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c C
 // chosen finds the integration that a write names, or the one that is in use.
 func (s *Service) chosen(call caller.Request, h home, prov string, before *entry, name *string) (integrations.Integration, error) {
 	if name != nil && *name != "" {
-		return s.Integrations.Find(call, h.workspaceName, prov, *name)
+		return s.Integrations.Find(call, h.names.Workspace, prov, *name)
 	}
 	if before == nil || name != nil {
 		return integrations.Integration{}, fault.New(fault.Invalid, "integration: is required: the name of an integration of provider %s", prov)
@@ -249,7 +249,7 @@ func (s *Service) alter(ctx context.Context, call caller.Request, at Path, chang
 		return nil, err
 	}
 	defer unlock()
-	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	e, err := s.must(call, at)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (s *Service) homes() map[store.ID]home {
 	homes := make(map[store.ID]home)
 	for _, ws := range s.Keys.IDs() {
 		for _, p := range s.Tree.Places(ws) {
-			homes[p.EnvironmentID] = home{p.WorkspaceID, p.Workspace, p.Project, p.Environment, p.EnvironmentID}
+			homes[p.EnvironmentID] = home{p.WorkspaceID, p.Path(), p.EnvironmentID}
 		}
 	}
 	return homes

@@ -24,7 +24,7 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path, purg
 		return Deleted{}, err
 	}
 	defer unlock()
-	_, e, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	_, e, err := s.find(call, at)
 	switch {
 	case err != nil:
 		return Deleted{}, err

@@ -60,8 +60,7 @@ func (s *Service) source(ctx context.Context, e *entry) (source, error) {
 }
 
 func (s *Service) deliver(ctx context.Context, e *entry, sel secrets.Selection) (secrets.Delivery, error) {
-	h := e.home
-	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, h.workspaceName, h.project, h.name, sel)
+	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.home.names, sel)
 }
 
 // empty reports whether an environment delivers nothing, whatever is chosen of it.

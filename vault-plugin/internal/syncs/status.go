@@ -15,18 +15,26 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // Path names a sync.
-type Path struct{ Workspace, Project, Environment, Destination, Name string }
+type Path struct {
+	workspaces.Path // of its environment
+	Destination     string
+	Name            string
+}
+
+// String returns the path as the API has it.
+func (p Path) String() string { return p.Path.String() + "/" + p.Destination + "/" + p.Name }
 
 func (p Path) missing() error {
-	return fault.Missing("sync %s/%s of %s/%s/%s does not exist", p.Destination, p.Name, p.Workspace, p.Project, p.Environment)
+	return fault.Missing("sync %s/%s of %s does not exist", p.Destination, p.Name, p.Path)
 }
 
 // command is the path as commands name it.
 func (p Path) command(call caller.Request) string {
-	return call.Mount + "syncs/" + p.Workspace + "/" + p.Project + "/" + p.Environment + "/" + p.Destination + "/" + p.Name
+	return call.Mount + "syncs/" + p.String()
 }
 
 // Described is a sync as it is answered.
@@ -60,7 +68,7 @@ type KeyStatus struct {
 
 // Read answers a sync.
 func (s *Service) Read(call caller.Request, at Path) (Described, error) {
-	_, e, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	_, e, err := s.find(call, at)
 	if err != nil {
 		return Described{}, err
 	}
@@ -71,19 +79,19 @@ func (s *Service) Read(call caller.Request, at Path) (Described, error) {
 }
 
 // List answers the syncs of an environment, or of a workspace where the environment's names are empty, by their paths.
-func (s *Service) List(call caller.Request, w, p, e string) ([]Described, error) {
-	ws, err := s.Tree.WorkspaceID(call, w)
+func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, error) {
+	ws, err := s.Tree.WorkspaceID(call, path.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	if p != "" {
-		if _, err := s.Tree.Find(call, w, p, e); err != nil {
+	if path.Project != "" {
+		if _, err := s.Tree.Find(call, path); err != nil {
 			return nil, err
 		}
 	}
 	var all []Described
 	for _, sync := range s.of(ws) {
-		if p == "" || sync.home.project == p && sync.home.name == e {
+		if path.Project == "" || sync.home.names == path {
 			all = append(all, s.describe(call, sync))
 		}
 	}
@@ -92,7 +100,7 @@ func (s *Service) List(call caller.Request, w, p, e string) ([]Described, error)
 
 func (s *Service) describe(call caller.Request, e *entry) Described {
 	d := Described{
-		Path:     Path{e.home.workspaceName, e.home.project, e.home.name, e.at.destination, e.at.name},
+		Path:     Path{e.home.names, e.at.destination, e.at.name},
 		Provider: e.provider, Record: e.record, Settings: maps.Clone(e.settings),
 	}
 	if i, exists := s.Integrations.ByID(e.record.Integration); exists {
@@ -164,7 +172,7 @@ func (d Described) actions(call caller.Request) []string {
 
 // Status answers a sync with its entries, those first that are not as they should be.
 func (s *Service) Status(ctx context.Context, call caller.Request, at Path) (Described, []KeyStatus, error) {
-	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	e, err := s.must(call, at)
 	if err != nil {
 		return Described{}, nil, err
 	}
@@ -231,9 +239,9 @@ func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Cha
 // proposed answers a sync as a write would leave it; as it is where there is none.
 func (s *Service) proposed(ctx context.Context, call caller.Request, at Path, c *Change) (*entry, error) {
 	if c == nil {
-		return s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+		return s.must(call, at)
 	}
-	h, before, err := s.find(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	h, before, err := s.find(call, at)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +250,7 @@ func (s *Service) proposed(ctx context.Context, call caller.Request, at Path, c 
 
 // Run has a sync run now, whatever there seems to be to do, and waits for that at most so long. The run goes on when the waiting ends.
 func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait time.Duration) (Described, error) {
-	e, err := s.must(call, at.Workspace, at.Project, at.Environment, at.Destination, at.Name)
+	e, err := s.must(call, at)
 	if err != nil {
 		return Described{}, err
 	}
@@ -276,7 +284,7 @@ func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait ti
 
 // Needs answers what of a workspace needs a person, first, and then all its other syncs.
 func (s *Service) Needs(call caller.Request, w string) ([]Described, error) {
-	all, err := s.List(call, w, "", "")
+	all, err := s.List(call, workspaces.Path{Workspace: w})
 	slices.SortStableFunc(all, func(a, b Described) int { return cmp.Compare(urgency(a.State), urgency(b.State)) })
 	return all, err
 }

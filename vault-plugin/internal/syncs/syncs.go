@@ -82,13 +82,13 @@ func (p place) stored() string {
 
 // home is the environment that a sync is one of. Nothing is renamed, so it holds as long as the environment exists.
 type home struct {
-	workspace                    store.ID
-	workspaceName, project, name string
-	environment                  store.ID
+	workspace   store.ID
+	names       workspaces.Path
+	environment store.ID
 }
 
 // path answers project/environment.
-func (h home) path() string { return h.project + "/" + h.name }
+func (h home) path() string { return h.names.Project + "/" + h.names.Environment }
 
 // entry is a sync in memory. It is immutable: a change replaces it.
 type entry struct {
@@ -114,7 +114,7 @@ func (e *entry) owner() ledger.Owner {
 func (e *entry) namer() nametemplate.Namer {
 	return nametemplate.Namer{
 		Template: e.template, Include: e.record.Include, Exclude: e.record.Exclude,
-		Fields: nametemplate.Fields{Project: e.home.project, Environment: e.home.name, Workspace: e.home.workspaceName},
+		Fields: nametemplate.Fields{Project: e.home.names.Project, Environment: e.home.names.Environment, Workspace: e.home.names.Workspace},
 	}
 }
 
@@ -140,20 +140,20 @@ func (s *Service) byID(id store.ID) *entry {
 }
 
 // find looks a sync up; nil where there is none.
-func (s *Service) find(call caller.Request, w, p, e, destination, name string) (home, *entry, error) {
-	env, err := s.Tree.Find(call, w, p, e)
+func (s *Service) find(call caller.Request, path Path) (home, *entry, error) {
+	env, err := s.Tree.Find(call, path.Path)
 	if err != nil {
 		return home{}, nil, err
 	}
 	if call.Mount != "" && call.Mount != s.mount() {
 		s.mounted.Store(&call.Mount)
 	}
-	h := home{env.WorkspaceID, w, p, e, env.EnvironmentID}
-	at := place{env.EnvironmentID, destination, name}
+	h := home{env.WorkspaceID, path.Path, env.EnvironmentID}
+	at := place{env.EnvironmentID, path.Destination, path.Name}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.ending[at] {
-		return h, nil, fault.New(fault.Unavailable, "whether sync %s/%s was deleted is not known, because storage failed; try again when it is well", destination, name)
+		return h, nil, fault.New(fault.Unavailable, "whether sync %s/%s was deleted is not known, because storage failed; try again when it is well", path.Destination, path.Name)
 	}
 	found := s.entries[at]
 	if found == nil && slices.Contains(s.damaged, at.stored()) {
@@ -164,18 +164,18 @@ func (s *Service) find(call caller.Request, w, p, e, destination, name string) (
 
 // must is find for a sync that is to exist: a missing one is an error of status 400 that tells how to make it, for whatever is asked about
 // it stands behind its name.
-func (s *Service) must(call caller.Request, w, p, e, destination, name string) (*entry, error) {
-	_, found, err := s.find(call, w, p, e, destination, name)
+func (s *Service) must(call caller.Request, path Path) (*entry, error) {
+	_, found, err := s.find(call, path)
 	if err == nil && found == nil {
-		err = fault.New(fault.NotFound, "sync %s/%s of %s/%s/%s does not exist; create it with: vault write %ssyncs/%s/%s/%s/%s/%s ...",
-			destination, name, w, p, e, call.Mount, w, p, e, destination, name)
+		err = fault.New(fault.NotFound, "sync %s/%s of %s does not exist; create it with: vault write %s ...",
+			path.Destination, path.Name, path.Path, path.command(call))
 	}
 	return found, err
 }
 
 // Exists reports whether a sync exists.
-func (s *Service) Exists(w, p, e, destination, name string) bool {
-	_, found, _ := s.find(caller.Request{}, w, p, e, destination, name)
+func (s *Service) Exists(path Path) bool {
+	_, found, _ := s.find(caller.Request{}, path)
 	return found != nil
 }
 

@@ -19,21 +19,21 @@ type Environment struct {
 }
 
 // Environment reads one environment.
-func (t *Tree) Environment(call caller.Request, w, p, name string) (Environment, error) {
+func (t *Tree) Environment(call caller.Request, path Path) (Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	_, pr, err := t.project(call, w, p)
+	_, pr, err := t.project(call, path)
 	if err != nil {
 		return Environment{}, err
 	}
-	env := pr.environments[name]
+	env := pr.environments[path.Environment]
 	if env == nil {
-		if err := t.lost(environmentPlace(pr, name)); err != nil {
+		if err := t.lost(environmentPlace(pr, path.Environment)); err != nil {
 			return Environment{}, err
 		}
-		return Environment{}, fault.Missing("environment %q of %s/%s does not exist", name, w, p)
+		return Environment{}, fault.Missing("environment %q of %s does not exist", path.Environment, path.Parent())
 	}
-	return t.describeEnvironment(name, env), nil
+	return t.describeEnvironment(path.Environment, env), nil
 }
 
 func (t *Tree) describeEnvironment(name string, env *store.Environment) Environment {
@@ -41,10 +41,10 @@ func (t *Tree) describeEnvironment(name string, env *store.Environment) Environm
 }
 
 // ProjectEnvironments lists a project's environments by name.
-func (t *Tree) ProjectEnvironments(call caller.Request, w, p string) ([]Environment, error) {
+func (t *Tree) ProjectEnvironments(call caller.Request, path Path) ([]Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	_, pr, err := t.project(call, w, p)
+	_, pr, err := t.project(call, path)
 	if err != nil {
 		return nil, err
 	}
@@ -56,14 +56,15 @@ func (t *Tree) ProjectEnvironments(call caller.Request, w, p string) ([]Environm
 }
 
 // PutEnvironment creates an environment or changes one. When it answers, a write begun before it locked the environment has ended.
-func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, w, p, name string, change func(*store.Environment)) (Environment, error) {
+func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Path, change func(*store.Environment)) (Environment, error) {
+	w, name := path.Workspace, path.Environment
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Environment{}, err
 	}
 	defer unlock()
 	t.mu.RLock()
-	ws, pr, err := t.project(call, w, p)
+	ws, pr, err := t.project(call, path)
 	var env *store.Environment
 	var siblings int
 	if err == nil {
@@ -79,7 +80,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, w, p, na
 	record := store.Environment{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if env != nil {
 		if replays(call, env.Stamp) {
-			return t.Environment(call, w, p, name)
+			return t.Environment(call, path)
 		}
 		record = *env
 		record.Stamp = t.changedStamp(call, record.Stamp)
@@ -93,7 +94,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, w, p, na
 		return Environment{}, err
 	}
 	t.mu.RLock()
-	err = t.checkSharing(call, w, p, name, env, &record)
+	err = t.checkSharing(call, path, env, &record)
 	t.mu.RUnlock()
 	if err != nil {
 		return Environment{}, err
@@ -116,31 +117,32 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, w, p, na
 		return Environment{}, fmt.Errorf("store environment %q: %w", name, err)
 	}
 	take(&record)
-	return t.Environment(call, w, p, name)
+	return t.Environment(call, path)
 }
 
 // DeleteEnvironment removes an environment with its secrets. One that holds any needs its name repeated; a locked one, or a
 // production one that does not allow it, refuses in any case.
-func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, w, p, name, confirm string) (Receipt, error) {
+func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, path Path, confirm string) (Receipt, error) {
+	w, p, name := path.Workspace, path.Project, path.Environment
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Receipt{}, err
 	}
 	defer unlock()
-	env, err := t.Environment(call, w, p, name)
+	env, err := t.Environment(call, path)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if err := mayDelete(call, w+"/"+p+"/"+name, &env.Environment); err != nil {
+	if err := mayDelete(call, path, &env.Environment); err != nil {
 		return Receipt{}, err
 	}
-	if err := t.refuseDependents(ctx, w, "environment "+w+"/"+p+"/"+name, map[string]bool{p + "/" + name: true}); err != nil {
+	if err := t.refuseDependents(ctx, w, "environment "+path.String(), map[string]bool{p + "/" + name: true}); err != nil {
 		return Receipt{}, err
 	}
 	secrets, thaw := t.contents.Freeze(env.ID)
 	if secrets > 0 && confirm != name {
 		thaw(false)
-		return Receipt{}, fault.New(fault.Conflict, "environment %s/%s/%s holds %d secrets; to delete them all, repeat its name: confirm=%s", w, p, name, secrets, name)
+		return Receipt{}, fault.New(fault.Conflict, "environment %s holds %d secrets; to delete them all, repeat its name: confirm=%s", path, secrets, name)
 	}
 	t.mu.RLock()
 	pr := t.workspaces[w].projects[p]
@@ -163,7 +165,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, w, p,
 	return Receipt{Counts: Counts{Secrets: secrets}}, nil
 }
 
-func mayDelete(call caller.Request, path string, env *store.Environment) error {
+func mayDelete(call caller.Request, path Path, env *store.Environment) error {
 	if env.Locked {
 		return fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", path, call.Mount, path)
 	}

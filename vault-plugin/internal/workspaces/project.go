@@ -19,26 +19,26 @@ type Project struct {
 }
 
 // Project reads one project.
-func (t *Tree) Project(call caller.Request, w, name string) (Project, error) {
+func (t *Tree) Project(call caller.Request, path Path) (Project, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ws, err := t.workspace(call, w)
+	ws, err := t.workspace(call, path.Workspace)
 	if err != nil {
 		return Project{}, err
 	}
-	p := ws.projects[name]
+	p := ws.projects[path.Project]
 	if p == nil {
-		return Project{}, t.noProject(ws, w, name)
+		return Project{}, t.noProject(ws, path)
 	}
-	return t.describeProject(name, p), nil
+	return t.describeProject(path.Project, p), nil
 }
 
 // noProject says that a project is missing, or that its record is damaged.
-func (t *Tree) noProject(ws *workspace, w, name string) error {
-	if err := t.lost(projectPlace(ws, name)); err != nil {
+func (t *Tree) noProject(ws *workspace, path Path) error {
+	if err := t.lost(projectPlace(ws, path.Project)); err != nil {
 		return err
 	}
-	return fault.Missing("project %q of %s does not exist", name, w)
+	return fault.Missing("project %q of %s does not exist", path.Project, path.Workspace)
 }
 
 func (t *Tree) describeProject(name string, p *project) Project {
@@ -61,7 +61,8 @@ func (t *Tree) Projects(call caller.Request, w string) ([]Project, error) {
 }
 
 // PutProject creates a project or changes one.
-func (t *Tree) PutProject(ctx context.Context, call caller.Request, w, name string, change func(*store.Project)) (Project, error) {
+func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, change func(*store.Project)) (Project, error) {
+	w, name := path.Workspace, path.Project
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Project{}, err
@@ -81,7 +82,7 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, w, name stri
 	record := store.Project{ID: store.NewID(), Stamp: t.newStamp(call)}
 	if p != nil {
 		if replays(call, p.record.Stamp) {
-			return t.Project(call, w, name)
+			return t.Project(call, path)
 		}
 		record = *p.record
 		record.Stamp = t.changedStamp(call, record.Stamp)
@@ -111,12 +112,13 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, w, name stri
 		return Project{}, fmt.Errorf("store project %q: %w", name, err)
 	}
 	take(&record)
-	return t.Project(call, w, name)
+	return t.Project(call, path)
 }
 
 // DeleteProject removes a project and all its environments. One that holds anything needs its name repeated; a locked
 // environment, or a production environment that does not allow it, refuses in any case.
-func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, w, name, confirm string) (Receipt, error) {
+func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path, confirm string) (Receipt, error) {
+	w, name := path.Workspace, path.Project
 	unlock, err := t.change(ctx, w)
 	if err != nil {
 		return Receipt{}, err
@@ -137,10 +139,10 @@ func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, w, name, 
 		return Receipt{}, err
 	}
 	if p == nil {
-		return Receipt{}, t.noProject(ws, w, name)
+		return Receipt{}, t.noProject(ws, path)
 	}
 	for _, e := range slices.Sorted(maps.Keys(environments)) {
-		if err := mayDelete(call, w+"/"+name+"/"+e, environments[e]); err != nil {
+		if err := mayDelete(call, Path{w, name, e}, environments[e]); err != nil {
 			return Receipt{}, err
 		}
 	}

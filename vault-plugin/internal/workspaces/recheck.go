@@ -117,21 +117,12 @@ func (t *Tree) Recheck(ctx context.Context) {
 }
 
 // open refuses what a deletion of unknown outcome may have ended. The names below the one asked for are empty. The caller holds mu.
-func (t *Tree) open(w, p, e string) error {
-	d := t.doubts[w]
-	if d == nil || !d.closes || d.project != "" && d.project != p || d.environment != "" && d.environment != e {
+func (t *Tree) open(path Path) error {
+	d := t.doubts[path.Workspace]
+	if d == nil || !d.closes || d.project != "" && d.project != path.Project || d.environment != "" && d.environment != path.Environment {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "whether %s was deleted is not known, because storage failed; try again when it is well", path(w, d.project, d.environment))
-}
-
-func path(w, p, e string) string {
-	for _, name := range []string{p, e} {
-		if name != "" {
-			w += "/" + name
-		}
-	}
-	return w
+	return fault.New(fault.Unavailable, "whether %s was deleted is not known, because storage failed; try again when it is well", Path{path.Workspace, d.project, d.environment})
 }
 
 // deletion is the removal of a workspace, a project or an environment: the names below it are empty.
@@ -168,7 +159,7 @@ func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) err
 	if t.unsure(ctx, d.workspace, unsure); gone {
 		return nil
 	}
-	return fmt.Errorf("delete %s: %w", path(d.workspace, d.project, d.environment), err)
+	return fmt.Errorf("delete %s: %w", Path{d.workspace, d.project, d.environment}, err)
 }
 
 func (t *Tree) removed(d deletion, thaw func(gone bool)) {

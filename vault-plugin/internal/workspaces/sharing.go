@@ -38,8 +38,8 @@ func mayUse(target *store.Environment, targetProject string, from *store.Environ
 
 // Shares finds an environment of the same workspace that another refers to, unless its owner does not share it. One that does not
 // exist and one that is not shared are told apart: the names of a workspace's environments are no secret within it.
-func (t *Tree) Shares(call caller.Request, from Place, project, environment string) (Place, error) {
-	target, err := t.Find(call, from.Workspace, project, environment)
+func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error) {
+	target, err := t.Find(call, other)
 	if err != nil {
 		return Place{}, err
 	}
@@ -49,7 +49,7 @@ func (t *Tree) Shares(call caller.Request, from Place, project, environment stri
 	if source == nil || wanted == nil {
 		return Place{}, fault.New(fault.NotFound, "environment %s does not exist any more", from.Path())
 	}
-	if !mayUse(wanted, project, source, from.Project, from.Environment) {
+	if !mayUse(wanted, other.Project, source, from.Project, from.Environment) {
 		return Place{}, fault.New(fault.Denied, "environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s shared_with=%s/%s",
 			target.Path(), from.Project, from.Environment, call.Mount, target.Path(), from.Project, from.Environment)
 	}
@@ -71,30 +71,30 @@ func (t *Tree) record(p Place) *store.Environment {
 
 // checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. A base that
 // stays, its owner may have ceased to share: that stops the deliveries, and nobody from changing the rest. The caller holds mu.
-func (t *Tree) checkSharing(call caller.Request, w, p, name string, before, record *store.Environment) error {
+func (t *Tree) checkSharing(call caller.Request, path Path, before, record *store.Environment) error {
 	if err := checkPatterns(record.SharedWith); err != nil {
 		return err
 	}
 	if before != nil && before.Base == record.Base && before.Production == record.Production {
 		return nil
 	}
-	at, from, fromProject, fromName := record.Base, record, p, name
+	at, from, fromProject, fromName := record.Base, record, path.Project, path.Environment
 	for range MaxBases {
 		if at == "" {
 			return nil
 		}
 		project, environment, _ := strings.Cut(at, "/")
-		if project == p && environment == name {
+		if project == path.Project && environment == path.Environment {
 			return fault.New(fault.Invalid, "base: %s inherits from this environment, which would close a circle", record.Base)
 		}
-		_, pr, err := t.project(call, w, project)
+		_, pr, err := t.project(call, Path{Workspace: path.Workspace, Project: project})
 		if err != nil || pr.environments[environment] == nil {
-			return fault.New(fault.Invalid, "base: environment %s does not exist in workspace %s", at, w)
+			return fault.New(fault.Invalid, "base: environment %s does not exist in workspace %s", at, path.Workspace)
 		}
 		next := pr.environments[environment]
 		if !mayUse(next, project, from, fromProject, fromName) {
 			return fault.New(fault.Denied, "base: environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s/%s shared_with=%s/%s",
-				at, fromProject, fromName, call.Mount, w, at, fromProject, fromName)
+				at, fromProject, fromName, call.Mount, path.Workspace, at, fromProject, fromName)
 		}
 		at, from, fromProject, fromName = next.Base, next, project, environment
 	}

@@ -244,29 +244,29 @@ type Place struct {
 	Settings                        store.Settings // effective
 }
 
-// Path answers workspace/project/environment.
-func (p Place) Path() string { return p.Workspace + "/" + p.Project + "/" + p.Environment }
+// Path returns the names of the environment.
+func (p Place) Path() Path { return Path{p.Workspace, p.Project, p.Environment} }
 
 // Find answers the place of an environment. What is missing on the way is an error of status 400 that tells how to make it.
-func (t *Tree) Find(call caller.Request, w, p, e string) (Place, error) {
+func (t *Tree) Find(call caller.Request, path Path) (Place, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ws, pr, err := t.project(call, w, p)
+	ws, pr, err := t.project(call, path)
 	if err != nil {
 		return Place{}, err
 	}
-	if err := t.open(w, p, e); err != nil {
+	if err := t.open(path); err != nil {
 		return Place{}, err
 	}
-	env := pr.environments[e]
+	env := pr.environments[path.Environment]
 	if env == nil {
-		if err := t.lost(environmentPlace(pr, e)); err != nil {
+		if err := t.lost(environmentPlace(pr, path.Environment)); err != nil {
 			return Place{}, err
 		}
-		return Place{}, fault.New(fault.NotFound, "environment %q of %s/%s does not exist; create it with: vault write -force %senvironments/%s/%s/%s", e, w, p, call.Mount, w, p, e)
+		return Place{}, fault.New(fault.NotFound, "environment %q of %s does not exist; create it with: vault write -force %senvironments/%s", path.Environment, path.Parent(), call.Mount, path)
 	}
 	return Place{
-		Workspace: w, Project: p, Environment: e,
+		Workspace: path.Workspace, Project: path.Project, Environment: path.Environment,
 		WorkspaceID: ws.record.ID, EnvironmentID: env.ID,
 		Locked: env.Locked, Base: env.Base, Settings: t.settings.Effective(ws.record.Settings),
 	}, nil
@@ -274,7 +274,7 @@ func (t *Tree) Find(call caller.Request, w, p, e string) (Place, error) {
 
 // workspace finds a parent. The caller holds mu, here and in project.
 func (t *Tree) workspace(call caller.Request, w string) (*workspace, error) {
-	if err := t.open(w, "", ""); err != nil {
+	if err := t.open(Path{Workspace: w}); err != nil {
 		return nil, err
 	}
 	ws := t.workspaces[w]
@@ -294,35 +294,36 @@ func errLocked(call caller.Request, w string) error {
 	return fault.New(fault.Locked, "workspace %q is locked; unlock it first with: vault write -force %sworkspaces/%s/unlock", w, call.Mount, w)
 }
 
-func (t *Tree) project(call caller.Request, w, p string) (*workspace, *project, error) {
-	ws, err := t.workspace(call, w)
+func (t *Tree) project(call caller.Request, path Path) (*workspace, *project, error) {
+	ws, err := t.workspace(call, path.Workspace)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := t.open(w, p, ""); err != nil {
+	path.Environment = ""
+	if err := t.open(path); err != nil {
 		return nil, nil, err
 	}
-	pr := ws.projects[p]
+	pr := ws.projects[path.Project]
 	if pr == nil {
-		if err := t.lost(projectPlace(ws, p)); err != nil {
+		if err := t.lost(projectPlace(ws, path.Project)); err != nil {
 			return nil, nil, err
 		}
-		return nil, nil, fault.New(fault.NotFound, "project %q of %s does not exist; create it with: vault write -force %sprojects/%s/%s", p, w, call.Mount, w, p)
+		return nil, nil, fault.New(fault.NotFound, "project %q of %s does not exist; create it with: vault write -force %sprojects/%s", path.Project, path.Workspace, call.Mount, path)
 	}
 	return ws, pr, nil
 }
 
 // Exists reports whether a workspace, project or environment exists; empty names are not looked at.
-func (t *Tree) Exists(w, p, e string) bool {
+func (t *Tree) Exists(path Path) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ws := t.workspaces[w]
-	if ws == nil || p == "" {
+	ws := t.workspaces[path.Workspace]
+	if ws == nil || path.Project == "" {
 		return ws != nil
 	}
-	pr := ws.projects[p]
-	if pr == nil || e == "" {
+	pr := ws.projects[path.Project]
+	if pr == nil || path.Environment == "" {
 		return pr != nil
 	}
-	return pr.environments[e] != nil
+	return pr.environments[path.Environment] != nil
 }

@@ -32,7 +32,7 @@ type Workspace struct {
 func (t *Tree) Workspace(name string) (Workspace, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if err := t.open(name, "", ""); err != nil {
+	if err := t.open(Path{Workspace: name}); err != nil {
 		return Workspace{}, err
 	}
 	ws := t.workspaces[name]
