@@ -101,12 +101,12 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if present, _ := c.given(fieldAutoRotate); present {
 		var period time.Duration
 		assignSeconds(c, fieldAutoRotate, &period, 0)
-		if _, err := c.Keys.SetAutoRotate(ctx, id, period); err != nil {
+		if err := c.Rewrap.SetAutoRotate(ctx, c.request(), id, period); err != nil {
 			return nil, err
 		}
 	}
 	if lowest != nil {
-		if err := c.Secrets.SetMinDecryption(ctx, c.request(), c.path.Workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
+		if err := c.Rewrap.SetMinDecryption(ctx, c.request(), c.path.Workspace, id, uint32(*lowest), c.flag(fieldForce)); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +118,7 @@ func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Trim(ctx, c.request(), c.path.Workspace, id, c.flag(fieldForce)); err != nil {
+	if err := c.Rewrap.Trim(ctx, c.request(), c.path.Workspace, id, c.flag(fieldForce)); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
@@ -129,7 +129,7 @@ func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Rotate(ctx, c.request(), id); err != nil {
+	if err := c.Rewrap.Rotate(ctx, c.request(), id); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)
@@ -140,7 +140,7 @@ func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Secrets.Rewrap(ctx, id); err != nil {
+	if err := c.Rewrap.Rewrap(ctx, c.request(), id); err != nil {
 		return nil, err
 	}
 	return answerKeys(c, id)

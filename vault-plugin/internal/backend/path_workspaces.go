@@ -94,7 +94,7 @@ func (b *Backend) lockPaths() []*framework.Path {
 					if locked {
 						c.interrupt(ctx, w.ID)
 					} else {
-						c.Secrets.Unlocked(w.ID)
+						c.Rewrap.Unlocked(w.ID)
 					}
 					return answer(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
 				}), summary, verb, "workspace", response("Whether it is locked.", fields{

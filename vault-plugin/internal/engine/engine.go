@@ -19,6 +19,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/rewrap"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -43,6 +44,7 @@ type Engine struct {
 	Encryption   *encryption.Service
 	Integrations *integrations.Service
 	Syncs        *syncs.Service
+	Rewrap       *rewrap.Service
 	Gateway      *outbound.Gateway
 
 	jobs    *jobs.Group
@@ -87,7 +89,6 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Secrets.Also("credentials", e.Integrations)
 	if err := e.Secrets.Load(ctx, e.Tree); err != nil {
 		return nil, err
 	}
@@ -98,9 +99,13 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Secrets.Also("ledgers of syncs", e.Syncs)
+	e.Rewrap = rewrap.New(e.Keys, e.Tree, e.jobs)
+	e.Rewrap.RegisterSealed("secrets", e.Secrets)
+	e.Rewrap.RegisterSealed("credentials", e.Integrations)
+	e.Rewrap.RegisterSealed("ledgers", e.Syncs)
 	e.Keys.Start()
 	e.Secrets.Start()
+	e.Rewrap.Start()
 	e.Integrations.Start()
 	e.Syncs.Start()
 	e.sweep()
@@ -150,7 +155,8 @@ func (e *Engine) Wake() {
 		e.Tree.Recheck(ctx)
 		e.Secrets.Recheck(ctx)
 		e.Keys.Start()
-		e.Secrets.Wake()
+		e.Secrets.Start()
+		e.Rewrap.Wake()
 		e.Integrations.Wake()
 		e.Syncs.Wake()
 		if e.unswept.Load() {
@@ -172,7 +178,7 @@ func (e *Engine) Stop() {
 
 // Health says what is wrong and what to do, a sentence each.
 func (e *Engine) Health() []string {
-	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.Secrets.Health(), e.Integrations.Health(), e.Syncs.Health())
+	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.Secrets.Health(), e.Rewrap.Health(), e.Integrations.Health(), e.Syncs.Health())
 	slices.Sort(wrong)
 	return wrong
 }

@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -11,9 +12,12 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
+// Sealed counts the credentials of a workspace: every integration has one.
+func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
+
 // Reseal seals the credentials of a workspace anew under its latest key version, one at a time, and answers how many are done and how
 // many could not be opened or stored. Its error is one after which it has to be called again.
-func (s *Service) Reseal(ctx context.Context, ws store.ID) (done, failed int, err error) {
+func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
 	for _, at := range s.placesOf(ws) {
 		err := s.Tree.Exclusively(ctx, ws, func() error { return s.reseal(ctx, at) })
 		switch {
@@ -55,8 +59,16 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 	return nil
 }
 
-// Below counts the credentials of a workspace that need a key version below lowest, or cannot be read and so may. It opens none.
-func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
+// Below counts, in words, the credentials of a workspace that need a key version below lowest, or cannot be read and so may. It opens none.
+func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
+	below, err := s.below(ctx, ws, lowest)
+	if below == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%d credentials", below)}, err
+}
+
+func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
 	// What was sealed under a keyring taken before the last rotation is stored once the lock is granted.
 	err = s.Tree.Exclusively(ctx, ws, func() error {
 		s.mu.RLock()

@@ -9,31 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
-
-// Resealer is what else is sealed under the keys of workspaces.
-type Resealer interface {
-	// Reseal seals everything of a workspace anew under its latest key version: how much is done, and how much could not be opened or
-	// stored. It may be called again after an error, and when all is done.
-	Reseal(ctx context.Context, ws store.ID) (done, failed int, err error)
-	// Below counts what of a workspace needs a key version below lowest, or cannot be read and so may.
-	Below(ctx context.Context, ws store.ID, lowest uint32) (int, error)
-	// Count answers how much there is of a workspace.
-	Count(ws store.ID) int
-}
-
-// beside is a kind of records that a rewrap covers after the secrets.
-type beside struct {
-	Resealer
-	kind string
-}
-
-// Also has rewraps, and what retires keys, cover another kind of records; kind is their name in the plural, for errors. It must be
-// called before the service is shared.
-func (s *Service) Also(kind string, r Resealer) { s.beside = append(s.beside, beside{r, kind}) }
 
 // Below counts what is sealed under key versions below some version.
 type Below struct {
@@ -42,59 +20,19 @@ type Below struct {
 	Unread int // secrets that could not be read, and so may be
 }
 
-func (b Below) any() bool { return b != Below{} }
-
-// SetMinDecryption rules out a workspace's key versions below lowest. It is refused while something stored may need them, unless
-// it is forced.
-func (s *Service) SetMinDecryption(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
-	if err := s.mayRetire(ctx, call, name, ws, lowest, force); err != nil {
-		return err
-	}
-	_, err := s.keys.SetMinDecryption(ctx, ws, lowest)
-	return err
-}
-
-// Trim destroys a workspace's key versions below the minimum. It is refused while something stored may need them, unless it is
-// forced; what is sealed under them is then lost for ever.
-func (s *Service) Trim(ctx context.Context, call caller.Request, name string, ws store.ID, force bool) error {
-	entry, _ := s.keys.Entry(ws)
-	// The minimum may have been forced, so what it rules out is looked for again.
-	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
-		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
-			return err
-		}
-	}
-	_, err := s.keys.Trim(ctx, ws)
-	return err
-}
-
-func (s *Service) mayRetire(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
-	entry, _ := s.keys.Entry(ws)
-	if force || entry.Covered(lowest) || lowest > entry.Latest {
-		return nil // one beyond the latest is refused by the keyring, with what would be right
-	}
-	return s.refuseBelow(ctx, call, name, ws, lowest)
-}
-
-func (s *Service) refuseBelow(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32) error {
+// Below counts, in words, the secrets of a workspace that need a key version below lowest, or cannot be read and so may.
+func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
 	below, err := s.countBelow(ctx, ws, lowest)
-	if err != nil {
-		return err
-	}
-	others, needed := "", below.any()
-	for _, b := range s.beside {
-		n, err := b.Below(ctx, ws, lowest)
-		if err != nil {
-			return fmt.Errorf("look for %s sealed under older keys: %w", b.kind, err)
+	var found []string
+	for _, part := range []struct {
+		count int
+		of    string
+	}{{below.Newest, "secrets"}, {below.Older, "older versions of secrets"}, {below.Unread, "secrets that cannot be read"}} {
+		if part.count > 0 {
+			found = append(found, fmt.Sprintf("%d %s", part.count, part.of))
 		}
-		others, needed = fmt.Sprintf("%s, %d %s", others, n, b.kind), needed || n > 0
 	}
-	if !needed {
-		return nil
-	}
-	return fault.New(fault.Conflict, "%d secrets and %d older versions%s are sealed under key versions below %d, and %d secrets cannot be read; "+
-		"seal them again first with: vault write -force %skeys/%s/rewrap, or give force=true after an exposure, to lose them",
-		below.Newest, below.Older, others, lowest, below.Unread, call.Mount, name)
+	return found, err
 }
 
 // countBelow looks at every stored envelope of a workspace. It opens none.

@@ -3,13 +3,12 @@ package secrets
 import (
 	"context"
 	"errors"
-	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -24,100 +23,36 @@ const (
 	rewrapBatch = 256
 )
 
-// Rotate adds a version to a workspace's key, and has everything stored sealed again under it in the background.
-func (s *Service) Rotate(ctx context.Context, call caller.Request, ws store.ID) error {
-	_, err := s.keys.Rotate(ctx, call, ws, s.total(ws))
-	if err == nil {
-		s.startRewrap(ws)
-	}
-	return err
-}
-
-// Rewrap has everything stored in a workspace sealed again under the latest key version, in the background.
-func (s *Service) Rewrap(ctx context.Context, ws store.ID) error {
-	_, err := s.keys.BeginRewrap(ctx, ws, s.total(ws))
-	if err == nil {
-		s.startRewrap(ws)
-	}
-	return err
-}
-
-func (s *Service) total(ws store.ID) int {
+// Sealed counts the secrets of a workspace.
+func (s *Service) Sealed(ws store.ID) int {
 	total := 0
 	for _, place := range s.tree.Places(ws) {
 		total += s.Count(place.EnvironmentID)
 	}
-	for _, b := range s.beside {
-		total += b.Count(ws)
-	}
 	return total
 }
 
-func (s *Service) startRewrap(ws store.ID) {
-	s.jobs.Start("rewrap "+string(ws), func(ctx context.Context) {
-		// A failure here is one of storage: the progress is stored, and Wake starts from there.
-		_ = s.rewrapWorkspace(ctx, ws)
-	})
-}
-
-// rewrapWorkspace goes through the environments in the order of their ids, and in each through the names, from the stored cursor
-// on, and then through what is sealed beside the secrets. A record already under the target version costs a read and no write. A rotation meanwhile ends this pass, whose progress is
-// not that of the rewrap it begins; the next pass is that one's.
-func (s *Service) rewrapWorkspace(ctx context.Context, ws store.ID) error {
-	entry, ok := s.keys.Entry(ws)
-	if !ok || entry.Rewrap.State != store.RewrapRunning || s.tree.Locked(ws) {
-		return nil
-	}
-	job := entry.Rewrap
+// Reseal seals the secrets of a workspace again under its latest key version. It goes through the environments in the order of
+// their ids, and in each through the names; the cursor is environment id/name. A secret that is under that version already costs a
+// read and no write.
+func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save func(cursor string, done, failed int) error) (done, failed int, err error) {
+	reached, name, _ := strings.Cut(cursor, "/")
 	for _, place := range s.tree.Places(ws) {
-		if place.EnvironmentID < job.Env {
-			continue
-		}
 		after := ""
-		if place.EnvironmentID == job.Env {
-			after = job.Name
-		}
-		if err := s.rewrapEnvironment(ctx, ws, at{place, s.environment(place.EnvironmentID)}, after, job.Target); err != nil {
-			return err
-		}
-	}
-	if err := s.rewrapBeside(ctx, ws, job); err != nil {
-		return err
-	}
-	return s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
-		r.Env, r.Name, r.Beside = "", "", nil
-		r.Total = r.Done + r.Failed // secrets came and went meanwhile
-		if r.State = store.RewrapDone; r.Failed > 0 {
-			r.State = store.RewrapFailed
-		}
-	})
-}
-
-// rewrapBeside has everything else that is sealed under the workspace's keys sealed again, kind by kind. One that a crash interrupts
-// is begun anew, and counted once.
-func (s *Service) rewrapBeside(ctx context.Context, ws store.ID, job store.Rewrap) error {
-	for _, b := range s.beside {
-		if slices.Contains(job.Beside, b.kind) {
+		switch {
+		case string(place.EnvironmentID) < reached:
 			continue
+		case string(place.EnvironmentID) == reached:
+			after = name
 		}
-		done, failed, err := b.Reseal(ctx, ws)
-		if err != nil {
-			return err
-		}
-		err = s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
-			r.Beside = append(slices.Clone(r.Beside), b.kind)
-			r.Done += done
-			r.Failed += failed
-			r.Total = max(r.Total, r.Done+r.Failed)
-		})
-		if err != nil {
-			return err
+		if err := s.rewrapEnvironment(ctx, at{place, s.environment(place.EnvironmentID)}, after, save); err != nil {
+			return 0, 0, err
 		}
 	}
-	return nil
+	return 0, 0, nil
 }
 
-func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, after string, target uint32) error {
+func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, save func(cursor string, done, failed int) error) error {
 	// Whoever took the keyring before the rotation has stored what it sealed when this lock is granted; whoever enters later
 	// seals under the target version.
 	a.env.commit.Lock()
@@ -156,13 +91,8 @@ func (s *Service) rewrapEnvironment(ctx context.Context, ws store.ID, a at, afte
 		if err := errors.Join(work.Wait(), ctx.Err()); err != nil {
 			return err
 		}
-		err := s.keys.SaveRewrap(ctx, ws, target, func(r *store.Rewrap) {
-			r.Env, r.Name = a.EnvironmentID, batch[len(batch)-1]
-			r.Done += len(batch) - int(failed.Load())
-			r.Failed += int(failed.Load())
-			r.Total = max(r.Total, r.Done+r.Failed)
-		})
-		if err != nil {
+		lost := int(failed.Load())
+		if err := save(string(a.EnvironmentID)+"/"+batch[len(batch)-1], len(batch)-lost, lost); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,6 @@ type Service struct {
 	tree  *workspaces.Tree // set by Load
 	cache headcache.Cache
 
-	beside   []beside // what else is sealed under the workspaces' keys
 	watchers []func(workspaces.Place)
 
 	mu   sync.RWMutex
@@ -79,9 +78,10 @@ func (s *Service) changed(place workspaces.Place) {
 	}
 }
 
-// Start goes on with the background work that a restart has interrupted. Wake does so again for what has failed since.
+// Start goes on with the background work that a restart has interrupted, or that has failed since.
 func (s *Service) Start() {
 	s.mu.RLock()
+	defer s.mu.RUnlock()
 	for id, env := range s.envs {
 		if env.hasTransactions() {
 			s.startApply(id, env)
@@ -90,26 +90,7 @@ func (s *Service) Start() {
 			s.startClearing(id, env)
 		}
 	}
-	s.mu.RUnlock()
-	for _, id := range s.keys.IDs() {
-		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapRunning {
-			s.startRewrap(id)
-		}
-	}
 }
-
-// Wake tries again what is left to do, and rotates the keys that have reached their age.
-func (s *Service) Wake() {
-	s.Start()
-	s.jobs.Start("auto-rotate", func(ctx context.Context) {
-		for _, ws := range s.keys.Due() {
-			_ = s.Rotate(ctx, caller.Request{}, ws) // one that fails stays due
-		}
-	})
-}
-
-// Unlocked goes on with what had to stop when a workspace was locked.
-func (s *Service) Unlocked(ws store.ID) { s.startRewrap(ws) }
 
 // Configure sets the size of the cache of sealed secrets.
 func (s *Service) Configure(c store.Config) { s.cache.Configure(c.SecretCacheBytes) }
@@ -264,10 +245,5 @@ func (s *Service) Health() []string {
 		}
 	}
 	s.mu.RUnlock()
-	for _, id := range s.keys.IDs() {
-		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapFailed {
-			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d secrets, or what is sealed beside them, under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
-		}
-	}
 	return wrong
 }

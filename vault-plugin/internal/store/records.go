@@ -72,16 +72,15 @@ type Keys struct {
 
 // Rewrap is the durable progress of re-sealing what is stored of a workspace under key version Target.
 type Rewrap struct {
-	State   RewrapState `cbor:"1,keyasint,omitempty"`
-	Target  uint32      `cbor:"2,keyasint,omitempty"`
-	Total   int         `cbor:"3,keyasint,omitempty"` // secrets, each with all its versions, and what is sealed beside them
-	Done    int         `cbor:"4,keyasint,omitempty"`
-	Failed  int         `cbor:"5,keyasint,omitempty"`
-	Env     ID          `cbor:"6,keyasint,omitempty"` // environments are visited in the order of their ids; those before Env are done
-	Name    string      `cbor:"7,keyasint,omitempty"` // within Env, names up to Name are done
-	Started time.Time   `cbor:"8,keyasint,omitzero"`
-	Updated time.Time   `cbor:"9,keyasint,omitzero"`
-	Beside  []string    `cbor:"10,keyasint,omitempty"` // the kinds beside secrets that are done; they come after the secrets
+	State    RewrapState `cbor:"1,keyasint,omitempty"`
+	Target   uint32      `cbor:"2,keyasint,omitempty"`
+	Total    int         `cbor:"3,keyasint,omitempty"` // records; a secret is one with all its versions
+	Done     int         `cbor:"4,keyasint,omitempty"`
+	Failed   int         `cbor:"5,keyasint,omitempty"`
+	Cursor   string      `cbor:"6,keyasint,omitempty"` // within the kind that is being done, what comes up to it is done
+	Finished []string    `cbor:"7,keyasint,omitempty"` // kinds of records that are done
+	Started  time.Time   `cbor:"8,keyasint,omitzero"`
+	Updated  time.Time   `cbor:"9,keyasint,omitzero"`
 }
 
 // RewrapState is where a rewrap stands; the zero value is idle.

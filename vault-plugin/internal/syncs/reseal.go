@@ -3,17 +3,21 @@ package syncs
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
+
+// Sealed counts the ledgers of a workspace.
+func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
 
 // errIntents says that a ledger needs an older key until its destination was looked at.
 var errIntents = errors.New("the ledger has intents of unknown outcome")
 
 // Reseal seals the ledgers of a workspace anew under its latest key version, and makes the prints in them anew where the values are
 // still those that were written. So nothing is written again because a key was rotated, and later destroyed.
-func (s *Service) Reseal(ctx context.Context, ws store.ID) (done, failed int, err error) {
+func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
 	for _, e := range s.of(ws) {
 		err := s.reseal(ctx, e)
 		switch {
@@ -51,8 +55,16 @@ func (s *Service) reseal(ctx context.Context, e *entry) error {
 	return err
 }
 
-// Below counts the syncs of a workspace whose ledgers need a key version below lowest, or cannot be read and so may.
-func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
+// Below counts, in words, the syncs of a workspace whose ledgers need a key version below lowest, or cannot be read and so may.
+func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
+	below, err := s.below(ctx, ws, lowest)
+	if below == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%d ledgers of syncs", below)}, err
+}
+
+func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
 	for _, e := range s.of(ws) {
 		l, closed, err := s.ledgers.Open(ctx, e.owner())
 		switch {
