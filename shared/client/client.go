@@ -4,9 +4,7 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,102 +44,26 @@ func (c *Client) WithNamespace(namespace string) *Client {
 // fields are the JSON object of a request or an answer.
 type fields = map[string]any
 
-// get reads a path below the mount into answer.
-func (c *Client) get(ctx context.Context, path string, query url.Values, answer any) error {
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	response, err := c.vault.Logical().ReadRawWithDataWithContext(ctx, c.full(path), query)
-	return c.finish(response, err, http.MethodGet, path, answer)
+// get reads a path below the mount into result.
+func (c *Client) get(ctx context.Context, path string, query url.Values, result any) error {
+	return c.do(ctx, request{method: http.MethodGet, path: path, query: query}, result)
 }
 
-func (c *Client) put(ctx context.Context, path string, body fields, answer any) error {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	response, err := c.vault.Logical().WriteRawWithContext(ctx, c.full(path), encoded)
-	return c.finish(response, err, http.MethodPut, path, answer)
+func (c *Client) put(ctx context.Context, path string, body fields, result any) error {
+	return c.do(ctx, request{method: http.MethodPut, path: path, body: body}, result)
 }
 
-// patch changes the fields of body: null resets one to its default.
-func (c *Client) patch(ctx context.Context, path string, body fields, answer any) error {
-	secret, err := c.vault.Logical().JSONMergePatch(ctx, c.full(path), body)
-	if err != nil || secret == nil {
-		return c.failure(err, http.MethodPatch, path)
-	}
-	return decode(secret.Data, answer)
+// patch changes the fields of body; null resets a field to its default.
+func (c *Client) patch(ctx context.Context, path string, body fields, result any) error {
+	return c.do(ctx, request{method: http.MethodPatch, path: path, body: body}, result)
 }
 
 // remove deletes a path. Vault drops the body of a DELETE, so parameters travel as a query.
 func (c *Client) remove(ctx context.Context, path string, query url.Values) error {
-	secret, err := c.vault.Logical().DeleteWithDataWithContext(ctx, c.full(path), query)
-	if err != nil || secret == nil {
-		return c.failure(err, http.MethodDelete, path)
-	}
-	return nil
-}
-
-// bounded ends a request after the time that the client of Vault is configured with, which its raw calls do not look at.
-func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if limit := c.vault.ClientTimeout(); limit > 0 {
-		return context.WithTimeout(ctx, limit)
-	}
-	return context.WithCancel(ctx)
+	return c.do(ctx, request{method: http.MethodDelete, path: path, query: query}, nil)
 }
 
 func (c *Client) full(path string) string { return c.mount + "/" + path }
-
-// finish closes a raw answer and decodes its data. The raw calls are used where the text of a 404 counts: the others of Vault's
-// client drop it, and with it the difference between a missing secret and a missing mount.
-func (c *Client) finish(response *api.Response, err error, method, path string, answer any) error {
-	if response != nil {
-		defer func() { _ = response.Body.Close() }()
-	}
-	if err != nil || response == nil {
-		return c.failure(err, method, path)
-	}
-	var envelope struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil {
-		// The decoder's error may quote the answer, and the answer may hold a value.
-		return &Error{Kind: Strange, Status: response.StatusCode, Method: method, Path: c.full(path),
-			Text: "the answer is no JSON object: is there a proxy before Vault?"}
-	}
-	if answer == nil {
-		return nil
-	}
-	return c.into(envelope.Data, response.StatusCode, method, path, answer)
-}
-
-func (c *Client) into(data []byte, status int, method, path string, answer any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(answer); err != nil {
-		return &Error{Kind: Strange, Status: status, Method: method, Path: c.full(path),
-			Text: "the answer has not the form that this version of the client knows"}
-	}
-	return nil
-}
-
-// decode turns an answer that Vault's client has parsed into a typed one.
-func decode(data map[string]any, answer any) error {
-	if answer == nil {
-		return nil
-	}
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.UseNumber()
-	if err := decoder.Decode(answer); err != nil {
-		return &Error{Kind: Strange, Text: "the answer has not the form that this version of the client knows"}
-	}
-	return nil
-}
 
 // below joins the segments of a path and escapes each, so that a name with a slash in it stays one segment and is refused by the
 // engine's rule for names instead of meaning another path.

@@ -10,10 +10,10 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// Kind says what an error is about. Match it, never the text.
+// Kind is the reason of an error. Match the kind, never the text.
 type Kind string
 
-// The words that the engine's errors begin with. docs/reference/conventions.md has their meaning.
+// The words that the engine's errors begin with. docs/reference/conventions.md describes them.
 const (
 	Invalid     Kind = "invalid"
 	NotFound    Kind = "not_found"
@@ -25,41 +25,44 @@ const (
 	Provider    Kind = "provider"
 )
 
-// What else stops a request: Vault itself, or what lies before it.
+// Errors that come from Vault itself or from the network in between.
 const (
 	// NoPermission is Vault's own "permission denied": a policy lacks a line, or the token is no longer valid.
 	NoPermission Kind = "permission denied"
-	// NoMount says that nothing is mounted at the path.
+	// NoMount means that nothing is mounted at the path.
 	NoMount Kind = "no mount"
-	// Sealed says that Vault is sealed, in standby, or not initialised.
+	// Sealed means that Vault is sealed, in standby, or not initialised.
 	Sealed Kind = "sealed"
-	// RateLimited is a quota of Vault.
+	// RateLimited means that a rate limit quota of Vault was exceeded.
 	RateLimited Kind = "rate limited"
-	// Unreachable says that there was no answer at all.
+	// Unreachable means that no response came, or that it ended before it was complete.
 	Unreachable Kind = "unreachable"
-	// Strange is an answer that neither Vault nor the engine gives.
-	Strange Kind = "strange answer"
+	// Strange means that the response came neither from Vault nor from the engine.
+	Strange Kind = "strange response"
 )
 
-// kinds are those that a text can begin with.
+// kinds returns the kinds that a text can begin with.
 func kinds() []Kind {
 	return []Kind{Invalid, NotFound, Conflict, Locked, Limit, Denied, Unavailable, Provider}
 }
 
-// Error is a request that was refused or failed. It holds no value: the engine's errors have none, and a text that is not the
-// engine's or Vault's is not kept.
+// Error is a request that was refused or failed. It holds no value of a secret: the engine's errors have none, and a text that
+// comes neither from the engine nor from Vault is dropped.
 type Error struct {
 	Kind   Kind
-	Status int    // of HTTP; 0 when there was no answer
-	Field  string // the field that an Invalid is about, when it names one
-	Text   string // what the engine said, without the word
+	Status int    // of HTTP; 0 without a response
+	Field  string // the field that an Invalid is about; empty when the error names none
+	Text   string // the engine's text, without the word
 	Method string // of HTTP
 	Path   string // with the mount
+
+	// OutcomeUnknown is true when Vault may have carried out the write although it failed here. Read the object to decide it.
+	OutcomeUnknown bool
 
 	cause error
 }
 
-// Error says what was asked and what was answered.
+// Error returns the request, the kind and the text.
 func (e *Error) Error() string {
 	if e.Path == "" {
 		return string(e.Kind) + ": " + e.Text
@@ -67,7 +70,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s %s: %s: %s", e.Method, e.Path, e.Kind, e.Text)
 }
 
-// Unwrap is what Vault's client returned, for errors.Is with context.Canceled and the like.
+// Unwrap returns the error of Vault's client, for errors.Is with context.Canceled and the like.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether err is an Error of one of the kinds.
@@ -84,51 +87,64 @@ func Is(err error, kinds ...Kind) bool {
 	return false
 }
 
-// IsGone reports whether err says that what was asked for does not exist: itself, one of its parents, or the whole mount. A
-// missing right is not among them, for it says nothing about what exists.
+// IsGone reports whether err means that the object does not exist: the object itself, one of its parents, or the whole mount. A
+// missing right is not among them: it does not show what exists.
 func IsGone(err error) bool { return Is(err, NotFound, NoMount) }
 
-// failure gives an error of Vault's client its kind. Without an error it is the 404 whose text Vault's client drops.
-func (c *Client) failure(err error, method, path string) error {
+// OutcomeUnknown reports whether err is of a write that Vault may have carried out.
+func OutcomeUnknown(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.OutcomeUnknown
+}
+
+// failure returns an error of Vault's client as an Error. lost means that a response to the request was lost on the way.
+func (c *Client) failure(err error, r request, lost bool) error {
 	e := parse(err)
-	e.Method, e.Path = method, c.full(path)
+	e.Method, e.Path = r.method, c.full(r.path)
 	if e.Kind == NotFound && e.Text == "" {
 		e.Text = "it does not exist"
 	}
+	e.OutcomeUnknown = r.method != http.MethodGet && (lost || e.Kind == Strange && mayFollowAWrite(e.Status))
 	return e
 }
 
-// listed is how Vault presents the error of a plugin.
+// strange returns the error for a successful response that cannot be understood.
+func (c *Client) strange(r request, status int, text string) error {
+	return &Error{Kind: Strange, Status: status, Method: r.method, Path: c.full(r.path), Text: text,
+		OutcomeUnknown: r.method != http.MethodGet}
+}
+
+// mayFollowAWrite reports whether a status can come after the write was carried out: the plugin or a proxy failed in between.
+func mayFollowAWrite(status int) bool { return status < 400 || status >= 500 }
+
+// listed is how Vault formats the error of a plugin.
 var listed = regexp.MustCompile(`^\d+ errors? occurred:\s*\* `)
 
 func parse(err error) *Error {
-	if err == nil {
-		return &Error{Kind: NotFound, Status: http.StatusNotFound}
+	var refused *api.ResponseError
+	if !errors.As(err, &refused) {
+		return &Error{Kind: Unreachable, Text: "no complete response from Vault: " + err.Error(), cause: err}
 	}
-	var answered *api.ResponseError
-	if !errors.As(err, &answered) {
-		return &Error{Kind: Unreachable, Text: "Vault gave no answer: " + err.Error(), cause: err}
-	}
-	if answered.RawError {
-		// A body that is no JSON comes from elsewhere, a proxy perhaps. Nobody knows what is in it, and its 404 or 403 says nothing of
+	if refused.RawError {
+		// A body that is no JSON comes from a proxy or another server. Its content is unknown, and its 404 or 403 does not show
 		// what exists in Vault.
-		return &Error{Kind: Strange, Status: answered.StatusCode,
-			Text: fmt.Sprintf("status %d, with an answer that is not Vault's", answered.StatusCode)}
+		return &Error{Kind: Strange, Status: refused.StatusCode,
+			Text: fmt.Sprintf("status %d; the response did not come from Vault", refused.StatusCode)}
 	}
-	text := strings.TrimSpace(listed.ReplaceAllString(strings.Join(answered.Errors, "; "), ""))
+	text := strings.TrimSpace(listed.ReplaceAllString(strings.Join(refused.Errors, "; "), ""))
 	for _, kind := range kinds() {
 		if rest, found := strings.CutPrefix(text, string(kind)+": "); found {
-			return &Error{Kind: kind, Status: answered.StatusCode, Field: field(kind, rest), Text: rest, cause: err}
+			return &Error{Kind: kind, Status: refused.StatusCode, Field: field(kind, rest), Text: rest, cause: err}
 		}
 	}
-	kind := unworded(answered.StatusCode, text)
+	kind := unworded(refused.StatusCode, text)
 	if kind == Strange {
-		text = fmt.Sprintf("status %d", answered.StatusCode)
+		text = fmt.Sprintf("status %d", refused.StatusCode)
 	}
-	return &Error{Kind: kind, Status: answered.StatusCode, Text: text}
+	return &Error{Kind: kind, Status: refused.StatusCode, Text: text}
 }
 
-// named is the start of `invalid: <field>: ...`.
+// named matches the field in `<field>: ...`, the text of an Invalid.
 var named = regexp.MustCompile(`^([a-z][a-z0-9_]*): `)
 
 func field(kind Kind, text string) string {
@@ -138,7 +154,7 @@ func field(kind Kind, text string) string {
 	return ""
 }
 
-// unworded is the kind of an error that does not begin with a word of the engine.
+// unworded returns the kind of an error that does not begin with a word of the engine.
 func unworded(status int, text string) Kind {
 	switch {
 	case strings.Contains(text, "no handler for route") || strings.Contains(text, "unsupported path"):

@@ -28,7 +28,7 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 		{"invalid without a field", refused(400, "invalid: the request is empty"), Invalid, "", "the request is empty"},
 		{"a missing parent", refused(400, `not_found: workspace "x" does not exist`), NotFound, "", `workspace "x" does not exist`},
 		{"missing itself", refused(404, `not_found: secret "x" does not exist`), NotFound, "", `secret "x" does not exist`},
-		{"a 404 whose text is dropped", nil, NotFound, "", ""},
+		{"missing without a text", refused(404), NotFound, "", ""},
 		{"check-and-set", refused(409, "conflict: cas: the newest version is 3"), Conflict, "", "cas: the newest version is 3"},
 		{"locked", refused(409, "locked: the environment is locked"), Locked, "", "the environment is locked"},
 		{"limit", refused(400, "limit: 5000 secrets"), Limit, "", "5000 secrets"},
@@ -40,9 +40,9 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 		{"sealed", refused(503, "Vault is sealed"), Sealed, "", "Vault is sealed"},
 		{"a quota", refused(429, "request path: rate limit quota exceeded"), RateLimited, "", "request path: rate limit quota exceeded"},
 		{"anything else", refused(500, "internal error with a value in it"), Strange, "", "status 500"},
-		{"what no Vault answers", &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{"<html>a value</html>"}}, Strange, "", "status 502, with an answer that is not Vault's"},
-		{"a proxy that knows no such page", &api.ResponseError{StatusCode: 404, RawError: true, Errors: []string{"404 page not found"}}, Strange, "", "status 404, with an answer that is not Vault's"},
-		{"no answer", fmt.Errorf("dial tcp: %w", context.Canceled), Unreachable, "", "Vault gave no answer: dial tcp: context canceled"},
+		{"what no Vault answers", &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{"<html>a value</html>"}}, Strange, "", "status 502; the response did not come from Vault"},
+		{"a proxy that knows no such page", &api.ResponseError{StatusCode: 404, RawError: true, Errors: []string{"404 page not found"}}, Strange, "", "status 404; the response did not come from Vault"},
+		{"no answer", fmt.Errorf("dial tcp: %w", context.Canceled), Unreachable, "", "no complete response from Vault: dial tcp: context canceled"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
