@@ -55,6 +55,8 @@ func parse(text string) (document, error) {
 				doc.options.NoPlugin, note = true, ""
 			case "raft":
 				doc.options.Storage, note = vaulttest.Raft, ""
+			case "plain http":
+				doc.options.PlainHTTP, note = true, ""
 			case "terraform":
 				doc.terraform, note = true, ""
 			}

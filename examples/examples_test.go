@@ -13,6 +13,7 @@
 //	<!-- test: not run, WHY -->   the block is not run
 //	<!-- test: no plugin -->      (anywhere) the session begins with nothing registered and nothing mounted
 //	<!-- test: raft -->           (anywhere) its Vault has integrated storage
+//	<!-- test: plain http -->     (anywhere) its Vault has no TLS
 //	<!-- test: terraform -->      (anywhere) the session has a terraform and the provider
 //
 // In docs/reference/api.md the commands are those of the engine's help, in indented lines that begin with `$ `; each family of
@@ -195,10 +196,9 @@ func newSession(t *testing.T, o vaulttest.Options) *session {
 	if err := os.Symlink(pluginBinary(t), filepath.Join(dir, "bin", vaulttest.PluginName)); err != nil {
 		t.Fatal(err)
 	}
-	return &session{dir: dir, env: []string{
-		"HOME=" + dir, "TMPDIR=" + t.TempDir(), "PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"VAULT_ADDR=" + server.Address(), "VAULT_TOKEN=" + server.RootToken(),
-	}}
+	return &session{dir: dir, env: append(server.ClientEnv(server.RootToken()),
+		"HOME="+dir, "TMPDIR="+t.TempDir(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+	)}
 }
 
 func (s *session) write(t *testing.T, name, text string) {

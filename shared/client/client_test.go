@@ -125,7 +125,7 @@ func TestASyncThroughTheClient(t *testing.T) {
 	server := vault.Server(t)
 	c, ctx := client.New(server.Client(), ""), t.Context()
 	check(t, server.Client().Sys().Mount("synced", &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}))
-	_, err := c.PatchConfig(ctx, map[string]any{"egress_allow": []string{"127.0.0.0/8+http"}})
+	_, err := c.PatchConfig(ctx, map[string]any{"egress_allow": []string{"127.0.0.0/8"}})
 	check(t, err)
 	_, err = c.PutWorkspace(ctx, client.Workspace{Name: "syncs", DeletionAllowed: true})
 	check(t, err)
@@ -141,7 +141,7 @@ func TestASyncThroughTheClient(t *testing.T) {
 	_, err = c.PutSecret(ctx, source, "A", client.SecretInput{Value: "one"})
 	check(t, err)
 	_, err = c.WriteIntegration(ctx, client.IntegrationPlace{Workspace: "syncs", Provider: "vault", Name: "main"}, client.Settings{
-		"address": server.Address(), "token": server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+		"address": server.Address(), "ca_pem": server.CACertPEM(), "token": server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
 	})
 	check(t, err)
 
@@ -185,6 +185,17 @@ func TestTheMountThroughTheClient(t *testing.T) {
 	denied := client.New(server.ClientWithPolicy(t, `path "x" { capabilities = ["read"] }`), "")
 	if _, err := denied.Config(ctx); !client.Is(err, client.NoPermission) || client.IsGone(err) {
 		t.Errorf("a missing right: %v", err)
+	}
+}
+
+// All other tests with a Vault reach it over TLS.
+func TestAVaultOverPlainHTTP(t *testing.T) {
+	c := client.New(vaulttest.Start(t, vaulttest.Options{PlainHTTP: true}).Client(), "")
+	_, err := c.PutWorkspace(t.Context(), client.Workspace{Name: "plain", DeletionAllowed: true})
+	check(t, err)
+	check(t, c.DeleteWorkspace(t.Context(), "plain"))
+	if _, err := c.Workspace(t.Context(), "plain"); !client.IsGone(err) {
+		t.Error(err)
 	}
 }
 

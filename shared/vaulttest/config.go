@@ -20,7 +20,7 @@ func (s *Server) config() string {
 listener "tcp" {
   address         = %q
   cluster_address = %q
-  tls_disable     = true
+  %s
 }
 telemetry {
   disable_hostname          = true
@@ -33,7 +33,14 @@ log_level            = %q
 disable_mlock        = true
 raw_storage_endpoint = true
 %s
-`, storage, s.address, s.cluster, s.Address(), "https://"+s.cluster, s.pluginDir(), s.options.LogLevel, s.options.Config)
+`, storage, s.address, s.cluster, s.listenerTLS(), s.Address(), "https://"+s.cluster, s.pluginDir(), s.options.LogLevel, s.options.Config)
+}
+
+func (s *Server) listenerTLS() string {
+	if s.options.PlainHTTP {
+		return "tls_disable = true"
+	}
+	return fmt.Sprintf("tls_cert_file = %q\n  tls_key_file = %q", s.certificateFile(), s.keyFile())
 }
 
 func (s *Server) environment() []string {

@@ -13,6 +13,9 @@
 //		...
 //	}
 //
+// The server has a certificate of an authority that it alone has. Its own clients trust it; others are given Server.CACertFile,
+// Server.CACertPEM or Server.ClientEnv. Options.PlainHTTP starts one without TLS.
+//
 // A test that kills, seals or restarts takes its own with Start. The binary is $VAULT_BINARY, or bin/vault of the checkout as
 // `make vault` leaves it; it is never looked for on PATH, because a test must not change its meaning with the machine. Without
 // one a test is skipped, loudly, or fails when CI=true.

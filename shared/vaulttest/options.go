@@ -35,6 +35,10 @@ type Options struct {
 	PluginBinary  string
 	PluginVersion string
 
+	// PlainHTTP starts a server without TLS. By default a server has a certificate of an authority of its own: see
+	// Server.CACertFile.
+	PlainHTTP bool
+
 	// NoPlugin starts a server with nothing registered and nothing mounted.
 	NoPlugin bool
 

@@ -36,6 +36,7 @@ type Server struct {
 
 	unsealKey string
 	rootToken string
+	authority []byte // PEM
 
 	mount *api.MountOutput
 }
@@ -94,6 +95,9 @@ func (s *Server) launch() error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
+	}
+	if err := s.identify(); err != nil {
+		return err
 	}
 	if err := s.spawnOnFreePorts(); err != nil {
 		return err
@@ -194,13 +198,23 @@ func (s *Server) client(token string) *api.Client {
 	// The environment of a developer may name another Vault.
 	config.Error, config.AgentAddress, config.Address = nil, "", s.Address()
 	config.MaxRetries = 0
-	client, err := api.NewClient(config)
+	client, err := s.trusting(config)
 	if err != nil {
-		panic("vaulttest: " + err.Error()) //nolint:forbidigo // Only a malformed address fails, and the address is ours.
+		panic("vaulttest: " + err.Error()) //nolint:forbidigo // Only a malformed address or certificate fails, and both are ours.
 	}
 	client.SetToken(token)
 	client.ClearNamespace()
 	return client
+}
+
+// trusting makes a client of Vault that trusts the certificate authority of this server and no other.
+func (s *Server) trusting(config *api.Config) (*api.Client, error) {
+	if !s.options.PlainHTTP {
+		if err := config.ConfigureTLS(&api.TLSConfig{CACertBytes: s.authority, TLSServerName: ServerName}); err != nil {
+			return nil, err
+		}
+	}
+	return api.NewClient(config)
 }
 
 // ClientWithPolicy returns a client whose new token has just the policy: not even the default one.
@@ -217,7 +231,12 @@ func (s *Server) ClientWithPolicy(t testing.TB, hcl string) *api.Client {
 }
 
 // Address is the URL of the API.
-func (s *Server) Address() string { return "http://" + s.address }
+func (s *Server) Address() string {
+	if s.options.PlainHTTP {
+		return "http://" + s.address
+	}
+	return "https://" + s.address
+}
 
 // RootToken is the token of Client.
 func (s *Server) RootToken() string { return s.rootToken }

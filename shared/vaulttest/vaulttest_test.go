@@ -202,6 +202,58 @@ func TestStopLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestTLSIsTheDefault(t *testing.T) {
+	s := vault.Server(t)
+	if !strings.HasPrefix(s.Address(), "https://127.0.0.1:") || s.CACertPEM() == "" {
+		t.Fatalf("the address is %s", s.Address())
+	}
+	// Whoever does not know the authority of this one server is not connected.
+	for name, config := range map[string]api.TLSConfig{
+		"of the system":     {},
+		"of another server": {CACertBytes: []byte(vaulttest.Start(t, own(vaulttest.Dev)).CACertPEM())},
+	} {
+		if _, err := dial(t, s.Address(), config).Sys().Health(); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("with the authorities %s: %v", name, err)
+		}
+	}
+	for name, config := range map[string]api.TLSConfig{
+		"by its address": {CACert: s.CACertFile()},
+		"by its name":    {CACert: s.CACertFile(), TLSServerName: vaulttest.ServerName},
+	} {
+		if _, err := dial(t, s.Address(), config).Sys().Health(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if env := s.ClientEnv("token"); !slices.Contains(env, "VAULT_CACERT="+s.CACertFile()) {
+		t.Errorf("the environment is %q", env)
+	}
+}
+
+func TestPlainHTTPIsAnOption(t *testing.T) {
+	o := own(vaulttest.Dev)
+	o.PlainHTTP = true
+	s := vaulttest.Start(t, o)
+	write(t, s.Client(), "test/plain", "x")
+	if !strings.HasPrefix(s.Address(), "http://") || s.CACertFile() != "" || s.CACertPEM() != "" || len(s.ClientEnv("token")) != 2 {
+		t.Errorf("address %s, environment %q", s.Address(), s.ClientEnv("token"))
+	}
+}
+
+// dial returns a client with these settings of TLS.
+func dial(t *testing.T, address string, tls api.TLSConfig) *api.Client {
+	t.Helper()
+	config := api.DefaultConfig()
+	config.Address, config.AgentAddress, config.MaxRetries = address, "", 0
+	if err := config.ConfigureTLS(&tls); err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestMissingBinaryIsTold(t *testing.T) {
 	t.Setenv("VAULT_BINARY", filepath.Join(t.TempDir(), "none"))
 	_, err := vaulttest.Launch(own(vaulttest.Dev))

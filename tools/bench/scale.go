@@ -22,7 +22,7 @@ const ticksPerSecond = 100
 // scale measures a mount of many workspaces, in a Vault of its own: how long after an unseal it answers, what memory it takes, what
 // it does when nobody asks, and that the rotation of one workspace's key does not feel the others.
 func (b *bench) scale(ctx context.Context) (err error) {
-	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn"})
+	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn", PlainHTTP: true})
 	if err != nil {
 		return err
 	}

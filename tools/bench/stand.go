@@ -36,7 +36,7 @@ type stand struct {
 
 // launch starts Vault with its log at warn: at a lower level it wraps each plugin in a layer that traces every call.
 func launch(ctx context.Context) (*stand, error) {
-	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn"})
+	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn", PlainHTTP: true})
 	if err != nil {
 		return nil, err
 	}

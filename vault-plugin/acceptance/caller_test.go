@@ -28,7 +28,8 @@ type caller struct {
 
 func callerOf(t testing.TB, c *api.Client) caller {
 	t.Helper()
-	return caller{t: t, address: c.Address(), token: c.Token(), mount: vaulttest.MountPath, http: &http.Client{Timeout: time.Minute}}
+	transport := c.CloneConfig().HttpClient.Transport // which trusts the server's certificate
+	return caller{t: t, address: c.Address(), token: c.Token(), mount: vaulttest.MountPath, http: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
 // at is the same caller at another mount.

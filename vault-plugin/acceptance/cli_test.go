@@ -25,7 +25,7 @@ func cli(t *testing.T, s *vaulttest.Server, token string, args ...string) string
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"VAULT_ADDR=" + s.Address(), "VAULT_TOKEN=" + token, "HOME=" + cmd.Dir, "VAULT_CLI_NO_COLOR=1"}
+	cmd.Env = append(s.ClientEnv(token), "HOME="+cmd.Dir, "VAULT_CLI_NO_COLOR=1")
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {

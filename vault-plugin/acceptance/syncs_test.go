@@ -32,7 +32,11 @@ type synced struct {
 func newSynced(t *testing.T, s *vaulttest.Server) *synced {
 	t.Helper()
 	c := root(t, s)
-	c.write("config", data{"egress_allow": []string{"127.0.0.0/8+http"}})
+	rule := "127.0.0.0/8"
+	if s.CACertPEM() == "" {
+		rule += "+http"
+	}
+	c.write("config", data{"egress_allow": []string{rule}})
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	y := &synced{caller: c, server: s, env: environment(t, c), mount: "kv-" + hex.EncodeToString(b[:]), folder: "team/api"}
@@ -53,7 +57,7 @@ func (y *synced) workspace() string {
 func (y *synced) integrate(w string) {
 	y.t.Helper()
 	y.write("integrations/"+w+"/vault/team", data{
-		"address": y.server.Address(), "token": y.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+		"address": y.server.Address(), "ca_pem": y.server.CACertPEM(), "token": y.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
 	})
 }
 
@@ -148,7 +152,15 @@ func (y *synced) versions(names ...string) map[string]int {
 }
 
 func TestADestinationFollowsAndKeepsWhatIsNotOurs(t *testing.T) {
-	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
+	for name, plain := range map[string]bool{"over TLS": false, "over plain http": true} {
+		t.Run(name, func(t *testing.T) {
+			newSynced(t, vaulttest.Start(t, vaulttest.Options{PlainHTTP: plain})).followsAndKeeps()
+		})
+	}
+}
+
+func (y *synced) followsAndKeeps() {
+	t := y.t
 	y.set("A", "one")
 	y.set("B", "two")
 	y.plant("THEIRS", "theirs")

@@ -12,6 +12,13 @@ import (
 // other is the Vault that is synced to. It keeps its data on disk, for integrated storage has the limits that a Vault in use has.
 var other = vaulttest.Shared(vaulttest.Options{NoPlugin: true, Storage: vaulttest.Raft})
 
+// settings returns the settings of an integration with the other Vault.
+func settings(t testing.TB) provider.Values {
+	t.Helper()
+	server := other.Server(t)
+	return provider.Values{"address": server.Address(), "ca_pem": server.CACertPEM()}
+}
+
 func TestMain(m *testing.M) { os.Exit(other.Run(m)) }
 
 func TestConformance(t *testing.T) {

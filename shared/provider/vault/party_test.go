@@ -74,7 +74,7 @@ func (b *bench) party() providertest.Party {
 		Provider:    vault.New(),
 		Destination: "vault-kv",
 		Granularity: b.granularity,
-		Settings:    provider.Values{"address": other.Server(b.t).Address()},
+		Settings:    settings(b.t),
 		Credential:  map[string]string{"token": token},
 		Refused:     map[string]string{"token": "hvs." + rand.Text()},
 		Place:       provider.Values{"mount": b.mount, "path": b.path},

@@ -28,7 +28,7 @@ func TestVerifyTellsOfTheTokenWhatIsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := providertest.Session(t, vault.New(), "token", provider.Values{"address": server.Address()}, map[string]string{"token": made.Auth.ClientToken})
+	s := providertest.Session(t, vault.New(), "token", settings(t), map[string]string{"token": made.Auth.ClientToken})
 	identity, err := vault.New().Verify(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestVerifyTellsOfTheTokenWhatIsNoSecret(t *testing.T) {
 func TestATokenThatMayNotLookItselfUpIsNotTakenForABadOne(t *testing.T) {
 	server := other.Server(t)
 	token := server.ClientWithPolicy(t, `path "secret/*" { capabilities = ["read"] }`).Token()
-	s := providertest.Session(t, vault.New(), "token", provider.Values{"address": server.Address()}, map[string]string{"token": token})
+	s := providertest.Session(t, vault.New(), "token", settings(t), map[string]string{"token": token})
 	_, err := vault.New().Verify(t.Context(), s)
 	if outbound.ClassOf(err) != outbound.Permission || !strings.Contains(err.Error(), "auth/token/lookup-self") {
 		t.Error(err)

@@ -115,7 +115,7 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 		}
 	}
 	c := newConversation(t)
-	c.none(c.configure(map[string]tftypes.Value{"address": text(server.Address()), "token": text(server.RootToken())}))
+	c.none(c.configure(map[string]tftypes.Value{"address": text(server.Address()), "ca_cert_file": text(server.CACertFile()), "token": text(server.RootToken())}))
 	identities, err := c.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func (w *world) followExample(path string) {
 	if strings.Contains(path, "sync_status") {
 		_, fill := w.destination()
 		w.write("integrations/acme/vault/team", map[string]any{
-			"address": w.server.Address(), "token": w.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
+			"address": w.server.Address(), "ca_pem": w.server.CACertPEM(), "token": w.server.RootToken(), "allowed_environments": "*", "allowed_targets": "*",
 		})
 		w.write("syncs/acme/api/production/vault-kv/team", map[string]any{"integration": "team", "mount": fill("MOUNT"), "path": "api"})
 		defer w.remove("syncs/acme/api/production/vault-kv/team", map[string][]string{"purge": {"false"}})

@@ -36,7 +36,11 @@ func each(t *testing.T, test func(*world)) {
 
 func newWorld(t *testing.T, cli tftest.CLI) *world {
 	t.Helper()
-	server := vault.Server(t)
+	return newWorldOf(t, cli, vault.Server(t))
+}
+
+func newWorldOf(t *testing.T, cli tftest.CLI, server *vaulttest.Server) *world {
+	t.Helper()
 	return &world{T: t, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
 }
 

@@ -52,6 +52,7 @@ resource "stashbase_integration_vault" "it" {
   workspace            = "WORKSPACE"
   name                 = "kv"
   address              = "ADDRESS"
+  ca_pem               = file("CA_FILE")
   token_wo             = var.token
   token_wo_version     = 1
   allowed_environments = ["*"]
@@ -66,9 +67,9 @@ func (w *world) destination() (kv *api.KVv2, fill func(string) string) {
 	if err := w.vault.Sys().Mount(mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}); err != nil {
 		w.Fatal(err)
 	}
-	w.write("config", map[string]any{"egress_allow": "127.0.0.0/8+http"})
+	w.write("config", map[string]any{"egress_allow": "127.0.0.0/8"})
 	w.Env = append(w.Env, "TF_VAR_token="+w.server.RootToken())
-	replacer := strings.NewReplacer("MOUNT", mount, "ADDRESS", w.server.Address())
+	replacer := strings.NewReplacer("MOUNT", mount, "ADDRESS", w.server.Address(), "CA_FILE", w.server.CACertFile())
 	return w.vault.KVv2(mount), replacer.Replace
 }
 

@@ -49,13 +49,12 @@ func (c CLI) Folder(t *testing.T, server *vaulttest.Server) *Folder {
 	})
 	rc := filepath.Join(t.TempDir(), "terraformrc")
 	must(t, os.WriteFile(rc, fmt.Appendf(nil, "provider_installation {\n  dev_overrides {\n    \"stashbase/stashbase\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(binary)), 0o600))
-	return &Folder{t: t, cli: c, Path: dir, Env: []string{
-		"VAULT_ADDR=" + server.Address(), "VAULT_TOKEN=" + server.RootToken(),
-		"TF_CLI_CONFIG_FILE=" + rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
+	return &Folder{t: t, cli: c, Path: dir, Env: append(server.ClientEnv(server.RootToken()),
+		"TF_CLI_CONFIG_FILE="+rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
 		// By default a program with the race detector waits a second before it exits, and a command runs several.
-		"GORACE=atexit_sleep_ms=0 log_path=" + races,
-		"HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "PATH=" + os.Getenv("PATH"),
-	}}
+		"GORACE=atexit_sleep_ms=0 log_path="+races,
+		"HOME="+t.TempDir(), "TMPDIR="+os.TempDir(), "PATH="+os.Getenv("PATH"),
+	)}
 }
 
 // Configure replaces the configuration.
