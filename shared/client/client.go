@@ -5,6 +5,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,6 +48,19 @@ type fields = map[string]any
 // get reads a path below the mount into result.
 func (c *Client) get(ctx context.Context, path string, query url.Values, result any) error {
 	return c.do(ctx, request{method: http.MethodGet, path: path, query: query}, result)
+}
+
+// list returns the names below a path, none where the path holds nothing: Vault has a 404 without a text for an empty list.
+func (c *Client) list(ctx context.Context, path string) ([]string, error) {
+	var result struct {
+		Keys []string `json:"keys"`
+	}
+	err := c.get(ctx, path, url.Values{"list": {"true"}}, &result)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == NotFound && e.Text == missing {
+		return nil, nil
+	}
+	return result.Keys, err
 }
 
 func (c *Client) put(ctx context.Context, path string, body fields, result any) error {

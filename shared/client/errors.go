@@ -97,12 +97,15 @@ func OutcomeUnknown(err error) bool {
 	return errors.As(err, &e) && e.OutcomeUnknown
 }
 
+// missing is the text of a 404 that came without one.
+const missing = "it does not exist"
+
 // failure returns an error of Vault's client as an Error. lost means that a response to the request was lost on the way.
 func (c *Client) failure(err error, r request, lost bool) error {
 	e := parse(err)
 	e.Method, e.Path = r.method, c.full(r.path)
 	if e.Kind == NotFound && e.Text == "" {
-		e.Text = "it does not exist"
+		e.Text = missing
 	}
 	e.OutcomeUnknown = r.method != http.MethodGet && (lost || e.Kind == Strange && mayFollowAWrite(e.Status))
 	return e

@@ -27,6 +27,11 @@ func (c *Client) WriteIntegration(ctx context.Context, at IntegrationPlace, give
 	return c.write(ctx, at.path(), given)
 }
 
+// Integrations lists the integrations of a workspace, as provider/name.
+func (c *Client) Integrations(ctx context.Context, workspace string) ([]string, error) {
+	return c.list(ctx, below("integrations", workspace))
+}
+
 // DeleteIntegration deletes an integration and its credential; the engine refuses while a sync uses it.
 func (c *Client) DeleteIntegration(ctx context.Context, at IntegrationPlace) error {
 	return c.remove(ctx, at.path(), nil)
@@ -50,6 +55,11 @@ func (c *Client) Sync(ctx context.Context, at SyncPlace) (Settings, error) {
 // WriteSync creates a sync, or changes the fields given; nil resets one to its default.
 func (c *Client) WriteSync(ctx context.Context, at SyncPlace, given Settings) (Settings, error) {
 	return c.write(ctx, at.path(), given)
+}
+
+// Syncs lists the syncs of an environment, as destination/name.
+func (c *Client) Syncs(ctx context.Context, source Place) ([]string, error) {
+	return c.list(ctx, source.below("syncs"))
 }
 
 // DeleteSync deletes a sync; purge deletes what it has written at the destination as well.

@@ -143,6 +143,8 @@ type ImportInput struct {
 	// CAS are the numbers that newest versions must have, 0 for a secret that must not exist. Names that it leaves out are written in
 	// any case.
 	CAS map[string]int64
+	// DryRun returns what the import would do, and writes nothing.
+	DryRun bool
 }
 
 // Import writes many secrets, all or nothing, and leaves those it does not name. A secret that has its value already gets no new
@@ -154,6 +156,9 @@ func (c *Client) Import(ctx context.Context, at Place, in ImportInput) (*Importe
 	}
 	if len(in.CAS) > 0 {
 		body["cas"] = in.CAS
+	}
+	if in.DryRun {
+		body["dry_run"] = true
 	}
 	var answer Imported
 	if err := c.put(ctx, at.below("import"), body, &answer); err != nil {

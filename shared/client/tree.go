@@ -21,6 +21,8 @@ type Workspace struct {
 	MaxEnvironmentBytes int64 `json:"max_environment_bytes"`
 
 	CreatedTime string `json:"created_time,omitempty"` // RFC 3339, UTC
+
+	Projects int64 `json:"projects,omitempty"` // how many it holds; only in responses
 }
 
 // Workspace reads a workspace.
@@ -57,6 +59,8 @@ type Project struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	CreatedTime string `json:"created_time"`
+
+	Environments int64 `json:"environments"` // how many it holds; only in responses
 }
 
 // Project reads a project.
@@ -100,6 +104,8 @@ type Environment struct {
 	// with nobody.
 	SharedWith  []string `json:"shared_with"`
 	CreatedTime string   `json:"created_time"`
+
+	Secrets int64 `json:"secrets"` // how many it holds, deleted ones included; only in responses
 }
 
 // Environment reads an environment.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
@@ -32,6 +32,9 @@ type Kind[M any] struct {
 	// which client.IsGone holds removes the resource from the state. Update and Delete do what they say; that there is nothing
 	// left to delete is no error.
 	Create, Read, Update, Delete func(context.Context, *Call[M]) error
+	// Adopt follows a Create that found its object, or whose outcome is unknown. It reports whether the object that exists is
+	// what Model plans and holds nothing else, and fills Model from it. Nil: such a Create fails.
+	Adopt func(context.Context, *Call[M]) (bool, error)
 	// Plan may change what Model plans, by making computed attributes unknown. Nil changes nothing. It is not called for a
 	// destruction.
 	Plan func(context.Context, *PlanCall[M]) error
@@ -71,29 +74,14 @@ type Call[M any] struct {
 	Prior, Config M
 
 	private
-	diags *diag.Diagnostics
+	diags         *diag.Diagnostics
+	planned       tfsdk.State // of a create
+	importCommand string
 }
 
 // Place is the environment that the first three keys name.
 func (c *Call[M]) Place() client.Place {
 	return client.Place{Workspace: c.Names[0], Project: c.Names[1], Environment: c.Names[2]}
-}
-
-// Exists is the error of a Create that finds the object there: whoever made it may want to keep what is in it.
-func (c *Call[M]) Exists() error {
-	return fmt.Errorf("it exists already and is not managed here; to take it over, import it: terraform import <address> %s", c.ID)
-}
-
-// New turns the answer of a read before a create into an error unless it says that nothing is there.
-func (c *Call[M]) New(err error) error {
-	switch {
-	case err == nil:
-		return c.Exists()
-	case client.IsGone(err):
-		return nil
-	default:
-		return err
-	}
 }
 
 // Warn adds a warning at an attribute, or at none when that is empty.

@@ -18,6 +18,9 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
+// creating is what a create does, in the words of diagnose.Report.
+const creating = "create"
+
 // managed is the resource for a Kind.
 type managed[M any] struct {
 	Configured
@@ -98,7 +101,8 @@ func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest,
 	}
 	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
 	call.private = private{to: response.Private}
-	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, "create", at, r.kind.Create(ctx, call)) {
+	call.planned = tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema}
+	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, creating, at, r.create(ctx, call, at)) {
 		response.State.RemoveResource(ctx)
 		return
 	}
@@ -164,7 +168,7 @@ func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.D
 	if diags.HasError() {
 		return nil, at, false
 	}
-	call.Names, call.ID = at.names, at.id()
+	call.Names, call.ID, call.importCommand = at.names, at.id(), r.importCommand(at)
 	var err error
 	if call.Client, err = r.Connection.Client(ctx, at.namespace); err != nil {
 		diagnose.Report(diags, "reach Vault for", diagnose.Subject{Name: r.describe(at)}, err)
@@ -224,7 +228,7 @@ func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdent
 }
 
 func (r *managed[M]) failed(diags *diag.Diagnostics, doing string, at place, err error) bool {
-	diagnose.Report(diags, doing, diagnose.Subject{Name: r.describe(at), Attribute: r.attribute}, err)
+	diagnose.Report(diags, doing, diagnose.Subject{Name: r.describe(at), Attribute: r.attribute, Undecided: r.undecided(doing, at)}, err)
 	return err != nil
 }
 

@@ -66,7 +66,7 @@ func Integration(d provider.Declaration) func() resource.Resource {
 		Help:       d.Title + ": an integration of a workspace. " + d.Help + "\n\n" + credentialHelp,
 		Keys:       []base.Key{base.Workspace(), {Name: "name", Help: "Name of the integration."}},
 		Attributes: r.attributes(), Fields: r.renamed(),
-		Create: r.create, Read: r.read, Update: r.update, Delete: r.delete, Plan: r.plan,
+		Create: r.create, Adopt: r.adopt, Read: r.read, Update: r.update, Delete: r.delete, Plan: r.plan,
 	})
 }
 
@@ -254,6 +254,24 @@ func (r *integration) create(ctx context.Context, c *base.Call[base.Object]) err
 		return err
 	}
 	return r.write(ctx, c, true)
+}
+
+// adopt writes the integration again, because the credential of the one that exists cannot be compared.
+func (r *integration) adopt(ctx context.Context, c *base.Call[base.Object]) (bool, error) {
+	now, err := c.Client.Integration(ctx, r.place(c))
+	if err != nil {
+		return false, err
+	}
+	if syncs, _ := now["syncs"].([]any); len(syncs) > 0 {
+		return false, nil
+	}
+	if err := fill(r.columns, &c.Model, now); err != nil {
+		return false, err
+	}
+	if same, err := c.AsPlanned(ctx); err != nil || !same {
+		return false, err
+	}
+	return true, r.write(ctx, c, true)
 }
 
 func (r *integration) read(ctx context.Context, c *base.Call[base.Object]) error {

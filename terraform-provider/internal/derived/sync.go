@@ -55,7 +55,7 @@ func Sync(d provider.Destination) func() resource.Resource {
 			"It runs in the background, whenever a secret changes: an apply does not wait for it. What is there and was not written by it is left alone, unless `on_conflict` says otherwise.",
 		Keys:       []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}},
 		Attributes: attributes,
-		Create:     r.create, Read: r.read, Update: r.write, Delete: r.delete, Plan: r.plan,
+		Create:     r.create, Adopt: r.adopt, Read: r.read, Update: r.write, Delete: r.delete, Plan: r.plan,
 	})
 }
 
@@ -117,6 +117,18 @@ func (r *sync) create(ctx context.Context, c *base.Call[base.Object]) error {
 		return err
 	}
 	return r.write(ctx, c)
+}
+
+// adopt takes over a sync with the same definition. What such a sync has written already is what this one would write.
+func (r *sync) adopt(ctx context.Context, c *base.Call[base.Object]) (bool, error) {
+	now, err := c.Client.Sync(ctx, r.place(c))
+	if err != nil || now["purging"] == true || now["paused"] == true {
+		return false, err
+	}
+	if err := fill(r.columns, &c.Model, now); err != nil {
+		return false, err
+	}
+	return c.AsPlanned(ctx)
 }
 
 func (r *sync) read(ctx context.Context, c *base.Call[base.Object]) error {

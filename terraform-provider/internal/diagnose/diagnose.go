@@ -19,6 +19,8 @@ type Subject struct {
 	Name string // "workspace \"acme\""
 	// Attribute finds the attribute for a field of the engine; nil, or false, when the subject has none.
 	Attribute func(field string) (path.Path, bool)
+	// Undecided is the advice for an error after which it is unknown whether Vault has carried out the write; empty for none.
+	Undecided string
 }
 
 // Report adds err to diags, worded for a person who was doing something ("create") to the subject.
@@ -38,6 +40,9 @@ func Report(diags *diag.Diagnostics, doing string, subject Subject, err error) {
 		return
 	}
 	detail := explain(e)
+	if e.OutcomeUnknown && subject.Undecided != "" {
+		detail += "\n\n" + subject.Undecided
+	}
 	if e.Field != "" && subject.Attribute != nil {
 		if at, ok := subject.Attribute(e.Field); ok {
 			diags.AddAttributeError(at, summary, detail)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestAnErrorSaysWhereAndWhatToDo(t *testing.T) {
-	subject := diagnose.Subject{Name: `stashbase_secret "a"`, Attribute: func(field string) (path.Path, bool) {
+	subject := diagnose.Subject{Name: `stashbase_secret "a"`, Undecided: "Look whether it happened.", Attribute: func(field string) (path.Path, bool) {
 		return path.Root("value_wo"), field == "value"
 	}}
 	cases := []struct {
@@ -32,6 +32,7 @@ func TestAnErrorSaysWhereAndWhatToDo(t *testing.T) {
 		{"a quota", &client.Error{Kind: client.RateLimited}, "", "-parallelism"},
 		{"sealed", &client.Error{Kind: client.Sealed, Text: "Vault is sealed"}, "", "Vault is sealed, in standby or starting"},
 		{"something strange", &client.Error{Kind: client.Strange, Method: "GET", Path: "x", Text: "status 500"}, "", "GET x: Status 500."},
+		{"a lost response", &client.Error{Kind: client.Unreachable, Text: "it was cut", OutcomeUnknown: true}, "", "It was cut.\n\nLook whether it happened."},
 		{"with a hint", diagnose.Hint(&client.Error{Kind: client.NotFound, Text: "it is gone"}, client.NotFound, "Look elsewhere."), "", "It is gone. Look elsewhere."},
 		{"not the client's", errors.New("no token"), "", "No token."},
 	}

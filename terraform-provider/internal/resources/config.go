@@ -71,7 +71,7 @@ func Config() resource.Resource {
 		Help: "The configuration of the engine's mount: defaults for all workspaces, limits and caches. A mount has one.\n\n" +
 			"It manages the settings that are given and leaves the others. One that is taken out of the configuration, or whose resource is destroyed, goes back to the engine's default.",
 		Attributes: attributes,
-		Create:     putConfig, Read: readConfig, Update: putConfig, Delete: resetConfig, Plan: planConfig,
+		Create:     putConfig, Adopt: base.Again(putConfig), Read: readConfig, Update: putConfig, Delete: resetConfig, Plan: planConfig,
 	})()
 }
 

@@ -48,7 +48,7 @@ func Environment() resource.Resource {
 			"force_destroy": boolWithDefault("Whether destroying the environment takes with it the secrets that are still in it."),
 			"created_time":  createdTime("the environment"),
 		},
-		Create: createEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment,
+		Create: createEnvironment, Adopt: adoptEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment,
 	})()
 }
 
@@ -58,6 +58,21 @@ func createEnvironment(ctx context.Context, c *base.Call[environment]) error {
 		return err
 	}
 	return putEnvironment(ctx, c)
+}
+
+func adoptEnvironment(ctx context.Context, c *base.Call[environment]) (bool, error) {
+	e, err := c.Client.Environment(ctx, c.Names[0], c.Names[1], c.Names[2])
+	if err != nil || e.Secrets > 0 {
+		return false, err
+	}
+	syncs, err := c.Client.Syncs(ctx, c.Place())
+	if err != nil || len(syncs) > 0 {
+		return false, err
+	}
+	if err := c.Model.fill(ctx, e); err != nil {
+		return false, err
+	}
+	return c.AsPlanned(ctx)
 }
 
 func readEnvironment(ctx context.Context, c *base.Call[environment]) error {

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	*testing.T
 	*tftest.Folder
+	cli       tftest.CLI
 	server    *vaulttest.Server
 	vault     *api.Client
 	workspace string
@@ -41,7 +42,13 @@ func newWorld(t *testing.T, cli tftest.CLI) *world {
 
 func newWorldOf(t *testing.T, cli tftest.CLI, server *vaulttest.Server) *world {
 	t.Helper()
-	return &world{T: t, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
+	return &world{T: t, cli: cli, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
+}
+
+// again is another world of the same kind, for a subtest.
+func (w *world) again(t *testing.T) *world {
+	t.Helper()
+	return newWorldOf(t, w.cli, w.server)
 }
 
 // tree makes workspace, project "api" and environment "dev" at the engine.

@@ -31,7 +31,7 @@ func Project() resource.Resource {
 			"force_destroy": boolWithDefault("Whether destroying the project takes with it what is still in it."),
 			"created_time":  createdTime("the project"),
 		},
-		Create: createProject, Read: readProject, Update: putProject, Delete: deleteProject,
+		Create: createProject, Adopt: adoptProject, Read: readProject, Update: putProject, Delete: deleteProject,
 	})()
 }
 
@@ -41,6 +41,15 @@ func createProject(ctx context.Context, c *base.Call[project]) error {
 		return err
 	}
 	return putProject(ctx, c)
+}
+
+func adoptProject(ctx context.Context, c *base.Call[project]) (bool, error) {
+	p, err := c.Client.Project(ctx, c.Names[0], c.Names[1])
+	if err != nil || p.Environments > 0 {
+		return false, err
+	}
+	c.Model.fill(p)
+	return c.AsPlanned(ctx)
 }
 
 func readProject(ctx context.Context, c *base.Call[project]) error {

@@ -85,12 +85,20 @@ func Secret() resource.Resource {
 			"version": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version; 0 while there is none."},
 		},
 		Fields: map[string]string{"value": "value_wo", "cas": "version"},
-		Create: createSecret, Read: readSecret, Update: updateSecret, Delete: deleteSecret, Plan: planSecret,
+		Create: createSecret, Adopt: adoptWritten, Read: readSecret, Update: updateSecret, Delete: deleteSecret, Plan: planSecret,
 	})()
 }
 
 // hasValue reports whether a configuration gives the value, known yet or not.
 func (m *secret) hasValue() bool { return !m.Value.IsNull() || !m.ValueWO.IsNull() }
+
+// value returns the value that a configuration gives.
+func (m *secret) value() string {
+	if !m.ValueWO.IsNull() {
+		return m.ValueWO.ValueString()
+	}
+	return m.Value.ValueString()
+}
 
 // managed is the same for a state, where a write-only value is never seen.
 func (m *secret) managed() bool { return !m.Value.IsNull() || !m.ValueWOVersion.IsNull() }
@@ -163,6 +171,29 @@ func adoptSecret(ctx context.Context, c *base.Call[secret]) error {
 	return tagSecret(ctx, c)
 }
 
+// adoptWritten reads the value, which the configuration has as well. A token that may not read it adopts nothing.
+func adoptWritten(ctx context.Context, c *base.Call[secret]) (bool, error) {
+	c.Connection.Forget(c.Client.Namespace(), c.Place())
+	if !c.Config.hasValue() {
+		return true, adoptSecret(ctx, c)
+	}
+	m := &c.Model
+	now, err := c.Client.Secret(ctx, c.Place(), c.Names[3])
+	if err != nil || now.Value != c.Config.value() || now.Comment != m.Comment.ValueString() {
+		return false, err
+	}
+	m.Encoding, m.References, m.Version = types.StringValue(now.Encoding), types.BoolValue(now.References), types.Int64Value(now.Version.Version)
+	if !m.Tags.IsNull() {
+		if m.Tags, err = set(ctx, now.Tags); err != nil {
+			return false, err
+		}
+	}
+	if err := c.Keep(ctx, written{Version: now.Version.Version}); err != nil {
+		return false, err
+	}
+	return c.AsPlanned(ctx)
+}
+
 func readSecret(ctx context.Context, c *base.Call[secret]) error {
 	m := &c.Model
 	known, found, err := c.Connection.Metadata(ctx, c.Client, c.Place(), c.Names[3])
@@ -209,12 +240,8 @@ func writeSecret(ctx context.Context, c *base.Call[secret], over int64) error {
 	if err != nil {
 		return err
 	}
-	value := c.Config.Value.ValueString()
-	if !c.Config.ValueWO.IsNull() {
-		value = c.Config.ValueWO.ValueString()
-	}
 	version, err := c.Client.PutSecret(ctx, c.Place(), c.Names[3], client.SecretInput{
-		Value: value, Encoding: m.Encoding.ValueString(), References: m.References.ValueBool(),
+		Value: c.Config.value(), Encoding: m.Encoding.ValueString(), References: m.References.ValueBool(),
 		Comment: m.Comment.ValueString(), Tags: tags, CAS: &over,
 	})
 	if err != nil {

@@ -60,6 +60,7 @@ func Secrets() resource.Resource {
 		},
 		Fields:   map[string]string{"secrets": "values_wo", "content": "values_wo"},
 		Create:   writeSecrets,
+		Adopt:    base.Again(writeSecrets),
 		Read:     readSecrets,
 		Update:   writeSecrets,
 		Delete:   deleteSecrets,
@@ -133,8 +134,8 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	if err != nil {
 		return err
 	}
-	if taken := last.foreign(wanted, there); len(taken) > 0 {
-		return diagnose.At("values_wo", "The environment has secrets of these names that are not managed here: %s. To take them over, import this resource: terraform import <address> %s", some(taken), c.ID)
+	if taken := last.foreign(wanted, there); len(taken) > 0 && !holdAlready(ctx, c, wanted, taken) {
+		return diagnose.At("values_wo", "The environment has secrets of these names that are not managed here: %s. To take them over, import this resource: %s", some(taken), c.ImportCommand())
 	}
 	seen, err := numbers(ctx, c.Prior.Versions)
 	if err != nil {
@@ -156,6 +157,21 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 		}
 	}
 	return keepSecrets(ctx, c, wanted, last, sent.Values)
+}
+
+// holdAlready reports whether secrets that are not managed here have the wanted values: an earlier write was done, and its response
+// was lost. Writing them again then makes no version.
+func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]string, names []string) bool {
+	values := map[string]string{}
+	for _, name := range names {
+		values[name] = wanted[name]
+	}
+	done, err := c.Client.Import(ctx, c.Place(), client.ImportInput{Values: values, DryRun: true})
+	if err != nil || len(done.Unchanged) != len(names) {
+		return false
+	}
+	c.Warn("values_wo", "Secrets existed already", "They have the values that are configured, as after an apply whose response was lost. They are managed here from now on: "+some(names)+".")
+	return true
 }
 
 // due are the values to be written: all of them again, or those that are new, gone or have drifted. Each is written upon the version

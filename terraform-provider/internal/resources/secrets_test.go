@@ -64,7 +64,7 @@ func TestManySecretsTakeOverOnlyAfterAnImport(t *testing.T) {
 		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
 		w.write("secrets/"+environment+"/OTHER", map[string]any{"value": "theirs"})
 		w.configure(secretsConfig)
-		w.Fails([]string{"not managed here: A", "terraform import <address> " + environment}, "apply", "-auto-approve")
+		w.Fails([]string{"not managed here: A", "terraform import stashbase_secrets.<name> " + environment}, "apply", "-auto-approve")
 		w.Import("stashbase_secrets.it", environment)
 		w.Apply()
 		w.holds(w.read("load/"+environment), "A", "a")

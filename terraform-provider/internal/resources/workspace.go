@@ -48,7 +48,7 @@ func Workspace() resource.Resource {
 			"max_secrets":           numberWithDefault("The most secrets in one environment."+engines, 100000),
 			"max_environment_bytes": numberWithDefault("The most bytes of names and newest values in one environment."+engines, 25165824),
 		},
-		Create: createWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace,
+		Create: createWorkspace, Adopt: adoptWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace,
 	})()
 }
 
@@ -58,6 +58,21 @@ func createWorkspace(ctx context.Context, c *base.Call[workspace]) error {
 		return err
 	}
 	return putWorkspace(ctx, c)
+}
+
+func adoptWorkspace(ctx context.Context, c *base.Call[workspace]) (bool, error) {
+	w, err := c.Client.Workspace(ctx, c.Names[0])
+	if err != nil || w.Projects > 0 {
+		return false, err
+	}
+	integrations, err := c.Client.Integrations(ctx, c.Names[0])
+	if err != nil || len(integrations) > 0 {
+		return false, err
+	}
+	if err := c.Model.fill(ctx, w); err != nil {
+		return false, err
+	}
+	return c.AsPlanned(ctx)
 }
 
 func readWorkspace(ctx context.Context, c *base.Call[workspace]) error {
