@@ -43,7 +43,7 @@ func TestATreeThroughTheClient(t *testing.T) {
 	check(t, err)
 	_, err = c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev", SharedWith: []string{"api/*"}})
 	check(t, err)
-	// Nil brings back the default, and an empty list shares with nobody.
+	// Nil resets the default, and an empty list shares with no environment.
 	e, err := c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev"})
 	if check(t, err); e.SharedWith != nil {
 		t.Errorf("shared with %v", e.SharedWith)
@@ -199,8 +199,8 @@ func TestAVaultOverPlainHTTP(t *testing.T) {
 	}
 }
 
-// A proxy that answers something else than Vault must not bring its text, or a value of the answer, into an error.
-func TestAStrangeAnswerIsNotRepeated(t *testing.T) {
+// The text of a proxy, and a value in a response, must not be part of an error.
+func TestAStrangeResponseIsNotRepeated(t *testing.T) {
 	for name, body := range map[string]string{"no JSON": "<html>planted</html>", "another form": `{"data": {"secrets": "planted"}}`, "nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
@@ -217,7 +217,7 @@ func TestAStrangeAnswerIsNotRepeated(t *testing.T) {
 	}
 }
 
-// Vault's raw calls have no time limit of their own, and a server that hangs must not hang whoever asks.
+// A server that hangs must not hang its clients.
 func TestARequestEndsAfterTheConfiguredTime(t *testing.T) {
 	release := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))

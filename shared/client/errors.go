@@ -27,7 +27,8 @@ const (
 
 // Errors that come from Vault itself or from the network in between.
 const (
-	// NoPermission is Vault's own "permission denied": a policy lacks a line, or the token is no longer valid.
+	// NoPermission is Vault's own "permission denied": a policy lacks a line, or the token is no
+	// longer valid.
 	NoPermission Kind = "permission denied"
 	// NoMount means that nothing is mounted at the path.
 	NoMount Kind = "no mount"
@@ -37,7 +38,8 @@ const (
 	RateLimited Kind = "rate limited"
 	// Unreachable means that no response came, or that it ended before it was complete.
 	Unreachable Kind = "unreachable"
-	// Strange means that the response came neither from Vault nor from the engine.
+	// Strange means that the response is none that Vault or the engine documents: a page of a
+	// proxy, or an error without a known reason.
 	Strange Kind = "strange response"
 )
 
@@ -46,8 +48,8 @@ func kinds() []Kind {
 	return []Kind{Invalid, NotFound, Conflict, Locked, Limit, Denied, Unavailable, Provider}
 }
 
-// Error is a request that was refused or failed. It holds no value of a secret: the engine's errors have none, and a text that
-// comes neither from the engine nor from Vault is dropped.
+// Error is a request that was refused or failed. It holds no value of a secret: the engine's errors
+// have none, and a text that comes neither from the engine nor from Vault is dropped.
 type Error struct {
 	Kind   Kind
 	Status int    // of HTTP; 0 without a response
@@ -56,7 +58,8 @@ type Error struct {
 	Method string // of HTTP
 	Path   string // with the mount
 
-	// OutcomeUnknown is true when Vault may have carried out the write although it failed here. Read the object to decide it.
+	// OutcomeUnknown is true when Vault may have carried out the write although it failed here.
+	// Read the object to decide it.
 	OutcomeUnknown bool
 
 	cause error
@@ -87,8 +90,8 @@ func Is(err error, kinds ...Kind) bool {
 	return false
 }
 
-// IsGone reports whether err means that the object does not exist: the object itself, one of its parents, or the whole mount. A
-// missing right is not among them: it does not show what exists.
+// IsGone reports whether err means that the object does not exist: the object itself, one of its
+// parents, or the whole mount. A missing right is not among them: it does not show what exists.
 func IsGone(err error) bool { return Is(err, NotFound, NoMount) }
 
 // OutcomeUnknown reports whether err is of a write that Vault may have carried out.
@@ -100,7 +103,8 @@ func OutcomeUnknown(err error) bool {
 // missing is the text of a 404 that came without one.
 const missing = "it does not exist"
 
-// failure returns an error of Vault's client as an Error. lost means that a response to the request was lost on the way.
+// failure returns an error of Vault's client as an Error. lost means that a response to the request
+// was lost on the way.
 func (c *Client) failure(err error, r request, lost bool) error {
 	e := parse(err)
 	e.Method, e.Path = r.method, c.full(r.path)
@@ -117,7 +121,8 @@ func (c *Client) strange(r request, status int, text string) error {
 		OutcomeUnknown: r.method != http.MethodGet}
 }
 
-// mayFollowAWrite reports whether a status can come after the write was carried out: the plugin or a proxy failed in between.
+// mayFollowAWrite reports whether a status can come after the write was carried out: the plugin or
+// a proxy failed in between.
 func mayFollowAWrite(status int) bool { return status < 400 || status >= 500 }
 
 // listed is how Vault formats the error of a plugin.
@@ -129,8 +134,8 @@ func parse(err error) *Error {
 		return &Error{Kind: Unreachable, Text: "no complete response from Vault: " + err.Error(), cause: err}
 	}
 	if refused.RawError {
-		// A body that is no JSON comes from a proxy or another server. Its content is unknown, and its 404 or 403 does not show
-		// what exists in Vault.
+		// A body that is no JSON comes from a proxy or another server. Its content is unknown, and
+		// its 404 or 403 does not show what exists in Vault.
 		return &Error{Kind: Strange, Status: refused.StatusCode,
 			Text: fmt.Sprintf("status %d; the response did not come from Vault", refused.StatusCode)}
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// refused is an error as Vault's client makes it of an answer.
+// refused returns the error that Vault's client makes of a refusal.
 func refused(status int, texts ...string) error {
 	return &api.ResponseError{HTTPMethod: "PUT", URL: "https://vault.example/v1/x", StatusCode: status, Errors: texts}
 }
 
-func TestAnErrorIsToldByItsWord(t *testing.T) {
+func TestAnErrorIsRecognisedByItsWord(t *testing.T) {
 	cases := []struct {
 		name  string
 		err   error
@@ -35,14 +35,14 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 		{"denied by the engine", refused(403, "denied: base: not shared"), Denied, "", "base: not shared"},
 		{"denied by Vault", refused(403, "permission denied"), NoPermission, "", "permission denied"},
 		{"unavailable", refused(503, "unavailable: starting"), Unavailable, "", "starting"},
-		{"of a provider", refused(400, "provider: it answers 500"), Provider, "", "it answers 500"},
+		{"of a provider", refused(400, "provider: it returned 500"), Provider, "", "it returned 500"},
 		{"nothing mounted", refused(404, `no handler for route "x/y". route entry not found.`), NoMount, "", `no handler for route "x/y". route entry not found.`},
 		{"sealed", refused(503, "Vault is sealed"), Sealed, "", "Vault is sealed"},
 		{"a quota", refused(429, "request path: rate limit quota exceeded"), RateLimited, "", "request path: rate limit quota exceeded"},
 		{"anything else", refused(500, "internal error with a value in it"), Strange, "", "status 500"},
-		{"what no Vault answers", &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{"<html>a value</html>"}}, Strange, "", "status 502; the response did not come from Vault"},
+		{"a page of a proxy", &api.ResponseError{StatusCode: 502, RawError: true, Errors: []string{"<html>a value</html>"}}, Strange, "", "status 502; the response did not come from Vault"},
 		{"a proxy that knows no such page", &api.ResponseError{StatusCode: 404, RawError: true, Errors: []string{"404 page not found"}}, Strange, "", "status 404; the response did not come from Vault"},
-		{"no answer", fmt.Errorf("dial tcp: %w", context.Canceled), Unreachable, "", "no complete response from Vault: dial tcp: context canceled"},
+		{"no response", fmt.Errorf("dial tcp: %w", context.Canceled), Unreachable, "", "no complete response from Vault: dial tcp: context canceled"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 				t.Errorf("%q, field %q, %q; want %q, %q, %q", e.Kind, e.Field, e.Text, c.kind, c.field, c.text)
 			}
 			if !Is(fmt.Errorf("while: %w", e), c.kind) || Is(nil, c.kind) {
-				t.Error("it is not told by its kind")
+				t.Error("Is does not recognise the kind")
 			}
 			if gone := c.kind == NotFound || c.kind == NoMount; IsGone(e) != gone {
 				t.Errorf("IsGone is %t", IsGone(e))
@@ -60,7 +60,7 @@ func TestAnErrorIsToldByItsWord(t *testing.T) {
 	}
 }
 
-func TestACancelledRequestIsToldFromAnother(t *testing.T) {
+func TestACancelledRequestIsRecognised(t *testing.T) {
 	if err := parse(fmt.Errorf("dial tcp: %w", context.Canceled)); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -72,7 +72,7 @@ func TestASegmentStaysASegment(t *testing.T) {
 	}
 }
 
-// Whatever a server answers, its text has a kind, and what is not the engine's is not repeated.
+// Every error of a server has a kind. A text that is not the engine's or Vault's is dropped.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"1 error occurred:\n\t* invalid: f: x", "permission denied", "invalid: ", "", "no handler for route"} {
 		f.Add(400, seed)

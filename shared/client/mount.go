@@ -5,33 +5,35 @@ import (
 	"net/url"
 )
 
-// Config reads the configuration of the mount: its fields by their names, numbers as json.Number. They are a map rather than a
-// struct because a newer engine has more of them.
+// Config returns the configuration of the mount by field name, with numbers as json.Number. It is a
+// map because a newer engine has more fields.
 func (c *Client) Config(ctx context.Context) (map[string]any, error) {
-	answer := fields{}
-	if err := c.get(ctx, "config", nil, &answer); err != nil {
+	result := fields{}
+	if err := c.get(ctx, "config", nil, &result); err != nil {
 		return nil, err
 	}
-	return answer, nil
+	return result, nil
 }
 
-// PatchConfig changes the fields given; nil resets one to its default. It answers the configuration in force.
+// PatchConfig changes the given fields and returns the whole configuration. A nil field is reset to
+// its default.
 func (c *Client) PatchConfig(ctx context.Context, changes map[string]any) (map[string]any, error) {
-	answer := fields{}
-	if err := c.patch(ctx, "config", changes, &answer); err != nil {
+	result := fields{}
+	if err := c.patch(ctx, "config", changes, &result); err != nil {
 		return nil, err
 	}
-	return answer, nil
+	return result, nil
 }
 
-// Policy is a ready Vault policy for a role.
+// Policy is a Vault policy for a role.
 type Policy struct {
 	Role        string `json:"role"`
 	Description string `json:"description"`
 	Policy      string `json:"policy"` // HCL
 }
 
-// Policy reads the policy of a role for the names given: workspace, project, environment, context. Empty ones are left out.
+// Policy returns the policy of a role. The keys of names are workspace, project, environment and
+// context; a role takes some of them. Empty names are left out.
 func (c *Client) Policy(ctx context.Context, role string, names map[string]string) (*Policy, error) {
 	query := url.Values{}
 	for parameter, name := range names {
@@ -39,9 +41,9 @@ func (c *Client) Policy(ctx context.Context, role string, names map[string]strin
 			query.Set(parameter, name)
 		}
 	}
-	var answer Policy
-	if err := c.get(ctx, below("policies", role), query, &answer); err != nil {
+	var result Policy
+	if err := c.get(ctx, below("policies", role), query, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }

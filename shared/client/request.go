@@ -59,9 +59,10 @@ func (c *Client) do(ctx context.Context, r request, result any) error {
 
 // send makes a request whose response body the caller reads and closes under ctx.
 //
-// The calls of api.Logical do not serve here. Those that parse the response drop the text of a 404, which distinguishes a missing
-// secret from a missing mount. Those that return it raw cancel the context of a write before the body is read: over HTTP/2 the
-// body is then lost. They also send "null" in place of the body after a redirect, and have no merge patch.
+// The calls of api.Logical do not serve here. Those that parse the response drop the text of a 404,
+// which distinguishes a missing secret from a missing mount. Those that return it raw cancel the
+// context of a write before the body is read: over HTTP/2 the body is then lost. They also send
+// "null" in place of the body after a redirect, and have no merge patch.
 func (c *Client) send(ctx context.Context, r request) (*api.Response, error) {
 	request := c.vault.NewRequest(r.method, "/v1/"+c.full(r.path))
 	for name, values := range r.query {
@@ -78,7 +79,8 @@ func (c *Client) send(ctx context.Context, r request) (*api.Response, error) {
 	return c.vault.RawRequestWithContext(ctx, request) //nolint:staticcheck // No other call leaves the body readable; see above.
 }
 
-// bounded returns ctx with the time limit of Vault's client, which covers the reading of the response as well.
+// bounded returns ctx with the time limit of Vault's client, which covers the reading of the
+// response as well.
 func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if limit := c.vault.ClientTimeout(); limit > 0 {
 		return context.WithTimeout(ctx, limit)
@@ -86,8 +88,8 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithCancel(ctx)
 }
 
-// attempts counts how often Vault's client sent a request, and how often a response began. Vault's client repeats a request whose
-// response was lost, and returns the error of the last attempt only.
+// attempts counts how often Vault's client sent a request, and how often a response began. Vault's
+// client repeats a request whose response was lost, and returns the error of the last attempt only.
 type attempts struct{ sent, responses atomic.Int32 }
 
 func (a *attempts) trace() *httptrace.ClientTrace {

@@ -19,7 +19,8 @@ import (
 // transports are the two ways to reach a Vault. Go speaks HTTP/2 only over TLS.
 var transports = map[string]struct{ tls bool }{"http": {}, "TLS and HTTP/2": {tls: true}}
 
-// serve starts a server and returns a client of it that repeats a request as often as retries says.
+// serve starts a server and returns a client of it. The client repeats a failed request retries
+// times.
 func serve(t *testing.T, overTLS bool, retries int, handler http.HandlerFunc) *client.Client {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +46,7 @@ func serve(t *testing.T, overTLS bool, retries int, handler http.HandlerFunc) *c
 	return client.New(vault, "")
 }
 
-// requests makes one request with each method of HTTP.
+// requests holds one request for each method of HTTP.
 var requests = map[string]func(*testing.T, *client.Client) (client.Settings, error){
 	http.MethodGet: func(t *testing.T, c *client.Client) (client.Settings, error) {
 		return c.Integration(t.Context(), client.IntegrationPlace{Workspace: "w", Provider: "p", Name: "n"})
@@ -61,7 +62,7 @@ var requests = map[string]func(*testing.T, *client.Client) (client.Settings, err
 	},
 }
 
-// everyRequest runs a test for each method and each transport.
+// everyRequest runs a test for each method over each transport.
 func everyRequest(t *testing.T, test func(t *testing.T, overTLS bool, method string)) {
 	t.Helper()
 	for transport, over := range transports {
@@ -71,8 +72,8 @@ func everyRequest(t *testing.T, test func(t *testing.T, overTLS bool, method str
 	}
 }
 
-// The body comes after the header, and is larger than what a connection buffers: it is lost when the request's context is cancelled
-// before the body is read.
+// The body comes after the header, and is larger than what a connection buffers: it is lost when
+// the request's context is cancelled before the body is read.
 func TestALargeResponseIsReadWhole(t *testing.T) {
 	large := strings.Repeat("x", 4<<20)
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"large": large}})
@@ -133,7 +134,7 @@ func TestARedirectKeepsTheRequest(t *testing.T) {
 	})
 }
 
-// abort is how a handler of net/http ends a connection, or under HTTP/2 a stream.
+// abort ends the connection, or over HTTP/2 the stream.
 func abort() { panic(http.ErrAbortHandler) } //nolint:forbidigo // net/http takes it for the wish to cut the connection.
 
 func respond(status int, body string) http.HandlerFunc {

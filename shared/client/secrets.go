@@ -5,34 +5,35 @@ import (
 	"net/url"
 )
 
-// Place is an environment: where secrets are.
+// Place is the path of an environment.
 type Place struct{ Workspace, Project, Environment string }
 
-// SecretInput is a version to write.
+// SecretInput is a new version of a secret.
 type SecretInput struct {
 	Value      string
-	Encoding   string // text or base64; text when empty
+	Encoding   string // of Value: text or base64; empty for text
 	References bool
 	Comment    string
-	Tags       []string // nil leaves those that the secret has
-	// CAS is the number that the newest version must have, 0 for a secret that must not exist; nil writes in any case.
+	Tags       []string // nil keeps the tags that the secret has
+	// CAS is the number that the newest version must have, or 0 for a secret that must not exist.
+	// Nil writes without a check.
 	CAS *int64
 }
 
-// Version is a version of a secret, without its value.
+// Version is the metadata of one version of a secret.
 type Version struct {
 	Name         string   `json:"name"`
 	Version      int64    `json:"version"`
-	State        string   `json:"state"` // live, deleted, destroyed or damaged; only in Metadata
+	State        string   `json:"state"` // live, deleted, destroyed or damaged; only in Metadata and SecretMetadata
 	Encoding     string   `json:"encoding"`
 	Comment      string   `json:"comment"`
-	CreatedTime  string   `json:"created_time"`
-	DeletionTime string   `json:"deletion_time"`
-	Size         int64    `json:"size"`
+	CreatedTime  string   `json:"created_time"`  // RFC 3339, UTC
+	DeletionTime string   `json:"deletion_time"` // RFC 3339, UTC; empty for never
+	Size         int64    `json:"size"`          // of the value in bytes
 	Tags         []string `json:"tags"`
 }
 
-// Live reports whether the secret has a value to deliver.
+// Live reports whether the version has a value that is delivered.
 func (v Version) Live() bool { return v.State == "live" }
 
 // Secret is a version with its value.
@@ -42,16 +43,18 @@ type Secret struct {
 	References bool   `json:"references"`
 }
 
-// Secret reads the newest version of a secret. A deleted one is NotFound.
+// Secret returns the newest version of a secret with its value. It fails with NotFound when that
+// version is deleted.
 func (c *Client) Secret(ctx context.Context, at Place, name string) (*Secret, error) {
-	var answer Secret
-	if err := c.get(ctx, at.below("secrets", name), nil, &answer); err != nil {
+	var result Secret
+	if err := c.get(ctx, at.below("secrets", name), nil, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// PutSecret writes a version.
+// PutSecret writes a new version of a secret and returns its metadata. It fails with Conflict when
+// CAS does not hold.
 func (c *Client) PutSecret(ctx context.Context, at Place, name string, in SecretInput) (*Version, error) {
 	body := fields{"value": in.Value, "references": in.References}
 	if in.Encoding != "" {
@@ -66,53 +69,55 @@ func (c *Client) PutSecret(ctx context.Context, at Place, name string, in Secret
 	if in.CAS != nil {
 		body["cas"] = *in.CAS
 	}
-	var answer Version
-	if err := c.put(ctx, at.below("secrets", name), body, &answer); err != nil {
+	var result Version
+	if err := c.put(ctx, at.below("secrets", name), body, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// DeleteSecret marks the newest version as deleted; it can be taken back.
+// DeleteSecret marks the newest version of a secret as deleted. That can be undone.
 func (c *Client) DeleteSecret(ctx context.Context, at Place, name string) error {
 	return c.remove(ctx, at.below("secrets", name), nil)
 }
 
-// PurgeSecret removes a secret with all its versions, for ever.
+// PurgeSecret removes a secret with all its versions. That cannot be undone.
 func (c *Client) PurgeSecret(ctx context.Context, at Place, name string) error {
 	return c.remove(ctx, at.below("metadata", name), nil)
 }
 
-// Metadata answers what is known of every secret of an environment, by name, in one request.
+// Metadata returns the newest version of every secret of an environment by name. It makes one
+// request.
 func (c *Client) Metadata(ctx context.Context, at Place) (map[string]Version, error) {
-	var answer struct {
+	var result struct {
 		Secrets map[string]Version `json:"secrets"`
 	}
-	if err := c.get(ctx, at.below("metadata"), nil, &answer); err != nil {
+	if err := c.get(ctx, at.below("metadata"), nil, &result); err != nil {
 		return nil, err
 	}
-	for name, version := range answer.Secrets {
+	for name, version := range result.Secrets {
 		version.Name = name
-		answer.Secrets[name] = version
+		result.Secrets[name] = version
 	}
-	return answer.Secrets, nil
+	return result.Secrets, nil
 }
 
-// SecretMetadata answers what is known of one secret.
+// SecretMetadata returns the newest version of a secret, without the value.
 func (c *Client) SecretMetadata(ctx context.Context, at Place, name string) (*Version, error) {
-	var answer Version
-	if err := c.get(ctx, at.below("metadata", name), nil, &answer); err != nil {
+	var result Version
+	if err := c.get(ctx, at.below("metadata", name), nil, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// SetTags changes the labels of a secret and writes no version.
+// SetTags replaces the tags of a secret. It writes no version.
 func (c *Client) SetTags(ctx context.Context, at Place, name string, tags []string) error {
 	return c.put(ctx, at.below("metadata", name), fields{"tags": append([]string{}, tags...)}, nil)
 }
 
-// Load answers the names and values of a whole environment; include and exclude are patterns of names.
+// Load returns the values of a whole environment by name. include and exclude are patterns of
+// names; an empty include means all names.
 func (c *Client) Load(ctx context.Context, at Place, include, exclude []string) (map[string]string, error) {
 	query := url.Values{}
 	if len(include) > 0 {
@@ -121,14 +126,14 @@ func (c *Client) Load(ctx context.Context, at Place, include, exclude []string) 
 	if len(exclude) > 0 {
 		query["exclude"] = exclude
 	}
-	answer := map[string]string{}
-	if err := c.get(ctx, at.below("load"), query, &answer); err != nil {
+	result := map[string]string{}
+	if err := c.get(ctx, at.below("load"), query, &result); err != nil {
 		return nil, err
 	}
-	return answer, nil
+	return result, nil
 }
 
-// Imported tells what an import did, by names.
+// Imported holds the names of secrets by what an import did with them.
 type Imported struct {
 	Created   []string `json:"created"`
 	Updated   []string `json:"updated"`
@@ -136,19 +141,19 @@ type Imported struct {
 	Deleted   []string `json:"deleted"`
 }
 
-// ImportInput is many secrets to write.
+// ImportInput holds the secrets that an import writes.
 type ImportInput struct {
 	Values  map[string]string
 	Comment string
-	// CAS are the numbers that newest versions must have, 0 for a secret that must not exist. Names that it leaves out are written in
-	// any case.
+	// CAS holds the number that the newest version of a secret must have, or 0 for a secret that
+	// must not exist. A secret that is not in the map is written without a check.
 	CAS map[string]int64
-	// DryRun returns what the import would do, and writes nothing.
+	// DryRun makes Import return what it would do and write nothing.
 	DryRun bool
 }
 
-// Import writes many secrets, all or nothing, and leaves those it does not name. A secret that has its value already gets no new
-// version.
+// Import writes all given secrets or none. It keeps the other secrets of the environment, and
+// writes no version of a secret that already has the value.
 func (c *Client) Import(ctx context.Context, at Place, in ImportInput) (*Imported, error) {
 	body := fields{"secrets": in.Values, "mode": "merge"}
 	if in.Comment != "" {
@@ -160,11 +165,11 @@ func (c *Client) Import(ctx context.Context, at Place, in ImportInput) (*Importe
 	if in.DryRun {
 		body["dry_run"] = true
 	}
-	var answer Imported
-	if err := c.put(ctx, at.below("import"), body, &answer); err != nil {
+	var result Imported
+	if err := c.put(ctx, at.below("import"), body, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
 func (p Place) below(category string, more ...string) string {

@@ -5,10 +5,11 @@ import (
 	"net/url"
 )
 
-// Workspace is a tenant with keys of its own. In a request, the zero value of a setting stands for "as the engine's config says".
+// Workspace is a tenant with keys of its own. The zero value of a limit means the limit in the
+// engine's configuration.
 type Workspace struct {
 	Name            string            `json:"name,omitempty"`
-	ID              string            `json:"id,omitempty"` // of this incarnation
+	ID              string            `json:"id,omitempty"` // of this incarnation; only in responses
 	Description     string            `json:"description"`
 	Metadata        map[string]string `json:"metadata"`
 	DeletionAllowed bool              `json:"deletion_allowed"`
@@ -22,33 +23,34 @@ type Workspace struct {
 
 	CreatedTime string `json:"created_time,omitempty"` // RFC 3339, UTC
 
-	Projects int64 `json:"projects,omitempty"` // how many it holds; only in responses
+	Projects int64 `json:"projects,omitempty"` // number of projects; only in responses
 }
 
-// Workspace reads a workspace.
+// Workspace returns a workspace.
 func (c *Client) Workspace(ctx context.Context, name string) (*Workspace, error) {
-	var answer Workspace
-	if err := c.get(ctx, below("workspaces", name), nil, &answer); err != nil {
+	var result Workspace
+	if err := c.get(ctx, below("workspaces", name), nil, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// PutWorkspace creates a workspace, or sets all its settings to those given.
+// PutWorkspace creates a workspace or replaces all settings of an existing one, and returns it.
 func (c *Client) PutWorkspace(ctx context.Context, w Workspace) (*Workspace, error) {
 	body := fields{
 		"description": w.Description, "deletion_allowed": w.DeletionAllowed, "metadata": orEmpty(w.Metadata),
 		"max_versions": w.MaxVersions, "cas_required": w.CASRequired, "delete_version_after": w.DeleteVersionAfter,
 		"max_value_bytes": w.MaxValueBytes, "max_secrets": w.MaxSecrets, "max_environment_bytes": w.MaxEnvironmentBytes,
 	}
-	var answer Workspace
-	if err := c.put(ctx, below("workspaces", w.Name), body, &answer); err != nil {
+	var result Workspace
+	if err := c.put(ctx, below("workspaces", w.Name), body, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// DeleteWorkspace shreds a workspace. The name is the confirmation that the engine asks for.
+// DeleteWorkspace destroys the keys of a workspace, and with them everything in it. It sends the
+// confirmation that the engine asks for.
 func (c *Client) DeleteWorkspace(ctx context.Context, name string) error {
 	return c.remove(ctx, below("workspaces", name), confirm(name))
 }
@@ -60,28 +62,29 @@ type Project struct {
 	Description string `json:"description"`
 	CreatedTime string `json:"created_time"`
 
-	Environments int64 `json:"environments"` // how many it holds; only in responses
+	Environments int64 `json:"environments"` // number of environments; only in responses
 }
 
-// Project reads a project.
+// Project returns a project.
 func (c *Client) Project(ctx context.Context, workspace, name string) (*Project, error) {
-	answer := Project{Workspace: workspace}
-	if err := c.get(ctx, below("projects", workspace, name), nil, &answer); err != nil {
+	result := Project{Workspace: workspace}
+	if err := c.get(ctx, below("projects", workspace, name), nil, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// PutProject creates a project, or sets all its settings to those given.
+// PutProject creates a project or replaces all settings of an existing one, and returns it.
 func (c *Client) PutProject(ctx context.Context, p Project) (*Project, error) {
-	answer := Project{Workspace: p.Workspace}
-	if err := c.put(ctx, below("projects", p.Workspace, p.Name), fields{"description": p.Description}, &answer); err != nil {
+	result := Project{Workspace: p.Workspace}
+	if err := c.put(ctx, below("projects", p.Workspace, p.Name), fields{"description": p.Description}, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// DeleteProject deletes a project. Without a confirmation the engine refuses one that holds anything.
+// DeleteProject deletes a project. Unless confirmed is true, it fails with Conflict when the
+// project holds an environment.
 func (c *Client) DeleteProject(ctx context.Context, workspace, name string, confirmed bool) error {
 	var query url.Values
 	if confirmed {
@@ -90,7 +93,7 @@ func (c *Client) DeleteProject(ctx context.Context, workspace, name string, conf
 	return c.remove(ctx, below("projects", workspace, name), query)
 }
 
-// Environment holds the secrets that are delivered as one.
+// Environment holds the secrets that are delivered together.
 type Environment struct {
 	Workspace       string `json:"-"`
 	Project         string `json:"-"`
@@ -100,24 +103,25 @@ type Environment struct {
 	Locked          bool   `json:"locked"`
 	DeletionAllowed bool   `json:"deletion_allowed"`
 	Base            string `json:"base"`
-	// SharedWith is nil when it was never set: then the engine's default holds, which follows Production. An empty list shares
-	// with nobody.
+	// SharedWith is nil for the engine's default, which depends on Production. An empty list shares
+	// with no environment.
 	SharedWith  []string `json:"shared_with"`
 	CreatedTime string   `json:"created_time"`
 
-	Secrets int64 `json:"secrets"` // how many it holds, deleted ones included; only in responses
+	Secrets int64 `json:"secrets"` // number of secrets, including deleted ones; only in responses
 }
 
-// Environment reads an environment.
+// Environment returns an environment.
 func (c *Client) Environment(ctx context.Context, workspace, project, name string) (*Environment, error) {
-	answer := Environment{Workspace: workspace, Project: project}
-	if err := c.get(ctx, below("environments", workspace, project, name), nil, &answer); err != nil {
+	result := Environment{Workspace: workspace, Project: project}
+	if err := c.get(ctx, below("environments", workspace, project, name), nil, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// PutEnvironment creates an environment, or sets all its settings to those given.
+// PutEnvironment creates an environment or replaces all settings of an existing one, and returns
+// it.
 func (c *Client) PutEnvironment(ctx context.Context, e Environment) (*Environment, error) {
 	body := fields{
 		"description": e.Description, "production": e.Production, "locked": e.Locked,
@@ -126,23 +130,24 @@ func (c *Client) PutEnvironment(ctx context.Context, e Environment) (*Environmen
 	if e.SharedWith != nil {
 		body["shared_with"] = e.SharedWith
 	}
-	answer := Environment{Workspace: e.Workspace, Project: e.Project}
+	result := Environment{Workspace: e.Workspace, Project: e.Project}
 	path := below("environments", e.Workspace, e.Project, e.Name)
-	if err := c.put(ctx, path, body, &answer); err != nil {
+	if err := c.put(ctx, path, body, &result); err != nil {
 		return nil, err
 	}
-	if e.SharedWith != nil || answer.SharedWith == nil {
-		return &answer, nil
+	if e.SharedWith != nil || result.SharedWith == nil {
+		return &result, nil
 	}
-	// Only a patch can bring a field back to its default.
-	answer.SharedWith = nil
-	if err := c.patch(ctx, path, fields{"shared_with": nil}, &answer); err != nil {
+	// Only a patch resets a field to its default.
+	result.SharedWith = nil
+	if err := c.patch(ctx, path, fields{"shared_with": nil}, &result); err != nil {
 		return nil, err
 	}
-	return &answer, nil
+	return &result, nil
 }
 
-// DeleteEnvironment deletes an environment. Without a confirmation the engine refuses one that holds secrets.
+// DeleteEnvironment deletes an environment. Unless confirmed is true, it fails with Conflict when
+// the environment holds a secret.
 func (c *Client) DeleteEnvironment(ctx context.Context, workspace, project, name string, confirmed bool) error {
 	var query url.Values
 	if confirmed {
