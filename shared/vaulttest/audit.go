@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Requests are those that a part of an audit log has the answers to, in their order: the operation and the path, such as "read
-// secret/data/a". Only paths that begin with prefix count.
+// Requests returns the requests of an audit log in order, each as operation and path, such as "read
+// secret/data/a". It returns only requests with a response, and only paths that begin with prefix.
+// log may be a part of an audit log.
 func Requests(t testing.TB, log, prefix string) []string {
 	t.Helper()
 	var all []string

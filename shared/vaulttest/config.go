@@ -10,10 +10,12 @@ import (
 
 const moduleLine = "module github.com/stashbase/vault-stashbase\n"
 
+// config returns Vault's configuration file.
 func (s *Server) config() string {
 	storage := `storage "inmem" {}`
 	if s.options.Storage == Raft {
-		// The multiplier is the lowest Vault takes: a single node then leads after a second rather than five.
+		// 1 is the lowest multiplier that Vault accepts: a single node then becomes active after
+		// one second instead of five.
 		storage = fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"node\"\n  performance_multiplier = 1\n}", s.StorageDir())
 	}
 	return fmt.Sprintf(`%s
@@ -44,7 +46,8 @@ func (s *Server) listenerTLS() string {
 }
 
 func (s *Server) environment() []string {
-	// By default a plugin with the race detector waits a second before it exits, and a seal waits for it.
+	// By default a program with the race detector waits one second before it exits, and a seal
+	// waits for the plugin.
 	return append([]string{"HOME=" + s.dir, "TMPDIR=" + s.tempDir(), "GORACE=atexit_sleep_ms=0"}, s.options.Env...)
 }
 
@@ -72,7 +75,8 @@ func vaultBinary() (string, error) {
 	return path, nil
 }
 
-// checkout finds the root of the product's module above the working directory, which for a test is its package's folder.
+// checkout returns the root of the product's module. It looks upwards from the working directory,
+// which is the package's folder in a test.
 func checkout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -103,7 +107,7 @@ func tail(text string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// around cuts out the first line that holds the mark, and the lines after it.
+// around returns the text from the mark on, at most the given number of lines.
 func around(text, mark string, lines int) string {
 	_, rest, _ := strings.Cut(text, mark)
 	all := strings.Split(rest, "\n")

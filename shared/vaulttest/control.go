@@ -11,23 +11,26 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// ReloadPlugin makes Vault drop the mount's backend and build it anew: caches are cold afterwards. Several mounts share one
-// plugin process, and it is that process which goes when the last of them has.
+// ReloadPlugin makes Vault replace the mount's backend with a new one, whose caches are cold.
+// Several mounts share one plugin process. The process ends when the last of them has been
+// reloaded.
 func (s *Server) ReloadPlugin(t testing.TB) {
 	t.Helper()
 	_, err := s.Client().Sys().ReloadPlugin(&api.ReloadPluginInput{Mounts: []string{s.options.MountPath + "/"}})
 	must(t, err)
 }
 
-// KillPlugin ends the plugin's process with SIGKILL and returns once Vault has noticed. Vault starts another with the next request
-// to the mount. A request on its way at the moment of the kill is answered with status 500.
+// KillPlugin ends the plugin's process with SIGKILL and waits until Vault has noticed. Vault starts
+// a new process with the next request to the mount. A request that is in progress at the moment of
+// the kill fails with status 500.
 func (s *Server) KillPlugin(t testing.TB) {
 	t.Helper()
 	killed := s.killPlugins()
 	if len(killed) == 0 {
-		t.Fatal("no plugin process is running (they are found through /proc, which only Linux has)")
+		t.Fatal("no plugin process is running; they are found through /proc, which only Linux has")
 	}
-	// The process is gone a moment before Vault knows, and a request in that moment would fail instead of being replayed.
+	// Vault notices the end of the process a moment later. A request in that moment would fail
+	// instead of being replayed.
 	must(t, s.poll(stopTimeout, "Vault to notice", func(context.Context) error {
 		log := s.ServerLog()
 		for _, pid := range killed {
@@ -39,7 +42,7 @@ func (s *Server) KillPlugin(t testing.TB) {
 	}))
 }
 
-// exited looks for go-plugin's log line about the end of a process.
+// exited reports whether the log has go-plugin's line about the end of a process.
 func exited(log string, pid int) bool {
 	id := fmt.Sprintf(" id=%d", pid)
 	for line := range strings.Lines(log) {
@@ -51,14 +54,15 @@ func exited(log string, pid int) bool {
 	return false
 }
 
-// Kill ends Vault and its plugins with SIGKILL, as a power failure would.
+// Kill ends Vault and its plugins with SIGKILL, like a power failure.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.process.kill()
 	s.killPlugins()
 }
 
-// Restart starts Vault again on the storage, the address and the log it had, after Kill or in its place, and unseals it.
+// Restart starts Vault again with the same storage, address and log, and unseals it. It kills Vault
+// first if it runs.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.needs(t, Raft, "Restart")
@@ -69,19 +73,20 @@ func (s *Server) Restart(t testing.TB) {
 	must(t, s.unseal())
 }
 
-// Seal seals Vault, which ends the mount's backend.
+// Seal seals Vault. That ends the mount's backend.
 func (s *Server) Seal(t testing.TB) {
 	t.Helper()
 	must(t, s.Client().Sys().Seal())
 }
 
-// Unseal is for after Seal; it returns once Vault is active again.
+// Unseal unseals Vault after Seal, and waits until it is active.
 func (s *Server) Unseal(t testing.TB) {
 	t.Helper()
 	must(t, s.unseal())
 }
 
-// StepDown makes the node give up leadership, and returns once it has taken it up again. Vault waits 10 s before it does.
+// StepDown makes the node give up leadership, and waits until it is active again. Vault takes 10 s
+// for that.
 func (s *Server) StepDown(t testing.TB) {
 	t.Helper()
 	s.needs(t, Raft, "StepDown")
@@ -89,7 +94,8 @@ func (s *Server) StepDown(t testing.TB) {
 	must(t, s.waitActive())
 }
 
-// Eventually asks until the answer is nil, and fails the test with the last answer when the time is over or Vault has ended.
+// Eventually calls ask until it returns nil. It fails the test with the last error when the time
+// limit is reached or Vault has ended. what names the expected event in that error.
 func (s *Server) Eventually(t testing.TB, limit time.Duration, what string, ask func(context.Context) error) {
 	t.Helper()
 	must(t, s.poll(limit, what, ask))
@@ -98,6 +104,6 @@ func (s *Server) Eventually(t testing.TB, limit time.Duration, what string, ask 
 func (s *Server) needs(t testing.TB, storage Storage, what string) {
 	t.Helper()
 	if s.options.Storage != storage {
-		t.Fatal(errors.New(what + " needs Options.Storage = Raft: data in memory does not survive"))
+		t.Fatal(errors.New(what + " requires Options.Storage = Raft: data in memory does not survive"))
 	}
 }

@@ -1,8 +1,9 @@
-// Package vaulttest runs the pinned Vault for tests: a real server on the loopback interface with the plugin registered and
-// mounted, an audit device, a trace log, and raw access to storage. It owns the life of that server and nothing else: it knows
-// no path of the engine, and is imported only by tests and by tools/bench.
+// Package vaulttest runs the pinned Vault for tests. It starts a real server on the loopback
+// interface with the plugin registered and mounted, an audit device and a trace log, and it gives
+// raw access to storage. The package knows no path of the engine. Only tests and tools/bench import
+// it.
 //
-// One server per test package is enough for nearly everything:
+// Most test packages share one server:
 //
 //	var vault = vaulttest.Shared(vaulttest.Options{})
 //
@@ -13,13 +14,17 @@
 //		...
 //	}
 //
-// The server has a certificate of an authority that it alone has. Its own clients trust it; others are given Server.CACertFile,
-// Server.CACertPEM or Server.ClientEnv. Options.PlainHTTP starts one without TLS.
+// A test that kills, seals or restarts Vault starts its own server with Start.
 //
-// A test that kills, seals or restarts takes its own with Start. The binary is $VAULT_BINARY, or bin/vault of the checkout as
-// `make vault` leaves it; it is never looked for on PATH, because a test must not change its meaning with the machine. Without
-// one a test is skipped, loudly, or fails when CI=true.
+// Each server has TLS, with a certificate authority of its own that is made at run time. Clients
+// from Server.Client trust it. Other clients get Server.CACertFile, Server.CACertPEM or
+// Server.ClientEnv. Options.PlainHTTP starts a server without TLS.
 //
-// The plugin is built once per test process, with the race detector when the test has it, or is $STASHBASE_PLUGIN_BINARY of
-// version $STASHBASE_PLUGIN_VERSION. A data race reported by the plugin fails the test that stops the server.
+// The Vault binary is $VAULT_BINARY, or bin/vault of the checkout, where `make vault` puts it. PATH
+// is not searched: the result of a test must not depend on what is installed. Without a binary a
+// test is skipped with a message, or fails if CI=true.
+//
+// The plugin is $STASHBASE_PLUGIN_BINARY of version $STASHBASE_PLUGIN_VERSION. Without it, the
+// plugin is built once per test process, with the race detector if the test has it. When the plugin
+// reports a data race, the test that stops the server fails.
 package vaulttest

@@ -13,7 +13,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// builds holds the plugins this test process has built, so that many servers cost one build.
+// builds holds the plugins that this test process has built, by package. Many servers share one
+// build.
 var builds = struct {
 	sync.Mutex
 	binary map[string][]byte
@@ -40,8 +41,8 @@ func (s *Server) mountPlugin() error {
 	return err
 }
 
-// MountPlugin registers one more plugin, whose binary is given by its path, and mounts it under its name: what the project's own
-// is compared with.
+// MountPlugin registers another plugin and mounts it at its name. binary is the path of the
+// program. The bench compares the project's plugin with such plugins.
 func (s *Server) MountPlugin(name, binary string) error {
 	content, err := os.ReadFile(binary)
 	if err != nil {
@@ -70,7 +71,7 @@ func (s *Server) register(name, version string, binary []byte) error {
 	return nil
 }
 
-// plugin returns the binary to register and its version.
+// plugin returns the plugin's program, as bytes, and its version.
 func (o Options) plugin() ([]byte, string, error) {
 	path, version := o.PluginBinary, o.PluginVersion
 	if path == "" && o.PluginPackage == PluginPackage {
@@ -84,8 +85,8 @@ func (o Options) plugin() ([]byte, string, error) {
 	return binary, testVersion, err
 }
 
-// build compiles the package once per test process. Paths are not trimmed, so that the packages a test has compiled already
-// need no second compilation.
+// build compiles the package once per test process. Paths are not trimmed: packages that the test
+// itself has compiled then come from the build cache.
 func build(pkg string) ([]byte, error) {
 	builds.Lock()
 	defer builds.Unlock()

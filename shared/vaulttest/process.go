@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// process is one run of Vault. It is ended by its own process id only.
+// process is one run of Vault.
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
 
-// spawn starts Vault and returns when its API answers, sealed or not.
+// spawn starts Vault and waits until its API responds, sealed or not.
 func (s *Server) spawn() error {
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -32,14 +32,15 @@ func (s *Server) spawn() error {
 	if s.process, err = start(cmd); err != nil {
 		return fmt.Errorf("start Vault: %w", err)
 	}
-	return s.poll(startTimeout, "Vault's API to answer", func(ctx context.Context) error {
+	return s.poll(startTimeout, "Vault's API to respond", func(ctx context.Context) error {
 		_, err := s.Client().Sys().SealStatusWithContext(ctx)
 		return err
 	})
 }
 
-// start runs the command on a thread that lives as long as it: Linux ties the signal of dieWithParent to the thread that forked,
-// and Go may end a thread that no goroutine holds.
+// start runs the command from an operating system thread that exists as long as the command. Linux
+// sends the signal of dieWithParent when the thread that forked ends, and Go may end a thread that
+// no goroutine is locked to.
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	started := make(chan error)
@@ -51,7 +52,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 		if err != nil {
 			return
 		}
-		_ = cmd.Wait() // How it ended is of no interest: we ended it, or its log says why it did.
+		_ = cmd.Wait() // The error is not needed: this package ended Vault, or Vault's log has the reason.
 		close(p.exited)
 	}()
 	if err := <-started; err != nil {
@@ -69,7 +70,7 @@ func (p *process) running() bool {
 	}
 }
 
-// terminate asks Vault to go, and ends it by force when it does not.
+// terminate sends SIGTERM to Vault, and SIGKILL if Vault does not end in time.
 func (p *process) terminate() error {
 	if p == nil || !p.running() {
 		return nil
@@ -82,7 +83,7 @@ func (p *process) terminate() error {
 		return nil
 	case <-time.After(stopTimeout):
 		p.kill()
-		return fmt.Errorf("after SIGTERM Vault ran on for %s and was killed", stopTimeout)
+		return fmt.Errorf("stop Vault: it did not end within %s of SIGTERM and was killed", stopTimeout)
 	}
 }
 
@@ -91,8 +92,9 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// PluginProcesses lists the processes that run a binary of this server's plugin folder. A killed Vault leaves them behind, so
-// their parent does not tell. It reads /proc, and is empty on systems without.
+// PluginProcesses returns the ids of the processes whose program is in this server's plugin folder.
+// Their parent process is no criterion, because a killed Vault leaves them behind. The list is
+// empty on systems without /proc.
 func (s *Server) PluginProcesses() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -120,7 +122,7 @@ func (s *Server) killPlugins() []int {
 	return pids
 }
 
-// poll asks until the answer is nil, the time is over, or Vault has ended.
+// poll calls ask until it returns nil, the time limit is reached, or Vault has ended.
 func (s *Server) poll(limit time.Duration, what string, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -133,7 +135,7 @@ func (s *Server) poll(limit time.Duration, what string, ask func(context.Context
 		}
 		select {
 		case <-s.process.exited:
-			return fmt.Errorf("waiting for %s: Vault has ended (last answer: %w)", what, err)
+			return fmt.Errorf("waiting for %s: Vault has ended (last error: %w)", what, err)
 		case <-ctx.Done():
 			return fmt.Errorf("waited %s for %s: %w", limit, what, err)
 		case <-tick.C:

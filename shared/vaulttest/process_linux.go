@@ -2,7 +2,8 @@ package vaulttest
 
 import "syscall"
 
-// dieWithParent ends Vault when a test process dies without its cleanups, as it does on a timeout.
+// dieWithParent makes Linux end Vault when the test process dies without its cleanups, for example
+// on a timeout.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,5 +4,6 @@ package vaulttest
 
 import "syscall"
 
-// dieWithParent has no counterpart here: a test process that dies on a timeout leaves its Vault behind.
+// dieWithParent does nothing on this system: a test process that dies on a timeout leaves its Vault
+// running.
 func dieWithParent() *syscall.SysProcAttr { return nil }

@@ -2,5 +2,5 @@
 
 package vaulttest
 
-// raceDetector is whether the test was built with -race; the plugin is then built with it too.
+// raceDetector is true if the test was built with -race. The plugin is then built with -race too.
 const raceDetector = true

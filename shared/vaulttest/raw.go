@@ -7,13 +7,15 @@ import (
 	"testing"
 )
 
-// The raw methods read and change the mount's storage below the engine, as Vault's barrier shows it: decrypted, byte for byte.
-// Keys are relative to the mount. A change is seen by the plugin only where it reads storage again: see ReloadPlugin.
+// The raw methods read and change the entries of the mount in Vault's storage, decrypted by Vault's
+// barrier, byte for byte. Keys are relative to the mount. The plugin sees a change only when it
+// reads the entry from storage again; see ReloadPlugin.
 //
-// They go through sys/raw. It guesses compression from the first bytes of an entry unless told not to, which would change binary
-// values: hence `compressed` when reading and `compression_type` when writing.
+// The methods use sys/raw. By default sys/raw guesses from the first bytes of an entry whether the
+// entry is compressed, which would change binary values. A read therefore sets `compressed`, and a
+// write sets `compression_type`.
 
-// RawRead returns the bytes at a key, or nil when there is no entry.
+// RawRead returns the bytes at a key, or nil if there is no entry.
 func (s *Server) RawRead(t testing.TB, key string) []byte {
 	t.Helper()
 	secret, err := s.Client().Logical().ReadWithData(s.raw(key), map[string][]string{
@@ -29,7 +31,7 @@ func (s *Server) RawRead(t testing.TB, key string) []byte {
 	return value
 }
 
-// RawWrite puts bytes at a key.
+// RawWrite writes bytes to a key.
 func (s *Server) RawWrite(t testing.TB, key string, value []byte) {
 	t.Helper()
 	_, err := s.Client().Logical().Write(s.raw(key), map[string]any{
@@ -38,14 +40,15 @@ func (s *Server) RawWrite(t testing.TB, key string, value []byte) {
 	must(t, err)
 }
 
-// RawDelete removes the entry at a key; none is fine.
+// RawDelete deletes the entry at a key. A missing entry is no error.
 func (s *Server) RawDelete(t testing.TB, key string) {
 	t.Helper()
 	_, err := s.Client().Logical().Delete(s.raw(key))
 	must(t, err)
 }
 
-// RawList returns all keys below a prefix, which is empty or ends in a slash: those of its folders too, in order.
+// RawList returns all keys below a prefix, including those in folders, sorted. The prefix is empty
+// or ends in a slash.
 func (s *Server) RawList(t testing.TB, prefix string) []string {
 	t.Helper()
 	secret, err := s.Client().Logical().List(s.raw(prefix))

@@ -13,11 +13,12 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// ErrNoVault says that there is no Vault binary to test with.
+// ErrNoVault means that there is no Vault binary to test with.
 var ErrNoVault = errors.New("no Vault binary: run `make vault` (6 to 9 minutes on two cores, once), or set VAULT_BINARY")
 
-// How long a server may take to answer, to become active, and to stop. They are far above what is usual (a second, two seconds,
-// and half a second), because a shared machine under the race detector must not fail a test that only had to wait.
+// Time limits for a server to respond, to become active, and to stop. Usual times are one second,
+// two seconds and half a second. The limits are much higher, because a busy machine with the race
+// detector must not fail a test.
 const (
 	startTimeout  = 60 * time.Second
 	activeTimeout = 60 * time.Second
@@ -41,7 +42,8 @@ type Server struct {
 	mount *api.MountOutput
 }
 
-// Start runs a server until the test ends. It skips the test when there is no Vault binary, and fails it then under CI=true.
+// Start runs a server until the test ends. Without a Vault binary it skips the test, or fails it if
+// CI=true.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s, err := Launch(o)
@@ -57,7 +59,8 @@ func Start(t testing.TB, o Options) *Server {
 	return s
 }
 
-// require ends a test that got no server: as skipped on a laptop without Vault, otherwise as failed.
+// require ends a test that has no server: the test is skipped without a Vault binary, and fails
+// otherwise.
 func require(t testing.TB, err error) {
 	t.Helper()
 	switch {
@@ -69,15 +72,15 @@ func require(t testing.TB, err error) {
 	}
 }
 
-// Launch is Start for a caller that is no test. Who calls it calls Stop.
+// Launch is Start for a caller that is no test. The caller must call Stop.
 func Launch(o Options) (*Server, error) {
 	binary, err := vaultBinary()
 	if err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
-	// Not the test's own temporary folder: its path carries the test's name, and a plugin's Unix socket below it would pass the
-	// 108 bytes a socket's path may have.
+	// The test's own temporary folder has the test's name in its path. A plugin's Unix socket in it
+	// could exceed the 108 bytes that the path of a socket may have.
 	dir, err := os.MkdirTemp("", "vaulttest")
 	if err != nil {
 		return nil, err
@@ -117,7 +120,8 @@ func (s *Server) launch() error {
 	return s.mountPlugin()
 }
 
-// spawnOnFreePorts tries again when another process takes a port between our look and Vault's bind.
+// spawnOnFreePorts starts Vault on two free ports. It tries again if another process takes a port
+// before Vault does.
 func (s *Server) spawnOnFreePorts() error {
 	for attempt := 1; ; attempt++ {
 		var err error
@@ -138,15 +142,15 @@ func (s *Server) spawnOnFreePorts() error {
 }
 
 func (s *Server) initialise() error {
-	answer, err := s.Client().Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	initialised, err := s.Client().Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
 	if err != nil {
 		return fmt.Errorf("initialise Vault: %w", err)
 	}
-	s.unsealKey, s.rootToken = answer.KeysB64[0], answer.RootToken
+	s.unsealKey, s.rootToken = initialised.KeysB64[0], initialised.RootToken
 	return nil
 }
 
-// unseal returns once the server is the active node and answers as such.
+// unseal unseals the server and waits until it is active.
 func (s *Server) unseal() error {
 	if _, err := s.Client().Sys().Unseal(s.unsealKey); err != nil {
 		return fmt.Errorf("unseal Vault: %w", err)
@@ -163,7 +167,7 @@ func (s *Server) waitActive() error {
 		case health.Sealed || health.Standby:
 			return fmt.Errorf("sealed %t, standby %t", health.Sealed, health.Standby)
 		}
-		// An active node still answers 503 while it sets up its mounts.
+		// An active node still responds with status 503 while it sets up its mounts.
 		_, err = s.Client().Sys().ListMountsWithContext(ctx)
 		return err
 	})
@@ -176,7 +180,8 @@ func (s *Server) enableAudit() error {
 	})
 }
 
-// Stop ends Vault and removes its folder. It fails when the plugin reported a data race.
+// Stop ends Vault and removes its folder. It returns an error if the plugin has reported a data
+// race.
 func (s *Server) Stop() error {
 	if s.stopped {
 		return nil
@@ -190,24 +195,26 @@ func (s *Server) Stop() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// Client returns a new client with the root token. It does not retry, so that a test sees every answer.
+// Client returns a new client with the root token. The client does not retry, so that a test sees
+// every response.
 func (s *Server) Client() *api.Client { return s.client(s.rootToken) }
 
 func (s *Server) client(token string) *api.Client {
 	config := api.DefaultConfig()
-	// The environment of a developer may name another Vault.
+	// A developer's environment may name another Vault.
 	config.Error, config.AgentAddress, config.Address = nil, "", s.Address()
 	config.MaxRetries = 0
 	client, err := s.trusting(config)
 	if err != nil {
-		panic("vaulttest: " + err.Error()) //nolint:forbidigo // Only a malformed address or certificate fails, and both are ours.
+		panic("vaulttest: " + err.Error()) //nolint:forbidigo // It fails only for a malformed address or certificate, and this package makes both.
 	}
 	client.SetToken(token)
 	client.ClearNamespace()
 	return client
 }
 
-// trusting makes a client of Vault that trusts the certificate authority of this server and no other.
+// trusting returns a client of Vault that trusts the certificate authority of this server and no
+// other.
 func (s *Server) trusting(config *api.Config) (*api.Client, error) {
 	if !s.options.PlainHTTP {
 		if err := config.ConfigureTLS(&api.TLSConfig{CACertBytes: s.authority, TLSServerName: ServerName}); err != nil {
@@ -217,7 +224,8 @@ func (s *Server) trusting(config *api.Config) (*api.Client, error) {
 	return api.NewClient(config)
 }
 
-// ClientWithPolicy returns a client whose new token has just the policy: not even the default one.
+// ClientWithPolicy returns a client with a new token that has only this policy, without the default
+// policy.
 func (s *Server) ClientWithPolicy(t testing.TB, hcl string) *api.Client {
 	t.Helper()
 	root := s.Client()
@@ -230,7 +238,7 @@ func (s *Server) ClientWithPolicy(t testing.TB, hcl string) *api.Client {
 	return s.client(secret.Auth.ClientToken)
 }
 
-// Address is the URL of the API.
+// Address returns the URL of the API.
 func (s *Server) Address() string {
 	if s.options.PlainHTTP {
 		return "http://" + s.address
@@ -238,26 +246,27 @@ func (s *Server) Address() string {
 	return "https://" + s.address
 }
 
-// RootToken is the token of Client.
+// RootToken returns the token of Client.
 func (s *Server) RootToken() string { return s.rootToken }
 
-// UnsealKey is the one key that unseals.
+// UnsealKey returns the unseal key. There is only one.
 func (s *Server) UnsealKey() string { return s.unsealKey }
 
-// ServerLog is all that Vault has logged, the plugin's log lines among it, over all its restarts. A line of the plugin may follow
-// the answer it belongs to by a moment.
+// ServerLog returns the log of Vault over all restarts, including the plugin's lines. A line of the
+// plugin may be written a moment after the response that it belongs to.
 func (s *Server) ServerLog() string { return contents(s.logFile()) }
 
-// AuditLog is what the file audit device has written: a line per request and per answer, there before the client has the answer.
+// AuditLog returns what the file audit device has written: one line for each request and for each
+// response. Vault writes the line before it sends the response.
 func (s *Server) AuditLog() string { return contents(s.auditFile()) }
 
-// StorageDir is where a Raft server keeps its physical storage.
+// StorageDir returns the folder of a Raft server's physical storage.
 func (s *Server) StorageDir() string { return filepath.Join(s.dir, "storage") }
 
-// MountAccessor and MountUUID identify the plugin's mount.
+// MountAccessor returns the accessor of the plugin's mount.
 func (s *Server) MountAccessor() string { return s.mount.Accessor }
 
-// MountUUID is the folder of the mount in Vault's storage, below logical/.
+// MountUUID returns the id of the plugin's mount. Its storage in Vault is logical/<id>/.
 func (s *Server) MountUUID() string { return s.mount.UUID }
 
 func (s *Server) logFile() string    { return filepath.Join(s.dir, "vault.log") }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Package is one server for all tests of a package, started by the first that asks for it.
+// Package is one server for all tests of a package. The first call of Server starts it.
 type Package struct {
 	options Options
 	once    sync.Once
@@ -15,10 +15,10 @@ type Package struct {
 	err     error
 }
 
-// Shared describes the server of a test package. Nothing runs until the first call of Server.
+// Shared returns the server of a test package. It starts nothing.
 func Shared(o Options) *Package { return &Package{options: o} }
 
-// Run is the body of TestMain: it runs the tests, stops the server and returns the code to exit with.
+// Run is the body of TestMain. It runs the tests, stops the server and returns the exit code.
 func (p *Package) Run(m *testing.M) int {
 	code := m.Run()
 	if p.server == nil {
@@ -34,7 +34,8 @@ func (p *Package) Run(m *testing.M) int {
 	return code
 }
 
-// Server returns the package's server. It skips or fails the test as Start does when there is none.
+// Server returns the package's server, and starts it if necessary. Without a Vault binary it skips
+// or fails the test as Start does.
 func (p *Package) Server(t testing.TB) *Server {
 	t.Helper()
 	p.once.Do(func() { p.server, p.err = Launch(p.options) })

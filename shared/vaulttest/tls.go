@@ -14,14 +14,16 @@ import (
 	"time"
 )
 
-// ServerName is a name that the certificate of each server holds beside its address, for tests of tls_server_name.
+// ServerName is a name in the certificate of each server, beside the loopback address. Tests of
+// tls_server_name use it.
 const ServerName = "vault.test"
 
-// validity covers the longest run of tests. The start lies in the past because clocks of containers differ.
+// validity is longer than any run of the tests.
 const validity = 48 * time.Hour
 
-// identify writes a certificate authority of this server alone, and a certificate that it has signed for the loopback address.
-// The key of the authority is not kept.
+// identify makes a certificate authority for this server, and a certificate for the loopback
+// address that the authority has signed. It writes both to the server's folder, and drops the key
+// of the authority.
 func (s *Server) identify() error {
 	if s.options.PlainHTTP {
 		return nil
@@ -59,7 +61,8 @@ func inPEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// certificate completes a template and signs it with the key of the issuer, or with its own key when issuer is nil.
+// certificate completes a template, makes its key, and signs it with the key of the issuer. A nil
+// issuer means a self-signed certificate.
 func certificate(template, issuer *x509.Certificate, issuerKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -80,8 +83,8 @@ func certificate(template, issuer *x509.Certificate, issuerKey *ecdsa.PrivateKey
 	return signed, key, err
 }
 
-// CACertFile is the path of the certificate authority that has signed the server's certificate, in PEM. It is empty for a server
-// of plain http.
+// CACertFile returns the path of the certificate authority that has signed the server's
+// certificate, in PEM. It is empty for a server without TLS.
 func (s *Server) CACertFile() string {
 	if s.options.PlainHTTP {
 		return ""
@@ -89,11 +92,11 @@ func (s *Server) CACertFile() string {
 	return s.authorityFile()
 }
 
-// CACertPEM is the content of CACertFile.
+// CACertPEM returns the content of CACertFile.
 func (s *Server) CACertPEM() string { return string(s.authority) }
 
-// ClientEnv returns the variables with which Vault's command line, and whatever else reads its variables, finds the server and
-// trusts it.
+// ClientEnv returns the environment variables with which Vault's command line, and any program that
+// reads the same variables, connects to the server.
 func (s *Server) ClientEnv(token string) []string {
 	env := []string{"VAULT_ADDR=" + s.Address(), "VAULT_TOKEN=" + token}
 	if !s.options.PlainHTTP {

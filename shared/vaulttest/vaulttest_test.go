@@ -20,7 +20,8 @@ var vault = vaulttest.Shared(own(vaulttest.Dev))
 
 func TestMain(m *testing.M) { os.Exit(vault.Run(m)) }
 
-// own are options with the plugin of this test, so that the harness is tested without the engine.
+// own returns options with the plugin of this test, so that the harness is tested without the
+// engine.
 func own(storage vaulttest.Storage) vaulttest.Options {
 	return vaulttest.Options{
 		Storage: storage, PluginName: "vault-plugin-test", PluginPackage: "./shared/vaulttest/testdata/plugin", MountPath: "test",
@@ -70,9 +71,9 @@ func TestPluginSeesOnlyTheEnvironmentItWasGiven(t *testing.T) {
 
 func TestRawStorageIsByteForByte(t *testing.T) {
 	s := vault.Server(t)
-	// 'G', 'S', 'L' and 'Z' are the bytes by which Vault's compression tells itself.
+	// Vault recognises compressed entries by a first byte 'G', 'S', 'L' or 'Z'.
 	for _, value := range [][]byte{{}, {0}, {0xff, 0, 0xfe}, []byte("G\x1f\x8b"), []byte("S"), []byte("L"), []byte("Z\x00\x01"), bytes.Repeat([]byte{7}, 400<<10)} {
-		for range 2 { // the first write creates, the second updates: Vault takes them differently
+		for range 2 { // the first write creates the entry and the second updates it, which Vault does in different ways
 			s.RawWrite(t, "raw/a", value)
 			if got := s.RawRead(t, "raw/a"); !bytes.Equal(got, value) {
 				t.Errorf("wrote %d bytes %.8x, read %d bytes %.8x", len(value), value, len(got), got)
@@ -122,8 +123,8 @@ func TestPolicyIsAllTheTokenHas(t *testing.T) {
 	read(t, c, "test/allowed")
 	for _, path := range []string{"test/other", "auth/token/lookup-self"} {
 		_, err := c.Logical().Read(path)
-		var answer *api.ResponseError
-		if !errors.As(err, &answer) || answer.StatusCode != 403 {
+		var refused *api.ResponseError
+		if !errors.As(err, &refused) || refused.StatusCode != 403 {
 			t.Errorf("%s: %v, want 403", path, err)
 		}
 	}
@@ -149,7 +150,7 @@ func TestSealedVaultOpensAgain(t *testing.T) {
 	write(t, s.Client(), "test/sealed", "x")
 	s.Seal(t)
 	if _, err := s.Client().Logical().Read("test/sealed"); err == nil {
-		t.Error("a sealed Vault answered")
+		t.Error("a sealed Vault returned a value")
 	}
 	s.Unseal(t)
 	if got := read(t, s.Client(), "test/sealed"); got["value"] != "x" {
@@ -175,7 +176,7 @@ func TestRaftSurvives(t *testing.T) {
 	}
 }
 
-// A Vault left behind would hold its port and memory for as long as the machine runs.
+// A Vault that is left behind keeps its port and its memory.
 func TestStopLeavesNothing(t *testing.T) {
 	s, err := vaulttest.Launch(own(vaulttest.Dev))
 	if errors.Is(err, vaulttest.ErrNoVault) {
@@ -192,7 +193,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		t.Errorf("%s is still there (%v)", dir, err)
 	}
 	if _, err := s.Client().Sys().Health(); err == nil {
-		t.Error("Vault still answers")
+		t.Error("Vault still responds")
 	}
 	processes, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range processes {
@@ -207,7 +208,7 @@ func TestTLSIsTheDefault(t *testing.T) {
 	if !strings.HasPrefix(s.Address(), "https://127.0.0.1:") || s.CACertPEM() == "" {
 		t.Fatalf("the address is %s", s.Address())
 	}
-	// Whoever does not know the authority of this one server is not connected.
+	// A client without the authority of this server does not connect.
 	for name, config := range map[string]api.TLSConfig{
 		"of the system":     {},
 		"of another server": {CACertBytes: []byte(vaulttest.Start(t, own(vaulttest.Dev)).CACertPEM())},
@@ -239,7 +240,7 @@ func TestPlainHTTPIsAnOption(t *testing.T) {
 	}
 }
 
-// dial returns a client with these settings of TLS.
+// dial returns a client with the given TLS settings.
 func dial(t *testing.T, address string, tls api.TLSConfig) *api.Client {
 	t.Helper()
 	config := api.DefaultConfig()
@@ -254,7 +255,7 @@ func dial(t *testing.T, address string, tls api.TLSConfig) *api.Client {
 	return c
 }
 
-func TestMissingBinaryIsTold(t *testing.T) {
+func TestAMissingBinaryIsReported(t *testing.T) {
 	t.Setenv("VAULT_BINARY", filepath.Join(t.TempDir(), "none"))
 	_, err := vaulttest.Launch(own(vaulttest.Dev))
 	if !errors.Is(err, vaulttest.ErrNoVault) || !strings.Contains(err.Error(), "make vault") {

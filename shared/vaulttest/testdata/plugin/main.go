@@ -1,4 +1,5 @@
-// The plugin of vaulttest's own tests: it stores what it is told, keeps a cache that a reload empties, and shows its environment.
+// The plugin of vaulttest's own tests. It stores values, has a cache that a reload empties, and
+// returns its environment.
 package main
 
 import (
@@ -32,7 +33,7 @@ func main() {
 }
 
 func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-	// id tells instances apart: a reload makes a new one.
+	// id identifies the instance of the backend. A reload makes a new one.
 	id := rand.Text()
 	var cache sync.Map
 	b := &framework.Backend{BackendType: logical.TypeLogical, RunningVersion: version}
@@ -70,7 +71,7 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 	return b, b.Setup(ctx, conf)
 }
 
-// race is what the race detector is there to find.
+// race is a data race that the race detector reports.
 func race() {
 	var shared int
 	done := make(chan struct{})
