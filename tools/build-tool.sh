@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Builds one pinned tool from its own module and prints the path of the binary
-# on standard output; everything else goes to standard error.
+# Builds one pinned tool from its own module. Prints the path of the binary on standard output, and
+# everything else on standard error.
 #
 #   tools/build-tool.sh DIR MODULE PACKAGE [go build flags...]
 #
-# DIR is a folder under tools/ with the go.mod that pins MODULE; PACKAGE is the
-# main package to build. Binaries live outside the checkout, in
-# ${XDG_CACHE_HOME:-~/.cache}/vault-stashbase/, under a name made of everything
-# that decides their content. So a second checkout, or a `git clean`, costs no
-# second build, and a changed pin never meets an old binary.
+# DIR is a folder under tools/ with the go.mod that pins MODULE. PACKAGE is the main package to
+# build. Binaries are stored outside the checkout, in ${XDG_CACHE_HOME:-~/.cache}/vault-stashbase/.
+# Their name contains a hash of everything that decides their content. A second checkout or a `git
+# clean` therefore needs no second build, and a changed pin never uses an old binary.
 set -euo pipefail
 
 dir=$1 module=$2 package=$3
@@ -26,7 +25,7 @@ if [[ -z $version ]]; then
 fi
 
 export CGO_ENABLED=0
-# git is a prerequisite on every platform we build on; sha256sum is not.
+# git is installed on every build platform; sha256sum is not.
 key=$({
 	cat go.mod go.sum
 	go env GOVERSION GOOS GOARCH GOAMD64 GOARM64
@@ -40,8 +39,8 @@ if [[ -x $binary ]]; then
 fi
 
 mkdir -p "$cache"
-# Beside the target, so that the last step is a rename and two builds at once
-# end with one whole binary.
+# The build writes beside the target, so that the last step is a rename. Two concurrent builds then
+# end with one complete binary.
 partial=$(mktemp -d "$cache/.$name.XXXXXX")
 build=
 cleanup() {
@@ -52,7 +51,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-echo "building $name $version (once; kept in $cache)" >&2
+echo "building $name $version (once; stored in $cache)" >&2
 start=$SECONDS
 echo "  resolving packages, downloading modules where needed" >&2
 total=$(go list -deps "$@" "$package" | wc -l | tr -d ' ')
@@ -63,8 +62,8 @@ while kill -0 "$build" 2>/dev/null; do
 	sleep 1
 	tick=$((tick + 1))
 	if ((tick % 15 == 0)); then
-		# -v names a package when its compilation starts; those already in
-		# the build cache are not named, so the count may end short.
+		# -v prints a package when its compilation starts. It does not print packages from the
+		# build cache, so the count may not reach the total.
 		echo "  $name: $(wc -l <"$partial/log" | tr -d ' ') of at most $total packages, $((SECONDS - start)) s" >&2
 	fi
 done
@@ -72,7 +71,7 @@ status=0
 wait "$build" || status=$?
 build=
 if ((status != 0)); then
-	# Lines without a space are the package names of -v.
+	# Lines without a space are package names from -v.
 	grep ' ' "$partial/log" >&2 || true
 	echo "building $name $version failed" >&2
 	exit "$status"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints the Vault for the demo: $VAULT_BINARY, a recent enough one on PATH, or
-# the pinned one, built when need be. Only the demo may use a Vault from PATH:
-# a test must mean the same on every machine.
+# Prints the path of the Vault for the demo: $VAULT_BINARY, a recent enough Vault on PATH, or the
+# pinned Vault, which is built if necessary. Only the demo may use a Vault from PATH, because a test
+# must mean the same on every machine.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-# The oldest minor version of Vault 1.x that the demo works with.
+# The oldest minor version of Vault 1.x that the demo supports.
 oldest=18
 
 if [[ -n ${VAULT_BINARY:-} ]]; then
@@ -22,7 +22,7 @@ if found=$(command -v vault); then
 		echo "$found"
 		exit 0
 	fi
-	echo "passing over $found ($version): older than 1.$oldest" >&2
+	echo "not using $found ($version): older than 1.$oldest" >&2
 fi
 
 make -C "$root" --no-print-directory vault >&2

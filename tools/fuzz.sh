@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for $FUZZTIME. `go test` takes one target of one
-# package at a time.
+# Runs every fuzz target for $FUZZTIME, one after the other: `go test` accepts one fuzz target of
+# one package.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -16,5 +16,5 @@ for dir in $dirs; do
 		count=$((count + 1))
 	done
 done
-echo "$count fuzz targets ran"
+echo "ran $count fuzz targets"
 exit "$status"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All checks that run no test. Each runs even when an earlier one failed, so
-# that one run shows everything.
+# All checks except the tests. Every check runs, even after an earlier one has failed, so that one
+# run shows all problems.
 set -uo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
@@ -18,9 +18,9 @@ check() {
 
 formatted() {
 	local files
-	# gofmt reads folders on its own and would follow what is ignored; a file
-	# that is deleted in the work tree is still listed.
-	# shellcheck disable=SC2016 # The inner shell expands it.
+	# gofmt is called with files, because it would also read ignored files in folders. git still
+	# lists a file that is deleted in the work tree.
+	# shellcheck disable=SC2016 # The inner shell expands the expression.
 	files=$(git ls-files -z --cached --others --exclude-standard -- '*.go' |
 		xargs -0 sh -c 'for f; do test -e "$f" && printf "%s\0" "$f"; done' sh | xargs -0 gofmt -l)
 	if [[ -n $files ]]; then
@@ -43,8 +43,8 @@ golangci() {
 	return "$status"
 }
 
-# Exit codes of govulncheck: 0 nothing found, 3 vulnerabilities found, others
-# mean that it did not get to an answer.
+# Exit codes of govulncheck: 0 means nothing found, 3 means vulnerabilities found, and every other
+# code means that the scan failed.
 vulnerabilities() {
 	local binary status=0 out
 	binary=$(tools/build-tool.sh govulncheck golang.org/x/vuln golang.org/x/vuln/cmd/govulncheck '-ldflags=-s -w') || return 1
@@ -57,8 +57,8 @@ vulnerabilities() {
 	if ((status != 0 && status != 3)) && grep -qE 'dial tcp|no such host|403|Forbidden|proxyconnect|timeout|connection refused' <<<"$out"; then
 		echo "############################################################"
 		echo "## NOT SCANNED FOR KNOWN VULNERABILITIES: the database of"
-		echo "## govulncheck cannot be reached from here (above is why)."
-		echo "## VULNDB=URL or file:///folder names another copy of it."
+		echo "## govulncheck cannot be reached (see the error above)."
+		echo "## VULNDB=URL or file:///folder selects another copy."
 		echo "############################################################"
 		return 0
 	fi
@@ -68,7 +68,7 @@ vulnerabilities() {
 tidy() {
 	local module status=0
 	for module in go.mod tools/*/go.mod; do
-		# The head tells which requirements differ; the rest are checksums.
+		# The first lines show the requirements that differ; the others are checksums.
 		(cd -- "$(dirname -- "$module")" && "$go" mod tidy -diff | sed -n '1,40p') || {
 			echo "$module is not tidy: run go mod tidy there"
 			status=1
@@ -77,7 +77,7 @@ tidy() {
 	return "$status"
 }
 
-# What git would see of the work tree: differences to the commit, and new files.
+# Prints the state of the work tree: differences to the commit, and hashes of new files.
 worktree() {
 	git diff HEAD
 	git ls-files -z --others --exclude-standard | xargs -0 -r git hash-object --no-filters --
@@ -89,7 +89,7 @@ generated() {
 	make --no-print-directory generate || return 1
 	if [[ $(worktree | git hash-object --stdin) != "$before" ]]; then
 		git status --short
-		echo "generated files were stale; make generate has just written them: commit the result"
+		echo "generated files were stale; make generate has updated them: commit the result"
 		return 1
 	fi
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds both programs a second time from a copy of the sources in another
-# folder and compares the bytes.
+# Builds both programs twice, the second time from a copy of the sources in another folder, and
+# compares the bytes.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 copy=$(mktemp -d)
 trap 'rm -rf -- "$copy"' EXIT
 
-# Tracked and new files, without what is ignored; one that is deleted in the
-# work tree is still listed.
+# Copies tracked and new files, without ignored ones. git still lists a file that is deleted in the
+# work tree.
 git ls-files -z --cached --others --exclude-standard -- go.mod go.sum GNUmakefile vault-plugin terraform-provider shared |
 	while IFS= read -r -d '' file; do
 		if [[ -e $file ]]; then printf '%s\0' "$file"; fi
@@ -17,7 +17,7 @@ make --no-print-directory build >/dev/null
 make --no-print-directory -C "$copy" build >/dev/null
 for binary in bin/vault-plugin-secrets-stashbase bin/terraform-provider-stashbase; do
 	if ! cmp "$binary" "$copy/$binary"; then
-		echo "two builds of the same sources differ" >&2
+		echo "two builds of the same sources differ: $binary" >&2
 		exit 1
 	fi
 	echo "reproducible: $binary $(git hash-object "$binary" | cut -c1-12)"

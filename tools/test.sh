@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# tools/test.sh all|unit: the tests of every module here, through `make test`
-# and `make test-unit`.
+# tools/test.sh all|unit: runs the tests of every module. `make test` and `make test-unit` call it.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -9,7 +8,7 @@ flags=(-timeout "${TEST_TIMEOUT:-60m}")
 read -ra more <<<"${TEST_FLAGS:-}"
 
 if [[ $1 == unit ]]; then
-	# A package whose tests need a Vault imports the harness.
+	# A package imports the harness if its tests need a Vault.
 	packages=$("$go" list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
 		grep -v shared/vaulttest | cut -d ' ' -f 1)
 	# shellcheck disable=SC2086 # An import path has no space.
@@ -24,11 +23,11 @@ compiler=$("$go" env CC)
 if command -v "${compiler%% *}" >/dev/null; then
 	export CGO_ENABLED=1
 	flags+=(-race)
-	# By default a program with the race detector waits a second before it exits.
+	# By default, a program with the race detector waits one second before it exits.
 	export GORACE=atexit_sleep_ms=0
 	build+=(-race)
 elif [[ ${CI:-} == true ]]; then
-	echo "the race detector needs a C compiler, and $compiler is not here" >&2
+	echo "the race detector needs a C compiler, and $compiler is not installed" >&2
 	exit 1
 else
 	echo "############################################################" >&2
@@ -36,8 +35,8 @@ else
 	echo "############################################################" >&2
 fi
 
-# One plugin for all packages that run a Vault, and one provider for those that
-# run Terraform: with the race detector, whose reports the harnesses read.
+# One plugin for all packages that run a Vault, and one provider for all packages that run
+# Terraform. Both are built with the race detector; the harnesses read its reports.
 "$go" build "${build[@]}" -o "$plugin" ./vault-plugin
 "$go" build "${build[@]}" -o "$provider" ./terraform-provider
 export STASHBASE_PLUGIN_BINARY=$PWD/$plugin STASHBASE_PLUGIN_VERSION=$version
@@ -46,7 +45,7 @@ export STASHBASE_PROVIDER_BINARY=$PWD/$provider
 status=0
 "$go" test "${flags[@]}" -p "${TEST_JOBS:-2}" ${more[@]+"${more[@]}"} ./... || status=$?
 
-# The key hierarchy must do with what Go's cryptographic module approves.
+# The key hierarchy must work with the approved algorithms of Go's cryptographic module only.
 GODEBUG=fips140=only "$go" test "${flags[@]}" ./shared/keyring/... || status=$?
 
 for module in tools/*/go.mod; do
