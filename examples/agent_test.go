@@ -38,7 +38,7 @@ func TestVaultAgentRefusesNamesThatAreNoVariables(t *testing.T) {
 	case <-time.After(restartTimeout):
 		t.Fatal("the agent runs on")
 	}
-	if log := agent.log(); !strings.Contains(log, "A.B is no name of a variable") || strings.Contains(log, "planted-value") {
+	if log := agent.log(); !strings.Contains(log, "A.B is not a valid name of a variable") || strings.Contains(log, "planted-value") {
 		t.Errorf("the agent has said:\n%s", log)
 	}
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs what a user of KV version 2 does all day, and beside each command the one
-# of this engine. Both must succeed or be refused alike, and print the same.
+# Runs the common commands of a KV version 2 user, and beside each of them the command of this
+# engine. Both must have the same outcome and print the same.
 #
-#   VAULT_ADDR, VAULT_TOKEN    a Vault to try it in, with the plugin registered
-#   KV                         the path of the KV engine to make; side-by-side-kv otherwise
-#   STASHBASE                  that of this engine; side-by-side otherwise
+#   VAULT_ADDR, VAULT_TOKEN    a Vault with the plugin registered
+#   KV                         the path for the KV engine; default: side-by-side-kv
+#   STASHBASE                  the path for this engine; default: side-by-side
 #
-# It mounts both, and takes them away at the end.
+# The script mounts both engines, and disables them at the end.
 set -euo pipefail
 
 export KV=${KV:-side-by-side-kv} STASHBASE=${STASHBASE:-side-by-side}
@@ -15,8 +15,8 @@ steps=0 different=0
 
 title() { printf '\n== %s\n' "$1"; }
 
-# Runs a command and prints what it printed, or that it was refused. The text is
-# the command, so that what is read is what has run.
+# Runs a command. Prints the output of the command, "done" if there is none, or "refused" if the
+# command failed. The text is the command itself, so that the reader sees the command that was run.
 outcome() {
 	local printed
 	if printed=$(bash -euo pipefail -c "$1" 2>/dev/null); then
@@ -51,12 +51,12 @@ trap clean_up EXIT
 
 vault secrets enable -path="$KV" -version=2 kv >/dev/null
 vault secrets enable -path="$STASHBASE" vault-plugin-secrets-stashbase >/dev/null
-until vault read "$KV/config" >/dev/null 2>&1; do sleep 0.2; done # KV is getting ready
+until vault read "$KV/config" >/dev/null 2>&1; do sleep 0.2; done # until KV is ready
 vault write -force "$STASHBASE/workspaces/acme" >/dev/null
 vault write -force "$STASHBASE/projects/acme/api" >/dev/null
 vault write -force "$STASHBASE/environments/acme/api/development" >/dev/null
 
-# shellcheck disable=SC2016 # the names are for the shell that runs the command
+# shellcheck disable=SC2016 # The shell that runs the command expands the names.
 walk() {
 	title 'Write and read'
 	same 'vault kv put -field=version $KV/DATABASE_URL value=one' 'vault write -field=version $STASHBASE/secrets/$SECRET value=one'

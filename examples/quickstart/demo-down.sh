@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Stops the Vault that demo.sh left running and removes all it wrote. Safe to
-# repeat. Only what is still the demo's is stopped: the recorded process when it
-# runs with the demo's configuration, and a plugin from the demo's own folder.
+# Stops the Vault that demo.sh left running, and removes the demo's files. You can run it
+# repeatedly. It stops only processes of the demo: the recorded process if it runs with the demo's
+# configuration, and plugins from the demo's folder.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=state.sh
 source "$here/state.sh"
 
-# Seconds given to Vault to end by itself. It takes well under one.
+# The time that Vault has to end by itself, in seconds. It usually takes less than one.
 patience=15
 
 if [[ ! -d $demo_state ]]; then
-	echo "the demo is not there: nothing to stop, nothing to remove"
+	echo "no demo found: nothing to stop, nothing to remove"
 	exit 0
 fi
 
@@ -23,12 +23,12 @@ fi
 
 if [[ $pid =~ ^[0-9]+$ ]] && is_demo_vault "$pid"; then
 	echo "stopping the demo's Vault (process $pid)"
-	# Vault ends its plugin when it is asked to end.
+	# On SIGTERM, Vault also ends its plugin.
 	kill "$pid"
 	deadline=$((SECONDS + patience))
 	while is_demo_vault "$pid"; do
 		if ((SECONDS >= deadline)); then
-			echo "it has not ended in $patience s: ending it by force"
+			echo "Vault has not ended within $patience s: killing it"
 			kill -KILL "$pid" 2>/dev/null || true
 			break
 		fi
@@ -38,7 +38,7 @@ else
 	echo "the demo's Vault is not running"
 fi
 for pid in $(demo_plugins); do
-	echo "ending the plugin that it left behind (process $pid)"
+	echo "killing a plugin that Vault has left behind (process $pid)"
 	kill -KILL "$pid" 2>/dev/null || true
 done
 
@@ -47,6 +47,6 @@ if [[ $sockets == */stashbase-demo.?????? ]]; then
 	rm -rf -- "$sockets"
 fi
 rm -rf -- "$demo_state"
-# The folder above is the demo's too, unless something else has moved in.
+# Remove the parent folder too, if it is empty.
 rmdir -- "$(dirname -- "$demo_state")" 2>/dev/null || true
 echo "removed $demo_state"

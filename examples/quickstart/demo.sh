@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Shows the engine at work in a real Vault: `terraform apply` makes a workspace
-# with keys of its own, secrets and a sync; then delivery, a change that arrives
-# at the sync's destination, rotation, and what a copied record is worth
-# elsewhere. It needs no account and leaves Vault running; demo-down.sh stops it.
+# Shows the engine at work in a real Vault. `terraform apply` creates a workspace with its own keys,
+# secrets and a sync. The next steps show delivery, a change that arrives at the sync's destination,
+# rotation, and a copied record that does not open elsewhere. The demo needs no account. It leaves
+# Vault running; demo-down.sh stops it.
 #
-#   VAULT_BINARY                 the Vault to run; bin/vault of the checkout otherwise
-#   TERRAFORM_BINARY             terraform or tofu; bin/tofu otherwise
-#   STASHBASE_PLUGIN_BINARY      the plugin; bin/vault-plugin-secrets-stashbase otherwise
-#   STASHBASE_PROVIDER_BINARY    the Terraform provider; bin/terraform-provider-stashbase otherwise
+#   VAULT_BINARY                 the Vault to run; default: bin/vault of the checkout
+#   TERRAFORM_BINARY             terraform or tofu; default: bin/tofu
+#   STASHBASE_PLUGIN_BINARY      the plugin; default: bin/vault-plugin-secrets-stashbase
+#   STASHBASE_PROVIDER_BINARY    the Terraform provider; default: bin/terraform-provider-stashbase
 #
-# Every line that begins with $ is a command as it is run.
+# In the output, every line that begins with $ is the command that the demo runs.
 set -euo pipefail
-umask 077 # what is written holds the demo's token, and values
+umask 077 # the files contain the demo's token, and values
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
@@ -23,16 +23,15 @@ plugin_name=vault-plugin-secrets-stashbase
 plugin_binary=${STASHBASE_PLUGIN_BINARY:-$root/bin/$plugin_name}
 provider_binary=${STASHBASE_PROVIDER_BINARY:-$root/bin/terraform-provider-stashbase}
 terraform_binary=${TERRAFORM_BINARY:-$root/bin/tofu}
-# The command as it is shown: that of the program in use.
+# The name of the Terraform command in the output.
 terraform=$(basename -- "$terraform_binary")
-# Seconds that Vault, or background work, may take. Both usually take less than one.
+# The maximum wait for Vault or for background work, in seconds. Both usually take less than one.
 patience=60
 
-# The settings of another Vault, and of other Terraform work, on this machine
-# must not reach the demo.
+# The settings of another Vault, or of other Terraform work, must not affect the demo.
 unset "${!VAULT_@}" "${!TF_@}"
 
-# ---- showing ---------------------------------------------------------------
+# ---- output ----------------------------------------------------------------
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
 	bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
@@ -49,44 +48,44 @@ fail() {
 	exit 1
 }
 
-# Shows a command, then runs it. The text is the command, so that what is read
-# is what has run.
+# Shows a command, then runs it. Both use the same text, so that the reader sees the command that
+# was run.
 run() {
-	local answer
+	local output
 	show "$1"
-	answer=$(bash -euo pipefail -c "$1" 2>&1) || fail "the command has failed:" "$answer"
-	printf '%s\n' "$answer"
+	output=$(bash -euo pipefail -c "$1" 2>&1) || fail "the command has failed:" "$output"
+	printf '%s\n' "$output"
 }
 
-# The same for a command whose answer tells nothing new.
+# Like run, for a command whose output is of no interest.
 run_quietly() {
-	local answer
+	local output
 	show "$1"
-	answer=$(bash -euo pipefail -c "$1" 2>&1) || fail "the command has failed:" "$answer"
+	output=$(bash -euo pipefail -c "$1" 2>&1) || fail "the command has failed:" "$output"
 	printf '%sok%s\n' "$dim" "$plain"
 }
 
-# The same for a command that must be refused.
+# Like run, for a command that must fail.
 run_refused() {
-	local answer
+	local output
 	show "$1"
-	if answer=$(bash -euo pipefail -c "$1" 2>&1); then
-		fail "this should have been refused, and was answered"
+	if output=$(bash -euo pipefail -c "$1" 2>&1); then
+		fail "the command should have been refused, but it succeeded"
 	fi
-	printf '%s\n' "$answer"
+	printf '%s\n' "$output"
 }
 
-# Repeats a check until it holds, and says so when that takes long.
+# await WHAT COMMAND...: repeats a check until it succeeds. Prints a line every few seconds.
 await() {
-	local what=$1 start=$SECONDS told=0 waited
+	local what=$1 start=$SECONDS reported=0 waited
 	shift
 	until "$@"; do
 		waited=$((SECONDS - start))
 		if ((waited >= patience)); then
 			fail "waited $patience s for $what"
 		fi
-		if ((waited >= told + 5)); then
-			told=$waited
+		if ((waited >= reported + 5)); then
+			reported=$waited
 			printf '  waiting for %s: %s s\n' "$what" "$waited"
 		fi
 		sleep 0.1
@@ -100,7 +99,7 @@ random_hex() { od -An -v -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 finished=
 clean_up() {
 	if [[ -z $finished ]]; then
-		echo "demo: it did not come to its end; cleaning up" >&2
+		echo "demo: stopped before its end; cleaning up" >&2
 		if [[ -f $demo_state/vault.log ]]; then
 			grep -E '\[(ERROR|WARN)\]|^Error' "$demo_state/vault.log" | tail -n 20 >&2 || true
 		fi
@@ -123,13 +122,13 @@ free_port() {
 
 prepare() {
 	if [[ -d $demo_state ]]; then
-		say "an earlier demo is there: replacing it"
+		say "found an earlier demo: replacing it"
 		"$here/demo-down.sh"
 	fi
-	[[ -x $vault_binary ]] || fail "there is no Vault at $vault_binary: run make demo, or make vault"
-	[[ -x $plugin_binary ]] || fail "there is no plugin at $plugin_binary: run make demo, or make build"
-	[[ -x $provider_binary ]] || fail "there is no Terraform provider at $provider_binary: run make demo, or make build"
-	[[ -x $terraform_binary ]] || fail "there is no Terraform at $terraform_binary: run make demo, or make terraform"
+	[[ -x $vault_binary ]] || fail "no Vault at $vault_binary: run make demo, or make vault"
+	[[ -x $plugin_binary ]] || fail "no plugin at $plugin_binary: run make demo, or make build"
+	[[ -x $provider_binary ]] || fail "no Terraform provider at $provider_binary: run make demo, or make build"
+	[[ -x $terraform_binary ]] || fail "no Terraform at $terraform_binary: run make demo, or make terraform"
 	trap clean_up EXIT
 	mkdir -p -- "$demo_state"
 	mkdir -- "$demo_state/bin" "$demo_state/plugins"
@@ -137,8 +136,8 @@ prepare() {
 	ln -s -- "$(cd -- "$(dirname -- "$vault_binary")" && pwd)/$(basename -- "$vault_binary")" "$demo_state/bin/vault"
 	cp -- "$plugin_binary" "$demo_state/plugins/$plugin_name"
 	mirror_provider
-	# The raw endpoint shows storage below the engine. It is for demonstrations
-	# and repairs, and is off where nobody turns it on.
+	# The raw endpoint gives access to storage below the engine. It is meant for demonstrations and
+	# repairs, and disabled by default.
 	cat >"$demo_config" <<-HCL
 		plugin_directory     = "$demo_state/plugins"
 		raw_storage_endpoint = true
@@ -146,8 +145,8 @@ prepare() {
 	HCL
 }
 
-# Puts the provider where Terraform and OpenTofu look for it, each under the name
-# of its own registry, so that neither asks the network.
+# Copies the provider to a mirror folder, once under the name of each registry, so that neither
+# Terraform nor OpenTofu uses the network.
 mirror_provider() {
 	local host folder
 	for host in registry.terraform.io registry.opentofu.org; do
@@ -163,7 +162,7 @@ mirror_provider() {
 		  }
 		}
 	HCL
-	# Terraform keeps a folder in the home folder, which is not the demo's.
+	# Terraform stores files in the home folder. The demo gives it a home folder of its own.
 	mkdir -- "$demo_state/home"
 	cat >"$demo_state/bin/$terraform" <<-SH
 		#!/bin/sh
@@ -172,7 +171,7 @@ mirror_provider() {
 	chmod +x "$demo_state/bin/$terraform"
 }
 
-# The platform as Terraform names it: linux_amd64.
+# Prints the platform as Terraform names it, such as linux_amd64.
 platform() {
 	local os machine
 	os=$(uname -s | tr '[:upper:]' '[:lower:]')
@@ -184,9 +183,9 @@ platform() {
 	echo "${os}_$machine"
 }
 
-# start_vault PORT: starts Vault in dev mode, which keeps everything in memory.
-# The token goes by the environment, where other users of the machine do not see
-# it, and is not written to the home folder.
+# start_vault PORT: starts Vault in dev mode, which keeps everything in memory. The token is passed
+# in the environment, which other users of the machine cannot see, and is not stored in the home
+# folder.
 start_vault() {
 	VAULT_DEV_ROOT_TOKEN_ID=$root_token TMPDIR=$(readlink "$demo_sockets") \
 		nohup "$vault_binary" server -dev -dev-no-store-token \
@@ -196,10 +195,10 @@ start_vault() {
 	export VAULT_ADDR=http://127.0.0.1:$1 VAULT_TOKEN=$root_token
 }
 
-# Dev mode is ready when its KV engine is mounted, which is the last it does.
+# Dev mode is ready when its KV engine is mounted, because it does this last.
 is_ready() {
 	if ! kill -0 "$(<"$demo_pid_file")" 2>/dev/null; then
-		return 0 # ended: the caller finds out why
+		return 0 # Vault has ended: the caller reports the reason
 	fi
 	vault secrets list >/dev/null 2>&1
 }
@@ -210,7 +209,7 @@ launch() {
 	for attempt in 1 2 3; do
 		port=$(free_port)
 		start_vault "$port"
-		await "Vault to answer" is_ready
+		await "Vault to respond" is_ready
 		if kill -0 "$(<"$demo_pid_file")" 2>/dev/null; then
 			break
 		fi
@@ -220,7 +219,7 @@ launch() {
 		fi
 	done
 	cat >"$demo_state/env" <<-ENV
-		# Source this file to talk to the demo's Vault.
+		# Source this file to use the demo's Vault.
 		unset VAULT_NAMESPACE VAULT_CACERT VAULT_CAPATH VAULT_FORMAT
 		export VAULT_ADDR='$VAULT_ADDR' VAULT_TOKEN='$root_token' PATH="$demo_state/bin:\$PATH"
 	ENV
@@ -228,16 +227,16 @@ launch() {
 
 # ---- the steps -------------------------------------------------------------
 
-# Values are made up here, at run time, and handed over on standard input or in
-# a file: a command line can be seen by other users of the machine.
+# The values are random. They are passed on standard input or in a file, because other users of the
+# machine can see a command line.
 make_values() {
 	printf 'postgres://api:%s@db.acme.example/api' "$(random_hex 8)" >"$work/database-url"
 	cat >"$work/.env" <<-DOTENV
-		# what the team had in a file until today
+		# the team's values until today
 		export LOG_LEVEL=debug
 		SIGNING_KEY='$(random_hex 16)'
 		GREETING="hello,\nworld"
-		PRICE=\$5   # a dollar sign is a dollar sign: nothing is expanded
+		PRICE=\$5   # nothing is expanded: a dollar sign is a dollar sign
 	DOTENV
 }
 
@@ -257,15 +256,15 @@ checksum() {
 }
 
 step_terraform() {
-	title "Terraform: a workspace with keys of its own, secrets, and a sync to a KV engine"
-	say "The destination: a KV engine, and a token that may do no more than a sync there needs."
+	title "Terraform: a workspace with its own keys, secrets, and a sync to a KV engine"
+	say "The destination is a KV engine. The token has only the rights that a sync there needs."
 	run_quietly "vault secrets enable -path=team-kv -version=2 kv"
 	cat >sync.hcl <<-HCL
 		path "team-kv/data/api/*"     { capabilities = ["create", "read", "update"] }
 		path "team-kv/metadata/api/*" { capabilities = ["list", "read", "delete"] }
 	HCL
 	run_quietly "vault policy write team-kv-sync sync.hcl"
-	say "" "It is handed over as an ephemeral variable, like the secret's value: neither is written to a state."
+	say "" "The token and the secret's value are ephemeral variables: neither is written to the state."
 	export TF_VAR_vault_address=$VAULT_ADDR TF_VAR_sync_token TF_VAR_database_url
 	TF_VAR_sync_token=$(vault token create -policy=team-kv-sync -ttl=720h -field=token)
 	TF_VAR_database_url=$(<database-url)
@@ -273,28 +272,28 @@ step_terraform() {
 	run_quietly "$terraform init -input=false -no-color"
 	run "$terraform apply -auto-approve -input=false -no-color | grep -E '^(stashbase_|Apply)'"
 	run "$terraform plan -input=false -no-color -detailed-exitcode | tail -n 4"
-	say "" "No value stands in the state:"
+	say "" "The state contains no value:"
 	run "grep -cE \"postgres://|\$TF_VAR_sync_token\" terraform.tfstate || true"
 	run "vault read stashbase/keys/acme"
 }
 
 step_secrets() {
 	title "Secrets: a whole dotenv file at once"
-	say "The values are made up now, in a folder of the demo."
+	say "The demo has just created the file, with random values."
 	run "vault write stashbase/import/acme/api/development content=@.env"
 	run "vault list stashbase/secrets/acme/api/development"
 }
 
 step_delivery() {
 	title "Delivery: a whole environment in one request"
-	say "It reads like a KV version 1 secret, so what reads those reads this."
+	say "It has the format of a KV version 1 secret, so existing clients work unchanged."
 	run "vault kv get stashbase/load/acme/api/development"
-	say "" "A workload gets a policy of one line. The engine writes it:"
+	say "" "A workload needs a policy of one rule. The engine generates it:"
 	run "vault read -field=policy stashbase/policies/workload workspace=acme project=api environment=development | tee workload.hcl"
 	run_quietly "vault policy write api-development workload.hcl"
 	run_quietly "vault token create -policy=api-development -ttl=1h -field=token > workload-token"
 	run "VAULT_TOKEN=\$(cat workload-token) vault kv get -field=GREETING stashbase/load/acme/api/development"
-	say "" "That token reads nothing else:"
+	say "" "The token can read nothing else:"
 	run_refused "VAULT_TOKEN=\$(cat workload-token) vault read stashbase/secrets/acme/api/development/DATABASE_URL"
 }
 
@@ -303,20 +302,20 @@ arrived() { [[ $(vault kv get -mount=team-kv -field=value "api/development/$1" 2
 is_synced() { [[ $(vault read -field=state "$sync/status" 2>/dev/null) == SYNCED ]]; }
 
 step_sync() {
-	title "The sync: the environment in the KV engine, by itself"
+	title "The sync: the environment arrives in the KV engine by itself"
 	sync=stashbase/syncs/acme/api/development/vault-kv/team
 	await "the secrets at the destination" arrived PRICE "\$5"
 	await "the sync" is_synced
 	run "vault kv list -mount=team-kv api/development"
 	run "vault kv get -mount=team-kv -field=value api/development/DATABASE_URL"
 	run "vault read $sync/status"
-	say "" "A secret of somebody else there is left alone:"
+	say "" "The sync does not change a secret that somebody else has written there:"
 	run_quietly "vault kv put -mount=team-kv api/development/THEIRS value=theirs"
 	say "" "A change arrives:"
 	run "vault write -field=version stashbase/secrets/acme/api/development/LOG_LEVEL value=warn comment='less noise'"
 	await "the change at the destination" arrived LOG_LEVEL warn
 	run "vault kv get -mount=team-kv -field=value api/development/LOG_LEVEL"
-	say "" "A deleted secret goes there too:"
+	say "" "A deleted secret is deleted there too:"
 	run_quietly "vault delete stashbase/secrets/acme/api/development/PRICE"
 	await "the deletion at the destination" gone PRICE
 	run "vault kv list -mount=team-kv api/development"
@@ -325,7 +324,7 @@ step_sync() {
 gone() { ! vault kv get -mount=team-kv "api/development/$1" >/dev/null 2>&1; }
 
 step_versions() {
-	title "Versions: a write keeps what was there"
+	title "Versions: a write keeps the previous version"
 	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL"
 	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL version=1"
 }
@@ -339,26 +338,26 @@ is_rewrapped() {
 step_rotation() {
 	title "Rotation: the workspace's key, then the master key"
 	run "vault kv metadata get -mount=team-kv api/development/LOG_LEVEL | grep current_version"
-	say "" "A new key version in constant time; what is stored is sealed again in the background."
+	say "" "A new key version takes constant time. Stored records are sealed again in the background."
 	run_quietly "vault write -force stashbase/keys/acme/rotate"
 	await "the rewrap" is_rewrapped stashbase/keys/acme "done"
 	run "vault read stashbase/keys/acme"
-	say "" "The master key wraps the workspaces' keys: rotating it touches no secret."
+	say "" "The master key wraps the workspaces' keys. Its rotation writes no secret."
 	run_quietly "vault write -force stashbase/master-key/rotate"
 	await "the master key's rewrap" is_rewrapped stashbase/master-key idle
 	run "vault read stashbase/master-key"
-	say "" "Nothing has changed for a reader, and nothing was pushed: the destination has the version it had before."
+	say "" "Nothing has changed for readers, and the sync has written nothing: the destination has the same version."
 	run "vault read -field=value stashbase/secrets/acme/api/development/LOG_LEVEL version=1"
 	run_quietly "vault write $sync/run wait=10s"
 	run "vault kv metadata get -mount=team-kv api/development/LOG_LEVEL | grep current_version"
 }
 
-# The only environment folder in storage that is not the one given.
+# Prints the environment folder in storage that is not the given one.
 secrets_folder() { vault list -format=yaml "$raw/sec/" | sed -n 's/^- //p' | tr -d '/' | grep -vxF "${1:-none}"; }
 
 step_isolation() {
-	title "Isolation: one tenant's record is worthless under another"
-	say "A second workspace, with the same names in it:"
+	title "Isolation: one tenant's record does not open under another tenant"
+	say "Create a second workspace that contains the same names:"
 	raw=sys/raw/logical/$(vault read -field=uuid sys/mounts/stashbase)
 	acme=$raw/sec/$(secrets_folder)
 	run_quietly "vault write -force stashbase/workspaces/globex"
@@ -367,14 +366,14 @@ step_isolation() {
 	printf 'postgres://api:%s@db.globex.example/api' "$(random_hex 8)" >"$work/globex-url"
 	run_quietly "vault write stashbase/secrets/globex/api/development/DATABASE_URL value=@globex-url"
 	globex=$raw/sec/$(secrets_folder "${acme##*/}")
-	say "" "With Vault's raw endpoint, which sees storage below the engine, acme's record is put in the place of globex's:"
+	say "" "Vault's raw endpoint accesses storage below the engine. Overwrite the record of globex with the record of acme:"
 	run_quietly "vault read -field=value $globex/DATABASE_URL encoding=base64 compressed=false > globex-record"
 	run_quietly "vault read -field=value $acme/DATABASE_URL encoding=base64 compressed=false > acme-record"
 	run_quietly "vault write $globex/DATABASE_URL value=@acme-record encoding=base64 compression_type=''"
-	say "" "The plugin is reloaded, so that it reads storage again. Then globex asks for its secret:"
+	say "" "Reload the plugin, so that it reads storage again. Then read the secret of globex:"
 	run_quietly "vault plugin reload -type=secret -plugin=$plugin_name"
 	run_refused "vault read stashbase/secrets/globex/api/development/DATABASE_URL"
-	say "" "acme's own, where it belongs, opens; and globex's does again once it is back:"
+	say "" "The record of acme opens in its own place. The record of globex opens again after it is restored:"
 	run_quietly "vault read stashbase/secrets/acme/api/development/DATABASE_URL"
 	run_quietly "vault write $globex/DATABASE_URL value=@globex-record encoding=base64 compression_type=''"
 	run_quietly "vault plugin reload -type=secret -plugin=$plugin_name"
@@ -384,7 +383,7 @@ step_isolation() {
 farewell() {
 	title "Now you"
 	cat <<-TEXT
-		Vault runs on at $VAULT_ADDR, with everything in memory. Connect a shell to it:
+		Vault keeps running at $VAULT_ADDR, with everything in memory. Connect a shell to it:
 
 		    . $demo_state/env
 
@@ -393,14 +392,14 @@ farewell() {
 		    vault path-help stashbase
 		    vault kv get stashbase/load/acme/api/development
 		    vault read $sync/plan
-		    vault kv put -mount=team-kv api/development/NEW value=theirs    # then write NEW here: a conflict, until it is adopted
+		    vault kv put -mount=team-kv api/development/NEW value=theirs    # then write NEW here: a conflict, until you adopt it
 		    vault read stashbase/metadata/acme/api/development/DATABASE_URL
 		    vault write stashbase/secrets/acme/api/production/DATABASE_URL value=-    # type it, then Ctrl-D
 		    vault list -detailed stashbase/policies
 		    vault write stashbase/workspaces/globex deletion_allowed=true
-		    vault delete stashbase/workspaces/globex confirm=globex     # shreds it: its keys are gone at once
+		    vault delete stashbase/workspaces/globex confirm=globex     # shreds it: destroys its keys immediately
 
-		Its log is $demo_state/vault.log. Stop it, and remove what it wrote:
+		The log is $demo_state/vault.log. Stop the demo, and remove its files:
 
 		    make demo-down
 	TEXT

@@ -1,8 +1,10 @@
-# What `make demo` applies to its Vault: a workspace with a project and two environments, a few secrets, an integration with a Vault,
-# and a sync that keeps a KV engine there equal to one environment.
+# The configuration that `make demo` applies: a workspace with a project and two environments, a
+# secret, an integration with a Vault, and a sync that keeps a KV engine there equal to one
+# environment.
 #
-# No value and no credential stands here, and none comes to stand in the state: they are handed over as ephemeral variables, and
-# written through write-only attributes. Another *_version sends one again.
+# This file contains no value and no credential, and neither does the state. They are passed as
+# ephemeral variables and written through write-only attributes. A different *_version sends the
+# value again.
 
 terraform {
   required_version = ">= 1.11"
@@ -17,12 +19,12 @@ terraform {
 provider "stashbase" {}
 
 variable "vault_address" {
-  description = "URL of the Vault that is synced to. In the demo it is the one that the engine runs in."
+  description = "URL of the Vault with the sync's destination. In the demo, the engine runs in the same Vault."
   type        = string
 }
 
 variable "sync_token" {
-  description = "Token of that Vault, which may write below team-kv/."
+  description = "Token of that Vault with the right to write below team-kv/."
   type        = string
   sensitive   = true
   ephemeral   = true
@@ -35,7 +37,8 @@ variable "database_url" {
   ephemeral   = true
 }
 
-# Nothing leaves for an address that is not public unless a rule says so; plain http only on this machine.
+# The engine reaches an address that is not public only with a rule. Plain http works only on this
+# machine.
 resource "stashbase_config" "mount" {
   egress_allow = ["127.0.0.0/8:${regex("[0-9]+$", var.vault_address)}+http"]
 }
@@ -75,7 +78,7 @@ resource "stashbase_secret" "database_url" {
   comment          = "first cluster"
 }
 
-# A credential is used for nothing but what is allowed here.
+# The credential is used only for what is allowed here.
 resource "stashbase_integration_vault" "team" {
   workspace            = stashbase_workspace.acme.name
   name                 = "team"
@@ -96,7 +99,7 @@ resource "stashbase_sync_vault_kv" "team" {
   integration = stashbase_integration_vault.team.name
   mount       = "team-kv"
   path        = "api/development"
-  purge       = true # when the sync is destroyed, what it wrote goes too
+  purge       = true # destroying the sync also deletes the entries that it wrote
 
   depends_on = [stashbase_secret.database_url]
 }

@@ -1,4 +1,4 @@
-# Runs app.sh with the secrets that are named here, and restarts it when one of them has changed.
+# Runs app.sh with the secrets that this file names, and restarts it after one of them has changed.
 
 auto_auth {
   method "approle" {
@@ -11,7 +11,7 @@ auto_auth {
 }
 
 template_config {
-  static_secret_render_interval = "1s" # how often the agent asks; its default of 5m suits most programs better
+  static_secret_render_interval = "1s" # how often the agent reads; the default of 5m is better for most programs
   exit_on_retry_failure         = true
 }
 

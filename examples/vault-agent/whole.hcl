@@ -1,4 +1,5 @@
-# Runs app.sh with every secret of the environment, and restarts it when one of them has changed, was added or was removed.
+# Runs app.sh with every secret of the environment, and restarts it after a secret was changed,
+# added or removed.
 
 auto_auth {
   method "approle" {
@@ -11,11 +12,12 @@ auto_auth {
 }
 
 template_config {
-  static_secret_render_interval = "1s" # how often the agent asks; its default of 5m suits most programs better
+  static_secret_render_interval = "1s" # how often the agent reads; the default of 5m is better for most programs
   exit_on_retry_failure         = true
 }
 
-# Lines for a shell: each value in single quotes. A name that is no name of a variable ends the start with an error that names it.
+# Lines for a shell, each value in single quotes. The start fails if the name of a secret is not a
+# valid name of a variable; the error names the secret.
 env_template "SECRETS" {
   contents = <<EOT
 {{ with secret "stashbase/load/acme/api/development" -}}
@@ -23,7 +25,7 @@ env_template "SECRETS" {
 {{ if $name | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" -}}
 export {{ $name }}='{{ $value | replaceAll "'" "'\\''" }}'
 {{ else -}}
-echo '{{ $name }} is no name of a variable' >&2; exit 1
+echo '{{ $name }} is not a valid name of a variable' >&2; exit 1
 {{ end }}{{ end }}{{ end -}}
 EOT
 }

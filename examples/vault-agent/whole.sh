@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts a program with every secret of the environment that the agent has rendered into $SECRETS, and without $SECRETS itself.
+# Starts a program with every secret of the environment. The agent has rendered the secrets into
+# $SECRETS, which the program does not get.
 set -eu
 eval "$SECRETS"
 unset SECRETS
