@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// restartTimeout is far above what the agent takes to ask again and to restart its program.
+// restartTimeout is much longer than the agent needs to read again and to restart its program.
 const restartTimeout = 60 * time.Second
 
-// Vault's own agent runs a program with what load delivers, and starts it anew when a secret has changed.
+// Vault's own agent runs a program with the response of load, and restarts it after a secret has
+// changed.
 func TestVaultAgentRunsAProgramWithTheEnvironment(t *testing.T) {
 	for _, config := range []string{"named.hcl", "whole.hcl"} {
 		t.Run(config, func(t *testing.T) {
@@ -28,7 +29,7 @@ func TestVaultAgentRunsAProgramWithTheEnvironment(t *testing.T) {
 	}
 }
 
-// A name that is no variable ends the start, and the error has the name and no value.
+// The start fails if a name is not valid for a variable. The error contains the name and no value.
 func TestVaultAgentRefusesNamesThatAreNoVariables(t *testing.T) {
 	s := agentSession(t)
 	s.run(t, "echo -n planted-value | vault write stashbase/secrets/acme/api/development/A.B value=-")
@@ -36,18 +37,19 @@ func TestVaultAgentRefusesNamesThatAreNoVariables(t *testing.T) {
 	select {
 	case <-agent.ended:
 	case <-time.After(restartTimeout):
-		t.Fatal("the agent runs on")
+		t.Fatal("the agent is still running")
 	}
 	if log := agent.log(); !strings.Contains(log, "A.B is not a valid name of a variable") || strings.Contains(log, "planted-value") {
-		t.Errorf("the agent has said:\n%s", log)
+		t.Errorf("the log of the agent does not name the secret, or contains its value:\n%s", log)
 	}
 }
 
-// agentSession has followed the example's README, and holds the example's files.
+// agentSession returns a session that has run the blocks of the example's README and contains the
+// example's files.
 func agentSession(t *testing.T) *session {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skip("without /proc it cannot be seen what runs")
+		t.Skip("the test needs /proc to find processes")
 	}
 	text, err := os.ReadFile(filepath.Join("vault-agent", "README.md"))
 	if err != nil {
@@ -61,7 +63,7 @@ func agentSession(t *testing.T) *session {
 	for _, b := range doc.blocks {
 		s.follow(t, b)
 	}
-	// Its last block is for beside the agent.
+	// The README changes the secret in its last block, while the agent runs. Change it back.
 	s.run(t, "echo -n debug | vault write stashbase/secrets/acme/api/development/LOG_LEVEL value=-")
 	if err := os.CopyFS(s.dir, os.DirFS("vault-agent")); err != nil {
 		t.Fatal(err)
@@ -86,7 +88,7 @@ func (s *session) startAgent(t *testing.T, config string) *agent {
 	a.cmd = exec.Command(needsVault(t), "agent", "-config="+config)
 	a.cmd.Dir, a.cmd.Stdout, a.cmd.Stderr = s.dir, out, out
 	for _, setting := range s.env {
-		if !strings.HasPrefix(setting, "VAULT_TOKEN=") { // it logs in by itself
+		if !strings.HasPrefix(setting, "VAULT_TOKEN=") { // the agent logs in by itself
 			a.cmd.Env = append(a.cmd.Env, setting)
 		}
 	}
@@ -106,7 +108,7 @@ func (s *session) startAgent(t *testing.T, config string) *agent {
 	return a
 }
 
-// awaitStart waits until the program was last started with these settings.
+// awaitStart waits until the newest start of the program had these settings.
 func (a *agent) awaitStart(t *testing.T, settings string) {
 	t.Helper()
 	want, started := "started with "+settings, ""
@@ -122,18 +124,18 @@ func (a *agent) awaitStart(t *testing.T, settings string) {
 		case <-a.ended:
 			t.Fatalf("the agent has ended:\n%s", a.log())
 		case <-end:
-			t.Fatalf("the program is not %s but\n%s\n%s", want, started, a.log())
+			t.Fatalf("the program was not %s; its starts are:\n%s\n%s", want, started, a.log())
 		case <-look.C:
 		}
 	}
 }
 
-// end asks the agent to end, and sees that its program does not outlive it.
+// end interrupts the agent, and checks that its program ends with it.
 func (a *agent) end(t *testing.T) {
 	t.Helper()
 	children := childrenOf(t, a.cmd.Process.Pid)
 	if len(children) != 1 {
-		t.Errorf("the agent is to run one program; it runs %v", children)
+		t.Errorf("the agent runs %v instead of one program", children)
 	}
 	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -141,18 +143,18 @@ func (a *agent) end(t *testing.T) {
 	select {
 	case <-a.ended:
 	case <-time.After(restartTimeout):
-		t.Fatalf("the agent does not end:\n%s", a.log())
+		t.Fatalf("the agent has not ended:\n%s", a.log())
 	}
 	for _, pid := range children {
 		if stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat")); err == nil && !bytes.Contains(stat, []byte(") Z ")) {
-			t.Errorf("the program runs on as %s", pid)
+			t.Errorf("the program is still running, as process %s", pid)
 		}
 	}
 }
 
 func (a *agent) log() string { return a.session.read("agent.log") }
 
-// read answers a file of the session, "" while there is none.
+// read returns the text of a file of the session, or "" if the file does not exist.
 func (s *session) read(name string) string {
 	text, err := os.ReadFile(filepath.Join(s.dir, name))
 	if err != nil {

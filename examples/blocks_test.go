@@ -13,21 +13,21 @@ type kind int
 
 const (
 	succeeds kind = iota // a script that must succeed
-	fails                // a script that must be refused
-	shows                // what the script before it prints
+	fails                // a script that must fail
+	shows                // the output of the previous script
 	writes               // a file
 )
 
 type block struct {
 	kind kind
-	line int // of its fence, counted from 1
+	line int // line number of the opening fence, from 1
 	file string
 	text string
 }
 
 type document struct {
 	options   vaulttest.Options
-	terraform bool // the session has one
+	terraform bool // the session has a terraform
 	blocks    []block
 }
 
@@ -40,9 +40,10 @@ func (d document) runs() bool {
 	return false
 }
 
-var errOpen = errors.New("a block is never closed")
+var errOpen = errors.New("a block is not closed")
 
-// parse finds the blocks of a Markdown file that mean anything to a session. Fences inside lists may be indented.
+// parse returns the blocks of a Markdown file that a session uses. Fences inside lists may be
+// indented.
 func parse(text string) (document, error) {
 	var doc document
 	note, ran, lines := "", false, strings.Split(text, "\n")
@@ -102,7 +103,7 @@ func (b *block) decide(language, note string, ran bool) (known bool, err error) 
 	case note == "fails" && language == "sh":
 		b.kind = fails
 	case note != "":
-		return false, fmt.Errorf("the note %q means nothing here", note)
+		return false, fmt.Errorf("the note %q has no meaning here", note)
 	case language == "sh":
 		b.kind = succeeds
 	case language == "text" && ran:
@@ -113,7 +114,8 @@ func (b *block) decide(language, note string, ran bool) (known bool, err error) 
 	return true, nil
 }
 
-// firstMissing answers the first line shown that the output does not have after those before it; "" when it has all.
+// firstMissing returns the first shown line that the output does not contain after the previous
+// shown lines, or "" if it contains all of them.
 func firstMissing(shown, output string) string {
 	rest := strings.Split(output, "\n")
 	for line := range strings.Lines(shown) {
@@ -132,7 +134,8 @@ func firstMissing(shown, output string) string {
 	return ""
 }
 
-// matches compares a line shown with one printed: white space counts once, `...` is anything.
+// matches compares a shown line with a printed one. A run of white space counts as one space, and
+// `...` matches any text.
 func matches(shown, printed string) bool {
 	shown, printed = strings.Join(strings.Fields(shown), " "), strings.Join(strings.Fields(printed), " ")
 	parts := strings.Split(shown, "...")
@@ -149,7 +152,7 @@ func matches(shown, printed string) bool {
 	return parts[len(parts)-1] == "" || printed == ""
 }
 
-// What is compared with what is shown must be able to differ.
+// The comparison of shown with printed output must find differences.
 func TestShownOutputIsCompared(t *testing.T) {
 	const printed = "Key      Value\n---  -----\nversion    2\nstate      map[done:5 failed:0]\n"
 	for _, c := range []struct{ name, shown, missing string }{

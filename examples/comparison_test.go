@@ -14,7 +14,7 @@ var (
 	declaredTest = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 )
 
-// A comparison is worth what shows it: each row of ours names tests, and they exist.
+// Each row of the comparison names the tests that show it, and these tests exist.
 func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 	declared := declaredTests(t)
 	text, err := os.ReadFile(filepath.Join(root, "docs", "reference", "kv-and-transit.md"))
@@ -26,11 +26,11 @@ func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		switch {
 		case !strings.HasPrefix(line, "|"):
-			header = true // of the table to come
+			header = true // the next row is the header of a table
 			continue
 		case header, strings.HasPrefix(line, "| ---"):
 			if header && strings.TrimSpace(cells[len(cells)-1]) != "shown by" {
-				t.Errorf("a table has no last column for tests: %s", line)
+				t.Errorf("the last column of a table is not for tests: %s", line)
 			}
 			header = false
 			continue
@@ -42,7 +42,7 @@ func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 		}
 		for _, name := range names {
 			if !declared[name[1]] {
-				t.Errorf("there is no %s, which shows: %s", name[1], line)
+				t.Errorf("%s does not exist, but is named by: %s", name[1], line)
 			}
 		}
 	}
@@ -51,7 +51,7 @@ func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-// declaredTests are those of the packages whose behaviour the comparison is about.
+// declaredTests returns the tests of the packages whose behaviour the comparison describes.
 func declaredTests(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// steps are lines that tell that a step of the demo has done what it is there to show, in order.
+// steps are lines of the demo's output, in order. Each shows that a step had its intended result.
 const steps = `
 == A real Vault, in dev mode
 ... (Vault v1...
@@ -57,7 +57,7 @@ postgres://api:...@db.globex.example/api
 
 func TestDemo(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("the demo is a bash script")
+		t.Skip("the demo needs bash")
 	}
 	vault, tofu := needsVault(t), needsTofu(t)
 	dir := t.TempDir()
@@ -69,7 +69,7 @@ func TestDemo(t *testing.T) {
 		"HOME=" + home, "XDG_STATE_HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"),
 		"VAULT_BINARY=" + vault, "STASHBASE_PLUGIN_BINARY=" + pluginBinary(t),
 		"TERRAFORM_BINARY=" + tofu, "STASHBASE_PROVIDER_BINARY=" + providerBinary(t),
-		// Settings for another Vault and other work, which must not reach the demo's.
+		// Settings for another Vault and other work. They must not affect the demo.
 		"VAULT_NAMESPACE=elsewhere", "VAULT_FORMAT=json", "TF_WORKSPACE=elsewhere",
 	}
 	script := func(name string) string {
@@ -89,43 +89,45 @@ func TestDemo(t *testing.T) {
 	for _, run := range []string{"first", "second"} {
 		out := script("demo.sh")
 		if missing := firstMissing(steps, out); missing != "" {
-			t.Fatalf("the %s run does not show %q:\n%s", run, missing, out)
+			t.Fatalf("the output of the %s run lacks %q:\n%s", run, missing, out)
 		}
 		if replaced := strings.Contains(out, "replacing it"); replaced != (run == "second") {
-			t.Errorf("the %s run says that it replaces another: %t", run, replaced)
+			t.Errorf("the %s run reports that it replaces another demo: %t", run, replaced)
 		}
 		if running := processesOf(t, dir); len(running) != 2 {
-			t.Errorf("after the %s run Vault and its plugin are to run, and nothing else; these do: %v", run, running)
+			t.Errorf("after the %s run, only Vault and its plugin should be running; these processes are: %v", run, running)
 		}
 	}
 	state := filepath.Join(dir, "vault-stashbase", "demo")
 	if info, err := os.Stat(state); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the demo's folder is not for its owner alone: %v, %v", info, err)
+		t.Errorf("the demo's folder is accessible to others than its owner: %v, %v", info, err)
 	}
 	connect := fmt.Sprintf(". %s/env && vault kv get -field=LOG_LEVEL stashbase/load/acme/api/development", state)
 	if out, err := execute(t, root, env, "bash", "-euo", "pipefail", "-c", connect); err != nil || strings.TrimSpace(out) != "warn" {
-		t.Errorf("a shell that connects as told is answered %q, %v", out, err)
+		t.Errorf("a shell that connects as the demo describes gets %q, %v", out, err)
 	}
 
-	// Replacing the first run has shown how Vault is asked to end. One that was killed leaves its plugin behind.
+	// The second run has ended the Vault of the first with SIGTERM. A Vault that is killed leaves
+	// its plugin running.
 	if out, err := execute(t, root, env, "bash", "-c", "kill -KILL $(<"+state+"/vault.pid)"); err != nil {
 		t.Fatalf("kill: %v %s", err, out)
 	}
 	script("demo-down.sh")
 	if running := processesOf(t, dir); len(running) != 0 {
-		t.Errorf("after demo-down these run on: %v", running)
+		t.Errorf("after demo-down, these processes are still running: %v", running)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(left) != 1 || left[0] != home {
-		t.Errorf("demo-down has left %v (%v)", left, err)
+		t.Errorf("demo-down has left files: %v (%v)", left, err)
 	}
 	if entries, err := os.ReadDir(home); err != nil || len(entries) != 0 {
-		t.Errorf("the home folder holds %v (%v)", entries, err)
+		t.Errorf("the home folder contains %v (%v)", entries, err)
 	}
 	script("demo-down.sh")
 }
 
-// Symptom to avoid: a process id is recorded, the process ends, the id passes to another one, and that is killed.
+// Symptom to avoid: the recorded process ends, the system assigns its id to another process, and
+// demo-down kills that process.
 func TestDemoDownStopsNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	state := filepath.Join(dir, "vault-stashbase", "demo")
@@ -134,7 +136,7 @@ func TestDemoDownStopsNothingElse(t *testing.T) {
 	}
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {
-		t.Skip("there is no sleep here to stand for another process")
+		t.Skip("the test needs the program sleep")
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	recorded := fmt.Sprintln(other.Process.Pid)
@@ -147,18 +149,18 @@ func TestDemoDownStopsNothingElse(t *testing.T) {
 		t.Errorf("demo-down: %v\n%s", err, out)
 	}
 	if out, err := execute(t, root, env, "ps", "-p", strings.TrimSpace(recorded), "-o", "stat="); err != nil || strings.HasPrefix(out, "Z") {
-		t.Errorf("the other process is gone: %v %s", err, out)
+		t.Errorf("the other process is not running any more: %v %s", err, out)
 	}
 	if _, err := os.Stat(state); !os.IsNotExist(err) {
-		t.Errorf("the demo's folder is still there: %v", err)
+		t.Errorf("the demo's folder still exists: %v", err)
 	}
 }
 
-// processesOf lists the processes whose command line has the folder in it; it needs /proc.
+// processesOf returns the processes whose command line contains the folder. It needs /proc.
 func processesOf(t *testing.T, dir string) []string {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skip("without /proc it cannot be seen what runs")
+		t.Skip("the test needs /proc to find processes")
 	}
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

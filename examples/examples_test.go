@@ -1,23 +1,26 @@
-// Package examples_test runs what a person is told to run: the demo, and the command blocks of README.md, docs/ and examples/.
+// Package examples_test runs what the documents ask a person to run: the demo, and the command
+// blocks of README.md, docs/ and examples/.
 //
 // # Command blocks
 //
-// Each Markdown file is one session with a Vault of its own, the plugin mounted at stashbase/, in an empty folder. Its fenced
-// blocks marked `sh` run in their order and must succeed. A block marked `text` right after one is what it prints: each of its lines
-// must appear in the output, in that order; spaces count once, and `...` stands for anything.
+// Each Markdown file is one session in an empty folder, with its own Vault that has the plugin
+// mounted at stashbase/. The fenced blocks marked `sh` run in their order and must succeed. A block
+// marked `text` right after such a block shows its output: each line must appear in the output, in
+// this order. A run of spaces counts as one space, and `...` matches any text.
 //
-// A comment before a block, which no reader sees, says otherwise:
+// A comment before a block, which the rendered page does not show, changes this:
 //
-//	<!-- test: fails -->          the block must be refused; its error can be shown as `text`
-//	<!-- test: file NAME -->      the block, of any kind, is not run but written to that file
+//	<!-- test: fails -->          the block must fail; a `text` block can show its error
+//	<!-- test: file NAME -->      the block, of any language, is written to that file and not run
 //	<!-- test: not run, WHY -->   the block is not run
-//	<!-- test: no plugin -->      (anywhere) the session begins with nothing registered and nothing mounted
+//	<!-- test: no plugin -->      (anywhere) the session begins without a registered or mounted plugin
 //	<!-- test: raft -->           (anywhere) its Vault has integrated storage
 //	<!-- test: plain http -->     (anywhere) its Vault has no TLS
 //	<!-- test: terraform -->      (anywhere) the session has a terraform and the provider
 //
-// In docs/reference/api.md the commands are those of the engine's help, in indented lines that begin with `$ `; each family of
-// paths begins anew with the tree that the examples speak of.
+// In docs/reference/api.md, the commands come from the engine's help. They are indented lines that
+// begin with `$ `. Each family of paths begins with a fresh tree of the names that the commands
+// use.
 package examples_test
 
 import (
@@ -39,10 +42,11 @@ import (
 
 const root = ".."
 
-// commandTimeout is far above what any block takes, so that one that waits for input fails instead of hanging.
+// commandTimeout is much longer than any block takes. A block that waits for input therefore fails
+// instead of hanging.
 const commandTimeout = 5 * time.Minute
 
-// documents are the Markdown files whose commands are run.
+// documents returns the Markdown files whose commands are run.
 func documents(t *testing.T) []string {
 	t.Helper()
 	found := []string{filepath.Join(root, "README.md")}
@@ -85,7 +89,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 	}
 }
 
-// tree is what the examples of the help speak of, made anew.
+// tree creates the names that the commands of the help use, without remains of earlier commands.
 const tree = `vault write stashbase/config cas_required=false
 if vault write stashbase/workspaces/acme deletion_allowed=true; then vault delete stashbase/workspaces/acme confirm=acme; fi
 vault write -force stashbase/workspaces/acme
@@ -95,7 +99,8 @@ vault write stashbase/environments/acme/shared/common 'shared_with=api/*'
 vault write stashbase/secrets/acme/shared/common/DB_PASSWORD value=made-up
 vault write stashbase/secrets/acme/api/development/USER value=api`
 
-// newestChange is a shell's word for the id that the help leaves open.
+// newestChange is a shell expression for the id of the newest change, which replaces <id> in the
+// help.
 const newestChange = `"$(vault read -format=json -field=changes stashbase/changes/acme/api/development |
 	sed -n 's/.*"change": "\(.*\)".*/\1/p' | head -n 1)"`
 
@@ -113,10 +118,10 @@ func TestCommandsOfTheHelpWork(t *testing.T) {
 	ran := 0
 	for _, family := range strings.Split(string(text), "\n## ")[1:] {
 		s.run(t, tree)
-		if !strings.HasPrefix(family, "secrets\n") { // whose own examples begin with the first version
+		if !strings.HasPrefix(family, "secrets\n") { // their examples create the first version themselves
 			s.run(t, `for v in one two; do vault write stashbase/secrets/acme/api/development/DATABASE_URL value=$v; done`)
 		}
-		if strings.HasPrefix(family, "syncs\n") { // whose own examples begin with an integration
+		if strings.HasPrefix(family, "syncs\n") { // their examples need an integration
 			s.run(t, `vault write -force stashbase/environments/acme/api/production
 for p in $(vault read -format=json -field=providers stashbase/info | sed -n 's/^  "\([a-z]*\)": {$/\1/p'); do
 	address=""; if [[ $p == vault ]]; then address=address=https://vault.example.com; fi
@@ -126,12 +131,12 @@ done`)
 		for line := range strings.Lines(family) {
 			if command, ok := strings.CutPrefix(line, "    $ "); ok {
 				if strings.HasSuffix(strings.TrimSpace(command), "/main/verify") {
-					continue // it asks a party that is an example
+					continue // the provider's address is only an example
 				}
 				if strings.Contains(command, "min_decryption_version") {
 					s.run(t, "until vault read -field=rewrap stashbase/keys/acme | grep state:done; do sleep 0.2; done")
 				}
-				if strings.Contains(command, "workspaces/acme/lock") { // after the example that deletes it
+				if strings.Contains(command, "workspaces/acme/lock") { // an earlier example deletes the workspace
 					s.run(t, tree)
 				}
 				s.run(t, strings.ReplaceAll(command, "<id>", newestChange))
@@ -140,15 +145,15 @@ done`)
 		}
 	}
 	if ran == 0 {
-		t.Fatal("no command found: the test shows nothing")
+		t.Fatal("found no command")
 	}
 }
 
-// Each example names the command that writes it.
+// Each example policy names the command that generates it.
 func TestPoliciesAreTheEnginesOwn(t *testing.T) {
 	files, err := filepath.Glob("policies/*.hcl")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no policy found: the test shows nothing (%v)", err)
+		t.Fatalf("found no policy (%v)", err)
 	}
 	s := newSession(t, vaulttest.Options{})
 	for _, path := range files {
@@ -158,27 +163,27 @@ func TestPoliciesAreTheEnginesOwn(t *testing.T) {
 		}
 		_, command, ok := strings.Cut(string(want), "# Generated by: ")
 		if command, _, _ = strings.Cut(command, "\n"); !ok || command == "" {
-			t.Errorf("%s does not say what writes it", path)
+			t.Errorf("%s does not name the command that generates it", path)
 			continue
 		}
 		got, err := s.execute(t, command)
 		if err != nil || strings.TrimSpace(got) != strings.TrimSpace(string(want)) {
-			t.Errorf("%s differs from what the engine answers (%v): run make generate\n%s", path, err, got)
+			t.Errorf("%s differs from the response of the engine (%v): run make generate\n%s", path, err, got)
 		}
 	}
 }
 
-// session is a folder and a Vault to run commands in.
+// session is a folder with a Vault, in which commands run.
 type session struct {
 	dir string
 	env []string
-	log string // of the block before
+	log string // output of the previous block
 }
 
 func newSession(t *testing.T, o vaulttest.Options) *session {
 	t.Helper()
 	vault := needsVault(t)
-	// Registered without a version, as the documents tell to.
+	// The plugin is registered without a version, as the documents describe.
 	o.LogLevel, o.PluginBinary = "info", pluginBinary(t)
 	server := vaulttest.Start(t, o)
 	dir := t.TempDir()
@@ -189,7 +194,7 @@ func newSession(t *testing.T, o vaulttest.Options) *session {
 	if err := os.Symlink(vault, filepath.Join(bin, "vault")); err != nil {
 		t.Fatal(err)
 	}
-	// Where `make build` leaves the plugin.
+	// `make build` writes the plugin to bin/.
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +213,7 @@ func (s *session) write(t *testing.T, name, text string) {
 	}
 }
 
-// follow does what a reader does with a block.
+// follow uses a block as a reader would.
 func (s *session) follow(t *testing.T, b block) {
 	t.Helper()
 	switch b.kind {
@@ -216,7 +221,7 @@ func (s *session) follow(t *testing.T, b block) {
 		s.write(t, b.file, b.text)
 	case shows:
 		if missing := firstMissing(b.text, s.log); missing != "" {
-			t.Errorf("line %d shows %q, and the block before printed:\n%s", b.line, missing, s.log)
+			t.Errorf("line %d shows %q, but the previous block printed:\n%s", b.line, missing, s.log)
 		}
 	case succeeds, fails:
 		out, err := s.execute(t, b.text)
@@ -227,7 +232,7 @@ func (s *session) follow(t *testing.T, b block) {
 	}
 }
 
-// run is for commands that stand in no block.
+// run runs a command that is not in a block.
 func (s *session) run(t *testing.T, command string) {
 	t.Helper()
 	if out, err := s.execute(t, command); err != nil {
@@ -240,7 +245,7 @@ func (s *session) execute(t *testing.T, script string) (string, error) {
 	return execute(t, s.dir, s.env, "bash", "-euo", "pipefail", "-c", keepExports+script)
 }
 
-// keepExports makes what one block exports hold for the next, as in a reader's shell.
+// keepExports keeps the exported variables of a block for the next block, as in a reader's shell.
 const keepExports = `if [[ -f .bin/exports ]]; then . .bin/exports; fi
 trap 'export -p > .bin/exports' EXIT
 `
@@ -252,7 +257,7 @@ func execute(t *testing.T, dir string, env []string, name string, args ...string
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
-	cmd.WaitDelay = time.Second // a command that leaves something running must not hold its output open
+	cmd.WaitDelay = time.Second // for a command that leaves a process running with its output open
 	err := cmd.Run()
 	return out.String(), err
 }
@@ -264,7 +269,8 @@ func vaultBinary() string {
 	return filepath.Join(root, "bin", "vault")
 }
 
-// needsVault skips as vaulttest does, for tests that start Vault without it.
+// needsVault skips the test without a Vault, as vaulttest does. It is for tests that start Vault
+// without vaulttest.
 func needsVault(t *testing.T) string {
 	t.Helper()
 	path := vaultBinary()
@@ -277,7 +283,7 @@ func needsVault(t *testing.T) string {
 	return absolute(t, path)
 }
 
-// needsTofu is needsVault for the pinned OpenTofu.
+// needsTofu skips the test without the pinned OpenTofu.
 func needsTofu(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("TOFU_BINARY")
@@ -293,7 +299,7 @@ func needsTofu(t *testing.T) string {
 	return absolute(t, path)
 }
 
-// The programs that all tests share: those the harness is given, or else built once.
+// The programs that all tests share: those from the environment, or else built once.
 var (
 	plugin   = sync.OnceValues(func() (string, error) { return program("STASHBASE_PLUGIN_BINARY", vaulttest.PluginPackage) })
 	provider = sync.OnceValues(func() (string, error) { return program("STASHBASE_PROVIDER_BINARY", "./terraform-provider") })
@@ -317,7 +323,7 @@ func program(given, pkg string) (string, error) {
 	return out, nil
 }
 
-// buildDirs are what program has made, and TestMain removes.
+// buildDirs are the folders that program has created and TestMain removes.
 var buildDirs []string
 
 func TestMain(m *testing.M) {
@@ -372,16 +378,17 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s links to %s: %v", path, found[1], err)
 			} else if anchor != "" && !slices.Contains(anchors(string(content)), anchor) {
-				t.Errorf("%s links to %s, and there is no such heading", path, found[1])
+				t.Errorf("%s links to %s, but this heading does not exist", path, found[1])
 			}
 		}
 	}
 	if checked == 0 {
-		t.Fatal("no link found: the test shows nothing")
+		t.Fatal("found no link")
 	}
 }
 
-// anchors are the headings of a Markdown file as links name them, for headings of words and spaces.
+// anchors returns the anchors of the headings of a Markdown file. It supports headings of words and
+// spaces.
 func anchors(text string) []string {
 	var all []string
 	for line := range strings.Lines(text) {

@@ -30,11 +30,11 @@ func TestKVUsersFindTheSameOutcomes(t *testing.T) {
 		}
 	}
 	if left, err := s.execute(t, "vault secrets list"); err != nil || strings.Contains(left, "side-by-side") {
-		t.Errorf("it leaves its mounts behind (%v):\n%s", err, left)
+		t.Errorf("the script does not disable its mounts (%v):\n%s", err, left)
 	}
 }
 
-// What is compared must be able to differ.
+// The script must notice a difference.
 func TestADifferentOutcomeIsNoticed(t *testing.T) {
 	s := newSession(t, vaulttest.Options{})
 	text, err := os.ReadFile(sideBySide(t))
@@ -44,6 +44,6 @@ func TestADifferentOutcomeIsNoticed(t *testing.T) {
 	s.write(t, "changed.sh", strings.Replace(string(text), "secrets/$SECRET value=one'", "secrets/$SECRET value=other'", 1))
 	out, err := s.execute(t, "bash ./changed.sh")
 	if err == nil || !strings.Contains(out, "DIFFERENT") {
-		t.Errorf("another value is not noticed: %v\n%s", err, out)
+		t.Errorf("the script does not notice another value: %v\n%s", err, out)
 	}
 }

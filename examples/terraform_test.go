@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// provide puts a `terraform` into the session, which is the pinned OpenTofu, and the provider where that finds it.
+// provide adds a `terraform` to the session, which is the pinned OpenTofu, and installs the
+// provider for it.
 func (s *session) provide(t *testing.T) {
 	t.Helper()
 	tofu := needsTofu(t)
