@@ -11,18 +11,18 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// inBatch is how many items a batch has.
+// inBatch is the number of items in a batch.
 const inBatch = 100
 
-// encrypter is a mount that encrypts: how its paths are made.
+// encrypter is a mount that encrypts, with its paths.
 type encrypter struct {
 	name             string
 	encrypt, decrypt string
-	one, many        string // ciphertexts: of one message, and as the batch_input of many
+	one, many        string // ciphertexts: of one message, and the batch_input of many
 }
 
-// application measures encryption for other services beside Transit's, of 1 KiB alone and in a batch. All of them have the key at
-// hand and make no storage call.
+// application compares encryption for other services with Transit, for single messages of 1 KiB and
+// for batches. All subjects have the key in memory and make no storage call.
 func (b *bench) application(ctx context.Context) error {
 	if _, err := b.write(ctx, ours+"/workspaces/application", nil); err != nil {
 		return err
@@ -80,7 +80,7 @@ func encrypting(c *encrypter) string { return c.encrypt }
 
 func decrypting(c *encrypter) string { return c.decrypt }
 
-// prepare has a cipher encrypt what it will decrypt.
+// prepare encrypts the messages that the encrypter will decrypt.
 func (b *bench) prepare(ctx context.Context, c *encrypter, message string, batch []any) error {
 	one, err := b.write(ctx, c.encrypt, map[string]any{"plaintext": message})
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *bench) prepare(ctx context.Context, c *encrypter, message string, batch
 	text, err := json.Marshal(input)
 	c.many = string(text)
 	if err == nil && (c.one == "" || len(results) != inBatch) {
-		err = errors.New(c.name + " answers no ciphertext")
+		err = errors.New(c.name + " returns no ciphertext")
 	}
 	return err
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// load measures reading a whole environment against reading as many secrets of built-in KV one by one.
+// load compares reading a whole environment with reading the same number of secrets of built-in KV
+// one by one.
 func (b *bench) load(ctx context.Context) error {
 	environment, err := b.environment(ctx, "load", "environment")
 	if err != nil {
@@ -27,7 +28,7 @@ func (b *bench) load(ctx context.Context) error {
 	once := func(ctx context.Context) error {
 		all, err := read(ctx, b.client, ours+"/load/"+environment)
 		if err == nil && len(all.Data) != b.bulk {
-			err = fmt.Errorf("load answers %d secrets", len(all.Data))
+			err = fmt.Errorf("load returns %d secrets", len(all.Data))
 		}
 		return err
 	}
@@ -58,7 +59,7 @@ func (b *bench) load(ctx context.Context) error {
 	return nil
 }
 
-// reload empties the engine's caches and returns once the mount is loaded again.
+// reload empties the engine's caches, and returns when the mount is loaded again.
 func (b *bench) reload(ctx context.Context) error {
 	_, err := b.client.Sys().ReloadPluginWithContext(ctx, &api.ReloadPluginInput{Mounts: []string{ours + "/"}})
 	if err != nil {
@@ -75,14 +76,16 @@ func (b *bench) writeKV(ctx context.Context, folder string, i, generation int) e
 	return err
 }
 
-// importsInRound are timed beside one round of KV writes, which takes far longer.
+// importsInRound is the number of imports for each round of KV writes, which takes much longer than
+// one import.
 const importsInRound = 3
 
-// imports measures writing a whole environment, new and again, against writing as many secrets of built-in KV one by one. An
-// import is answered when it is committed; when it has been applied in the background is measured too.
+// imports compares writing a whole environment, new and changed, with writing the same number of
+// secrets of built-in KV one by one. An import returns after its commit. imports also measures the
+// time until the background has applied it.
 func (b *bench) imports(ctx context.Context) error {
 	var took struct{ created, updated, createdKV, updatedKV, createdApplied, updatedApplied measure.Series }
-	for turn := range b.bulks + 1 { // the first warms up
+	for turn := range b.bulks + 1 { // the first turn is the warm-up
 		environments := make([]string, importsInRound)
 		for i := range environments {
 			var err error
@@ -91,23 +94,23 @@ func (b *bench) imports(ctx context.Context) error {
 			}
 		}
 		folder := fmt.Sprintf("import-%d", turn)
-		for generation, to := range []struct{ answered, applied, kv *measure.Series }{
+		for generation, to := range []struct{ returned, applied, kv *measure.Series }{
 			{&took.created, &took.createdApplied, &took.createdKV}, {&took.updated, &took.updatedApplied, &took.updatedKV},
 		} {
 			kv, err := measure.Whole(b.bulk, func(ctx context.Context, i int) error { return b.writeKV(ctx, folder, i, generation) })(ctx)
 			if err != nil {
 				return err
 			}
-			var answered, applied []time.Duration
+			var returned, applied []time.Duration
 			for _, environment := range environments {
 				first, last, err := b.timeImport(ctx, environment, generation)
 				if err != nil {
 					return err
 				}
-				answered, applied = append(answered, first), append(applied, last)
+				returned, applied = append(returned, first), append(applied, last)
 			}
 			if turn > 0 {
-				*to.kv, *to.answered, *to.applied = append(*to.kv, kv), append(*to.answered, answered), append(*to.applied, applied)
+				*to.kv, *to.returned, *to.applied = append(*to.kv, kv), append(*to.returned, returned), append(*to.applied, applied)
 			}
 		}
 	}
@@ -122,14 +125,15 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// timeImport answers how long an import took until it was answered, and until its redo log was gone.
-func (b *bench) timeImport(ctx context.Context, environment string, generation int) (answered, applied time.Duration, err error) {
+// timeImport returns the time until an import returned, and the time until its redo log was
+// removed.
+func (b *bench) timeImport(ctx context.Context, environment string, generation int) (returned, applied time.Duration, err error) {
 	data := map[string]any{"secrets": values(b.bulk, generation)}
 	start := time.Now()
 	if _, err := b.write(ctx, ours+"/import/"+environment, data); err != nil {
 		return 0, 0, err
 	}
-	answered = time.Since(start)
+	returned = time.Since(start)
 	err = b.applied(ctx)
-	return answered, time.Since(start), err
+	return returned, time.Since(start), err
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// message is the size that sealing and opening are measured at.
+// message is the size of the sealed and opened messages.
 const message = 1 << 10
 
-// keyring measures what sealing and opening cost beside the bare cipher: a key derived for each message, and a commitment to it.
+// keyring compares sealing and opening with the bare cipher: both derive a key and a commitment for
+// each message.
 func (b *bench) keyring(ctx context.Context) error {
 	testing.Init()
 	if err := flag.Set("test.benchtime", b.spin.String()); err != nil {

@@ -1,6 +1,7 @@
-// Bench measures the engine in a real Vault against what a team would use instead: Vault's own KV version 2, built in and as an
-// external plugin, and against an external plugin that does nothing. It prints a table and, where $BENCH_JSON names a file,
-// writes the figures to it. README.md says what each row means.
+// Bench compares the engine in a real Vault with the alternatives that a team would use: Vault's
+// own KV version 2 and Transit, built in and as external plugins. It also compares it with an
+// external plugin that does nothing. It prints a table. If $BENCH_JSON names a file, it writes the
+// figures to that file. README.md explains each row.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 	}
 }
 
-// report is what $BENCH_JSON gets.
+// report is the content of the file that $BENCH_JSON names.
 type report struct {
 	Time    time.Time     `json:"time"`
 	Cores   int           `json:"cores"`
@@ -45,7 +46,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say("building the plugins to compare with")
+	say("building the plugins for the comparison")
 	s, err := launch(ctx)
 	if err != nil {
 		return err
@@ -78,21 +79,21 @@ func write(file string, r report) error {
 	return os.WriteFile(file, append(text, '\n'), 0o600)
 }
 
-// size is how much is measured.
+// size is the extent of a run.
 type size struct {
 	quick    bool
-	rounds   int           // of single operations
-	each     int           // operations of a round
-	clients  int           // that write one key, in a quarter of the rounds
-	burst    int           // writes of each of them in a round
-	bulk     int           // secrets of a load and an import
+	rounds   int           // rounds of single operations
+	each     int           // operations in a round
+	clients  int           // clients that write one key, in a quarter of the rounds
+	burst    int           // writes of each client in a round
+	bulk     int           // secrets in a load or an import
 	bulks    int           // rounds of load, import and rotation
-	rotated  int           // secrets of the large workspace that is rotated; the small one has a tenth
+	rotated  int           // secrets in the large workspace of the rotation; the small one has a tenth
 	keyrings int           // rounds of keyring
-	spin     time.Duration // of one keyring benchmark
+	spin     time.Duration // duration of one keyring benchmark
 
-	workspaces, perWorkspace int           // of the mount of many
-	still                    time.Duration // how long nobody asks
+	workspaces, perWorkspace int           // of the large mount
+	still                    time.Duration // time without requests
 }
 
 func sizeOfRun() (size, error) {
@@ -114,7 +115,7 @@ func sizeOfRun() (size, error) {
 	return z, nil
 }
 
-// bench measures on a stand and gathers rows.
+// bench runs the measurements on a stand and collects the rows.
 type bench struct {
 	*stand
 	size
@@ -149,5 +150,5 @@ func (b *bench) all(ctx context.Context) error {
 
 func (b *bench) add(rows ...measure.Row) { b.rows = slices.Concat(b.rows, rows) }
 
-// say shows progress, beside the table.
+// say prints progress to standard error.
 func say(what string) { fmt.Fprintln(os.Stderr, "bench:", what) }

@@ -10,18 +10,18 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// perEnvironment is how many secrets an environment may hold by default.
+// perEnvironment is the default limit of secrets in an environment.
 const perEnvironment = 5000
 
-// tenant is a workspace whose secrets fill as many environments as they need.
+// tenant is a workspace with as many environments as its secrets need.
 type tenant struct {
 	name         string
 	environments []string
 	secrets      int
 }
 
-// rotation rotates the key of a small and of a large workspace in turns, and reads from the large one while what it holds is
-// sealed again.
+// rotation rotates the keys of a small and a large workspace in turns, and reads from the large one
+// while its secrets are sealed again.
 func (b *bench) rotation(ctx context.Context) error {
 	small, err := b.tenant(ctx, "rotate-small", b.rotated/10)
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *bench) rotation(ctx context.Context) error {
 	}
 	var took struct{ small, large, idle, busy measure.Series }
 	var rates []float64
-	for turn := range b.bulks + 1 { // the first warms up
+	for turn := range b.bulks + 1 { // the first turn is the warm-up
 		a, err := b.rotate(ctx, small, nil)
 		if err != nil {
 			return err
@@ -47,14 +47,14 @@ func (b *bench) rotation(ctx context.Context) error {
 			return err
 		}
 		if turn > 0 {
-			took.small, took.large = append(took.small, a.answered), append(took.large, z.answered)
+			took.small, took.large = append(took.small, a.returned), append(took.large, z.returned)
 			took.idle, took.busy = append(took.idle, idle), append(took.busy, z.reads)
 			rates = append(rates, float64(large.secrets)/z.rewrapped.Seconds())
 		}
 	}
 	b.add(
 		measure.Times(fmt.Sprintf("rotate the key of %d secrets", large.secrets), fmt.Sprintf("of %d secrets", small.secrets),
-			took.large, took.small).AtMost(2), // a rotation that looked at every secret would be at 10
+			took.large, took.small).AtMost(2), // a rotation that reads every secret would have a ratio of 10
 		measure.Quantiles(fmt.Sprintf("p99 of reads while %d secrets are sealed again", large.secrets), "idle", took.busy, took.idle, 0.99).AtMost(2),
 		measure.Row{What: "secrets sealed again in a second, beside the reads", Unit: "1/s", Ours: measure.Middle(rates)},
 	)
@@ -77,7 +77,7 @@ func (b *bench) tenant(ctx context.Context, name string, secrets int) (tenant, e
 	return t, nil
 }
 
-// readAny reads one of a tenant's secrets.
+// readAny reads a random secret of a tenant.
 func (b *bench) readAny(ctx context.Context, t tenant) error {
 	n := rand.IntN(t.secrets)
 	_, err := read(ctx, b.client, ours+"/secrets/"+t.environments[n/perEnvironment]+"/"+secretName(n%perEnvironment))
@@ -85,16 +85,17 @@ func (b *bench) readAny(ctx context.Context, t tenant) error {
 }
 
 type rotated struct {
-	answered  []time.Duration // of the rotation itself
-	reads     []time.Duration // beside the rewrap
-	rewrapped time.Duration   // until all was sealed again
+	returned  []time.Duration // until the rotation returned
+	reads     []time.Duration // of the reads during the rewrap
+	rewrapped time.Duration   // until all secrets were sealed again
 }
 
-// rotate rotates a tenant's key and waits until all it holds is sealed under it; meanwhile one client does what it is given.
+// rotate rotates a tenant's key, and waits until all its secrets are sealed under the new version.
+// Meanwhile, one client repeats the given operation.
 func (b *bench) rotate(ctx context.Context, t tenant, meanwhile func(context.Context) error) (r rotated, err error) {
 	path := ours + "/keys/" + t.name
 	start := time.Now()
-	r.answered, err = measure.Each(1, func(ctx context.Context) error {
+	r.returned, err = measure.Each(1, func(ctx context.Context) error {
 		_, err := b.write(ctx, path+"/rotate", nil)
 		return err
 	})(ctx)

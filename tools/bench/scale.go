@@ -16,11 +16,12 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// ticksPerSecond is the unit of /proc/<pid>/stat, which Linux fixes for programs.
+// ticksPerSecond is the unit of /proc/<pid>/stat, a constant of Linux.
 const ticksPerSecond = 100
 
-// scale measures a mount of many workspaces, in a Vault of its own: how long after an unseal it answers, what memory it takes, what
-// it does when nobody asks, and that the rotation of one workspace's key does not feel the others.
+// scale measures a mount of many workspaces, in its own Vault: the time from an unseal to the first
+// delivery, the memory, the processor time without requests, and whether the number of workspaces
+// affects the rotation of one workspace's key.
 func (b *bench) scale(ctx context.Context) (err error) {
 	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn", PlainHTTP: true})
 	if err != nil {
@@ -68,7 +69,7 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	crowded, err := s.rotationOf(ctx, b.rounds) // by now every sync has had its first look
+	crowded, err := s.rotationOf(ctx, b.rounds) // every sync has had its first run by now
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	return nil
 }
 
-// rotationOf rotates the key of a workspace of one secret, again and again.
+// rotationOf repeatedly rotates the key of a workspace with one secret.
 func (s *stand) rotationOf(ctx context.Context, times int) (measure.Series, error) {
 	environment, err := s.environment(ctx, "rotated", "environment")
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *stand) rotationOf(ctx context.Context, times int) (measure.Series, erro
 	return all, nil
 }
 
-// populate makes workspaces of one environment each, by several clients at once.
+// populate creates workspaces of one environment each, with several clients in parallel.
 func (s *stand) populate(ctx context.Context, workspaces, secrets int) ([]string, error) {
 	environments := make([]string, workspaces)
 	work, workCtx := errgroup.WithContext(ctx)
@@ -126,7 +127,8 @@ func (s *stand) populate(ctx context.Context, workspaces, secrets int) ([]string
 	return environments, s.applied(ctx)
 }
 
-// syncAll gives each environment a sync of one of its secrets, with an integration of its workspace, and waits until all have arrived.
+// syncAll creates an integration for each workspace and a sync of one secret for its environment,
+// and waits until all values have arrived.
 func (s *stand) syncAll(ctx context.Context, environments []string) error {
 	if err := s.furnishSyncs(ctx); err != nil {
 		return err
@@ -153,8 +155,8 @@ func (s *stand) syncAll(ctx context.Context, environments []string) error {
 	return nil
 }
 
-// reopen seals Vault and unseals it, and answers how long Vault took to be active, and the engine to deliver an environment, counted
-// from the unseal.
+// reopen seals and unseals Vault. It returns the times from the unseal until Vault was active, and
+// until the engine delivered an environment.
 func (s *stand) reopen(ctx context.Context, environment string) (active, ready time.Duration, err error) {
 	if err := s.client.Sys().SealWithContext(ctx); err != nil {
 		return 0, 0, err
@@ -178,7 +180,7 @@ func (s *stand) reopen(ctx context.Context, environment string) (active, ready t
 	return active, time.Since(start), err
 }
 
-// memory is the resident set of the plugin, in MiB.
+// memory returns the resident set size of the plugin, in MiB.
 func (s *stand) memory() (float64, error) {
 	status, err := s.process("status")
 	if err != nil {
@@ -187,13 +189,13 @@ func (s *stand) memory() (float64, error) {
 	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
 	fields := bytes.Fields(rest)
 	if len(fields) == 0 {
-		return 0, errors.New("the system does not tell what memory a process takes")
+		return 0, errors.New("/proc does not contain the memory of the process")
 	}
 	kib, err := strconv.ParseFloat(string(fields[0]), 64)
 	return kib / 1024, err
 }
 
-// idle is the share of one core that the plugin takes while nobody asks it anything, in percent.
+// idle returns the share of one core that the plugin uses without requests, in percent.
 func (s *stand) idle(ctx context.Context, still time.Duration) (float64, error) {
 	before, err := s.ticks()
 	if err != nil {
@@ -208,17 +210,17 @@ func (s *stand) idle(ctx context.Context, still time.Duration) (float64, error) 
 	return (after - before) / ticksPerSecond / still.Seconds() * 100, err
 }
 
-// ticks is the processor time that the plugin has taken.
+// ticks returns the processor time that the plugin has used.
 func (s *stand) ticks() (float64, error) {
 	stat, err := s.process("stat")
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may hold spaces
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may contain spaces
 	fields := bytes.Fields(rest)
-	const user, system = 11, 12 // of the fields behind the name
+	const user, system = 11, 12 // indexes of the fields after the name
 	if len(fields) <= system {
-		return 0, errors.New("the system does not tell what processor time a process takes")
+		return 0, errors.New("/proc does not contain the processor time of the process")
 	}
 	total := 0.0
 	for _, field := range [][]byte{fields[user], fields[system]} {
@@ -231,7 +233,7 @@ func (s *stand) ticks() (float64, error) {
 	return total, nil
 }
 
-// process reads what the system tells of the plugin's process.
+// process reads a file of the plugin's process in /proc.
 func (s *stand) process(file string) ([]byte, error) {
 	pids := s.server.PluginProcesses()
 	if len(pids) != 1 {

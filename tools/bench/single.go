@@ -10,8 +10,9 @@ import (
 	"github.com/stashbase/vault-stashbase/tools/bench/measure"
 )
 
-// single measures one secret: read, written, and written by many clients at once. All mounts keep ten versions, and the round
-// that warms up writes more: what is measured is a write that also removes the oldest.
+// single measures reads and writes of one secret, and writes by many clients in parallel. All
+// mounts keep ten versions, and the warm-up round writes more than ten. Every measured write
+// therefore also removes the oldest version.
 func (b *bench) single(ctx context.Context) error {
 	environment, err := b.environment(ctx, "single", "environment")
 	if err != nil {
@@ -32,7 +33,7 @@ func (b *bench) single(ctx context.Context) error {
 	return b.contended(ctx, paths)
 }
 
-// keyPaths name one secret on each mount: ours, external KV, built-in KV.
+// keyPaths returns the paths of one secret on each mount: ours, external KV, built-in KV.
 type keyPaths [3]string
 
 var subjects = [3]string{ours, kvExternal, kvBuiltIn}
@@ -77,11 +78,12 @@ func (b *bench) writes(ctx context.Context, paths keyPaths) error {
 	})
 }
 
-// contended has many clients write one key: what a lock held across storage calls costs.
+// contended measures many clients that write one key. It shows the cost of a lock that is held
+// across storage calls.
 func (b *bench) contended(ctx context.Context, paths keyPaths) error {
 	clients := make([]*api.Client, b.clients)
 	for i := range clients {
-		clients[i] = b.server.Client() // each with a connection of its own
+		clients[i] = b.server.Client() // each client has its own connection
 	}
 	what := fmt.Sprintf("%d clients writing one key", b.clients)
 	return b.compareWrites(ctx, what, 0.25, max(1, b.rounds/4), func(mount int) round {

@@ -16,7 +16,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// The mounts that are compared. An external plugin is mounted under its own name.
+// The compared mounts. An external plugin is mounted under its own name.
 const (
 	ours       = vaulttest.MountPath
 	kvBuiltIn  = "kv-built-in"
@@ -27,14 +27,15 @@ const (
 	transitExternal = "transit-external"
 )
 
-// stand is a running Vault with everything mounted that is compared.
+// stand is a running Vault with all compared engines mounted.
 type stand struct {
 	server  *vaulttest.Server
 	client  *api.Client
 	version string // of Vault
 }
 
-// launch starts Vault with its log at warn: at a lower level it wraps each plugin in a layer that traces every call.
+// launch starts Vault with log level warn. At a lower level, Vault wraps each plugin in a layer
+// that traces every call.
 func launch(ctx context.Context) (*stand, error) {
 	server, err := vaulttest.Launch(vaulttest.Options{LogLevel: "warn", PlainHTTP: true})
 	if err != nil {
@@ -87,8 +88,8 @@ func (s *stand) furnish(ctx context.Context) error {
 	return s.client.Sys().MountWithContext(ctx, kvBuiltIn, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
 }
 
-// transitPlugin builds the program that serves Transit as an external plugin, which stands in Vault's own module, as the pinned Vault
-// is built: of the same code, most of it from the same build.
+// transitPlugin builds the program that serves Transit as an external plugin. Vault's own module
+// contains this program. It is built like the pinned Vault, from the same code.
 func transitPlugin(ctx context.Context) (string, error) {
 	const vault = "github.com/hashicorp/vault"
 	cmd := exec.CommandContext(ctx, "../build-tool.sh", "vault", vault, vault+"/builtin/logical/transit/cmd/transit", "-tags", "minimal", "-ldflags=-s -w")
@@ -100,7 +101,7 @@ func transitPlugin(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(path)), nil
 }
 
-// build makes a plugin the way the engine's is released.
+// build builds a plugin with the flags of a release.
 func build(ctx context.Context, pkg, binary string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -116,16 +117,16 @@ func (s *stand) write(ctx context.Context, path string, data map[string]any) (*a
 	return s.client.Logical().WriteWithContext(ctx, path, data)
 }
 
-// read fails where there is nothing: a benchmark of not finding things would be fast.
+// read fails if the response is empty, because a benchmark of missing secrets would be too fast.
 func read(ctx context.Context, client *api.Client, path string) (*api.Secret, error) {
 	secret, err := client.Logical().ReadWithContext(ctx, path)
 	if err == nil && (secret == nil || len(secret.Data) == 0) {
-		err = fmt.Errorf("%s answers nothing", path)
+		err = fmt.Errorf("%s returns nothing", path)
 	}
 	return secret, err
 }
 
-// environment makes an environment, and the workspace and the project it stands in, and answers its path.
+// environment creates an environment with its workspace and project, and returns its path.
 func (s *stand) environment(ctx context.Context, workspace, name string) (string, error) {
 	path := workspace + "/project/" + name
 	for _, parent := range []string{"workspaces/" + workspace, "projects/" + workspace + "/project", "environments/" + path} {
@@ -136,10 +137,11 @@ func (s *stand) environment(ctx context.Context, workspace, name string) (string
 	return path, nil
 }
 
-// value is 64 bytes, as long as a token or a key in hex; the number makes it another one.
+// value returns 64 bytes, the length of a token or a key in hex. Different numbers give different
+// values.
 func value(n int) string { return fmt.Sprintf("%064d", n) }
 
-// values are n secrets. generation makes their values others.
+// values returns n secrets. Different generations give different values.
 func values(n, generation int) map[string]any {
 	all := make(map[string]any, n)
 	for i := range n {
@@ -150,7 +152,8 @@ func values(n, generation int) map[string]any {
 
 func secretName(i int) string { return fmt.Sprintf("SECRET_%06d", i) }
 
-// fill imports n secrets into an environment and returns once they stand in their own entries.
+// fill imports n secrets into an environment, and returns when they are stored in their own
+// entries.
 func (s *stand) fill(ctx context.Context, environment string, n, generation int) error {
 	if _, err := s.write(ctx, ours+"/import/"+environment, map[string]any{"secrets": values(n, generation)}); err != nil {
 		return err
@@ -158,7 +161,8 @@ func (s *stand) fill(ctx context.Context, environment string, n, generation int)
 	return s.applied(ctx)
 }
 
-// applied waits until no redo log is left: what imports have committed stands in the secrets' own entries.
+// applied waits until no redo log exists: all committed imports are then stored in the secrets' own
+// entries.
 func (s *stand) applied(ctx context.Context) error {
 	logs := "sys/raw/logical/" + s.server.MountUUID() + "/log/"
 	return poll(ctx, 5*time.Millisecond, func() (bool, error) {
@@ -167,7 +171,7 @@ func (s *stand) applied(ctx context.Context) error {
 	})
 }
 
-// poll asks until the answer is yes.
+// poll repeats a check until it returns true.
 func poll(ctx context.Context, every time.Duration, ask func() (bool, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	synced   = "kv-synced" // the mount that is synced into, of the same server
-	crowd    = 100         // syncs of the row of many
-	syncKeys = 1000        // secrets of the row of a large environment
+	synced   = "kv-synced" // the mount of the destination, in the same Vault
+	crowd    = 100         // syncs in the row with many syncs
+	syncKeys = 1000        // secrets in the row with a large environment
 	syncWait = 2 * time.Minute
 )
 
-// syncing measures how long a committed change takes to its destination: a KV mount of the same Vault, over its API.
+// syncing measures the time of a committed change to its destination: a KV mount of the same Vault,
+// over its API.
 func (b *bench) syncing(ctx context.Context) error {
 	if err := b.furnishSyncs(ctx); err != nil {
 		return err
@@ -55,7 +56,7 @@ func (b *bench) syncing(ctx context.Context) error {
 	return b.largeSync(ctx)
 }
 
-// furnishSyncs mounts what is synced into, and lets the engine reach this server.
+// furnishSyncs mounts the destination, and allows the engine to connect to this server.
 func (s *stand) furnishSyncs(ctx context.Context) error {
 	err := s.client.Sys().MountWithContext(ctx, synced, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *stand) furnishSyncs(ctx context.Context) error {
 	return err
 }
 
-// integrate makes an integration with a Vault at an address.
+// integrate creates an integration with a Vault at an address.
 func (s *stand) integrate(ctx context.Context, workspace, name, address string) error {
 	if _, err := s.write(ctx, ours+"/workspaces/"+workspace, nil); err != nil {
 		return err
@@ -76,10 +77,11 @@ func (s *stand) integrate(ctx context.Context, workspace, name, address string) 
 	return err
 }
 
-// source is an environment of one secret that is synced, and where that arrives.
+// source is the path of a synced secret, and the path where it arrives.
 type source struct{ secret, arrives string }
 
-// syncs makes n environments, each synced through one integration of their workspace, and waits until they have arrived.
+// syncs creates n environments that are synced through one integration of their workspace, and
+// waits until their secrets have arrived.
 func (b *bench) syncs(ctx context.Context, workspace, integration string, n int) ([]source, error) {
 	if err := b.integrate(ctx, workspace, integration, b.client.Address()); err != nil {
 		return nil, err
@@ -102,7 +104,8 @@ func (b *bench) syncs(ctx context.Context, workspace, integration string, n int)
 	return all, nil
 }
 
-// sync has an environment synced to the path of its own name; of its secrets those that a glob chooses.
+// sync creates a sync of an environment to the path of the same name, for the secrets that match a
+// glob.
 func (s *stand) sync(ctx context.Context, environment, integration, include string) error {
 	_, err := s.write(ctx, ours+"/syncs/"+environment+"/vault-kv/bench", map[string]any{
 		"integration": integration, "mount": synced, "path": environment, "include": include,
@@ -110,7 +113,8 @@ func (s *stand) sync(ctx context.Context, environment, integration, include stri
 	return err
 }
 
-// arrive changes a secret and answers how long after the change was acknowledged it stands at the destination.
+// arrive changes a secret, and returns the time from the response until the value is at the
+// destination.
 func (b *bench) arrive(ctx context.Context, s source, n int) (time.Duration, error) {
 	want := value(n)
 	if _, err := b.write(ctx, s.secret, map[string]any{"value": want}); err != nil {
@@ -130,7 +134,7 @@ func (b *bench) arrive(ctx context.Context, s source, n int) (time.Duration, err
 	return time.Since(start), err
 }
 
-// arrivals changes one of the sources after the other, in no order.
+// arrivals changes random sources, one after the other.
 func (b *bench) arrivals(ctx context.Context, sources []source) (measure.Series, error) {
 	var series measure.Series
 	for round := range b.rounds {
@@ -143,7 +147,7 @@ func (b *bench) arrivals(ctx context.Context, sources []source) (measure.Series,
 	return series, nil
 }
 
-// arrivalsOf is a round of arrivals, whose values begin with the number from.
+// arrivalsOf runs one round of arrivals. The numbers of their values start at from.
 func (b *bench) arrivalsOf(ctx context.Context, sources []source, from int) ([]time.Duration, error) {
 	var took []time.Duration
 	for i := range b.each / 5 {
@@ -156,7 +160,8 @@ func (b *bench) arrivalsOf(ctx context.Context, sources []source, from int) ([]t
 	return took, nil
 }
 
-// besideOneThatHangs measures arrivals while another integration's requests are taken and never answered.
+// besideOneThatHangs measures arrivals while another integration's server accepts requests and
+// never responds.
 func (b *bench) besideOneThatHangs(ctx context.Context, sources []source) (series measure.Series, err error) {
 	const workspace = "sync-hanging"
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
@@ -191,7 +196,8 @@ func (b *bench) besideOneThatHangs(ctx context.Context, sources []source) (serie
 	return series, nil
 }
 
-// largeSync measures a first sync of many secrets against a client that writes as many, and then how long a change of one takes.
+// largeSync compares a first sync of many secrets with a client that writes the same number, and
+// then measures a change of one secret.
 func (b *bench) largeSync(ctx context.Context) error {
 	var ourSeries, theirs, change measure.Series
 	for round := range max(1, b.bulks/2) {
@@ -239,7 +245,7 @@ func (b *bench) largeSync(ctx context.Context) error {
 	return nil
 }
 
-// allSynced waits until a sync says that it has nothing left to do.
+// allSynced waits until a sync reports the state SYNCED.
 func (s *stand) allSynced(ctx context.Context, environment string) error {
 	ctx, cancel := context.WithTimeout(ctx, syncWait)
 	defer cancel()

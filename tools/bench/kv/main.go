@@ -1,5 +1,5 @@
-// Kv serves the code of Vault's own KV version 2 as an external plugin, so that the engine is compared with it on equal terms:
-// behind the same plugin protocol.
+// Kv serves the code of Vault's own KV version 2 as an external plugin. The comparison with the
+// engine is then fair, because both use the same plugin protocol.
 package main
 
 import (
@@ -32,8 +32,8 @@ func serve(args []string) error {
 	})
 }
 
-// factory stands before KV's own, which uses storage. Vault gives it none, and no UUID, when it only asks what the plugin is, as
-// it does at registration.
+// factory wraps KV's own factory, which uses storage. When Vault only probes the plugin, as at
+// registration, it passes neither storage nor a UUID.
 func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 	if conf.BackendUUID == "" {
 		bare := &framework.Backend{BackendType: logical.TypeLogical}
@@ -45,6 +45,6 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 		versioned.Config = make(map[string]string, 1)
 	}
 	versioned.Config["version"] = "2"
-	// KV's upgrade check goes on after this call, whose context ends with it.
+	// KV's upgrade check continues after this call, and the call's context ends with the call.
 	return kv.Factory(context.WithoutCancel(ctx), &versioned)
 }

@@ -1,5 +1,6 @@
-// Package measure times subjects against each other. They take turns, a round each, so that a machine that gets slower or
-// faster meanwhile does so for all of them; a ratio is taken within a round, and the median over the rounds is reported.
+// Package measure compares the times of subjects. The subjects take turns, one round each, so that
+// a change in the speed of the machine affects all of them. A ratio is computed within a round, and
+// the median over the rounds is reported.
 package measure
 
 import (
@@ -12,13 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Subject is what is timed: a round answers how long each of its operations took.
+// Subject is a measured subject. Round returns the duration of each of its operations.
 type Subject struct {
 	Name  string
 	Round func(ctx context.Context) ([]time.Duration, error)
 }
 
-// Each makes a round of n operations, one after the other.
+// Each returns a round of n operations, one after the other.
 func Each(n int, op func(ctx context.Context) error) func(context.Context) ([]time.Duration, error) {
 	return func(ctx context.Context) ([]time.Duration, error) {
 		took := make([]time.Duration, n)
@@ -33,7 +34,7 @@ func Each(n int, op func(ctx context.Context) error) func(context.Context) ([]ti
 	}
 }
 
-// Whole makes a round of n operations that is timed as one.
+// Whole returns a round of n operations that is timed as one operation.
 func Whole(n int, op func(ctx context.Context, i int) error) func(context.Context) ([]time.Duration, error) {
 	return func(ctx context.Context) ([]time.Duration, error) {
 		start := time.Now()
@@ -46,7 +47,7 @@ func Whole(n int, op func(ctx context.Context, i int) error) func(context.Contex
 	}
 }
 
-// Together makes a round in which clients do n operations each, at the same time.
+// Together returns a round in which each client runs n operations, in parallel with the others.
 func Together(clients, n int, op func(ctx context.Context, client int) error) func(context.Context) ([]time.Duration, error) {
 	return func(ctx context.Context) ([]time.Duration, error) {
 		took := make([][]time.Duration, clients)
@@ -62,11 +63,11 @@ func Together(clients, n int, op func(ctx context.Context, client int) error) fu
 	}
 }
 
-// Series is what one subject took: by round, each operation.
+// Series contains the durations of one subject: for each round, each operation.
 type Series [][]time.Duration
 
-// TakeTurns warms each subject up with one round that does not count, and then runs the rounds. Who begins moves on by one with
-// every round, so that none is always the one after the slowest.
+// TakeTurns runs one warm-up round for each subject, which does not count, and then the rounds.
+// Each round begins with the next subject, so that no subject always runs after the slowest.
 func TakeTurns(ctx context.Context, rounds int, subjects ...Subject) ([]Series, error) {
 	series := make([]Series, len(subjects))
 	for round := range rounds + 1 {
@@ -84,10 +85,11 @@ func TakeTurns(ctx context.Context, rounds int, subjects ...Subject) ([]Series, 
 	return series, nil
 }
 
-// Median is that of all operations.
+// Median returns the median of all operations.
 func (s Series) Median() time.Duration { return Quantile(slices.Concat(s...), 0.5) }
 
-// Quantile answers the smallest duration that at least the share q of them does not exceed; 0 for none.
+// Quantile returns the smallest duration that at least the share q of the operations does not
+// exceed, or 0 for an empty series.
 func Quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0
@@ -97,7 +99,8 @@ func Quantile(all []time.Duration, q float64) time.Duration {
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
 
-// Ratio compares two series round by round by the quantile q, and answers the median of the rounds' ratios.
+// Ratio compares the quantile q of two series in each round, and returns the median of the rounds'
+// ratios.
 func Ratio(a, b Series, q float64) float64 {
 	ratios := make([]float64, 0, len(a))
 	for i := range min(len(a), len(b)) {
@@ -108,7 +111,7 @@ func Ratio(a, b Series, q float64) float64 {
 	return Middle(ratios)
 }
 
-// Middle is the median of numbers; 0 for none.
+// Middle returns the median of numbers, or 0 if there are none.
 func Middle(all []float64) float64 {
 	if len(all) == 0 {
 		return 0

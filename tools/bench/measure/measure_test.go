@@ -41,7 +41,7 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// The machine was three times slower in the second round, for both; the ratio does not see it.
+// In the second round, the machine was three times slower for both. This does not affect the ratio.
 func TestRatioIsTakenWithinARound(t *testing.T) {
 	ours, other := Series{ms(1, 1, 2), ms(3, 3, 6), ms(1)}, Series{ms(2, 2, 2), ms(6, 6, 6), ms(2)}
 	if got := Ratio(ours, other, 0.5); got != 0.5 {

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Row is one line of the table. Ours and Other are in Unit.
+// Row is one line of the table. Unit is the unit of Ours and Other.
 type Row struct {
 	What    string  `json:"what"`
 	Against string  `json:"against,omitempty"`
 	Unit    string  `json:"unit"`
 	Ours    float64 `json:"ours"`
 	Other   float64 `json:"other,omitempty"`
-	Ratio   float64 `json:"ratio,omitempty"` // ours to other; the median of the rounds' ratios
+	Ratio   float64 `json:"ratio,omitempty"` // ours / other: the median of the rounds' ratios
 	Target  string  `json:"target,omitempty"`
 	Missed  bool    `json:"missed,omitempty"`
 
-	faster bool // the ratio is shown the other way round
+	faster bool // the inverse of the ratio is shown
 }
 
-// Times makes a row of two series by their medians.
+// Times returns a row with the medians of two series.
 func Times(what, against string, ours, other Series) Row {
 	return Quantiles(what, against, ours, other, 0.5)
 }
 
-// Quantiles makes a row of two series by the quantile q.
+// Quantiles returns a row with the quantile q of two series.
 func Quantiles(what, against string, ours, other Series, q float64) Row {
 	return Row{
 		What: what, Against: against, Unit: "ms", Ours: quantile(ours, q), Other: quantile(other, q), Ratio: Ratio(ours, other, q),
@@ -42,7 +42,7 @@ func quantile(s Series, q float64) float64 {
 	return Milliseconds(Quantile(all, q))
 }
 
-// Milliseconds is a duration as a number.
+// Milliseconds returns a duration in milliseconds.
 func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // AtMost sets the target: ours is at most limit times the other.
@@ -51,7 +51,7 @@ func (r Row) AtMost(limit float64) Row {
 	return r
 }
 
-// Faster sets the target: ours takes at most 1/times of what the other takes.
+// Faster sets the target: ours takes at most 1/times of the other's time.
 func (r Row) Faster(times float64) Row {
 	r.Target, r.Missed, r.faster = fmt.Sprintf("≥ %g× faster", times), r.Ratio*times > 1, true
 	return r
@@ -63,7 +63,7 @@ func (r Row) Below(limit float64) Row {
 	return r
 }
 
-// Print writes the table and says how many targets were missed.
+// Print writes the table and the number of missed targets.
 func Print(w io.Writer, rows []Row) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(cells ...any) { _, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cells...) }
@@ -80,7 +80,7 @@ func Print(w io.Writer, rows []Row) error {
 		}
 		ours := number(r.Ours, r.Unit)
 		if ours == "" && r.Target != "" {
-			ours = "0 " + r.Unit // measured, and nothing
+			ours = "0 " + r.Unit // a measured zero
 		}
 		line(r.What, r.Against, ours, number(r.Other, r.Unit), r.ratio(), r.Target, verdict)
 	}
@@ -102,7 +102,7 @@ func (r Row) ratio() string {
 	}
 }
 
-// number shows three digits that count.
+// number formats a number with three significant digits.
 func number(v float64, unit string) string {
 	if v == 0 {
 		return ""

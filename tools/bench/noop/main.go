@@ -1,5 +1,5 @@
-// Noop is an external plugin that does nothing: one path with one field, an empty answer. What a request to it takes is what the
-// plugin protocol takes, which no engine can be faster than.
+// Noop is an external plugin that does nothing: it has one path with one field and returns an empty
+// response. A request to it takes the time of the plugin protocol, and no engine can be faster.
 package main
 
 import (
@@ -33,10 +33,10 @@ func serve(args []string) error {
 }
 
 func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-	answer := &logical.Response{Data: map[string]any{"value": ""}}
+	response := &logical.Response{Data: map[string]any{"value": ""}}
 	nothing := &framework.PathOperation{
 		Callback: func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
-			return answer, nil
+			return response, nil
 		},
 	}
 	b := &framework.Backend{
@@ -54,7 +54,8 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 	return b, b.Setup(ctx, &cached)
 }
 
-// view asks for the replication state once, as the engine's does; the framework asks with every request.
+// view requests the replication state once, as the engine does. The framework would request it for
+// every request.
 type view struct {
 	logical.SystemView
 	replication func() consts.ReplicationState
