@@ -12,7 +12,7 @@ var benchLocation = SecretLocation{Name: "DATABASE_URL", Version: 3}
 
 func benchContext(t testing.TB) *Context[SecretLocation] {
 	t.Helper()
-	return must(newTestWorkspace(t, newTestMaster(t)).Secrets("shop", "production"))(t)
+	return must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 }
 
 func BenchmarkSeal1KiB(b *testing.B) {
@@ -63,11 +63,11 @@ func BenchmarkColdOpen1KiB(b *testing.B) {
 	m := newTestMaster(b)
 	w := newTestWorkspace(b, m)
 	entry := must(m.Wrap(w))(b)
-	sealed := must(must(w.Secrets("shop", "production"))(b).Seal(benchLocation, make([]byte, kibibyte)))(b).Bytes()
+	sealed := must(must(w.Secrets(production))(b).Seal(benchLocation, make([]byte, kibibyte)))(b).Bytes()
 	b.ReportAllocs()
 	for b.Loop() {
-		unwrapped := must(m.Unwrap(w.ID(), entry))(b)
-		c := must(unwrapped.Secrets("shop", "production"))(b)
+		unwrapped := must(m.Unwrap(w.Scope(), entry))(b)
+		c := must(unwrapped.Secrets(production))(b)
 		ct := must(ParseCiphertext[SecretLocation](sealed))(b)
 		if _, err := c.Open(benchLocation, ct); err != nil {
 			b.Fatal(err)
@@ -83,7 +83,7 @@ func BenchmarkUnwrap(b *testing.B) {
 	entry := must(m.Wrap(w))(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Unwrap(w.ID(), entry); err != nil {
+		if _, err := m.Unwrap(w.Scope(), entry); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -103,10 +103,10 @@ func BenchmarkWrap(b *testing.B) {
 // BenchmarkContext is a context that is used once.
 func BenchmarkContext(b *testing.B) {
 	w := newTestWorkspace(b, newTestMaster(b))
-	ct := must(must(w.Secrets("shop", "production"))(b).Seal(benchLocation, make([]byte, kibibyte)))(b)
+	ct := must(must(w.Secrets(production))(b).Seal(benchLocation, make([]byte, kibibyte)))(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		c := must(w.Secrets("shop", "production"))(b)
+		c := must(w.Secrets(production))(b)
 		if _, err := c.Open(benchLocation, ct); err != nil {
 			b.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func BenchmarkDigest1KiB(b *testing.B) {
 	data := make([]byte, kibibyte)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Sum(AccessTokenLocation{"0123456789abcdefghijkl"}, data); err != nil {
+		if _, err := m.Sum(AccessTokenLocation{production, "deploy", "0123456789abcdefghijkl"}, data); err != nil {
 			b.Fatal(err)
 		}
 	}

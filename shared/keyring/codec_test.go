@@ -78,7 +78,7 @@ func TestKeyEntryIsReadOnlyIfItIsExactlyOne(t *testing.T) {
 	if info.MasterVersion != 1 || info.Latest != 3 || info.MinDecryption != 2 || !slices.Equal(info.Versions, w.Versions()) {
 		t.Errorf("info is %+v", info)
 	}
-	again := must(m.Unwrap(w.ID(), entry))(t)
+	again := must(m.Unwrap(w.Scope(), entry))(t)
 	if again.Latest() != 3 || again.MinDecryption() != 2 || !slices.Equal(again.Versions(), w.Versions()) {
 		t.Errorf("unwrapped %v", again)
 	}
@@ -93,12 +93,12 @@ func TestKeyEntryIsReadOnlyIfItIsExactlyOne(t *testing.T) {
 		if _, err := InspectEntry(changed); !errors.Is(err, ErrFormat) {
 			t.Errorf("inspect, %s: %v", c.name, err)
 		}
-		if got, err := m.Unwrap(w.ID(), changed); got != nil || !errors.Is(err, ErrOpen) {
+		if got, err := m.Unwrap(w.Scope(), changed); got != nil || !errors.Is(err, ErrOpen) {
 			t.Errorf("unwrap, %s: %v", c.name, err)
 		}
 	}
 	for n := range entry {
-		if got, err := m.Unwrap(w.ID(), entry[:n]); got != nil || !errors.Is(err, ErrOpen) {
+		if got, err := m.Unwrap(w.Scope(), entry[:n]); got != nil || !errors.Is(err, ErrOpen) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
 		for bit := range 8 {
 			changed := bytes.Clone(entry)
 			changed[i] ^= 1 << bit
-			if got, err := m.Unwrap(w.ID(), changed); got != nil || !errors.Is(err, ErrOpen) {
+			if got, err := m.Unwrap(w.Scope(), changed); got != nil || !errors.Is(err, ErrOpen) {
 				t.Fatalf("with bit %d of byte %d flipped: %v", bit, i, err)
 			}
 		}
@@ -125,10 +125,12 @@ func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
 	renumbered := bytes.Clone(entry)
 	renumbered[entryHeaderSize+entryVersionSize+3] = 3
 	for name, unwrap := range map[string]func() (*Workspace, error){
-		"versions swapped":  func() (*Workspace, error) { return m.Unwrap(w.ID(), swapped) },
-		"a version renamed": func() (*Workspace, error) { return m.Unwrap(w.ID(), renumbered) },
-		"another workspace": func() (*Workspace, error) { return m.Unwrap(must(NewWorkspaceID())(t), entry) },
-		"another master":    func() (*Workspace, error) { return newTestMaster(t).Unwrap(w.ID(), entry) },
+		"versions swapped":  func() (*Workspace, error) { return m.Unwrap(w.Scope(), swapped) },
+		"a version renamed": func() (*Workspace, error) { return m.Unwrap(w.Scope(), renumbered) },
+		"another workspace": func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{w.scope.Name, NewID()}, entry) },
+		"another name":      func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{"acne", w.scope.ID}, entry) },
+		"no name":           func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{ID: w.scope.ID}, entry) },
+		"another master":    func() (*Workspace, error) { return newTestMaster(t).Unwrap(w.Scope(), entry) },
 	} {
 		if got, err := unwrap(); got != nil || !errors.Is(err, ErrOpen) {
 			t.Errorf("%s: %v", name, err)
@@ -136,9 +138,9 @@ func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
 	}
 }
 
-func TestWorkspaceIDHasOneText(t *testing.T) {
-	id := must(NewWorkspaceID())(t)
-	if got := must(ParseWorkspaceID(id.String()))(t); got != id {
+func TestIDHasOneText(t *testing.T) {
+	id := NewID()
+	if got := must(ParseID(id.String()))(t); got != id {
 		t.Errorf("%s is read as %s", id, got)
 	}
 	if s := id.String(); s[12] != '4' || s[16] < '8' || s[16] > 'b' {
@@ -148,7 +150,7 @@ func TestWorkspaceIDHasOneText(t *testing.T) {
 		"", "00", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef0",
 		"01234567-89ab-cdef-0123-456789abcdef",
 	} {
-		if _, err := ParseWorkspaceID(s); !errors.Is(err, ErrFormat) {
+		if _, err := ParseID(s); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: %v", s, err)
 		}
 	}

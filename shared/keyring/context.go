@@ -3,7 +3,7 @@ package keyring
 // Location is where a ciphertext belongs within its context. It is rebuilt from the request on every call, never read from the
 // stored record: that would move together with the ciphertext.
 type Location interface {
-	SecretLocation | CredentialLocation | SyncLocation | ApplicationLocation
+	SecretLocation | CredentialLocation | LeaseLocation | RotationLocation | SyncLocation | WebhookLocation | ApplicationLocation
 
 	// domain is the envelope's domain byte.
 	domain() byte
@@ -17,17 +17,20 @@ type Context[L Location] struct {
 	_ [0]func(L) // makes contexts of different locations inconvertible, and incomparable
 
 	keys    *derived
-	message template // whose binding has the label, the workspace and the names
+	message template // whose binding has the label and the scope
 	minimum uint32
 }
 
-func newContext[L Location](w *Workspace, label string, names ...string) (*Context[L], error) {
-	keys, err := newDerived(w.keys, label, w.id, names)
+func newContext[L Location](w *Workspace, label string, scope tuple) (*Context[L], error) {
+	of, err := scope.fields()
 	if err != nil {
 		return nil, err
 	}
-	scope := newTemplate().text(label).bytes(w.id[:]).texts(names)
-	return &Context[L]{keys: keys, message: template(scope), minimum: w.minimum}, nil
+	keys, err := newDerived(w.keys, label, of)
+	if err != nil {
+		return nil, err
+	}
+	return &Context[L]{keys: keys, message: template(newTemplate().text(label).all(of)), minimum: w.minimum}, nil
 }
 
 // Seal encrypts plaintext, of at most MaxPlaintext bytes, for one location under the latest key version. Its errors are

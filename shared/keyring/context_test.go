@@ -26,59 +26,91 @@ func openWith[L Location](c *Context[L], at L) func([]byte) ([]byte, error) {
 	}
 }
 
-func newKind[L Location](name string, c *Context[L], at L, otherScopes map[string]*Context[L], otherLocations map[string]L) kind {
+func newKind[L Location](name string, contexts map[string]*Context[L], at L, otherLocations map[string]L) kind {
+	c := contexts[""]
 	k := kind{name: name, open: openWith(c, at), other: make(map[string]func([]byte) ([]byte, error))}
 	k.seal = func(plaintext []byte) ([]byte, error) {
 		ct, err := c.Seal(at, plaintext)
 		return ct.Bytes(), err
 	}
-	for name, scope := range otherScopes {
-		k.other[name] = openWith(scope, at)
+	for name, scope := range contexts {
+		if name != "" {
+			k.other["scope: "+name] = openWith(scope, at)
+		}
 	}
 	for name, location := range otherLocations {
-		k.other[name] = openWith(c, location)
+		k.other["location: "+name] = openWith(c, location)
 	}
 	return k
 }
 
-// kinds has each kind of context, and for each the ways in which its scope or location can be another one.
+// kinds has each kind of context, and for each every way in which its scope or its location can differ.
 func kinds(t testing.TB) []kind {
 	t.Helper()
 	m := newTestMaster(t)
 	w, stranger := newTestWorkspace(t, m), newTestWorkspace(t, m)
 	endpoint, elsewhere := [32]byte{1}, [32]byte{2}
-	return []kind{
-		newKind("secret", must(w.Secrets("shop", "prod"))(t), SecretLocation{"db", 7},
-			map[string]*Context[SecretLocation]{
-				"workspace":   must(stranger.Secrets("shop", "prod"))(t),
-				"project":     must(w.Secrets("shops", "prod"))(t),
-				"environment": must(w.Secrets("shop", "test"))(t),
-				"cut":         must(w.Secrets("shopp", "rod"))(t),
-			},
-			map[string]SecretLocation{"name": {"dc", 7}, "version": {"db", 8}, "both": {"db\x00", 1792}}),
-		newKind("credential", must(w.Integration("vault", "main"))(t), CredentialLocation{endpoint, "token", 3},
-			map[string]*Context[CredentialLocation]{
-				"workspace":   must(stranger.Integration("vault", "main"))(t),
-				"provider":    must(w.Integration("github", "main"))(t),
-				"integration": must(w.Integration("vault", "second"))(t),
-			},
-			map[string]CredentialLocation{
-				"endpoint": {elsewhere, "token", 3}, "field": {endpoint, "key", 3}, "generation": {endpoint, "token", 4},
-			}),
-		newKind("sync", must(w.SyncMetadata("github", "ci"))(t), SyncLocation{"ledger"},
-			map[string]*Context[SyncLocation]{
-				"workspace":   must(stranger.SyncMetadata("github", "ci"))(t),
-				"destination": must(w.SyncMetadata("vercel", "ci"))(t),
-				"sync":        must(w.SyncMetadata("github", "cd"))(t),
-			},
-			map[string]SyncLocation{"record": {"ledger2"}}),
-		newKind("application", must(w.Application("orders"))(t), ApplicationLocation{[]byte("id 1")},
-			map[string]*Context[ApplicationLocation]{
-				"workspace": must(stranger.Application("orders"))(t),
-				"context":   must(w.Application("invoices"))(t),
-			},
-			map[string]ApplicationLocation{"associated data": {[]byte("id 2")}, "none": {}}),
+	secrets := contextsOf(t, w, stranger, (*Workspace).Secrets, production, map[string]EnvironmentScope{
+		"project":     {"shops", "production", ID{1}},
+		"environment": {"shop", "test", ID{1}},
+		"id":          {"shop", "production", ID{9}},
+		"cut":         {"shopp", "roduction", ID{1}},
+	})
+	integrations := map[string]IntegrationScope{
+		"provider":    {"vault", "main", ID{2}},
+		"integration": {"github", "second", ID{2}},
+		"id":          {"github", "main", ID{9}},
 	}
+	credentials := contextsOf(t, w, stranger, (*Workspace).Credentials, github, integrations)
+	leases := contextsOf(t, w, stranger, (*Workspace).Leases, github, integrations)
+	rotations := contextsOf(t, w, stranger, (*Workspace).RotationJournal, github, integrations)
+	syncs := contextsOf(t, w, stranger, (*Workspace).SyncMetadata, ci, otherSyncs)
+	webhooks := contextsOf(t, w, stranger, (*Workspace).Webhook, alerts, map[string]WebhookScope{
+		"webhook": {"alarms", ID{4}}, "id": {"alerts", ID{9}},
+	})
+	applications := contextsOf(t, w, stranger, (*Workspace).Application, "orders", map[string]string{"context": "invoices"})
+	return []kind{
+		newKind("secret", secrets, SecretLocation{"db", 7}, map[string]SecretLocation{
+			"name": {"dc", 7}, "version": {"db", 8}, "both": {"db\x00", 1792},
+		}),
+		newKind("credential", credentials, CredentialLocation{endpoint, "token", 3}, map[string]CredentialLocation{
+			"endpoint": {elsewhere, "token", 3}, "field": {endpoint, "key", 3}, "generation": {endpoint, "token", 4},
+		}),
+		newKind("lease", leases, LeaseLocation{endpoint, "deploy", ID{5}, 2}, map[string]LeaseLocation{
+			"endpoint": {elsewhere, "deploy", ID{5}, 2}, "role": {endpoint, "read", ID{5}, 2},
+			"lease": {endpoint, "deploy", ID{6}, 2}, "revision": {endpoint, "deploy", ID{5}, 3},
+		}),
+		newKind("rotation journal", rotations, RotationLocation{endpoint, 4, "token"}, map[string]RotationLocation{
+			"endpoint": {elsewhere, 4, "token"}, "generation": {endpoint, 5, "token"}, "field": {endpoint, 4, "key"},
+		}),
+		newKind("sync", syncs, SyncLocation{"ledger/0"}, map[string]SyncLocation{"record": {"ledger/1"}}),
+		newKind("webhook", webhooks, WebhookLocation{"url", 1}, map[string]WebhookLocation{
+			"field": {"secret", 1}, "generation": {"url", 2},
+		}),
+		newKind("application", applications, ApplicationLocation{[]byte("id 1")}, map[string]ApplicationLocation{
+			"associated data": {[]byte("id 2")}, "none": {},
+		}),
+	}
+}
+
+var otherSyncs = map[string]SyncScope{
+	"project":     {"shops", "production", "github-actions", "ci", ID{3}},
+	"environment": {"shop", "test", "github-actions", "ci", ID{3}},
+	"destination": {"shop", "production", "vercel", "ci", ID{3}},
+	"sync":        {"shop", "production", "github-actions", "cd", ID{3}},
+	"id":          {"shop", "production", "github-actions", "ci", ID{9}},
+}
+
+// contextsOf returns the context of a scope, under the empty key, and beside it those of a stranger and of other scopes.
+func contextsOf[C, S any](
+	t testing.TB, w, stranger *Workspace, context func(*Workspace, S) (C, error), scope S, others map[string]S,
+) map[string]C {
+	t.Helper()
+	all := map[string]C{"": must(context(w, scope))(t), "workspace": must(context(stranger, scope))(t)}
+	for name, other := range others {
+		all[name] = must(context(w, other))(t)
+	}
+	return all
 }
 
 func TestWhatIsSealedOpensAtItsPlaceAndNowhereElse(t *testing.T) {
@@ -147,7 +179,7 @@ func TestCommitmentIsCheckedThoughTheTagIsRight(t *testing.T) {
 }
 
 func TestCiphertextOfAnotherDomainIsRefusedBeforeAnyKeyIsDerived(t *testing.T) {
-	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets("p", "e"))(t)
+	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 	ct := must(c.Seal(SecretLocation{}, nil))(t)
 	if _, err := ParseCiphertext[SyncLocation](ct.Bytes()); !errors.Is(err, ErrFormat) {
 		t.Errorf("bytes: %v", err)
@@ -158,7 +190,7 @@ func TestCiphertextOfAnotherDomainIsRefusedBeforeAnyKeyIsDerived(t *testing.T) {
 }
 
 func TestEnvelopeWithAnotherHeaderDoesNotParse(t *testing.T) {
-	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets("p", "e"))(t)
+	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 	sealed := must(c.Seal(SecretLocation{}, nil))(t).Bytes()
 	for _, test := range []struct {
 		name   string
@@ -180,7 +212,7 @@ func TestEnvelopeWithAnotherHeaderDoesNotParse(t *testing.T) {
 func TestInputBeyondItsLimitIsRefused(t *testing.T) {
 	w := newTestWorkspace(t, newTestMaster(t))
 	app := must(w.Application("a"))(t)
-	secrets := must(w.Secrets("p", "e"))(t)
+	secrets := must(w.Secrets(production))(t)
 	long := strings.Repeat("x", 65536)
 	most := ApplicationLocation{make([]byte, 32<<10)}
 	ct := must(app.Seal(most, nil))(t)
@@ -190,8 +222,9 @@ func TestInputBeyondItsLimitIsRefused(t *testing.T) {
 		"associated data to open": func() error { _, err := app.Open(ApplicationLocation{make([]byte, 32<<10+1)}, ct); return err },
 		"location":                func() error { _, err := secrets.Seal(SecretLocation{Name: long}, nil); return err },
 		"binding":                 func() error { _, err := secrets.Seal(SecretLocation{Name: long[:65500]}, nil); return err },
-		"scope of a context":      func() error { _, err := w.Secrets(long, "e"); return err },
-		"scope of a MAC":          func() error { _, err := w.Fingerprints(long, "e"); return err },
+		"scope of a context":      func() error { _, err := w.Secrets(EnvironmentScope{Project: long}); return err },
+		"name of a workspace":     func() error { _, err := newTestMaster(t).NewWorkspace(WorkspaceScope{Name: long}, day); return err },
+		"scope of a MAC":          func() error { _, err := w.Fingerprints(SyncScope{Name: long}); return err },
 		"plaintext":               func() error { _, err := secrets.Seal(SecretLocation{}, make([]byte, MaxPlaintext+1)); return err },
 	} {
 		if err := call(); !errors.Is(err, ErrTooLarge) {
@@ -201,7 +234,7 @@ func TestInputBeyondItsLimitIsRefused(t *testing.T) {
 }
 
 func TestCiphertextsDoNotChangeWithTheBytesTheyWereMadeOf(t *testing.T) {
-	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets("p", "e"))(t)
+	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 	b := must(c.Seal(SecretLocation{}, []byte("x")))(t).Bytes()
 	ct := must(ParseCiphertext[SecretLocation](b))(t)
 	clear(b)

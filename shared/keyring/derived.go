@@ -5,7 +5,7 @@ import "sync"
 // derived is the keys of one scope, one for each version of the parent key, each derived when it is first used.
 type derived struct {
 	parent *ring
-	info   []byte // of the derivation: T("stash/v1", label, owner, names...)
+	info   []byte // of the derivation: T("stash/v1", label, scope...)
 
 	// mu is held for reading while a key is in use, so that wipe waits for it. It is locked before the parent's.
 	mu    sync.RWMutex
@@ -13,12 +13,12 @@ type derived struct {
 	keys  map[uint32]*[keySize]byte
 }
 
-// newDerived prepares the keys of a scope. The owner is the workspace's or mount's id.
-func newDerived(parent *ring, label string, owner [16]byte, names []string) (*derived, error) {
+// newDerived prepares the keys of a scope, whose first field is the id of the workspace or mount.
+func newDerived(parent *ring, label string, scope fields) (*derived, error) {
 	if parent.gone() {
 		return nil, ErrWiped
 	}
-	info, err := newTuple(nil).text(scheme).text(label).bytes(owner[:]).texts(names).encode()
+	info, err := newTuple(nil).text(scheme).text(label).all(scope).encode()
 	if err != nil {
 		return nil, err
 	}

@@ -33,24 +33,45 @@ func TestEveryPairOfContextsHasDifferentKeys(t *testing.T) {
 		versions := w.Versions()
 		note(fmt.Sprint(w), w.keys.use, versions)
 		for _, v := range master.Versions() {
-			kek := must(master.kek(v.Version, w.id))(t)
-			wrapping := &ring{versions: []keyVersion{{number: 1, key: kek}}}
-			note(fmt.Sprintf("%v wrapping %d", w, v.Version), wrapping.use, wrapping.infos())
+			for _, name := range append([]string{w.scope.Name}, awkward...) {
+				kek := must(master.kek(v.Version, WorkspaceScope{name, w.scope.ID}))(t)
+				wrapping := &ring{versions: []keyVersion{{number: 1, key: kek}}}
+				note(fmt.Sprintf("%v named %q wrapping %d", w, name, v.Version), wrapping.use, wrapping.infos())
+			}
 		}
 		note(fmt.Sprintf("%v tokens", w), must(w.AccessTokens())(t).keys.use, versions)
 		note(fmt.Sprintf("%v activity", w), must(w.Activity())(t).keys.use, versions)
 		for _, a := range awkward {
 			note(fmt.Sprintf("%v application %q", w, a), must(w.Application(a))(t).keys.use, versions)
 			note(fmt.Sprintf("%v hmac %q", w, a), must(w.ApplicationHMAC(a))(t).keys.use, versions)
-			for _, b := range awkward {
-				note(fmt.Sprintf("%v secrets %q %q", w, a, b), must(w.Secrets(a, b))(t).keys.use, versions)
-				note(fmt.Sprintf("%v integration %q %q", w, a, b), must(w.Integration(a, b))(t).keys.use, versions)
-				note(fmt.Sprintf("%v sync %q %q", w, a, b), must(w.SyncMetadata(a, b))(t).keys.use, versions)
-				note(fmt.Sprintf("%v fingerprints %q %q", w, a, b), must(w.Fingerprints(a, b))(t).keys.use, versions)
+			for _, id := range ids {
+				noteScopes(t, w, a, id, func(name string, d *derived) { note(fmt.Sprint(w, name), d.use, versions) })
 			}
 		}
 	}
-	if want := 2 + 2 + 2*(2+2+2*(2+2*len(awkward)+4*len(awkward)*len(awkward))); len(seen) != want {
+	perVersion := 2 + 1 + 2*len(awkward) + len(ids)*len(awkward)*(1+8*len(awkward))
+	if want := 2 + 2 + 2*2*(1+len(awkward)+perVersion); len(seen) != want {
 		t.Errorf("saw %d keys, want %d", len(seen), want)
+	}
+}
+
+// ids are incarnations of one name.
+var ids = []ID{{1}, {2}}
+
+// noteScopes notes the keys of every kind of scope that begins, or ends, with a.
+func noteScopes(t *testing.T, w *Workspace, a string, id ID, note func(name string, d *derived)) {
+	t.Helper()
+	note(fmt.Sprintf("webhook %q %s", a, id), must(w.Webhook(WebhookScope{a, id}))(t).keys)
+	for _, b := range awkward {
+		names := fmt.Sprintf("%q %q %s", a, b, id)
+		integration := IntegrationScope{a, b, id}
+		note("secrets "+names, must(w.Secrets(EnvironmentScope{a, b, id}))(t).keys)
+		note("credentials "+names, must(w.Credentials(integration))(t).keys)
+		note("leases "+names, must(w.Leases(integration))(t).keys)
+		note("rotations "+names, must(w.RotationJournal(integration))(t).keys)
+		for which, sync := range []SyncScope{{a, b, "d", "s", id}, {"p", "e", a, b, id}} {
+			note(fmt.Sprint("sync ", which, names), must(w.SyncMetadata(sync))(t).keys)
+			note(fmt.Sprint("fingerprints ", which, names), must(w.Fingerprints(sync))(t).keys)
+		}
 	}
 }

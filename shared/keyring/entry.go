@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 )
 
@@ -14,7 +15,8 @@ import (
 //	     8  creation time, Unix milliseconds
 //	   116  envelope of the key, whose key version is that of the master key
 //
-// A key's workspace and version are bound into its envelope. The minimum and the creation times are as true as the storage is.
+// A key's workspace, by name and id, and its version are bound into its envelope. The minimum and the creation times are as true
+// as the storage is.
 const (
 	entryHeaderSize  = 1 + 4 + 2
 	wrappedSize      = overhead + keySize
@@ -42,16 +44,19 @@ func InspectEntry(entry []byte) (EntryInfo, error) {
 	return info, nil
 }
 
-// NewWorkspace mints the first key version of a workspace. Its errors are ErrTime and ErrWiped.
-func (m *Master) NewWorkspace(id WorkspaceID, now time.Time) (*Workspace, error) {
+// NewWorkspace mints the first key version of a workspace. Its errors are ErrTime, ErrTooLarge and ErrWiped.
+func (m *Master) NewWorkspace(of WorkspaceScope, now time.Time) (*Workspace, error) {
 	if m.keys.gone() {
 		return nil, ErrWiped
+	}
+	if len(of.Name) > math.MaxUint16 {
+		return nil, ErrTooLarge
 	}
 	first, err := newVersion(1, now)
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{id, first.number, &ring{versions: []keyVersion{first}}}, nil
+	return &Workspace{of, first.number, &ring{versions: []keyVersion{first}}}, nil
 }
 
 // Wrap returns the key entry of a workspace, with every version wrapped under the latest master key. It is different each time.
@@ -61,7 +66,7 @@ func (m *Master) Wrap(w *Workspace) ([]byte, error) {
 		return nil, ErrWiped
 	}
 	latest := m.keys.latest()
-	kek, err := m.kek(latest, w.id)
+	kek, err := m.kek(latest, w.scope)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,7 @@ func (m *Master) Wrap(w *Workspace) ([]byte, error) {
 		v := &w.keys.versions[i]
 		entry = v.appendPublic(entry)
 		err := w.keys.use(v.number, func(key *[keySize]byte) error {
-			wrapped, err := wrapKey(kek, latest, w.id, v.number, key)
+			wrapped, err := wrapKey(kek, latest, w.scope, v.number, key)
 			entry = append(entry, wrapped...)
 			return err
 		})
@@ -85,9 +90,9 @@ func (m *Master) Wrap(w *Workspace) ([]byte, error) {
 	return entry, nil
 }
 
-// Unwrap opens a workspace's key entry, whatever master key versions it is wrapped under. It answers ErrOpen to an entry that is
-// damaged, of another workspace or of another master key; its other error is ErrWiped.
-func (m *Master) Unwrap(id WorkspaceID, entry []byte) (*Workspace, error) {
+// Unwrap opens a workspace's key entry, whatever master key versions it is wrapped under. Its errors are ErrOpen, for an entry that
+// is damaged, of another workspace or of another master key, and ErrWiped.
+func (m *Master) Unwrap(of WorkspaceScope, entry []byte) (*Workspace, error) {
 	if m.keys.gone() {
 		return nil, ErrWiped
 	}
@@ -95,20 +100,20 @@ func (m *Master) Unwrap(id WorkspaceID, entry []byte) (*Workspace, error) {
 	if err != nil {
 		return nil, ErrOpen
 	}
-	w := &Workspace{id, e.minimum, e.keys}
+	w := &Workspace{of, e.minimum, e.keys}
 	var kek *[keySize]byte
 	var kekVersion uint32
 	for i, wrapped := range e.wrapped {
 		// Usually all versions are wrapped under the same master key.
 		if kek == nil || wrapped.version() != kekVersion {
 			kekVersion = wrapped.version()
-			if kek, err = m.kek(kekVersion, id); err != nil {
+			if kek, err = m.kek(kekVersion, of); err != nil {
 				w.Wipe()
 				return nil, opaque(err, ErrOpen)
 			}
 			defer clear(kek[:])
 		}
-		if err := unwrapKey(kek, wrapped, id, &e.keys.versions[i]); err != nil {
+		if err := unwrapKey(kek, wrapped, of, &e.keys.versions[i]); err != nil {
 			w.Wipe()
 			return nil, ErrOpen
 		}
@@ -117,8 +122,8 @@ func (m *Master) Unwrap(id WorkspaceID, entry []byte) (*Workspace, error) {
 }
 
 // kek derives the key that wraps the keys of one workspace. The caller clears it.
-func (m *Master) kek(number uint32, id WorkspaceID) (*[keySize]byte, error) {
-	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(id[:]).encode()
+func (m *Master) kek(number uint32, of WorkspaceScope) (*[keySize]byte, error) {
+	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(of.ID[:]).text(of.Name).encode()
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +138,9 @@ func (m *Master) kek(number uint32, id WorkspaceID) (*[keySize]byte, error) {
 	return (*[keySize]byte)(kek), nil
 }
 
-func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number uint32, key *[keySize]byte) (envelope, error) {
+func wrapKey(kek *[keySize]byte, masterVersion uint32, of WorkspaceScope, number uint32, key *[keySize]byte) (envelope, error) {
 	h := newHead(domainWorkspaceKey, masterVersion, len(key))
-	m, keys, err := wrapKeys(kek, h, id, number)
+	m, keys, err := wrapKeys(kek, h, of, number)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +149,8 @@ func wrapKey(kek *[keySize]byte, masterVersion uint32, id WorkspaceID, number ui
 }
 
 // unwrapKey fills in the key of v.
-func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersion) error {
-	m, keys, err := wrapKeys(kek, wrapped[:commitmentAt], id, v.number)
+func unwrapKey(kek *[keySize]byte, wrapped envelope, of WorkspaceScope, v *keyVersion) error {
+	m, keys, err := wrapKeys(kek, wrapped[:commitmentAt], of, v.number)
 	if err != nil {
 		return err
 	}
@@ -159,8 +164,8 @@ func unwrapKey(kek *[keySize]byte, wrapped envelope, id WorkspaceID, v *keyVersi
 }
 
 // wrapKeys expands the message keys of a wrapped workspace key. The caller clears them.
-func wrapKeys(kek *[keySize]byte, h []byte, id WorkspaceID, number uint32) (message, []byte, error) {
-	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(id[:]).u32(number))
+func wrapKeys(kek *[keySize]byte, h []byte, of WorkspaceScope, number uint32) (message, []byte, error) {
+	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(of.ID[:]).text(of.Name).u32(number))
 	if err != nil {
 		return nil, nil, err
 	}

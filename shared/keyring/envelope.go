@@ -11,7 +11,8 @@ import (
 //
 //	 0   1  format   0x01
 //	 1   1  suite    0x01 = HKDF-Expand-SHA-256 + AES-256-GCM + 32-byte commitment
-//	 2   1  domain   0x01 workspace key, 0x02 secret, 0x03 integration credential, 0x04 sync metadata, 0x05 application
+//	 2   1  domain   0x01 workspace key, 0x02 secret, 0x03 integration credential, 0x04 sync metadata, 0x05 application,
+//	                 0x06 lease, 0x07 rotation journal, 0x08 webhook
 //	 3   1  flags    0x00, others are refused
 //	 4   4  key version, not 0: of the workspace key, for domain 0x01 of the master key
 //	 8  16  salt, random
@@ -39,6 +40,9 @@ const (
 	domainCredential
 	domainSyncMetadata
 	domainApplication
+	domainLease
+	domainRotation
+	domainWebhook
 )
 
 // MaxPlaintext is the most that one ciphertext can hold, in bytes: far below the limit of AES-GCM (64 GiB), above which the

@@ -25,11 +25,8 @@ func example() error {
 		return err
 	}
 	defer master.Wipe()
-	id, err := keyring.NewWorkspaceID()
-	if err != nil {
-		return err
-	}
-	minted, err := master.NewWorkspace(id, time.Now())
+	acme := keyring.WorkspaceScope{Name: "acme", ID: keyring.NewID()}
+	minted, err := master.NewWorkspace(acme, time.Now())
 	if err != nil {
 		return err
 	}
@@ -40,12 +37,13 @@ func example() error {
 	}
 
 	// Later, from what is stored.
-	workspace, err := master.Unwrap(id, entry)
+	workspace, err := master.Unwrap(acme, entry)
 	if err != nil {
 		return err
 	}
 	defer workspace.Wipe()
-	secrets, err := workspace.Secrets("shop", "production")
+	production := keyring.EnvironmentScope{Project: "shop", Environment: "production", ID: keyring.NewID()}
+	secrets, err := workspace.Secrets(production)
 	if err != nil {
 		return err
 	}
@@ -87,7 +85,7 @@ func exampleRotate() error {
 	if err != nil {
 		return err
 	}
-	first, err := master.NewWorkspace(keyring.WorkspaceID{1}, time.Now())
+	first, err := master.NewWorkspace(keyring.WorkspaceScope{Name: "acme", ID: keyring.NewID()}, time.Now())
 	if err != nil {
 		return err
 	}

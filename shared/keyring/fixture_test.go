@@ -8,6 +8,14 @@ import (
 // day is when the tests' keys are made.
 var day = time.Date(2026, time.March, 4, 5, 6, 7, 891e6, time.UTC)
 
+// Scopes that the tests use where any other would do.
+var (
+	production = EnvironmentScope{Project: "shop", Environment: "production", ID: ID{1}}
+	github     = IntegrationScope{Provider: "github", Name: "main", ID: ID{2}}
+	ci         = SyncScope{Project: "shop", Environment: "production", Destination: "github-actions", Name: "ci", ID: ID{3}}
+	alerts     = WebhookScope{Name: "alerts", ID: ID{4}}
+)
+
 func must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -25,8 +33,7 @@ func newTestMaster(t testing.TB) *Master {
 
 func newTestWorkspace(t testing.TB, m *Master) *Workspace {
 	t.Helper()
-	id := must(NewWorkspaceID())(t)
-	return must(m.NewWorkspace(id, day))(t)
+	return must(m.NewWorkspace(WorkspaceScope{"acme", NewID()}, day))(t)
 }
 
 // rotated has n versions more than w.
@@ -38,7 +45,7 @@ func rotated(t testing.TB, w *Workspace, n int) *Workspace {
 	return w
 }
 
-// parts splits T(f1..fn), and answers what follows it.
+// parts splits T(f1..fn), and returns what follows it.
 func parts(t testing.TB, b []byte) (fields [][]byte, rest []byte) {
 	t.Helper()
 	if len(b) == 0 {

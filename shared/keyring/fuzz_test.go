@@ -95,7 +95,7 @@ func FuzzMasterRecord(f *testing.F) {
 func FuzzKeyEntry(f *testing.F) {
 	// Fixed keys: each of the fuzzer's processes must be able to unwrap what another has wrapped.
 	m := &Master{keys: fixedRing(1)}
-	w := &Workspace{WorkspaceID{1}, 1, fixedRing(2)}
+	w := &Workspace{WorkspaceScope{"acme", ID{1}}, 1, fixedRing(2)}
 	entry := must(m.Wrap(w))(f)
 	f.Add(entry)
 	f.Add(entry[:entryHeaderSize+entryVersionSize])
@@ -104,7 +104,7 @@ func FuzzKeyEntry(f *testing.F) {
 		if inspectErr != nil && (!errors.Is(inspectErr, ErrFormat) || info.Latest != 0 || info.Versions != nil) {
 			t.Fatalf("%v, beside %+v", inspectErr, info)
 		}
-		got, err := m.Unwrap(w.ID(), b)
+		got, err := m.Unwrap(w.Scope(), b)
 		if err != nil {
 			if !errors.Is(err, ErrOpen) || got != nil {
 				t.Fatalf("%v, beside keys: %v", err, got != nil)

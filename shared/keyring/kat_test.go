@@ -18,6 +18,7 @@ type vector struct {
 	MasterKey           string   `json:"master_key"`
 	MasterVersion       uint32   `json:"master_version"`
 	WorkspaceID         string   `json:"ws_id,omitempty"`
+	Workspace           string   `json:"workspace,omitempty"`
 	WrappedWorkspaceKey string   `json:"wrapped_workspace_key,omitempty"`
 	WorkspaceKey        string   `json:"workspace_key,omitempty"`
 	WorkspaceKeyVersion uint32   `json:"workspace_key_version,omitempty"`
@@ -59,8 +60,8 @@ func TestKnownAnswers(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) { v.verify(t) })
 	}
 	for _, domain := range []string{
-		labelSecret, labelCredential, labelSyncMetadata, labelApplication, labelAccessToken, labelFingerprint, labelActivity,
-		labelApplicationHMAC, labelEngineActivity,
+		labelSecret, labelCredential, labelSyncMetadata, labelApplication, labelLease, labelRotation, labelWebhook,
+		labelAccessToken, labelFingerprint, labelActivity, labelApplicationHMAC, labelEngineActivity,
 	} {
 		if !domains[domain] {
 			t.Errorf("no vector of domain %s", domain)
@@ -75,31 +76,64 @@ func (v vector) verify(t *testing.T) {
 		return
 	}
 	w := v.workspace(t, m)
-	scope := v.Scope[1:]
 	switch v.Domain {
 	case labelSecret:
 		at := v.location(t, 2)
-		verifySealed(t, v, must(w.Secrets(scope[0], scope[1]))(t), SecretLocation{string(at[0]), binary.BigEndian.Uint64(at[1])})
+		verifySealed(t, v, must(w.Secrets(v.environment(t)))(t), SecretLocation{string(at[0]), number(at[1])})
 	case labelCredential:
 		at := v.location(t, 3)
-		verifySealed(t, v, must(w.Integration(scope[0], scope[1]))(t),
-			CredentialLocation{[32]byte(at[0]), string(at[1]), binary.BigEndian.Uint64(at[2])})
+		verifySealed(t, v, must(w.Credentials(v.integration(t)))(t), CredentialLocation{[32]byte(at[0]), string(at[1]), number(at[2])})
+	case labelLease:
+		at := v.location(t, 4)
+		verifySealed(t, v, must(w.Leases(v.integration(t)))(t), LeaseLocation{[32]byte(at[0]), string(at[1]), ID(at[2]), number(at[3])})
+	case labelRotation:
+		at := v.location(t, 3)
+		verifySealed(t, v, must(w.RotationJournal(v.integration(t)))(t), RotationLocation{[32]byte(at[0]), number(at[1]), string(at[2])})
 	case labelSyncMetadata:
-		verifySealed(t, v, must(w.SyncMetadata(scope[0], scope[1]))(t), SyncLocation{string(v.location(t, 1)[0])})
+		verifySealed(t, v, must(w.SyncMetadata(v.sync(t)))(t), SyncLocation{string(v.location(t, 1)[0])})
+	case labelWebhook:
+		at := v.location(t, 2)
+		of := WebhookScope{v.Scope[1], v.id(t, 2)}
+		verifySealed(t, v, must(w.Webhook(of))(t), WebhookLocation{string(at[0]), number(at[1])})
 	case labelApplication:
-		verifySealed(t, v, must(w.Application(scope[0]))(t), ApplicationLocation{v.location(t, 1)[0]})
+		verifySealed(t, v, must(w.Application(v.Scope[1]))(t), ApplicationLocation{v.location(t, 1)[0]})
 	case labelAccessToken:
-		verifyDigest(t, v, must(w.AccessTokens())(t), AccessTokenLocation{string(v.input(t)[1])})
+		in := v.input(t)
+		of := EnvironmentScope{string(in[1]), string(in[2]), ID(in[3])}
+		verifyDigest(t, v, must(w.AccessTokens())(t), AccessTokenLocation{of, string(in[4]), string(in[5])})
 	case labelFingerprint:
-		verifyDigest(t, v, must(w.Fingerprints(scope[0], scope[1]))(t), FingerprintLocation{string(v.input(t)[1])})
+		verifyDigest(t, v, must(w.Fingerprints(v.sync(t)))(t), FingerprintLocation{string(v.input(t)[1])})
 	case labelActivity:
 		verifyDigest(t, v, must(w.Activity())(t), v.activity(t))
 	case labelApplicationHMAC:
-		verifyDigest(t, v, must(w.ApplicationHMAC(scope[0]))(t), HMACLocation{})
+		verifyDigest(t, v, must(w.ApplicationHMAC(v.Scope[1]))(t), HMACLocation{})
 	default:
 		t.Fatalf("unknown domain %q", v.Domain)
 	}
 }
+
+// id is the incarnation id in the scope's field i; the workspace's id is field 0.
+func (v vector) id(t *testing.T, i int) ID {
+	t.Helper()
+	return must(ParseID(strings.TrimPrefix(v.Scope[i], "hex:")))(t)
+}
+
+func (v vector) environment(t *testing.T) EnvironmentScope {
+	t.Helper()
+	return EnvironmentScope{v.Scope[1], v.Scope[2], v.id(t, 3)}
+}
+
+func (v vector) integration(t *testing.T) IntegrationScope {
+	t.Helper()
+	return IntegrationScope{v.Scope[1], v.Scope[2], v.id(t, 3)}
+}
+
+func (v vector) sync(t *testing.T) SyncScope {
+	t.Helper()
+	return SyncScope{v.Scope[1], v.Scope[2], v.Scope[3], v.Scope[4], v.id(t, 5)}
+}
+
+func number(field []byte) uint64 { return binary.BigEndian.Uint64(field) }
 
 // master is the vector's master key, decoded from a record put together by hand.
 func (v vector) master(t *testing.T) *Master {
@@ -118,7 +152,7 @@ func (v vector) workspace(t *testing.T, m *Master) *Workspace {
 	entry := binary.BigEndian.AppendUint32([]byte{1}, v.WorkspaceKeyVersion)
 	entry = binary.BigEndian.AppendUint32(append(entry, 0, 1), v.WorkspaceKeyVersion)
 	entry = append(binary.BigEndian.AppendUint64(entry, 0), unhex(t, v.WrappedWorkspaceKey)...)
-	w := must(m.Unwrap(must(ParseWorkspaceID(v.WorkspaceID))(t), entry))(t)
+	w := must(m.Unwrap(WorkspaceScope{v.Workspace, must(ParseID(v.WorkspaceID))(t)}, entry))(t)
 	v.expectKey(t, w.keys.use, v.WorkspaceKeyVersion, v.WorkspaceKey)
 	if v.Scope[0] != "hex:"+v.WorkspaceID {
 		t.Errorf("scope begins with %s", v.Scope[0])

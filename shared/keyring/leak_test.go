@@ -127,10 +127,10 @@ func plant(t *testing.T) planted {
 	w := rotated(t, newTestWorkspace(t, m), 1)
 	plaintext := []byte("a plaintext, Planted To Be Found!")
 	at := SecretLocation{"name", 1}
-	c := must(w.Secrets("p", "e"))(t)
+	c := must(w.Secrets(production))(t)
 	tokens := must(w.AccessTokens())(t)
 	ct := must(c.Seal(at, plaintext))(t)
-	d := must(tokens.Sum(AccessTokenLocation{"id"}, plaintext))(t)
+	d := must(tokens.Sum(AccessTokenLocation{ID: "id"}, plaintext))(t)
 	sum := d.Sum()
 	p := planted{
 		secrets: map[string][]byte{"plaintext": plaintext, "ciphertext": ct.Bytes(), "digest": sum[:], "context key": c.keys.keys[2][:]},
@@ -170,9 +170,9 @@ func plantedErrors(
 	note(err)
 	_, err = InspectEntry(record)
 	note(err)
-	_, err = m.Unwrap(w.ID(), record)
+	_, err = m.Unwrap(w.Scope(), record)
 	note(err)
-	_, err = ParseWorkspaceID(fmt.Sprintf("%x", key))
+	_, err = ParseID(fmt.Sprintf("%x", key))
 	note(err)
 	_, err = ParseCiphertext[SecretLocation](plaintext)
 	note(err)
@@ -192,7 +192,7 @@ func plantedErrors(
 	note(err)
 	_, err = c.Seal(SecretLocation{Name: strings.Repeat(string(plaintext), 5000)}, plaintext)
 	note(err)
-	note(tokens.Verify(AccessTokenLocation{string(plaintext)}, plaintext, d))
+	note(tokens.Verify(AccessTokenLocation{Name: string(plaintext)}, plaintext, d))
 	_, err = w.SetMinDecryption(9)
 	note(err)
 	_, err = m.Trim(9)

@@ -22,9 +22,13 @@ type MAC[L macLocation] struct {
 	input fields // that every input begins with
 }
 
-// newMAC takes the label and names of the key's scope, then the fields that every input begins with.
-func newMAC[L macLocation](parent *ring, owner [16]byte, label string, names []string, input ...string) (*MAC[L], error) {
-	keys, err := newDerived(parent, label, owner, names)
+// newMAC takes the label and scope of the key, then the fields that every input begins with.
+func newMAC[L macLocation](parent *ring, label string, scope tuple, input ...string) (*MAC[L], error) {
+	of, err := scope.fields()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := newDerived(parent, label, of)
 	if err != nil {
 		return nil, err
 	}

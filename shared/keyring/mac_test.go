@@ -11,22 +11,30 @@ func TestDigestVerifiesForItsInputAndNoOther(t *testing.T) {
 	data := []byte("data")
 
 	tokens := must(w.AccessTokens())(t)
-	token := AccessTokenLocation{"id"}
+	token := AccessTokenLocation{production, "deploy", "id"}
 	others(t, "access token", tokens, token, data, map[string]attempt[AccessTokenLocation]{
-		"workspace": {must(stranger.AccessTokens())(t), token, data},
-		"id":        {tokens, AccessTokenLocation{"ie"}, data},
-		"data":      {tokens, token, []byte("date")},
-		"no data":   {tokens, token, nil},
+		"workspace":   {must(stranger.AccessTokens())(t), token, data},
+		"project":     {tokens, AccessTokenLocation{EnvironmentScope{"shops", "production", ID{1}}, "deploy", "id"}, data},
+		"environment": {tokens, AccessTokenLocation{EnvironmentScope{"shop", "test", ID{1}}, "deploy", "id"}, data},
+		"incarnation": {tokens, AccessTokenLocation{EnvironmentScope{"shop", "production", ID{9}}, "deploy", "id"}, data},
+		"name":        {tokens, AccessTokenLocation{production, "read", "id"}, data},
+		"id":          {tokens, AccessTokenLocation{production, "deploy", "ie"}, data},
+		"data":        {tokens, token, []byte("date")},
+		"no data":     {tokens, token, nil},
 	})
-	prints := must(w.Fingerprints("github", "ci"))(t)
 	remote := FingerprintLocation{"KEY"}
-	others(t, "fingerprint", prints, remote, data, map[string]attempt[FingerprintLocation]{
-		"workspace":   {must(stranger.Fingerprints("github", "ci"))(t), remote, data},
-		"destination": {must(w.Fingerprints("gitlab", "ci"))(t), remote, data},
-		"sync":        {must(w.Fingerprints("github", "cd"))(t), remote, data},
-		"name":        {prints, FingerprintLocation{"KEYS"}, data},
+	all := contextsOf(t, w, stranger, (*Workspace).Fingerprints, ci, otherSyncs)
+	prints := all[""]
+	attempts := map[string]attempt[FingerprintLocation]{
+		"remote name": {prints, FingerprintLocation{"KEYS"}, data},
 		"cut":         {prints, FingerprintLocation{"KEYd"}, []byte("ata")},
-	})
+	}
+	for name, mac := range all {
+		if name != "" {
+			attempts["scope: "+name] = attempt[FingerprintLocation]{mac, remote, data}
+		}
+	}
+	others(t, "fingerprint", prints, remote, data, attempts)
 	activity := must(w.Activity())(t)
 	at := ActivityLocation{"main", 2, [32]byte{1}}
 	others(t, "activity", activity, at, data, map[string]attempt[ActivityLocation]{
@@ -81,13 +89,13 @@ func others[L macLocation](t *testing.T, name string, m *MAC[L], at L, data []by
 
 func TestDigestsHeedNoMinimumButGoWithTheirKey(t *testing.T) {
 	w := newTestWorkspace(t, newTestMaster(t))
-	d := must(must(w.AccessTokens())(t).Sum(AccessTokenLocation{"id"}, nil))(t)
+	d := must(must(w.AccessTokens())(t).Sum(AccessTokenLocation{ID: "id"}, nil))(t)
 	raised := must(rotated(t, w, 1).SetMinDecryption(2))(t)
-	if err := must(raised.AccessTokens())(t).Verify(AccessTokenLocation{"id"}, nil, d); err != nil {
+	if err := must(raised.AccessTokens())(t).Verify(AccessTokenLocation{ID: "id"}, nil, d); err != nil {
 		t.Errorf("below the minimum: %v", err)
 	}
 	trimmed := must(raised.Trim())(t)
-	if err := must(trimmed.AccessTokens())(t).Verify(AccessTokenLocation{"id"}, nil, d); !errors.Is(err, ErrVerify) {
+	if err := must(trimmed.AccessTokens())(t).Verify(AccessTokenLocation{ID: "id"}, nil, d); !errors.Is(err, ErrVerify) {
 		t.Errorf("trimmed: %v", err)
 	}
 }

@@ -34,6 +34,9 @@ func newTemplate() tuple {
 // locationSize is room for the fields of a usual location, so that the buffer seldom grows.
 const locationSize = 64
 
+// scopeSize is room for the fields of a usual scope.
+const scopeSize = 96
+
 // begin makes the message of an envelope with the given head: the caller adds the fields that the binding lacks, and calls endMessage.
 func (t template) begin(h []byte) tuple {
 	info := make([]byte, len(t.buf), len(t.buf)+locationSize)

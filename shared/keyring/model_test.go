@@ -28,7 +28,7 @@ type world struct {
 }
 
 type space struct {
-	id    WorkspaceID
+	scope WorkspaceScope
 	entry []byte     // stored
 	ring  *Workspace // in memory, wiped while the workspace is locked
 
@@ -143,7 +143,7 @@ func (w *world) read(r *record) string {
 	s := r.space
 	if s.deleted || s.lost {
 		// Its keys are nowhere: a new workspace in its place cannot open what it left.
-		other := must(w.master.NewWorkspace(s.id, w.now))(w.t)
+		other := must(w.master.NewWorkspace(s.scope, w.now))(w.t)
 		w.refuse(other, r, ErrOpen)
 		return "gone"
 	}
@@ -157,7 +157,7 @@ func (w *world) read(r *record) string {
 	}
 	got, err := openRecord(s.ring, r)
 	if err != nil || !bytes.Equal(got, r.plaintext) {
-		w.t.Fatalf("%+v of %v answers %q, %v; want %q", r.at, s.id, got, err, r.plaintext)
+		w.t.Fatalf("%+v of %v answers %q, %v; want %q", r.at, s.scope, got, err, r.plaintext)
 	}
 	return "read"
 }
@@ -165,12 +165,12 @@ func (w *world) read(r *record) string {
 func (w *world) refuse(ring *Workspace, r *record, want error) {
 	w.t.Helper()
 	if got, err := openRecord(ring, r); got != nil || !errors.Is(err, want) {
-		w.t.Fatalf("%+v of %v answers %q, %v; want %v", r.at, r.space.id, got, err, want)
+		w.t.Fatalf("%+v of %v answers %q, %v; want %v", r.at, r.space.scope, got, err, want)
 	}
 }
 
 func openRecord(ring *Workspace, r *record) ([]byte, error) {
-	c, err := ring.Secrets("p", "e")
+	c, err := ring.Secrets(production)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +183,9 @@ func openRecord(ring *Workspace, r *record) ([]byte, error) {
 }
 
 func (w *world) create(*space) {
-	id := must(NewWorkspaceID())(w.t)
-	s := &space{id: id, oldest: 1, minimum: 1, latest: 1}
-	s.ring = must(w.master.NewWorkspace(id, w.now))(w.t)
+	scope := WorkspaceScope{fmt.Sprint("ws", len(w.spaces)), NewID()}
+	s := &space{scope: scope, oldest: 1, minimum: 1, latest: 1}
+	s.ring = must(w.master.NewWorkspace(scope, w.now))(w.t)
 	w.store(s, s.ring)
 	if len(w.spaces) < modelSpaces {
 		w.spaces = append(w.spaces, s)
@@ -208,7 +208,7 @@ func (w *world) store(s *space, next *Workspace) {
 func (w *world) put(s *space) {
 	r := &record{space: s, at: SecretLocation{fmt.Sprint("n", w.rng.IntN(5)), w.rng.Uint64()}, plaintext: make([]byte, w.rng.IntN(100))}
 	random(r.plaintext)
-	c, err := s.ring.Secrets("p", "e")
+	c, err := s.ring.Secrets(production)
 	if !s.usable() {
 		if !errors.Is(err, ErrWiped) {
 			w.t.Fatalf("context of a workspace that is not to be had: %v", err)
@@ -233,7 +233,7 @@ func (w *world) rewrap(*space) {
 	if r == nil || !r.space.usable() {
 		return
 	}
-	c := must(r.space.ring.Secrets("p", "e"))(w.t)
+	c := must(r.space.ring.Secrets(production))(w.t)
 	moved, err := c.Rewrap(r.at, must(ParseCiphertext[SecretLocation](r.stored))(w.t))
 	if !r.space.readable(r.keyVersion) {
 		if !errors.Is(err, ErrOpen) {
@@ -279,7 +279,7 @@ func (w *world) unlock(s *space) {
 	if s.deleted {
 		return
 	}
-	ring, err := w.master.Unwrap(s.id, s.entry)
+	ring, err := w.master.Unwrap(s.scope, s.entry)
 	if s.lost {
 		if !errors.Is(err, ErrOpen) {
 			w.t.Fatalf("unwrapped without its master key: %v", err)
@@ -287,6 +287,9 @@ func (w *world) unlock(s *space) {
 		return
 	}
 	w.check(err)
+	if moved, err := w.master.Unwrap(WorkspaceScope{s.scope.Name + "x", s.scope.ID}, s.entry); moved != nil || !errors.Is(err, ErrOpen) {
+		w.t.Fatalf("unwrapped under another name: %v", err)
+	}
 	s.ring.Wipe()
 	s.ring, s.locked = ring, false
 	if ring.Latest() != s.latest || ring.MinDecryption() != s.minimum || len(ring.Versions()) != int(s.latest-s.oldest+1) {
@@ -317,7 +320,7 @@ func (w *world) wrapAgain(s *space) {
 	if s.deleted || s.lost {
 		return
 	}
-	ring := must(w.master.Unwrap(s.id, s.entry))(w.t)
+	ring := must(w.master.Unwrap(s.scope, s.entry))(w.t)
 	s.entry = must(w.master.Wrap(ring))(w.t)
 	ring.Wipe()
 	s.masterVersion = w.masterLatest

@@ -28,7 +28,9 @@ func hide[T any](v T) hidden[T] { return func() T { return v } }
 func (m Master) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[master key]") }
 
 // Format prints whose keys these are, whatever the verb.
-func (w Workspace) Format(s fmt.State, _ rune) { _, _ = fmt.Fprintf(s, "[keys of workspace %s]", w.id) }
+func (w Workspace) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "[keys of workspace %s]", w.scope.ID)
+}
 
 // Format prints that this is a context, whatever the verb.
 func (c Context[L]) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[encryption context]") }

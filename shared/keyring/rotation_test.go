@@ -10,9 +10,9 @@ func TestMinimumRefusesAndTrimDestroys(t *testing.T) {
 	m := newTestMaster(t)
 	at := SecretLocation{"a", 1}
 	first := newTestWorkspace(t, m)
-	ct := must(must(first.Secrets("p", "e"))(t).Seal(at, []byte("x")))(t)
+	ct := must(must(first.Secrets(production))(t).Seal(at, []byte("x")))(t)
 	opens := func(w *Workspace) error {
-		_, err := must(w.Secrets("p", "e"))(t).Open(at, ct)
+		_, err := must(w.Secrets(production))(t).Open(at, ct)
 		return err
 	}
 	second := rotated(t, first, 1)
@@ -20,7 +20,7 @@ func TestMinimumRefusesAndTrimDestroys(t *testing.T) {
 	lowered := must(raised.SetMinDecryption(1))(t)
 	trimmed := must(raised.Trim())(t)
 	untouched := must(second.Trim())(t)
-	stored := must(m.Unwrap(first.ID(), must(m.Wrap(raised))(t)))(t)
+	stored := must(m.Unwrap(first.Scope(), must(m.Wrap(raised))(t)))(t)
 	for _, test := range []struct {
 		name string
 		w    *Workspace
@@ -55,15 +55,15 @@ func TestMinimumRefusesAndTrimDestroys(t *testing.T) {
 func TestRewrapMovesToTheLatestVersionAndItsPlaceStays(t *testing.T) {
 	at := SecretLocation{"a", 1}
 	w := newTestWorkspace(t, newTestMaster(t))
-	ct := must(must(w.Secrets("p", "e"))(t).Seal(at, []byte("x")))(t)
+	ct := must(must(w.Secrets(production))(t).Seal(at, []byte("x")))(t)
 	next := rotated(t, w, 2)
-	c := must(next.Secrets("p", "e"))(t)
+	c := must(next.Secrets(production))(t)
 	moved := must(c.Rewrap(at, ct))(t)
 	if moved.KeyVersion() != 3 || ct.KeyVersion() != 1 {
 		t.Errorf("moved from version %d to %d", ct.KeyVersion(), moved.KeyVersion())
 	}
 	trimmed := must(must(next.SetMinDecryption(3))(t).Trim())(t)
-	if got, err := must(trimmed.Secrets("p", "e"))(t).Open(at, moved); err != nil || string(got) != "x" {
+	if got, err := must(trimmed.Secrets(production))(t).Open(at, moved); err != nil || string(got) != "x" {
 		t.Errorf("opened %q, %v", got, err)
 	}
 	if _, err := c.Rewrap(SecretLocation{"a", 2}, ct); !errors.Is(err, ErrOpen) {
@@ -82,7 +82,7 @@ func TestMasterRotationNeedsOnlyTheEntriesToBeWrappedAgain(t *testing.T) {
 	if _, err := m.Trim(2); !errors.Is(err, ErrMinimum) {
 		t.Errorf("trimmed to nothing: %v", err)
 	}
-	moved := must(next.Wrap(must(next.Unwrap(w.ID(), old))(t)))(t)
+	moved := must(next.Wrap(must(next.Unwrap(w.Scope(), old))(t)))(t)
 	if info := must(InspectEntry(moved))(t); info.MasterVersion != 2 {
 		t.Errorf("wrapped under master version %d", info.MasterVersion)
 	}
@@ -90,15 +90,15 @@ func TestMasterRotationNeedsOnlyTheEntriesToBeWrappedAgain(t *testing.T) {
 	if info := must(InspectEntry(mixed))(t); info.MasterVersion != 1 {
 		t.Errorf("the lowest master version in use is told to be %d", info.MasterVersion)
 	}
-	must(next.Unwrap(w.ID(), mixed))(t)
+	must(next.Unwrap(w.Scope(), mixed))(t)
 	trimmed := must(next.Trim(2))(t)
-	must(trimmed.Unwrap(w.ID(), moved))(t)
+	must(trimmed.Unwrap(w.Scope(), moved))(t)
 	for _, entry := range [][]byte{old, mixed} {
-		if _, err := trimmed.Unwrap(w.ID(), entry); !errors.Is(err, ErrOpen) {
+		if _, err := trimmed.Unwrap(w.Scope(), entry); !errors.Is(err, ErrOpen) {
 			t.Errorf("unwrapped without its master key: %v", err)
 		}
 	}
-	if _, err := m.Unwrap(w.ID(), moved); !errors.Is(err, ErrOpen) {
+	if _, err := m.Unwrap(w.Scope(), moved); !errors.Is(err, ErrOpen) {
 		t.Errorf("unwrapped by a master key that is too old: %v", err)
 	}
 }
@@ -112,7 +112,7 @@ func TestKeyHasAtMost500Versions(t *testing.T) {
 	if _, err := w.Rotate(day); !errors.Is(err, ErrTooManyVersions) {
 		t.Errorf("workspace: %v", err)
 	}
-	again := must(m.Unwrap(w.ID(), must(m.Wrap(w))(t)))(t)
+	again := must(m.Unwrap(w.Scope(), must(m.Wrap(w))(t)))(t)
 	trimmed := must(must(again.SetMinDecryption(2))(t).Trim())(t)
 	if next := rotated(t, trimmed, 1); next.Latest() != MaxVersions+1 {
 		t.Errorf("latest is %d", next.Latest())
@@ -136,7 +136,7 @@ func TestCreationTimesAreOfThisEra(t *testing.T) {
 	for _, now := range []time.Time{{}, time.UnixMilli(-1), time.UnixMilli(maxCreated + 1)} {
 		for name, call := range map[string]func() error{
 			"new master":       func() error { _, err := NewMaster(now); return err },
-			"new workspace":    func() error { _, err := m.NewWorkspace(w.ID(), now); return err },
+			"new workspace":    func() error { _, err := m.NewWorkspace(w.Scope(), now); return err },
 			"rotate master":    func() error { _, err := m.Rotate(now); return err },
 			"rotate workspace": func() error { _, err := w.Rotate(now); return err },
 		} {

@@ -22,8 +22,8 @@ func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
 	newFixture := func() fixture {
 		m := newTestMaster(t)
 		w := newTestWorkspace(t, m)
-		c := must(w.Secrets("p", "e"))(t)
-		later := must(rotated(t, w, 1).Secrets("p", "e"))(t)
+		c := must(w.Secrets(production))(t)
+		later := must(rotated(t, w, 1).Secrets(production))(t)
 		return fixture{
 			m, w, c, must(w.AccessTokens())(t), must(m.Wrap(w))(t), must(c.Seal(at, plaintext))(t), must(later.Seal(at, plaintext))(t),
 		}
@@ -32,9 +32,9 @@ func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
 		"Encode":         func(f fixture) error { _, err := f.m.Encode(); return err },
 		"Rotate":         func(f fixture) error { _, err := f.m.Rotate(day); return err },
 		"Trim":           func(f fixture) error { _, err := f.m.Trim(1); return err },
-		"NewWorkspace":   func(f fixture) error { _, err := f.m.NewWorkspace(f.w.ID(), day); return err },
+		"NewWorkspace":   func(f fixture) error { _, err := f.m.NewWorkspace(f.w.Scope(), day); return err },
 		"Wrap":           func(f fixture) error { _, err := f.m.Wrap(f.w); return err },
-		"Unwrap":         func(f fixture) error { _, err := f.m.Unwrap(f.w.ID(), f.entry); return err },
+		"Unwrap":         func(f fixture) error { _, err := f.m.Unwrap(f.w.Scope(), f.entry); return err },
 		"EngineActivity": func(f fixture) error { _, err := f.m.EngineActivity(); return err },
 	}
 	workspaceCalls := map[string]func(fixture) error{
@@ -42,7 +42,7 @@ func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
 		"Rotate":           func(f fixture) error { _, err := f.w.Rotate(day); return err },
 		"SetMinDecryption": func(f fixture) error { _, err := f.w.SetMinDecryption(1); return err },
 		"Trim":             func(f fixture) error { _, err := f.w.Trim(); return err },
-		"Secrets":          func(f fixture) error { _, err := f.w.Secrets("p", "e"); return err },
+		"Secrets":          func(f fixture) error { _, err := f.w.Secrets(production); return err },
 		"AccessTokens":     func(f fixture) error { _, err := f.w.AccessTokens(); return err },
 	}
 	contextCalls := map[string]func(fixture) error{
@@ -93,7 +93,7 @@ func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
 func TestWipeLeavesZerosAndSparesWhatWasMadeOfIt(t *testing.T) {
 	m := newTestMaster(t)
 	w := newTestWorkspace(t, m)
-	c := must(w.Secrets("p", "e"))(t)
+	c := must(w.Secrets(production))(t)
 	ct := must(c.Seal(SecretLocation{}, []byte("x")))(t)
 	key := c.keys.keys[1]
 	nextMaster, next := must(m.Rotate(day))(t), rotated(t, w, 1)
@@ -111,7 +111,7 @@ func TestWipeLeavesZerosAndSparesWhatWasMadeOfIt(t *testing.T) {
 		}
 	}
 	for _, whole := range []*Workspace{next, trimmed} {
-		must(must(whole.Secrets("p", "e"))(t).Open(SecretLocation{}, ct))(t)
+		must(must(whole.Secrets(production))(t).Open(SecretLocation{}, ct))(t)
 		must(nextMaster.Wrap(whole))(t)
 	}
 	if m.Latest() != 1 || len(w.Versions()) != 1 {
@@ -128,12 +128,12 @@ func TestWipeDuringUseIsNeverSeenHalfDone(t *testing.T) {
 	for round := range rounds {
 		w := rotated(t, newTestWorkspace(t, m), 1)
 		entry := must(m.Wrap(w))(t)
-		witness := must(m.Unwrap(w.ID(), entry))(t)
-		check := must(witness.Secrets("p", "e"))(t)
+		witness := must(m.Unwrap(w.Scope(), entry))(t)
+		check := must(witness.Secrets(production))(t)
 		sealed := must(check.Seal(at, plaintext))(t)
-		c := must(w.Secrets("p", "e"))(t)
+		c := must(w.Secrets(production))(t)
 		tokens := must(w.AccessTokens())(t)
-		digest := must(must(witness.AccessTokens())(t).Sum(AccessTokenLocation{"id"}, plaintext))(t)
+		digest := must(must(witness.AccessTokens())(t).Sum(AccessTokenLocation{ID: "id"}, plaintext))(t)
 
 		var done atomic.Int64
 		reached := make(chan struct{})
@@ -191,13 +191,13 @@ func useOnce(
 		_, err := c.Rewrap(at, sealed)
 		return err
 	case 3:
-		return tokens.Verify(AccessTokenLocation{"id"}, plaintext, digest)
+		return tokens.Verify(AccessTokenLocation{ID: "id"}, plaintext, digest)
 	default:
 		next, err := w.Rotate(day)
 		if err != nil {
 			return err
 		}
-		c, err := next.Secrets("p", "e")
+		c, err := next.Secrets(production)
 		if err != nil {
 			return err
 		}

@@ -105,13 +105,9 @@ func secretsContext() (*keyring.Context[keyring.SecretLocation], error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := keyring.NewWorkspaceID()
+	workspace, err := master.NewWorkspace(keyring.WorkspaceScope{Name: "acme", ID: keyring.NewID()}, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := master.NewWorkspace(id, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return workspace.Secrets("shop", "production")
+	return workspace.Secrets(keyring.EnvironmentScope{Project: "shop", Environment: "production", ID: keyring.NewID()})
 }

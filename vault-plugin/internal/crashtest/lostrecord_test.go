@@ -1,6 +1,9 @@
 package crashtest
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestALostWorkspaceRecordTakesNoKeysWithIt: a workspace's record was missing, as after restoring a part of a snapshot, or led to
 // another id. The start took its key entry for the rest of an interrupted creation and shredded it: everything in the workspace was
@@ -20,6 +23,10 @@ func TestALostWorkspaceRecordTakesNoKeysWithIt(t *testing.T) {
 				t.Errorf("info says healthy: %v", healthy)
 			}
 			m.Read("load/other/api/dev")
+			got := m.Refuse(read, "load/acme/api/dev", nil)
+			if copied := name == "leading to another"; copied && (got.Status != 500 || !strings.Contains(got.Error(), "ws/acme")) {
+				t.Errorf("under the name that the record was copied to: %v", got)
+			}
 			m.Storage.SetRaw("ws/acme", whole)
 			m = m.Restart()
 			if got := m.Read("load/acme/api/dev")["A"]; got != "A of acme/api/dev, version 4" {

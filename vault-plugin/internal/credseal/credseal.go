@@ -20,10 +20,11 @@ import (
 // of these it is, is not told: whoever may write to storage must not learn it.
 var ErrUnopened = errors.New("the credential cannot be opened")
 
-// Owner is whose credential it is. It comes from the request, never from what is stored.
+// Owner is the integration that a credential belongs to. Names come from the request, never from what is stored.
 type Owner struct {
 	Workspace      store.ID
 	Provider, Name string
+	ID             store.ID // of the integration, from the record found under that name
 }
 
 // Service seals and opens.
@@ -118,8 +119,13 @@ func KeyVersion(g store.Generation) uint32 {
 }
 
 func (s *Service) with(ctx context.Context, of Owner, use func(*keyring.Context[keyring.CredentialLocation]) error) error {
+	id, err := keyring.ParseID(string(of.ID))
+	if err != nil {
+		return fmt.Errorf("id of integration %s/%s: %w", of.Provider, of.Name, err)
+	}
+	scope := keyring.IntegrationScope{Provider: of.Provider, Name: of.Name, ID: id}
 	return s.keys.With(ctx, of.Workspace, func(ring *keyring.Workspace) error {
-		seal, err := ring.Integration(of.Provider, of.Name)
+		seal, err := ring.Credentials(scope)
 		if err != nil {
 			return err
 		}

@@ -31,11 +31,11 @@ func newService(t *testing.T) (*credseal.Service, *keys.Service) {
 
 func newOwner(t *testing.T, k *keys.Service) credseal.Owner {
 	t.Helper()
-	ws, err := k.Create(t.Context())
+	ws, err := k.Create(t.Context(), "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return credseal.Owner{Workspace: ws, Provider: "toy", Name: "main"}
+	return credseal.Owner{Workspace: ws, Provider: "toy", Name: "main", ID: store.NewID()}
 }
 
 func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T) {
@@ -68,6 +68,7 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 		"another workspace":   func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Workspace = stranger.Workspace },
 		"another provider":    func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Provider = "other" },
 		"another integration": func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Name = "other" },
+		"a successor":         func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.ID = store.NewID() },
 		"another endpoint":    func(_ *credseal.Owner, endpoint *[32]byte, _ *store.Generation) { endpoint[31] = 1 },
 		"another generation":  func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) { g.Number++ },
 		"another field": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) {

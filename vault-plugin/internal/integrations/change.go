@@ -114,7 +114,7 @@ func (s *Service) draft(call caller.Request, at place, before *entry, c Change) 
 	}
 	record.Settings = SettingsOf(values)
 	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
-	return draft{at, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, before, next}, nil
+	return draft{at, at.owner(record.ID), before, next}, nil
 }
 
 func assign[T any](to, from *T) {

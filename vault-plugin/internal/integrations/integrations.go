@@ -102,6 +102,11 @@ func (p place) stored() string {
 	return "int/" + string(p.workspace) + "/" + p.provider + "/" + p.name
 }
 
+// owner is the owner of the credential of the integration that was found here.
+func (p place) owner(id store.ID) credseal.Owner {
+	return credseal.Owner{Workspace: p.workspace, Provider: p.provider, Name: p.name, ID: id}
+}
+
 // entry is an integration in memory. It is immutable: a change replaces it.
 type entry struct {
 	record      *store.Integration

@@ -46,7 +46,7 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 	if !held {
 		return credseal.ErrUnopened
 	}
-	again, changed, err := s.sealing.Reseal(ctx, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, g)
+	again, changed, err := s.sealing.Reseal(ctx, at.owner(e.record.ID), g)
 	if err != nil || !changed {
 		return err
 	}

@@ -59,7 +59,7 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 		return err
 	}
 	g, _ := e.sealed.Find(e.record.Credential.Generation)
-	opened, err := s.sealing.Open(ctx, credseal.Owner{Workspace: at.workspace, Provider: at.provider, Name: at.name}, e.endpoint, g)
+	opened, err := s.sealing.Open(ctx, at.owner(e.record.ID), e.endpoint, g)
 	switch {
 	case errors.Is(err, credseal.ErrUnopened):
 		return u.unopened("its stored entry is damaged or was moved here")

@@ -38,8 +38,9 @@ type Service struct {
 	mu      sync.RWMutex
 	entries map[store.ID]Entry
 	locked  map[store.ID]bool
-	nextDue time.Time         // no rotation is due before; zero: none at all
-	unsure  map[store.ID]bool // the last write has failed: what is stored may be what was, or what should be
+	names   map[store.ID]string // of the workspaces whose record was loaded
+	nextDue time.Time           // no rotation is due before; zero: none at all
+	unsure  map[store.ID]bool   // the last write has failed: what is stored may be what was, or what should be
 }
 
 // Version is a live version of a key: its number and when it was made.
@@ -67,7 +68,7 @@ func (e Entry) Due() time.Time {
 func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
 	svc := &Service{
 		store: s, now: now, jobs: group,
-		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), unsure: make(map[store.ID]bool),
+		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), names: make(map[store.ID]string), unsure: make(map[store.ID]bool),
 	}
 	ids, err := s.KeyIDs(ctx)
 	if err != nil {
@@ -177,16 +178,13 @@ func (s *Service) IDs() []store.ID {
 	return ids
 }
 
-// Create mints a workspace's id and its first key, and stores the key.
-func (s *Service) Create(ctx context.Context) (store.ID, error) {
-	ws, err := keyring.NewWorkspaceID()
-	if err != nil {
-		return "", fmt.Errorf("mint a workspace id: %w", err)
-	}
-	id := store.ID(ws.String())
+// Create mints the id and the first key of a workspace of the given name, and stores the key.
+func (s *Service) Create(ctx context.Context, name string) (store.ID, error) {
+	of := keyring.WorkspaceScope{Name: name, ID: keyring.NewID()}
+	id := store.ID(of.ID.String())
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
-	ring, err := s.master.ring.NewWorkspace(ws, s.now())
+	ring, err := s.master.ring.NewWorkspace(of, s.now())
 	if err != nil {
 		return "", fmt.Errorf("mint a workspace key: %w", err)
 	}
@@ -198,6 +196,7 @@ func (s *Service) Create(ctx context.Context) (store.ID, error) {
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		return "", fmt.Errorf("store a workspace key: %w", err)
 	}
+	s.SetName(id, name)
 	s.remember(id, record)
 	s.cache.add(id, ring, s.now())
 	return id, nil
@@ -230,6 +229,7 @@ func (s *Service) Stored(ctx context.Context, id store.ID) (bool, error) {
 func (s *Service) shredded(id store.ID) {
 	s.mu.Lock()
 	delete(s.entries, id)
+	delete(s.names, id)
 	delete(s.unsure, id)
 	s.mu.Unlock()
 	s.cache.evict(id)
@@ -283,9 +283,9 @@ func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, er
 
 // open reads and unwraps a key entry. The caller holds the entry's lock.
 func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.Workspace, error) {
-	ws, err := keyring.ParseWorkspaceID(string(id))
+	of, err := s.scope(id)
 	if err != nil {
-		return nil, nil, ErrDamaged()
+		return nil, nil, err
 	}
 	record, err := s.store.Keys(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
@@ -296,7 +296,7 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 	}
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
-	ring, err := s.master.ring.Unwrap(ws, record.Ring)
+	ring, err := s.master.ring.Unwrap(of, record.Ring)
 	if errors.Is(err, keyring.ErrWiped) {
 		return nil, nil, fault.New(fault.Unavailable, "the mount is being unloaded; try again")
 	}
@@ -308,8 +308,8 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 
 // ErrDamaged says that a key entry cannot be used: status 500.
 func ErrDamaged() error {
-	return fault.Damaged("the key entry of this workspace cannot be opened: it is missing, damaged or was moved here; " +
-		"restore it from a snapshot of Vault's storage")
+	return fault.Damaged("the key entry of this workspace cannot be opened: the entry or the workspace's record ws/<name> is missing, damaged " +
+		"or was moved here; restore both from a snapshot of Vault's storage")
 }
 
 // Configure sets the bounds of the cache of unwrapped keyrings.
@@ -328,9 +328,12 @@ func (s *Service) Wipe() {
 
 // Health names the workspaces' entries that could not be read at start, by their place in storage.
 func (s *Service) Health() []string {
+	s.master.mu.RLock()
+	latest := s.master.ring.Latest()
+	s.master.mu.RUnlock()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var wrong []string
+	wrong := s.waitingHealth(latest)
 	for id, entry := range s.entries {
 		if entry.Damaged {
 			wrong = append(wrong, fmt.Sprintf("the key entry keys/%s is damaged; restore it from a snapshot of Vault's storage", id))

@@ -85,7 +85,7 @@ func (s *Service) Due() []store.ID {
 		switch {
 		case at.IsZero():
 			continue
-		case !now.Before(at) && !s.locked[id]:
+		case !now.Before(at) && !s.locked[id] && !s.waiting(id):
 			due = append(due, id)
 		}
 		// One that is due stays the earliest until its rotation has come through.

@@ -30,12 +30,21 @@ const (
 // ErrDamaged says that a chunk cannot be read: it is damaged, or was moved here. What is the sync's own is then not known.
 var ErrDamaged = errors.New("the ledger cannot be read")
 
-// Owner is whose ledger it is. It comes from the tree, never from what is stored.
+// Owner is the sync that a ledger belongs to. Names come from the tree, never from what is stored.
 type Owner struct {
-	Workspace   store.ID
-	Sync        store.ID
-	Destination string
-	Path        string // project/environment/name
+	Workspace                               store.ID
+	Sync                                    store.ID // from the record found under these names
+	Project, Environment, Destination, Name string
+}
+
+func (o Owner) scope() (keyring.SyncScope, error) {
+	id, err := keyring.ParseID(string(o.Sync))
+	if err != nil {
+		return keyring.SyncScope{}, fmt.Errorf("id of sync %s/%s/%s/%s: %w", o.Project, o.Environment, o.Destination, o.Name, err)
+	}
+	return keyring.SyncScope{
+		Project: o.Project, Environment: o.Environment, Destination: o.Destination, Name: o.Name, ID: id,
+	}, nil
 }
 
 // Service opens ledgers. Whoever opens one that is open already gets the same.
@@ -147,7 +156,7 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 			if err != nil {
 				return ErrDamaged
 			}
-			text, err := seal.Open(l.location(n), ciphertext)
+			text, err := seal.Open(location(n), ciphertext)
 			if errors.Is(err, keyring.ErrWiped) {
 				return err
 			}
@@ -172,8 +181,12 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 }
 
 func (l *Ledger) sealing(ctx context.Context, use func(*keyring.Context[keyring.SyncLocation]) error) error {
+	of, err := l.owner.scope()
+	if err != nil {
+		return err
+	}
 	return l.s.keys.With(ctx, l.owner.Workspace, func(ring *keyring.Workspace) error {
-		seal, err := ring.SyncMetadata(l.owner.Destination, l.owner.Path)
+		seal, err := ring.SyncMetadata(of)
 		if err != nil {
 			return err
 		}
@@ -182,8 +195,8 @@ func (l *Ledger) sealing(ctx context.Context, use func(*keyring.Context[keyring.
 	})
 }
 
-func (l *Ledger) location(chunk int) keyring.SyncLocation {
-	return keyring.SyncLocation{Record: fmt.Sprintf("%s/%d", l.owner.Sync, chunk)}
+func location(chunk int) keyring.SyncLocation {
+	return keyring.SyncLocation{Record: fmt.Sprintf("ledger/%d", chunk)}
 }
 
 // Entries answers what is known, by the names at the destination.
@@ -274,7 +287,7 @@ func (l *Ledger) store(ctx context.Context, n int, part chunk) error {
 	}
 	var sealed keyring.Ciphertext[keyring.SyncLocation]
 	err = l.sealing(ctx, func(seal *keyring.Context[keyring.SyncLocation]) error {
-		sealed, err = seal.Seal(l.location(n), text)
+		sealed, err = seal.Seal(location(n), text)
 		return err
 	})
 	if err != nil {

@@ -41,11 +41,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	k.Configure(store.Config{KeyringCacheSize: 4, KeyringCacheTTL: time.Hour})
-	ws, err := k.Create(t.Context())
+	ws, err := k.Create(t.Context(), "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t, storage, records, k, ledger.New(records, k), ledger.Owner{ws, store.NewID(), "shelf", "api/production/main"}}
+	return &world{t, storage, records, k, ledger.New(records, k), ledger.Owner{ws, store.NewID(), "api", "production", "shelf", "main"}}
 }
 
 func (w *world) open(of ledger.Owner) *ledger.Ledger {
@@ -176,7 +176,7 @@ func TestALedgerThatWasMovedOrDamagedIsNotRead(t *testing.T) {
 	other.Sync = store.NewID()
 	w.storage.SetRaw("ledger/"+string(other.Sync)+"/0", sealed)
 	renamed := w.owner
-	renamed.Path = "api/production/other"
+	renamed.Name = "other"
 	cut := w.owner
 	for name, step := range map[string]func() ledger.Owner{
 		"another sync's":     func() ledger.Owner { return other },

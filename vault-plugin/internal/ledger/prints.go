@@ -131,8 +131,12 @@ func (l *Ledger) Needs() (lowest uint32, needs bool) {
 }
 
 func (l *Ledger) printing(ctx context.Context, use func(*keyring.MAC[keyring.FingerprintLocation]) error) error {
+	of, err := l.owner.scope()
+	if err != nil {
+		return err
+	}
 	return l.s.keys.With(ctx, l.owner.Workspace, func(ring *keyring.Workspace) error {
-		mac, err := ring.Fingerprints(l.owner.Destination, l.owner.Path)
+		mac, err := ring.Fingerprints(of)
 		if err != nil {
 			return err
 		}

@@ -193,8 +193,13 @@ func (s *Service) write(call caller.Request, path workspaces.Path, exclusive boo
 // with calls use with the environment's encryption context. use may be called twice: it must have had no effect when it answers
 // keyring.ErrWiped.
 func (s *Service) with(ctx context.Context, place workspaces.Place, use func(*keyring.Context[keyring.SecretLocation]) error) error {
+	id, err := keyring.ParseID(string(place.EnvironmentID))
+	if err != nil {
+		return fmt.Errorf("id of environment %s: %w", place.Path(), err)
+	}
+	of := keyring.EnvironmentScope{Project: place.Project, Environment: place.Environment, ID: id}
 	return s.keys.With(ctx, place.WorkspaceID, func(ring *keyring.Workspace) error {
-		seal, err := ring.Secrets(place.Project, place.Environment)
+		seal, err := ring.Secrets(of)
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,8 @@ func (e *entry) path() string { return e.home.path() + "/" + e.at.destination + 
 
 func (e *entry) owner() ledger.Owner {
 	return ledger.Owner{
-		Workspace: e.home.workspace, Sync: e.record.ID, Destination: e.at.destination, Path: e.home.path() + "/" + e.at.name,
+		Workspace: e.home.workspace, Sync: e.record.ID,
+		Project: e.home.names.Project, Environment: e.home.names.Environment, Destination: e.at.destination, Name: e.at.name,
 	}
 }
 

@@ -21,7 +21,11 @@ import (
 
 // Keys is the part of the key service that a workspace's life needs.
 type Keys interface {
-	Create(ctx context.Context) (store.ID, error)
+	Create(ctx context.Context, name string) (store.ID, error)
+	// SetName records the name of a workspace whose record was loaded.
+	SetName(ws store.ID, name string)
+	// Genuine returns which of several names the keys are wrapped for; "" for none of them.
+	Genuine(ctx context.Context, ws store.ID, names []string) (string, error)
 	Shred(ctx context.Context, ws store.ID) error
 	// Stored reports whether the keys still stand in storage, after a Shred that has failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
@@ -110,6 +114,9 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 		work.Go(func() error { return t.loadWorkspace(workCtx, name) })
 	}
 	if err := work.Wait(); err != nil {
+		return nil, fmt.Errorf("load the workspaces: %w", err)
+	}
+	if err := t.nameKeys(ctx); err != nil {
 		return nil, fmt.Errorf("load the workspaces: %w", err)
 	}
 	slices.Sort(t.damaged)

@@ -96,7 +96,7 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 	}
 	if ws == nil {
 		// The key entry comes first: a record without one would be a workspace that was shredded.
-		if record.ID, err = t.keys.Create(ctx); err != nil {
+		if record.ID, err = t.keys.Create(ctx, name); err != nil {
 			return Workspace{}, err
 		}
 	}

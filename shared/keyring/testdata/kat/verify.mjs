@@ -8,18 +8,21 @@
 import { createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-// By domain: the byte in the envelope, the label of the HMAC input, and how many fields of a binding follow the scope or how many
-// fields an input has.
+// By domain: its scope (id or name), the byte in the envelope and how many fields of a binding follow the scope, or the label of
+// the HMAC input and how many fields it has.
 const domains = {
-  secret: { byte: 2, located: 2 },
-  'integration-credential': { byte: 3, located: 3 },
-  'sync-metadata': { byte: 4, located: 1 },
-  application: { byte: 5, located: 1 },
-  'access-token': { label: 'access-token', fields: 2 },
-  'sync-fingerprint': { label: 'sync-fingerprint', fields: 2 },
-  activity: { label: 'activity', fields: 4 },
-  'application-hmac': { label: 'application-hmac', fields: 2 },
-  'engine-activity': { label: 'activity', fields: 4 },
+  secret: { scope: 'id name name id', byte: 2, located: 2 },
+  'integration-credential': { scope: 'id name name id', byte: 3, located: 3 },
+  'sync-metadata': { scope: 'id name name name name id', byte: 4, located: 1 },
+  application: { scope: 'id name', byte: 5, located: 1 },
+  'credential-lease': { scope: 'id name name id', byte: 6, located: 4 },
+  'rotation-journal': { scope: 'id name name id', byte: 7, located: 3 },
+  webhook: { scope: 'id name id', byte: 8, located: 2 },
+  'access-token': { scope: 'id', label: 'access-token', fields: 6 },
+  'sync-fingerprint': { scope: 'id name name name name id', label: 'sync-fingerprint', fields: 2 },
+  activity: { scope: 'id', label: 'activity', fields: 4 },
+  'application-hmac': { scope: 'id name', label: 'application-hmac', fields: 2 },
+  'engine-activity': { scope: 'id', label: 'activity', fields: 4 },
 };
 
 const check = (condition, reason) => {
@@ -88,7 +91,7 @@ const verify = (v) => {
   const engine = v.domain === 'engine-activity';
   const wanted = [
     ...['name', 'master_key', 'master_version', 'domain', 'scope', 'context_key'],
-    ...(engine ? [] : ['ws_id', 'wrapped_workspace_key', 'workspace_key', 'workspace_key_version']),
+    ...(engine ? [] : ['ws_id', 'workspace', 'wrapped_workspace_key', 'workspace_key', 'workspace_key_version']),
     ...(domain.byte ? ['binding', 'plaintext', 'ciphertext', 'text'] : ['message', 'mac']),
   ];
   check(Object.keys(v).sort().join() === wanted.sort().join(), 'fields of the vector');
@@ -98,13 +101,15 @@ const verify = (v) => {
   check(v.master_version >= 1, 'master_version');
   if (!engine) {
     const owner = unhex(v.ws_id);
-    const binding = tuple(['workspace-key', owner, u32(v.workspace_key_version)]);
-    const kek = expand(parent, tuple(['stash/v1', 'kek', owner]), 32);
+    const binding = tuple(['workspace-key', owner, v.workspace, u32(v.workspace_key_version)]);
+    const kek = expand(parent, tuple(['stash/v1', 'kek', owner, v.workspace]), 32);
     parent = open(kek, 1, v.master_version, binding, unhex(v.wrapped_workspace_key), 'wrapped_workspace_key');
     check(parent.toString('hex') === v.workspace_key, 'workspace_key');
     check(v.scope[0] === `hex:${v.ws_id}`, 'scope: workspace');
   }
 
+  const kinds = v.scope.map((s) => (/^hex:[0-9a-f]{32}$/.test(s) ? 'id' : 'name'));
+  check(kinds.join(' ') === domain.scope, 'scope: fields');
   const scope = v.scope.map((s) => (s.startsWith('hex:') ? unhex(s.slice(4)) : Buffer.from(s)));
   const key = expand(parent, tuple(['stash/v1', v.domain, ...scope]), 32);
   check(key.toString('hex') === v.context_key, 'context_key');
@@ -126,6 +131,7 @@ const verify = (v) => {
   const [fields, rest] = split(message);
   check(fields.length === domain.fields && fields[0].toString() === domain.label, 'message: fields');
   check(v.domain !== 'application-hmac' || fields[1].equals(scope[1]), 'message: scope');
+  check(v.domain !== 'access-token' || fields[3].length === 16, 'message: environment id');
   check(rest.readBigUInt64BE(0) === BigInt(rest.length - 8), 'message: length of the data');
   check(createHmac('sha256', key).update(message).digest('hex') === v.mac, 'mac');
 };

@@ -17,15 +17,38 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 COMMON = {"name", "master_key", "master_version", "domain", "scope", "context_key"}
-WORKSPACE = {"ws_id", "wrapped_workspace_key", "workspace_key", "workspace_key_version"}
+WORKSPACE = {"ws_id", "workspace", "wrapped_workspace_key", "workspace_key", "workspace_key_version"}
 SEALED = {"binding", "plaintext", "ciphertext", "text"}
 DIGEST = {"message", "mac"}
 
 # domain: its byte in the envelope, and how many fields a binding has behind the scope.
-SEALS = {"secret": (2, 2), "integration-credential": (3, 3), "sync-metadata": (4, 1), "application": (5, 1)}
+SEALS = {
+    "secret": (2, 2),
+    "integration-credential": (3, 3),
+    "sync-metadata": (4, 1),
+    "application": (5, 1),
+    "credential-lease": (6, 4),
+    "rotation-journal": (7, 3),
+    "webhook": (8, 2),
+}
+# domain: how many fields its scope has, and which of them are ids.
+SCOPES = {
+    "secret": (4, {0, 3}),
+    "integration-credential": (4, {0, 3}),
+    "credential-lease": (4, {0, 3}),
+    "rotation-journal": (4, {0, 3}),
+    "sync-metadata": (6, {0, 5}),
+    "sync-fingerprint": (6, {0, 5}),
+    "webhook": (3, {0, 2}),
+    "application": (2, {0}),
+    "application-hmac": (2, {0}),
+    "access-token": (1, {0}),
+    "activity": (1, {0}),
+    "engine-activity": (1, {0}),
+}
 # domain: the label of its HMAC input, and how many fields that has.
 DIGESTS = {
-    "access-token": ("access-token", 2),
+    "access-token": ("access-token", 6),
     "sync-fingerprint": ("sync-fingerprint", 2),
     "activity": ("activity", 4),
     "application-hmac": ("application-hmac", 2),
@@ -91,14 +114,18 @@ def verify(v):
     require(v["master_version"] >= 1, "master_version")
     if not engine:
         owner = bytes.fromhex(v["ws_id"])
-        binding = encode("workspace-key", owner, v["workspace_key_version"].to_bytes(4, "big"))
-        kek = expand(parent, encode("stash/v1", "kek", owner))
+        binding = encode("workspace-key", owner, v["workspace"], v["workspace_key_version"].to_bytes(4, "big"))
+        kek = expand(parent, encode("stash/v1", "kek", owner, v["workspace"]))
         wrapped = bytes.fromhex(v["wrapped_workspace_key"])
         parent = open_envelope(kek, 1, v["master_version"], binding, wrapped, "wrapped_workspace_key")
         require(parent.hex() == v["workspace_key"], "workspace_key")
         require(v["scope"][0] == "hex:" + v["ws_id"], "scope: workspace")
 
     scope = [bytes.fromhex(s[4:]) if s.startswith("hex:") else s.encode() for s in v["scope"]]
+    count, ids = SCOPES[v["domain"]]
+    require(len(scope) == count, "scope: fields")
+    require(all(s.startswith("hex:") == (i in ids) for i, s in enumerate(v["scope"])), "scope: ids")
+    require(all(len(scope[i]) == 16 for i in ids), "scope: size of an id")
     key = expand(parent, encode("stash/v1", v["domain"], *scope))
     require(key.hex() == v["context_key"], "context_key")
 
@@ -121,6 +148,7 @@ def verify(v):
     fields, rest = decode(message)
     require(fields[0] == label.encode() and len(fields) == count, "message: fields")
     require(v["domain"] != "application-hmac" or fields[1] == scope[1], "message: scope")
+    require(v["domain"] != "access-token" or len(fields[3]) == 16, "message: environment id")
     require(int.from_bytes(rest[:8], "big") == len(rest) - 8, "message: length of the data")
     require(hmac.digest(key, message, "sha256").hex() == v["mac"], "mac")
 

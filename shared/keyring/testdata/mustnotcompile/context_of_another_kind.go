@@ -5,5 +5,5 @@ package p
 import "github.com/stashbase/vault-stashbase/shared/keyring"
 
 func use(w *keyring.Workspace) (*keyring.Context[keyring.CredentialLocation], error) {
-	return w.Secrets("project", "environment")
+	return w.Secrets(keyring.EnvironmentScope{Project: "shop"})
 }
