@@ -20,7 +20,8 @@ func (b *Backend) masterKeyPaths() []*framework.Path {
 	answers := response("The master key's versions and progress.", fields{
 		fieldLatestVersion: intField("The version that wraps new workspace keys."),
 		fieldVersions:      object("By version: `created_time`, `state` (active or decrypt-only)."),
-		fieldRewrap:        object("`state` (idle, running or failed), `total` workspaces, `done` of them under the latest version, `failed`."),
+		fieldRewrap: object("`state` (idle, running, failed or waiting), `total` workspaces, `done` of them under the latest version, `failed`, " +
+			"and `waiting` for a damaged or missing workspace record to be restored."),
 	})
 	return []*framework.Path{
 		{
@@ -62,11 +63,15 @@ func describeMaster(m keys.MasterStatus) map[string]any {
 		state = "running"
 	case m.Failed > 0:
 		state = "failed"
+	case m.Waiting > 0:
+		state = "waiting"
 	}
 	return map[string]any{
 		fieldLatestVersion: int(m.Latest),
 		fieldVersions:      describeVersions(m.Versions, 0, m.Latest),
-		fieldRewrap:        map[string]any{"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed},
+		fieldRewrap: map[string]any{
+			"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed, "waiting": m.Waiting,
+		},
 	}
 }
 

@@ -36,6 +36,7 @@ type MasterStatus struct {
 	Total    int // workspaces
 	Done     int // whose keys are wrapped under the latest version
 	Failed   int // whose keys could not be wrapped again in the last pass
+	Waiting  int // whose keys cannot be wrapped again before the workspace's record is restored
 }
 
 func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
@@ -152,7 +153,8 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	var failed atomic.Int64
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(masterRewrapParallelism)
-	for _, id := range s.behindMaster() {
+	todo, _ := s.behindMaster()
+	for _, id := range todo {
 		work.Go(func() error {
 			if err := s.rewrapEntry(workCtx, id); err != nil {
 				failed.Add(1)
@@ -170,8 +172,8 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 		return
 	}
 	// Whatever was wrapped under an older version has been stored by now, so behind is complete.
-	if len(s.behind(s.master.ring.Latest())) == 0 {
-		latest := s.master.ring.Latest()
+	latest := s.master.ring.Latest()
+	if todo, waiting := s.behind(latest); len(todo)+waiting == 0 {
 		err := s.replaceMaster(ctx, s.master.requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Trim(latest) })
 		if err != nil {
 			failed.Add(1)
@@ -201,23 +203,27 @@ func (s *Service) rewrapEntry(ctx context.Context, id store.ID) error {
 	return nil
 }
 
-func (s *Service) behindMaster() []store.ID {
+func (s *Service) behindMaster() (todo []store.ID, waiting int) {
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	return s.behind(s.master.ring.Latest())
 }
 
-// behind lists the workspaces whose keys are wrapped under a version older than latest, or by none that is known.
-func (s *Service) behind(latest uint32) []store.ID {
+// behind lists the workspaces whose keys are wrapped under a version older than latest, or by none that is known, and counts beside
+// them those that wait for their workspace's record.
+func (s *Service) behind(latest uint32) (todo []store.ID, waiting int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var ids []store.ID
 	for id, entry := range s.entries {
-		if entry.Damaged || entry.MasterVersion < latest {
-			ids = append(ids, id)
+		switch {
+		case !entry.Damaged && entry.MasterVersion >= latest:
+		case s.waiting(id):
+			waiting++
+		default:
+			todo = append(todo, id)
 		}
 	}
-	return ids
+	return todo, waiting
 }
 
 // MasterStatus answers from memory.
@@ -225,7 +231,7 @@ func (s *Service) MasterStatus() MasterStatus {
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	latest := s.master.ring.Latest()
-	behind := len(s.behind(latest))
+	todo, waiting := s.behind(latest)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return MasterStatus{
@@ -233,8 +239,9 @@ func (s *Service) MasterStatus() MasterStatus {
 		Versions: s.master.ring.Versions(),
 		Running:  s.jobs.Running(masterRewrapJob),
 		Total:    len(s.entries),
-		Done:     len(s.entries) - behind,
+		Done:     len(s.entries) - len(todo) - waiting,
 		Failed:   int(s.master.failed.Load()),
+		Waiting:  waiting,
 	}
 }
 
