@@ -205,7 +205,7 @@ func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
 		{"no digest", write("verify"+billing, data{"input": b64(v)}), v, 400, "invalid", []string{"hmac:", "required"}},
 		{"no ciphertext", write("decrypt"+billing, data{"associated_data": b64(v)}), v, 400, "invalid", []string{"ciphertext:", "required"}},
 		{"a field of another operation", write("decrypt"+billing, data{"plaintext": v}), v, 400, "invalid", []string{"plaintext:", "unknown field", "ciphertext"}},
-		{"a context in the data", write("encrypt"+billing, data{"context": v}), v, 400, "invalid", []string{"context:", "given by the path"}},
+		{"a context in the data", write("encrypt"+billing, data{"context": v}), v, 400, "invalid", []string{"context:", "is part of the path"}},
 		{"a reference alone", write("encrypt"+billing, data{"plaintext": "", "reference": v}), v, 400, "invalid", []string{"reference:", "unknown field"}},
 		{"both", write("encrypt"+billing, data{"plaintext": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"plaintext:", "batch_input", "not both"}},
 		{"data beside a batch", write("encrypt"+billing, data{"associated_data": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"associated_data:", "not both"}},

@@ -49,7 +49,7 @@ func TestAnIntegrationIsRefusedByFieldAndForm(t *testing.T) {
 		{"a pattern that is too long", write(fresh, data{"key": v, "allowed_targets": v + strings.Repeat("x", 512)}), v, 400, "invalid", []string{"allowed_targets:"}},
 		{"too many patterns", write(fresh, data{"key": v, "allowed_targets": strings.Split(strings.Repeat("a ", 257), " ")}), v, 400, "limit", []string{"allowed_targets:", "256"}},
 		{"a long description", write(fresh, data{"key": v, "description": strings.Repeat(v, 20)}), v, 400, "limit", []string{"description:", "512"}},
-		{"a field repeats the name", write(fresh, data{"key": v, "name": v}), v, 400, "invalid", []string{"name:", "given by the path"}},
+		{"a field repeats the name", write(fresh, data{"key": v, "name": v}), v, 400, "invalid", []string{"name:", "is part of the path"}},
 		{"a name that is none", write("integrations/acme/toy/A_"+v, data{"key": v}), v, 400, "invalid", []string{"name:", naming.Rule}},
 		{"a workspace that is none", write("integrations/A/toy/main", data{"key": v}), v, 400, "invalid", []string{"workspace:", naming.Rule}},
 		{"a patch of what is missing", patch(fresh, data{"key": v}), v, 404, "not_found", []string{"toy/fresh"}},
