@@ -62,20 +62,7 @@ func (r *Registry) Destination(name string) (Destination, Provider, bool) {
 	return d.Destination, d.provider, ok
 }
 
-// The names that fields of providers and destinations may not have: what the engine's own paths take beside them.
 var (
-	integrationFields = []string{
-		"workspace", "provider", "name", "role", "description", "auth", "allowed_environments", "allowed_targets",
-		"rotation_period", "rotation_schedule", "rotation_window", "publish", "generation", "fingerprint", "expires_time",
-		"created_time", "updated_time", "last_used_time", "last_error", "syncs", "limit", "after", "list", "state",
-		"hint", "credential_time", "confirm",
-	}
-	syncFields = []string{
-		"workspace", "project", "environment", "destination", "name", "description", "integration", "include", "exclude", "tags",
-		"name_template", "transform", "granularity", "on_conflict", "deletion", "drift", "drift_interval", "trigger", "purge", "paused",
-		"wait", "keys", "target", "provider", "purging", "hint", "error_class", "attempts", "next_attempt_at", "last_run_at",
-		"last_synced_at", "owned", "troubled", "next_actions", "actions", "state", "created_time", "updated_time", "acknowledge_restore", "limit", "after", "list",
-	}
 	legalName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	legalField = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 )
@@ -94,7 +81,7 @@ func check(p Provider, d Declaration) error {
 	}
 	seen := make(map[string]bool)
 	for _, dest := range d.Destinations {
-		if err := checkDestination(dest); err != nil {
+		if err := checkDestination(d, dest); err != nil {
 			return fmt.Errorf("destination %q: %w", dest.Name, err)
 		}
 		if seen[dest.Name] {
@@ -143,7 +130,7 @@ func checkAuth(d Declaration) error {
 		if len(fields) > maxFields {
 			return fmt.Errorf("has more than %d fields", maxFields)
 		}
-		if err := checkFields(fields, integrationFields); err != nil {
+		if err := checkFields(fields, IntegrationFields(d)); err != nil {
 			return err
 		}
 	}
@@ -175,7 +162,7 @@ func checkAcross(d Declaration) error {
 // maxFields keeps EndpointDigest's count of names and values within a byte.
 const maxFields = 100
 
-func checkDestination(d Destination) error {
+func checkDestination(p Declaration, d Destination) error {
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
 		return errors.New("needs a name of lower-case words joined by '-', a title and help")
@@ -194,7 +181,7 @@ func checkDestination(d Destination) error {
 			return fmt.Errorf("field %q: secrets and endpoints belong to the integration", f.Name)
 		}
 	}
-	return checkFields(d.Fields, syncFields)
+	return checkFields(d.Fields, SyncFields(p, d))
 }
 
 func (l Limits) legal() error {
@@ -209,14 +196,14 @@ func (l Limits) legal() error {
 	return nil
 }
 
-func checkFields(fields []Field, taken []string) error {
+func checkFields(fields []Field, own []EngineField) error {
 	seen := make(map[string]bool)
 	for _, f := range fields {
 		if err := f.legal(); err != nil {
 			return fmt.Errorf("field %q: %w", f.Name, err)
 		}
 		switch {
-		case slices.Contains(taken, f.Name):
+		case slices.ContainsFunc(own, func(e EngineField) bool { return e.Name == f.Name }):
 			return fmt.Errorf("field %q: is the engine's own", f.Name)
 		case seen[f.Name]:
 			return fmt.Errorf("field %q: is declared twice", f.Name)

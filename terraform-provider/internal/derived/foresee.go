@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 )
 
@@ -120,15 +121,15 @@ func some(before string, names []string) string {
 
 // suspect warns of what a definition may lead to, where the engine cannot tell.
 func (r *sync) suspect(c *base.PlanCall[base.Object]) {
-	if conflict, _ := c.Model.JSON(fieldOnConflict); conflict == overwrite && (c.Creates || !c.Model[fieldOnConflict].Equal(c.Prior[fieldOnConflict])) {
+	if conflict, _ := c.Model.JSON(fieldOnConflict); conflict == provider.ConflictOverwrite && (c.Creates || !c.Model[fieldOnConflict].Equal(c.Prior[fieldOnConflict])) {
 		c.Warn(fieldOnConflict, "The sync will overwrite what others have written",
 			"A key at the destination that has the name of a secret loses its value, which is kept nowhere. To see first which keys those are, apply on_conflict = \"fail\" and read the sync's plan.")
 	}
 	if c.Creates {
 		return
 	}
-	for _, name := range []string{"include", "exclude", "tags", "name_template"} {
-		if deletes, _ := c.Model.JSON(fieldDeletion); deletes == managed && !c.Model[name].Equal(c.Prior[name]) {
+	for _, name := range []string{provider.FieldInclude, provider.FieldExclude, provider.FieldTags, provider.FieldNameTemplate} {
+		if deletes, _ := c.Model.JSON(fieldDeletion); deletes == provider.DeletionManaged && !c.Model[name].Equal(c.Prior[name]) {
 			c.Warn(name, "Keys may be deleted at the destination",
 				"What the sync has written and no longer names is deleted there, because deletion is \"managed\". To leave it, set deletion = \"retain\".")
 			break

@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -20,12 +19,10 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// The engine's own fields of an integration.
 const (
-	fieldAuth       = "auth"
-	fieldGeneration = "generation"
-	fieldState      = "state"
-	fieldExpires    = "expires_time"
+	fieldAuth       = provider.FieldAuth
+	fieldGeneration = provider.FieldGeneration
+	fieldState      = provider.FieldState
 
 	unreadable = "unreadable"
 
@@ -37,6 +34,7 @@ const (
 type integration struct {
 	provider.Declaration
 	columns []column
+	results []column
 	secrets []provider.Field
 }
 
@@ -47,12 +45,8 @@ type supplied struct {
 
 // Integration makes stashbase_integration_<provider>.
 func Integration(d provider.Declaration) func() resource.Resource {
-	r := integration{Declaration: d, columns: []column{
-		{Field: provider.Field{Name: "description", Help: "What the integration is for."}},
-		{Field: provider.Field{Name: fieldAuth, Help: "How the credential proves who we are.", Default: d.Auth[0].Name, Choices: authKinds(d)}},
-		{Field: provider.Field{Name: "allowed_environments", Type: provider.Words, Help: "Patterns `project/environment` of the environments whose secrets it may carry; `*` alone for all. Default: none."}},
-		{Field: provider.Field{Name: "allowed_targets", Type: provider.Words, Help: "Patterns of the targets it may write to, as syncs name them; a `*` stops at a slash, alone it stands for all. Default: none."}},
-	}}
+	own := provider.IntegrationFields(d)
+	r := integration{Declaration: d, columns: settings(own), results: results(own)}
 	for _, f := range d.Fields {
 		r.columns = append(r.columns, column{Field: f})
 	}
@@ -64,7 +58,7 @@ func Integration(d provider.Declaration) func() resource.Resource {
 	return base.New(base.Kind[base.Object]{
 		Name:       "integration_" + attributeName(d.Name),
 		Help:       d.Title + ": an integration of a workspace. " + d.Help + "\n\n" + credentialHelp,
-		Keys:       []base.Key{base.Workspace(), {Name: "name", Help: "Name of the integration."}},
+		Keys:       keys(own),
 		Attributes: r.attributes(), Fields: r.renamed(),
 		Create: r.create, Adopt: r.adopt, Read: r.read, Update: r.update, Delete: r.delete, Plan: r.plan,
 	})
@@ -83,22 +77,13 @@ func (r *integration) add(f provider.Field) {
 	}
 }
 
-func authKinds(d provider.Declaration) []string {
-	names := make([]string, len(d.Auth))
-	for i, kind := range d.Auth {
-		names[i] = kind.Name
-	}
-	return names
-}
-
 // attributeName is a name of the engine in the form of Terraform's: "vault-kv" is vault_kv.
 func attributeName(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 func (r *integration) attributes() map[string]schema.Attribute {
-	all := map[string]schema.Attribute{
-		fieldGeneration: schema.Int64Attribute{Computed: true, MarkdownDescription: "Which credential is in force: it counts how often one was supplied."},
-		fieldState:      schema.StringAttribute{Computed: true, MarkdownDescription: "`ready`, or `unreadable`: the credential is to be supplied again."},
-		fieldExpires:    schema.StringAttribute{Computed: true, MarkdownDescription: "When the credential ends, as the provider has told, RFC 3339; empty where it does not, or was not asked."},
+	all := map[string]schema.Attribute{}
+	for _, c := range r.results {
+		all[c.Name] = c.computed()
 	}
 	for _, c := range r.columns {
 		all[c.Name] = c.attribute()
@@ -214,10 +199,10 @@ func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) e
 	var last supplied
 	c.Recall(ctx, &last)
 	supplies, moves := r.supplies(&c.Config, &c.Model, &c.Prior, last), r.moved(&c.Model, &c.Prior)
-	for name, kind := range computed() {
-		c.Model[name] = c.Prior[name]
+	for _, result := range r.results {
+		c.Model[result.Name] = c.Prior[result.Name]
 		if supplies || moves {
-			c.Model.Unknown(name, kind)
+			c.Model.Unknown(result.Name, result.kind())
 		}
 	}
 	state, _ := c.Prior.JSON(fieldState)
@@ -230,10 +215,6 @@ func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) e
 		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Give "+r.names()+".")
 	}
 	return nil
-}
-
-func computed() map[string]tftypes.Type {
-	return map[string]tftypes.Type{fieldGeneration: tftypes.Number, fieldState: tftypes.String, fieldExpires: tftypes.String}
 }
 
 func (r *integration) names() string {
@@ -282,12 +263,12 @@ func (r *integration) read(ctx context.Context, c *base.Call[base.Object]) error
 	if err := fill(r.columns, &c.Model, answer); err != nil {
 		return err
 	}
-	return fillComputed(&c.Model, answer)
+	return r.fillResults(&c.Model, answer)
 }
 
-func fillComputed(model *base.Object, answer client.Settings) error {
-	for name, kind := range computed() {
-		if err := model.SetJSON(name, kind, answer[name]); err != nil {
+func (r *integration) fillResults(model *base.Object, answer client.Settings) error {
+	for _, result := range r.results {
+		if err := model.SetJSON(result.Name, result.kind(), answer[result.Name]); err != nil {
 			return err
 		}
 	}
@@ -318,12 +299,12 @@ func (r *integration) write(ctx context.Context, c *base.Call[base.Object], supp
 		return err
 	}
 	if answer[fieldState] == unreadable {
-		hint, _ := answer["hint"].(string)
+		hint, _ := answer[provider.FieldHint].(string)
 		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Give "+r.names()+". The engine says: "+hint)
 	}
 	planned := c.Model[fieldState]
 	if !planned.IsKnown() || c.Prior == nil {
-		if err := fillComputed(&c.Model, answer); err != nil {
+		if err := r.fillResults(&c.Model, answer); err != nil {
 			return err
 		}
 	}

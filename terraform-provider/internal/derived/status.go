@@ -13,9 +13,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -48,36 +48,21 @@ func (d *syncStatus) Metadata(_ context.Context, _ datasource.MetadataRequest, r
 
 // Schema describes it.
 func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
-	attributes := map[string]schema.Attribute{
-		"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>/<destination>/<name>`"},
-		"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
-		"destination": schema.StringAttribute{
-			Required: true, MarkdownDescription: "Destination of the sync: `" + strings.Join(d.destinations, "`, `") + "`.",
-			Validators: []validator.String{stringvalidator.OneOf(d.destinations...)},
-		},
-		fieldWait: schema.Int64Attribute{
-			Optional: true, MarkdownDescription: "Wait for so many seconds at most until the sync is no longer on the way: pending, planning, running or about to try again. Default: `0`.",
-			Validators: []validator.Int64{int64validator.Between(0, waitsMost)},
-		},
-		fieldState:        schema.StringAttribute{Computed: true, MarkdownDescription: "`SYNCED` when all is as it should be; else `PENDING`, `PLANNING`, `RUNNING`, `PARTIAL`, `CONFLICT`, `BLOCKED`, `RETRYING`, `FAILED` or `PAUSED`."},
-		"error_class":     schema.StringAttribute{Computed: true, MarkdownDescription: "What kind of failure the state is due to; empty where there is none."},
-		"hint":            schema.StringAttribute{Computed: true, MarkdownDescription: "Why it is so, and what to do."},
-		"attempts":        schema.Int64Attribute{Computed: true, MarkdownDescription: "How many runs have failed, one after the other."},
-		"next_attempt_at": schema.StringAttribute{Computed: true, MarkdownDescription: "When it tries again by itself, RFC 3339; empty: when something changes."},
-		"target":          schema.StringAttribute{Computed: true, MarkdownDescription: "Where it writes."},
-		"last_run_at":     schema.StringAttribute{Computed: true, MarkdownDescription: "When the last run ended, RFC 3339; empty for never."},
-		"last_synced_at":  schema.StringAttribute{Computed: true, MarkdownDescription: "When the last run ended that left everything as it should be, RFC 3339; empty for never."},
-		"owned":           schema.Int64Attribute{Computed: true, MarkdownDescription: "How many keys at the destination are its own."},
-		"troubled":        schema.Int64Attribute{Computed: true, MarkdownDescription: "How many keys are not as they should be."},
-		"keys": schema.ListNestedAttribute{Computed: true, MarkdownDescription: "The keys, those first that are not as they should be, the first 500 of them.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"name":        schema.StringAttribute{Computed: true, MarkdownDescription: "Name at the destination."},
-			"secret":      schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the secret."},
-			"state":       schema.StringAttribute{Computed: true, MarkdownDescription: "As that of the sync, `REMOTE_MISSING` or `OWNERSHIP_LOST`."},
-			"version":     schema.Int64Attribute{Computed: true, MarkdownDescription: "Version of the secret that was written last; 0: none was."},
-			"error_class": schema.StringAttribute{Computed: true, MarkdownDescription: "What kind of failure it is due to."},
-			"hint":        schema.StringAttribute{Computed: true, MarkdownDescription: "Why it is so, and what to do."},
-		}}},
-		"next_actions": schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "What to do next, as commands."},
+	attributes := statusAttributes()
+	attributes["id"] = schema.StringAttribute{
+		Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>/<destination>/<name>`",
+	}
+	attributes["engine_namespace"] = schema.StringAttribute{
+		Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's.",
+	}
+	attributes[provider.FieldDestination] = schema.StringAttribute{
+		Required: true, MarkdownDescription: "Destination of the sync: `" + strings.Join(d.destinations, "`, `") + "`.",
+		Validators: []validator.String{stringvalidator.OneOf(d.destinations...)},
+	}
+	attributes[fieldWait] = schema.Int64Attribute{
+		Optional: true, MarkdownDescription: "Wait at most this many seconds for the sync to leave the states `PENDING`, `PLANNING`, " +
+			"`RUNNING` and `RETRYING`. Default: `0`.",
+		Validators: []validator.Int64{int64validator.Between(0, waitsMost)},
 	}
 	for _, key := range []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}} {
 		attributes[key.Name] = schema.StringAttribute{Required: true, MarkdownDescription: key.Help}

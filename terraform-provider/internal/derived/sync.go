@@ -17,11 +17,9 @@ import (
 )
 
 const (
-	fieldPurge      = "purge"
-	fieldOnConflict = "on_conflict"
-	fieldDeletion   = "deletion"
-	overwrite       = "overwrite"
-	managed         = "managed"
+	fieldPurge      = provider.FieldPurge
+	fieldOnConflict = provider.FieldOnConflict
+	fieldDeletion   = provider.FieldDeletion
 )
 
 // How often the engine is asked whether a purge has come to its end, and how long at most. A purge deletes at the other side, with its
@@ -38,8 +36,12 @@ type sync struct {
 }
 
 // Sync makes stashbase_sync_<destination>.
-func Sync(d provider.Destination) func() resource.Resource {
-	r := sync{Destination: d, columns: syncColumns(d)}
+func Sync(p provider.Declaration, d provider.Destination) func() resource.Resource {
+	own := provider.SyncFields(p, d)
+	r := sync{Destination: d, columns: settings(own)}
+	for _, f := range d.Fields {
+		r.columns = append(r.columns, column{Field: f})
+	}
 	attributes := map[string]schema.Attribute{
 		fieldPurge: schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
@@ -53,35 +55,10 @@ func Sync(d provider.Destination) func() resource.Resource {
 		Name: "sync_" + attributeName(d.Name),
 		Help: d.Title + ": a sync makes this destination equal to one environment, for the keys it owns. " + d.Help + "\n\n" +
 			"It runs in the background, whenever a secret changes: an apply does not wait for it. What is there and was not written by it is left alone, unless `on_conflict` says otherwise.",
-		Keys:       []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}},
+		Keys:       keys(own),
 		Attributes: attributes,
 		Create:     r.create, Adopt: r.adopt, Read: r.read, Update: r.write, Delete: r.delete, Plan: r.plan,
 	})
-}
-
-// syncColumns are the engine's own fields of a sync, and those of the destination.
-func syncColumns(d provider.Destination) []column {
-	granularities := make([]string, len(d.Granularities))
-	for i, g := range d.Granularities {
-		granularities[i] = string(g)
-	}
-	own := []provider.Field{
-		{Name: "description", Help: "What the sync is for."},
-		{Name: "integration", Required: true, Help: "Name of the integration whose credential it uses. It must allow the environment and the target."},
-		{Name: "include", Type: provider.Words, Help: "Patterns of the names to sync, such as `DB_*`. Default: all."},
-		{Name: "exclude", Type: provider.Words, Help: "Patterns of the names to leave out. Default: none."},
-		{Name: "tags", Type: provider.Words, Help: "Labels, of which a secret must have one to be synced. Default: any secret."},
-		{Name: "name_template", Help: "How a name is made at the destination, such as `{{ .Name | lower }}`. Default: it is the secret's."},
-		{Name: "granularity", Default: granularities[0], Choices: granularities, Fixed: true, Help: "`key`: an entry for each secret; `bundle`: one entry with all of them."},
-		{Name: fieldOnConflict, Default: "fail", Choices: []string{"fail", "adopt", overwrite}, Help: "What becomes of a key that is there and was not written by this sync: it is reported, taken over if it holds the value already, or written over."},
-		{Name: fieldDeletion, Default: managed, Choices: []string{managed, "retain"}, Help: "Whether a key is deleted there when its secret is gone."},
-		{Name: "trigger", Default: "change", Choices: []string{"change", "manual"}, Help: "When it runs."},
-	}
-	var all []column
-	for _, f := range append(own, d.Fields...) {
-		all = append(all, column{Field: f})
-	}
-	return all
 }
 
 // plan warns of what destroys something that is not seen in the plan.

@@ -89,8 +89,8 @@ func (p *Stashbase) Resources(context.Context) []func() resource.Resource {
 		all = append(all, derived.Integration(p.providers.Provider(name).Declare()))
 	}
 	for _, name := range p.providers.Destinations() {
-		if destination, _, ok := p.providers.Destination(name); ok {
-			all = append(all, derived.Sync(destination))
+		if destination, owner, ok := p.providers.Destination(name); ok {
+			all = append(all, derived.Sync(owner.Declare(), destination))
 		}
 	}
 	return all
