@@ -1,4 +1,5 @@
-// Terraform-provider-stashbase is the Terraform provider for Stashbase for Vault. Terraform, or OpenTofu, starts it.
+// Terraform-provider-stashbase is the Terraform provider for Stashbase for Vault. Terraform or
+// OpenTofu starts it.
 package main
 
 import (
@@ -19,19 +20,19 @@ import (
 // version is set by the linker.
 var version = "v0.0.0-dev"
 
-// closeTimeout is within the two seconds that Terraform gives a provider to end by itself.
+// closeTimeout is less than the two seconds after which Terraform kills a provider.
 const closeTimeout = 1500 * time.Millisecond
 
 func main() {
 	if err := serve(os.Args); err != nil {
-		hclog.New(&hclog.LoggerOptions{}).Error("the provider could not be served", "error", err)
+		hclog.New(&hclog.LoggerOptions{}).Error("cannot serve the provider", "error", err)
 		os.Exit(1)
 	}
 }
 
 func serve(args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	debug := flags.Bool("debug", false, "serve to a debugger: print what to set TF_REATTACH_PROVIDERS to")
+	debug := flags.Bool("debug", false, "serve to a debugger, and print the value for TF_REATTACH_PROVIDERS")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}

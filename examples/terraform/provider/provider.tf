@@ -6,12 +6,13 @@ terraform {
   }
 }
 
-# Address and token come from VAULT_ADDR and VAULT_TOKEN, or from what `vault login` has left.
+# Address and token come from VAULT_ADDR and VAULT_TOKEN. Without VAULT_TOKEN, the provider uses
+# the token that `vault login` stored.
 provider "stashbase" {
   mount = "stashbase"
 
-  # Or the provider logs in by itself, and ends the login with the run. The token of
-  # this one is in TERRAFORM_VAULT_AUTH_JWT, or is HCP Terraform's own.
+  # Alternatively, the provider logs in itself and revokes its token at the end of the run. The
+  # JSON web token comes from TERRAFORM_VAULT_AUTH_JWT or from HCP Terraform.
   # auth_login_jwt {
   #   role = "terraform"
   # }

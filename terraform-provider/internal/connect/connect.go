@@ -1,6 +1,6 @@
-// Package connect owns the provider's way to Vault: its configuration block, how it logs in, and the one connection that all
-// resources share. It logs in when the first request is made and not before, so that a configuration whose values are not known
-// yet does not fail a plan that needs no request.
+// Package connect owns the provider's connection to Vault: the configuration block, the login, and
+// the one connection that all resources share. It logs in when the first request is made. A
+// configuration with unknown values therefore does not fail a plan that needs no request.
 package connect
 
 import (
@@ -16,18 +16,20 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/client"
 )
 
-// Connection is what a configured provider hands to its resources. It is made anew with each Configure, and so lives for one run.
+// Connection is what a configured provider hands to its resources. Every Configure makes a new
+// Connection, so a Connection lives for one run.
 type Connection struct {
 	settings settings
-	unknown  []string // attributes whose values are not known yet
+	unknown  []string // names of the attributes whose values are not known yet
 
 	mu       sync.Mutex
 	client   *client.Client
-	loggedIn *api.Client // whose token is one that this connection has logged in for
+	loggedIn *api.Client // holds the token that Close revokes; nil without a login
 	metadata snapshots
 }
 
-// Client logs in if nobody has, and returns the client for a namespace; empty stands for the provider's own.
+// Client returns the client for a namespace, and logs in first if no request has done so yet. An
+// empty namespace means the provider's own.
 func (c *Connection) Client(ctx context.Context, namespace string) (*client.Client, error) {
 	shared, err := c.shared(ctx)
 	if err != nil || namespace == "" {
@@ -43,8 +45,8 @@ func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
 		return c.client, nil
 	}
 	if len(c.unknown) > 0 {
-		return nil, fmt.Errorf("the provider's %s is not known before apply, and a request to Vault is needed now; "+
-			"first apply what it comes from, with -target", strings.Join(c.unknown, ", "))
+		return nil, fmt.Errorf("the provider's %s is not known until apply, but a request to Vault is needed now; "+
+			"use -target to apply the source of the value first", strings.Join(c.unknown, ", "))
 	}
 	vault, err := c.dial()
 	if err != nil {
@@ -57,15 +59,15 @@ func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
 	return c.client, nil
 }
 
-// dial makes a client of Vault. It opens no connection yet.
+// dial creates a Vault client. It opens no connection yet.
 func (c *Connection) dial() (*api.Client, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
-		return nil, fmt.Errorf("the environment's settings for Vault: %w", config.Error)
+		return nil, fmt.Errorf("Vault's environment variables: %w", config.Error)
 	}
 	s := c.settings
 	if s.address != "" {
-		// An agent that the environment names must not overrule what the configuration says.
+		// VAULT_AGENT_ADDR must not override the configured address.
 		config.Address, config.AgentAddress = s.address, ""
 	}
 	tls := api.TLSConfig{CACert: s.caCertFile, CAPath: s.caCertDir, TLSServerName: s.tlsServerName, Insecure: s.skipTLSVerify}
@@ -88,7 +90,8 @@ func (c *Connection) dial() (*api.Client, error) {
 	return vault, nil
 }
 
-// authenticate gives the client its token: by logging in, or one that exists. It makes no child token of it.
+// authenticate sets the client's token: the token of a login, or a token that exists already. It
+// creates no child token.
 func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error {
 	if login := c.settings.login; login != nil {
 		token, err := login.token(ctx, vault)
@@ -104,7 +107,7 @@ func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error 
 	if c.settings.token != "" {
 		vault.SetToken(c.settings.token)
 	}
-	if vault.Token() != "" { // from the environment, which Vault's client reads
+	if vault.Token() != "" { // the client has read VAULT_TOKEN
 		return nil
 	}
 	home, err := os.UserHomeDir()
@@ -115,11 +118,11 @@ func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error 
 			return nil
 		}
 	}
-	return fmt.Errorf("there is no token for Vault: set VAULT_TOKEN, log in with the vault command, or give the provider an auth_login_ block")
+	return fmt.Errorf("no Vault token found: set VAULT_TOKEN, log in with the vault command, or give the provider an auth_login_ block")
 }
 
-// Close revokes the token that the connection has logged in for, so that it does not outlive the run. One that was handed to the
-// provider is its owner's and stays.
+// Close revokes the token of the connection's own login, so that the token does not outlive the
+// run. A token that was configured is kept.
 func (c *Connection) Close(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,34 +11,34 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// Names of methods that need more than a request.
+// The methods that need special treatment.
 const (
 	certificate = "cert"
 	tokenFile   = "token_file"
 )
 
-// method is a way to log in: a block auth_login_<name> of the provider. Each is one request to Vault, so a table of them replaces
-// the modules of vault/api/auth, which do no more.
+// method is a login method: the block auth_login_<name> of the provider. Each method is one request
+// to Vault. A table is enough, and the modules of vault/api/auth are not needed.
 type method struct {
 	name   string
 	help   string
 	mount  string // where the auth method is mounted by default
 	fields []field
-	// path is relative to auth/<mount>/; body is what is sent there.
+	// path returns the path below auth/<mount>/, and body what is sent there.
 	path func(values) string
 	body func(values) map[string]any
 }
 
-// field is an attribute of a block. It is given, read from the file that the attribute <name>_file names, or found in the
-// environment.
+// field is an attribute of a block. Its value comes from the attribute itself, from the file that
+// the attribute <name>_file names, or from the environment.
 type field struct {
 	name     string
 	help     string
 	secret   bool
 	optional bool
-	file     bool // <name>_file may name where it is
+	file     bool // there is an attribute <name>_file
 	env      []string
-	fallback string // the file to read when nothing else is given
+	fallback string // path of the file to read if the value is found nowhere else
 }
 
 type values map[string]string
@@ -65,7 +65,7 @@ func methods() []method {
 	return []method{
 		{name: "approle", help: "Log in with an AppRole.", mount: "approle", path: login, body: send("role_id", "secret_id"), fields: []field{
 			{name: "role_id", help: "Id of the role.", env: []string{"TERRAFORM_VAULT_ROLE_ID"}},
-			{name: "secret_id", help: "Secret id of the role; a role may need none.", secret: true, optional: true, file: true,
+			{name: "secret_id", help: "Secret id of the role, if the role requires one.", secret: true, optional: true, file: true,
 				env: []string{"TERRAFORM_VAULT_SECRET_ID"}},
 		}},
 		{name: "kubernetes", help: "Log in as a Kubernetes service account.", mount: "kubernetes", path: login, body: send("role", "jwt"), fields: []field{
@@ -73,25 +73,25 @@ func methods() []method {
 			{name: "jwt", help: "Token of the service account.", secret: true, file: true, fallback: kubernetesToken},
 		}},
 		{name: "jwt", help: "Log in with a JSON web token.", mount: "jwt", path: login, body: send("role", "jwt"), fields: []field{
-			{name: "role", help: "Name of the role; the auth method may have a default.", optional: true},
+			{name: "role", help: "Name of the role. Optional if the auth method has a default role.", optional: true},
 			{name: "jwt", help: "The token.", secret: true, file: true, env: []string{"TERRAFORM_VAULT_AUTH_JWT", "TFC_WORKLOAD_IDENTITY_TOKEN"}},
 		}},
-		{name: "userpass", help: "Log in with a name and a password.", mount: "userpass", path: named, body: send("password"), fields: []field{username, password}},
-		{name: "ldap", help: "Log in with a name and a password of a directory.", mount: "ldap", path: named, body: send("password"), fields: []field{username, password}},
+		{name: "userpass", help: "Log in with a user name and password.", mount: "userpass", path: named, body: send("password"), fields: []field{username, password}},
+		{name: "ldap", help: "Log in with the user name and password of an LDAP directory.", mount: "ldap", path: named, body: send("password"), fields: []field{username, password}},
 		{name: certificate, help: "Log in with a TLS client certificate.", mount: "cert", path: login, body: send("name"), fields: []field{
-			{name: "cert_file", help: "File with the certificate, PEM.", env: []string{"VAULT_CLIENT_CERT"}},
-			{name: "key_file", help: "File with its private key, PEM.", env: []string{"VAULT_CLIENT_KEY"}},
-			{name: "name", help: "Name of the certificate role; left out, any that fits.", optional: true},
+			{name: "cert_file", help: "Path of the certificate file, PEM.", env: []string{"VAULT_CLIENT_CERT"}},
+			{name: "key_file", help: "Path of the private key file, PEM.", env: []string{"VAULT_CLIENT_KEY"}},
+			{name: "name", help: "Name of the certificate role. By default Vault uses any role that matches the certificate.", optional: true},
 		}},
 		{name: tokenFile, help: "Read the token from a file.", fields: []field{
-			{name: "filename", help: "File that holds the token and nothing else.", env: []string{"TERRAFORM_VAULT_TOKEN_FILENAME"}},
+			{name: "filename", help: "Path of a file that contains only the token.", env: []string{"TERRAFORM_VAULT_TOKEN_FILENAME"}},
 		}},
 	}
 }
 
 func (m method) block() string { return "auth_login_" + m.name }
 
-// login is a method with what the configuration gives it.
+// login is a method together with its values from the configuration.
 type login struct {
 	method    method
 	values    values
@@ -99,7 +99,7 @@ type login struct {
 	namespace string
 }
 
-// token logs in.
+// token logs in and returns the token.
 func (l *login) token(ctx context.Context, vault *api.Client) (string, error) {
 	resolved, err := l.resolve()
 	if err != nil {
@@ -112,29 +112,31 @@ func (l *login) token(ctx context.Context, vault *api.Client) (string, error) {
 	if l.namespace != "" {
 		anonymous = vault.WithNamespace(l.namespace)
 	}
-	// A token of the environment has no part in a login, and Vault would check it.
+	// Vault checks a token that is sent with a login, so none may be sent.
 	anonymous.ClearToken()
 	path := "auth/" + l.mount + "/" + l.method.path(resolved)
 	secret, err := anonymous.Logical().WriteWithContext(ctx, path, l.method.body(resolved))
 	if err != nil {
-		return "", fmt.Errorf("%s: Vault refuses the login at %s: %w", l.method.block(), path, answerOnly(err))
+		return "", fmt.Errorf("%s: Vault refused the login at %s: %w", l.method.block(), path, responseOnly(err))
 	}
 	if secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "" {
-		return "", fmt.Errorf("%s: the answer of %s holds no token: is it an auth method that asks for a second factor?", l.method.block(), path)
+		return "", fmt.Errorf("%s: the response of %s contains no token; the auth method may require a second factor, which is not supported", l.method.block(), path)
 	}
 	return secret.Auth.ClientToken, nil
 }
 
-// answerOnly keeps what Vault has answered and drops the rest: an address may carry credentials.
-func answerOnly(err error) error {
-	var answered *api.ResponseError
-	if errors.As(err, &answered) && !answered.RawError {
-		return fmt.Errorf("status %d: %s", answered.StatusCode, strings.Join(answered.Errors, "; "))
+// responseOnly reduces an error to what Vault responded, because the address in the error may
+// contain credentials.
+func responseOnly(err error) error {
+	var refused *api.ResponseError
+	if errors.As(err, &refused) && !refused.RawError {
+		return fmt.Errorf("status %d: %s", refused.StatusCode, strings.Join(refused.Errors, "; "))
 	}
 	return err
 }
 
-// resolve finds each field: given, in a file, in the environment, or in the file that is usual.
+// resolve returns the value of each field. The sources are, in this order: the attribute, the
+// attribute's file, the environment, and the default file.
 func (l *login) resolve() (values, error) {
 	resolved := values{}
 	for _, f := range l.method.fields {
@@ -172,10 +174,10 @@ func (f field) hint() string {
 	if len(f.env) == 0 {
 		return ""
 	}
-	return "; it can also be given as " + strings.Join(f.env, " or ")
+	return "; set it in the block, or set " + strings.Join(f.env, " or ")
 }
 
-// readFile reads at each login, because the file of a projected token changes.
+// readFile runs at each login, because the file of a projected token changes.
 func readFile(attribute, name string) (string, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// vault is a server that takes every login and remembers what it was sent.
+// vault is a server that accepts every login and records the request.
 type vault struct {
 	*httptest.Server
 	path, token string
@@ -137,12 +137,12 @@ func TestWhatIsMissingForALoginIsNamed(t *testing.T) {
 	if err == nil {
 		err = conn.authenticate(t.Context(), made)
 	}
-	if err == nil || !strings.Contains(err.Error(), "auth_login_userpass: password is missing; it can also be given as TERRAFORM_VAULT_PASSWORD") {
+	if err == nil || !strings.Contains(err.Error(), "auth_login_userpass: password is missing; set it in the block, or set TERRAFORM_VAULT_PASSWORD") {
 		t.Fatal(err)
 	}
 }
 
-// An agent of the environment serves those who name no address.
+// VAULT_AGENT_ADDR applies only if no address is configured.
 func TestAnAddressInTheConfigurationWins(t *testing.T) {
 	t.Setenv("VAULT_ADDR", "http://of-the-environment:1")
 	t.Setenv("VAULT_AGENT_ADDR", "http://agent-of-the-environment:1")

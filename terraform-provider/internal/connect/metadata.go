@@ -9,7 +9,8 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/client"
 )
 
-// snapshots holds the metadata of environments for one run, so that a refresh of many secrets asks once for each environment.
+// snapshots caches the metadata of environments for one run. A refresh of many secrets makes one
+// request for each environment.
 type snapshots struct {
 	mu    sync.Mutex
 	taken map[environment]*snapshot
@@ -20,16 +21,16 @@ type environment struct {
 	place     client.Place
 }
 
-// snapshot is read by the first who asks; the others wait for it.
+// snapshot is filled by its first reader; other readers wait for that request.
 type snapshot struct {
 	once    sync.Once
 	secrets map[string]client.Version
 	err     error
 }
 
-// Metadata answers what is known of a secret as of the first question about its environment in this run, or since the last Forget;
-// false when the environment has no such secret. A token that may read the metadata of single secrets only costs a request for
-// each.
+// Metadata returns the metadata of a secret, and false if the environment has no such secret. The
+// metadata is that of the first request for the environment in this run, or since the last Forget.
+// If the token may not read the metadata of the environment, each secret costs its own request.
 func (c *Connection) Metadata(ctx context.Context, vault *client.Client, at client.Place, name string) (client.Version, bool, error) {
 	all, err := c.AllMetadata(ctx, vault, at)
 	if client.Is(err, client.NoPermission) {
@@ -39,7 +40,7 @@ func (c *Connection) Metadata(ctx context.Context, vault *client.Client, at clie
 		case err == nil:
 			return *one, true, nil
 		case errors.As(err, &e) && e.Kind == client.NotFound && e.Status == http.StatusNotFound:
-			return client.Version{}, false, nil // a missing parent would be a 400
+			return client.Version{}, false, nil // a missing environment is status 400
 		default:
 			return client.Version{}, false, err
 		}
@@ -48,14 +49,14 @@ func (c *Connection) Metadata(ctx context.Context, vault *client.Client, at clie
 	return found, ok, err
 }
 
-// AllMetadata is Metadata for all secrets of an environment, by name.
+// AllMetadata returns the metadata of all secrets of an environment, by name, as Metadata does.
 func (c *Connection) AllMetadata(ctx context.Context, vault *client.Client, at client.Place) (map[string]client.Version, error) {
 	taken := c.snapshot(vault.Namespace(), at)
 	taken.once.Do(func() { taken.secrets, taken.err = vault.Metadata(ctx, at) })
 	return taken.secrets, taken.err
 }
 
-// Forget makes the next question about an environment a request: after a write to it.
+// Forget drops the cached metadata of an environment. Call it after a write.
 func (c *Connection) Forget(namespace string, at client.Place) {
 	c.metadata.mu.Lock()
 	defer c.metadata.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// settings are the provider's configuration once it is known. Empty means not given.
+// settings is the provider's configuration after all values are known. An empty value means that
+// the attribute is absent.
 type settings struct {
 	address, token, mount, namespace     string
 	caCertFile, caCertDir, tlsServerName string
@@ -22,20 +23,21 @@ type settings struct {
 	login                                *login
 }
 
-// Schema is the provider block. Names and environment variables are those of the vault provider.
+// Schema returns the schema of the provider block. Attributes and environment variables have the
+// names that the vault provider uses.
 func Schema() schema.Schema {
 	s := schema.Schema{
-		MarkdownDescription: "Manages [Stashbase for Vault](https://github.com/stashbase/vault-stashbase): workspaces, projects, environments and secrets of a mount of its secrets engine.\n\n" +
-			"Values of secrets reach Vault and nothing else when they are given by `value_wo` and `values_wo`: neither the state nor a plan holds them, not even as a hash.",
+		MarkdownDescription: "Manages [Stashbase for Vault](https://github.com/stashbase/vault-stashbase): the workspaces, projects, environments, secrets, integrations and syncs of its secrets engine.\n\n" +
+			"Secret values given as `value_wo` and `values_wo` are sent to Vault only. Neither the state nor a plan contains them, not even as a hash.",
 		Attributes: map[string]schema.Attribute{
-			"address":         schema.StringAttribute{Optional: true, MarkdownDescription: "URL of Vault. Also `VAULT_ADDR`."},
-			"token":           schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Token of Vault. Also `VAULT_TOKEN`, or `~/.vault-token`. It is used as it is; no child token is made of it."},
-			"mount":           schema.StringAttribute{Optional: true, MarkdownDescription: "Path of the engine's mount. Default: `stashbase`."},
-			"namespace":       schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise). Also `VAULT_NAMESPACE`. A resource may name another."},
-			"ca_cert_file":    schema.StringAttribute{Optional: true, MarkdownDescription: "File with the certificate authority that has signed Vault's certificate, PEM. Also `VAULT_CACERT`."},
-			"ca_cert_dir":     schema.StringAttribute{Optional: true, MarkdownDescription: "Folder of such files. Also `VAULT_CAPATH`."},
-			"skip_tls_verify": schema.BoolAttribute{Optional: true, MarkdownDescription: "Whether Vault's certificate is not checked. Whoever can reach the network then reads what is sent. Also `VAULT_SKIP_VERIFY`."},
-			"tls_server_name": schema.StringAttribute{Optional: true, MarkdownDescription: "Name that Vault's certificate must have, where it is not that of the address. Also `VAULT_TLS_SERVER_NAME`."},
+			"address":         schema.StringAttribute{Optional: true, MarkdownDescription: "URL of Vault. Environment variable: `VAULT_ADDR`."},
+			"token":           schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Vault token. The provider uses it directly and creates no child token. Environment variable: `VAULT_TOKEN`. Default: the content of `~/.vault-token`."},
+			"mount":           schema.StringAttribute{Optional: true, MarkdownDescription: "Mount path of the engine. Default: `stashbase`."},
+			"namespace":       schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise). A resource can set its own with `engine_namespace`. Environment variable: `VAULT_NAMESPACE`."},
+			"ca_cert_file":    schema.StringAttribute{Optional: true, MarkdownDescription: "Path of a file with the CA certificate that Vault's certificate is signed with, PEM. Environment variable: `VAULT_CACERT`."},
+			"ca_cert_dir":     schema.StringAttribute{Optional: true, MarkdownDescription: "Path of a folder with CA certificate files. Environment variable: `VAULT_CAPATH`."},
+			"skip_tls_verify": schema.BoolAttribute{Optional: true, MarkdownDescription: "Whether to skip the check of Vault's certificate. Anyone on the network path can then read the traffic. Environment variable: `VAULT_SKIP_VERIFY`."},
+			"tls_server_name": schema.StringAttribute{Optional: true, MarkdownDescription: "Name that Vault's certificate must have, if it differs from the host of the address. Environment variable: `VAULT_TLS_SERVER_NAME`."},
 		},
 		Blocks: map[string]schema.Block{},
 	}
@@ -48,26 +50,27 @@ func Schema() schema.Schema {
 func (m method) schema() schema.Block {
 	attributes := map[string]schema.Attribute{}
 	if m.path != nil {
-		attributes["mount"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Path of the auth method's mount. Default: `" + m.mount + "`."}
-		attributes["namespace"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace to log in to, where it is not the provider's."}
+		attributes["mount"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Mount path of the auth method. Default: `" + m.mount + "`."}
+		attributes["namespace"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace to log in to, if it is not the provider's."}
 	}
 	for _, f := range m.fields {
 		attributes[f.name] = schema.StringAttribute{
-			// Not even what must be given is required: the framework would demand it of a block that is not there.
+			// The schema requires no attribute. The framework would demand it even if the block is
+			// absent.
 			Optional: true, Sensitive: f.secret, MarkdownDescription: f.help + f.where(),
 		}
 		if f.file {
-			attributes[f.name+"_file"] = schema.StringAttribute{Optional: true, MarkdownDescription: "File that holds `" + f.name + "`. It is read at each login."}
+			attributes[f.name+"_file"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Path of a file that contains `" + f.name + "`. The provider reads it at each login."}
 		}
 	}
 	help := m.help
 	if m.path != nil {
-		help += " The token that this gives is revoked at the end of the run."
+		help += " The provider revokes the token at the end of the run."
 	}
 	return schema.SingleNestedBlock{MarkdownDescription: help, Attributes: attributes}
 }
 
-// found reports whether the field may be left out of the block.
+// found reports whether the block may omit the field.
 func (f field) found() bool { return f.optional || f.file || len(f.env) > 0 || f.fallback != "" }
 
 func (f field) where() string {
@@ -76,15 +79,15 @@ func (f field) where() string {
 		text = " Required."
 	}
 	for _, variable := range f.env {
-		text += " Also `" + variable + "`."
+		text += " Environment variable: `" + variable + "`."
 	}
 	if f.fallback != "" {
-		text += " Default: what is in `" + f.fallback + "`."
+		text += " Default: the content of `" + f.fallback + "`."
 	}
 	return text
 }
 
-// Validators hold that there is one way to log in.
+// Validators returns the check that at most one login method is configured.
 func Validators() []provider.ConfigValidator {
 	ways := []path.Expression{path.MatchRoot("token")}
 	for _, m := range methods() {
@@ -95,7 +98,8 @@ func Validators() []provider.ConfigValidator {
 	}
 }
 
-// Open takes the provider's configuration. It makes no request, and does not mind values that are not known yet.
+// Open reads the provider's configuration. It makes no request and accepts values that are not
+// known yet.
 func Open(config tfsdk.Config) (*Connection, error) {
 	c := &Connection{}
 	given := map[string]tftypes.Value{}
@@ -111,7 +115,7 @@ func Open(config tfsdk.Config) (*Connection, error) {
 		case value.Type().Is(tftypes.String):
 			texts[name] = text(value)
 		case name == "skip_tls_verify":
-			_ = value.As(&c.settings.skipTLSVerify) // its type is the schema's
+			_ = value.As(&c.settings.skipTLSVerify) // cannot fail: the schema fixes the type
 		default:
 			c.settings.login = takeLogin(name, value)
 		}

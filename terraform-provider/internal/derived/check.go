@@ -12,21 +12,21 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// ValidateString checks a text.
+// ValidateString checks a Text.
 func (c check) ValidateString(_ context.Context, request validator.StringRequest, response *validator.StringResponse) {
 	if !request.ConfigValue.IsNull() && !request.ConfigValue.IsUnknown() {
 		c.refuse(request.Path, request.ConfigValue.ValueString(), &response.Diagnostics)
 	}
 }
 
-// ValidateInt64 checks a number.
+// ValidateInt64 checks a Whole.
 func (c check) ValidateInt64(_ context.Context, request validator.Int64Request, response *validator.Int64Response) {
 	if !request.ConfigValue.IsNull() && !request.ConfigValue.IsUnknown() {
 		c.refuse(request.Path, int(request.ConfigValue.ValueInt64()), &response.Diagnostics)
 	}
 }
 
-// ValidateSet checks words.
+// ValidateSet checks a Words.
 func (c check) ValidateSet(ctx context.Context, request validator.SetRequest, response *validator.SetResponse) {
 	if request.ConfigValue.IsNull() || request.ConfigValue.IsUnknown() {
 		return
@@ -43,7 +43,7 @@ func (c check) ValidateSet(ctx context.Context, request validator.SetRequest, re
 	}
 }
 
-// refuse says what would be right, and nothing of the value.
+// refuse reports what a legal value is. The message contains nothing of the given value.
 func (c check) refuse(at path.Path, value any, diags *diag.Diagnostics) {
 	_, err := provider.Complete([]provider.Field{c.field}, provider.Values{c.field.Name: value})
 	var wrong *provider.FieldError

@@ -1,6 +1,7 @@
-// Package derived has the resources that follow from what providers declare: stashbase_integration_<provider> and
-// stashbase_sync_<destination>. A field is declared once, in shared/provider; its attribute, default, checks and documentation are
-// made of that here, and no provider is known by name.
+// Package derived owns the resources that derive from declarations:
+// stashbase_integration_<provider>, stashbase_sync_<destination> and stashbase_sync_status. A field
+// is declared once, in shared/provider. Its attribute, default, checks and documentation are made
+// from that declaration. The package knows no provider by name.
 package derived
 
 import (
@@ -29,14 +30,15 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 )
 
-// column is a field of the engine with its attribute, which has the same name.
+// column is a field of the engine together with its attribute, which has the same name.
 type column struct {
 	provider.Field
-	// sometimes is a field that only some auth kinds have: where it is left out, the attribute is null and nothing is sent.
+	// sometimes is set for a field that only some auth kinds have. If the configuration omits it,
+	// the attribute is null and nothing is sent.
 	sometimes bool
 }
 
-// words is what a Words field is in Terraform: their order means nothing.
+// words is the Terraform type of a Words field, whose order has no meaning.
 func words() tftypes.Type { return tftypes.Set{ElementType: tftypes.String} }
 
 func (c column) kind() tftypes.Type {
@@ -52,7 +54,7 @@ func (c column) kind() tftypes.Type {
 	}
 }
 
-// fallback is the field where none is given, as encoding/json decodes it.
+// fallback returns the field's value if none is given, as encoding/json decodes it.
 func (c column) fallback() any {
 	switch value := c.Default.(type) {
 	case string, bool:
@@ -78,8 +80,8 @@ func (c column) fallback() any {
 	}
 }
 
-// attribute makes the attribute. What is neither required nor of one auth kind alone has its default in the plan, so that leaving it
-// out of a configuration brings the default back.
+// attribute makes the attribute. A field that is not required and exists for every auth kind has
+// its default in the plan. Omitting it from the configuration therefore restores the default.
 func (c column) attribute() schema.Attribute {
 	required, computed, help := c.Required && !c.sometimes, !c.Required && !c.sometimes, c.help()
 	switch c.Type {
@@ -95,7 +97,7 @@ func (c column) attribute() schema.Attribute {
 	case provider.Whole:
 		a := schema.Int64Attribute{Required: required, Optional: !required, Computed: computed, MarkdownDescription: help, Validators: []validator.Int64{check{c.Field}}}
 		if computed {
-			fallback, _ := c.Default.(int) // zero where there is no default
+			fallback, _ := c.Default.(int) // 0 without a default
 			a.Default = int64default.StaticInt64(int64(fallback))
 		}
 		if c.Fixed {
@@ -157,15 +159,16 @@ func (c column) help() string {
 		help += " Example: `" + c.Example + "`."
 	}
 	if c.Endpoint != provider.NotEndpoint {
-		help += " A credential opens only under the endpoint it was supplied with: a change supplies it again."
+		help += " A credential works only with the endpoint it was supplied for; changing this attribute supplies the credential again."
 	}
 	if c.Fixed {
-		help += " Another one makes another object."
+		help += " Changing it replaces the resource."
 	}
 	return help
 }
 
-// sent are the columns of a plan as the engine takes them. One that is null in the plan and was not before is reset.
+// sent returns the columns of a plan in the form in which the engine accepts them. A column that is
+// null in the plan but not in the prior state is reset.
 func sent(columns []column, plan, prior *base.Object) (map[string]any, error) {
 	body := map[string]any{}
 	for _, c := range columns {
@@ -181,10 +184,11 @@ func sent(columns []column, plan, prior *base.Object) (map[string]any, error) {
 	return body, nil
 }
 
-// fill brings a model to what the engine answers. A column that is null in the state stays so while the engine has its default.
-func fill(columns []column, model *base.Object, answer map[string]any) error {
+// fill sets the columns of a model from the engine's response. A column that is null in the state
+// stays null while the engine has its default.
+func fill(columns []column, model *base.Object, response map[string]any) error {
 	for _, c := range columns {
-		value := answer[c.Name]
+		value := response[c.Name]
 		if c.sometimes && !model.Given(c.Name) && (value == nil || equal(value, c.fallback())) {
 			continue
 		}
@@ -204,7 +208,7 @@ func equal(a, b any) bool {
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
-// check holds a value against the provider's own rule while Terraform plans.
+// check checks a value against the provider's own rule during the plan.
 type check struct{ field provider.Field }
 
 var (
@@ -213,8 +217,8 @@ var (
 	_ validator.Set    = check{}
 )
 
-// Description says what the rule is about.
+// Description returns the short help of the field.
 func (c check) Description(context.Context) string { return provider.Short(c.field.Help) }
 
-// MarkdownDescription is Description.
+// MarkdownDescription returns the same as Description.
 func (c check) MarkdownDescription(ctx context.Context) string { return c.Description(ctx) }

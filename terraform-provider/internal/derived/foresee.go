@@ -12,8 +12,10 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 )
 
-// foresee asks the engine what the sync would do as it is planned, and warns of what the plan does not show. It answers false where nobody
-// can tell: something is not known yet or made by the same apply, the destination does not answer, or the right to ask is missing.
+// foresee requests from the engine a plan of the sync as it is planned here, and warns of effects
+// that Terraform's plan does not show. It returns false if the engine cannot make such a plan.
+// Reasons are an unknown value, an object that the same apply creates, an unreachable destination
+// and a missing permission.
 func (r *sync) foresee(ctx context.Context, c *base.PlanCall[base.Object]) bool {
 	if !r.changes(c) {
 		return true
@@ -29,10 +31,10 @@ func (r *sync) foresee(ctx context.Context, c *base.PlanCall[base.Object]) bool 
 	plan, err := engine.PlanSync(ctx, at, body)
 	var refused *client.Error
 	switch {
-	case client.Is(err, client.Conflict) && c.Creates && r.stands(ctx, engine, at):
-		return false // it is one that the new one comes in the place of
+	case client.Is(err, client.Conflict) && c.Creates && r.exists(ctx, engine, at):
+		return false // a replacement: the conflict is with the sync that it replaces
 	case errors.As(err, &refused) && client.Is(err, client.Conflict, client.Limit, client.Invalid, client.Denied):
-		c.Warn("", "The engine would refuse the sync as things are now", refused.Text+".\n\n"+asThingsAre)
+		c.Warn("", "The engine would currently refuse the sync", refused.Text+".\n\n"+asThingsAre)
 		return true
 	case err != nil:
 		return false
@@ -41,7 +43,8 @@ func (r *sync) foresee(ctx context.Context, c *base.PlanCall[base.Object]) bool 
 	return true
 }
 
-// planned is the definition as it would be written; false where it is not all known, or another sync comes in the place of this one.
+// planned returns the definition that the apply will write. It returns false if part of it is
+// unknown, or if the plan replaces the sync.
 func (r *sync) planned(c *base.PlanCall[base.Object]) (at client.SyncPlace, body client.Settings, known bool) {
 	for _, column := range r.columns {
 		replaced := column.Fixed && !c.Creates && !c.Model[column.Name].Equal(c.Prior[column.Name])
@@ -57,14 +60,14 @@ func (r *sync) planned(c *base.PlanCall[base.Object]) (at client.SyncPlace, body
 	return client.SyncPlace{Source: source, Destination: r.Name, Name: c.Names[3]}, body, true
 }
 
-func (r *sync) stands(ctx context.Context, engine *client.Client, at client.SyncPlace) bool {
+func (r *sync) exists(ctx context.Context, engine *client.Client, at client.SyncPlace) bool {
 	_, err := engine.Sync(ctx, at)
 	return err == nil
 }
 
-const asThingsAre = "What else the same apply changes is not considered."
+const asThingsAre = "Other changes of the same apply are not considered."
 
-// changes reports whether the plan has another definition than the state.
+// changes reports whether the plan changes the definition.
 func (r *sync) changes(c *base.PlanCall[base.Object]) bool {
 	if c.Creates {
 		return true
@@ -77,13 +80,13 @@ func (r *sync) changes(c *base.PlanCall[base.Object]) bool {
 	return false
 }
 
-// warn tells of what a person may not have meant.
+// warn reports effects that the user may not intend.
 func warn(c *base.PlanCall[base.Object], plan *client.SyncPlan) {
-	var lost, deleted, foreign, refused []string
+	var overwritten, deleted, foreign, refused []string
 	for _, a := range plan.Actions {
 		switch {
 		case a.TakesOver:
-			lost = append(lost, a.Name)
+			overwritten = append(overwritten, a.Name)
 		case a.Action == "delete":
 			deleted = append(deleted, a.Name)
 		case a.Action == "conflict":
@@ -96,18 +99,18 @@ func warn(c *base.PlanCall[base.Object], plan *client.SyncPlan) {
 		c.Warn("", "The sync would change nothing", plan.Blocked+". "+some("", refused)+"\n\n"+asThingsAre)
 		return
 	}
-	if len(lost) > 0 {
-		c.Warn(fieldOnConflict, "The sync will overwrite what others have written", some("These keys at the destination lose their values, which are kept nowhere: ", lost))
+	if len(overwritten) > 0 {
+		c.Warn(fieldOnConflict, "The sync will overwrite entries of others", some("These entries lose their values, and no copy is kept: ", overwritten))
 	}
 	if len(deleted) > 0 {
-		c.Warn(fieldDeletion, "Keys will be deleted at the destination", some("The sync has written these keys and no longer names them: ", deleted)+" To leave them, set deletion = \"retain\".")
+		c.Warn(fieldDeletion, "The sync will delete entries at the destination", some("The sync wrote these entries and no longer selects them: ", deleted)+" To keep them, set deletion = \"retain\".")
 	}
 	if len(foreign) > 0 {
-		c.Warn(fieldOnConflict, "Keys at the destination are in the way", some("Others have written these keys, and the sync will leave them as they are: ", foreign)+" To take one over, adopt it by name.")
+		c.Warn(fieldOnConflict, "Entries of others conflict with the sync", some("The sync did not write these entries and will not change them: ", foreign)+" To take an entry over, adopt it by name.")
 	}
 }
 
-// some names a few of many.
+// some joins the first ten names and counts the rest; it returns an empty text for no names.
 func some(before string, names []string) string {
 	const most = 10
 	if len(names) == 0 {
@@ -119,19 +122,19 @@ func some(before string, names []string) string {
 	return before + strings.Join(names, ", ") + "."
 }
 
-// suspect warns of what a definition may lead to, where the engine cannot tell.
+// suspect warns of possible effects of a definition if the engine cannot plan it.
 func (r *sync) suspect(c *base.PlanCall[base.Object]) {
 	if conflict, _ := c.Model.JSON(fieldOnConflict); conflict == provider.ConflictOverwrite && (c.Creates || !c.Model[fieldOnConflict].Equal(c.Prior[fieldOnConflict])) {
-		c.Warn(fieldOnConflict, "The sync will overwrite what others have written",
-			"A key at the destination that has the name of a secret loses its value, which is kept nowhere. To see first which keys those are, apply on_conflict = \"fail\" and read the sync's plan.")
+		c.Warn(fieldOnConflict, "The sync may overwrite entries of others",
+			"An entry at the destination that has the name of a secret loses its value, and no copy is kept. To list such entries first, apply on_conflict = \"fail\" and read the sync's plan.")
 	}
 	if c.Creates {
 		return
 	}
 	for _, name := range []string{provider.FieldInclude, provider.FieldExclude, provider.FieldTags, provider.FieldNameTemplate} {
 		if deletes, _ := c.Model.JSON(fieldDeletion); deletes == provider.DeletionManaged && !c.Model[name].Equal(c.Prior[name]) {
-			c.Warn(name, "Keys may be deleted at the destination",
-				"What the sync has written and no longer names is deleted there, because deletion is \"managed\". To leave it, set deletion = \"retain\".")
+			c.Warn(name, "The sync may delete entries at the destination",
+				"With deletion = \"managed\", the sync deletes entries that it wrote and no longer selects. To keep them, set deletion = \"retain\".")
 			break
 		}
 	}

@@ -30,7 +30,7 @@ const (
 	suffixVersion = "_wo_version"
 )
 
-// integration is the resource for a provider.
+// integration is the resource of a provider.
 type integration struct {
 	provider.Declaration
 	columns []column
@@ -40,10 +40,10 @@ type integration struct {
 
 // supplied is the private data of an integration.
 type supplied struct {
-	Generation int64 `json:"generation"` // of the credential that was last supplied here
+	Generation int64 `json:"generation"` // of the credential that this resource last supplied
 }
 
-// Integration makes stashbase_integration_<provider>.
+// Integration returns the resource stashbase_integration_<provider>.
 func Integration(d provider.Declaration) func() resource.Resource {
 	own := provider.IntegrationFields(d)
 	r := integration{Declaration: d, columns: settings(own), results: results(own)}
@@ -64,10 +64,10 @@ func Integration(d provider.Declaration) func() resource.Resource {
 	})
 }
 
-const credentialHelp = "The credential is write-only: it is sent to Vault, sealed there, and stands neither in the state nor in a plan. It is supplied again when its `_wo_version` changes, " +
-	"when the endpoint changes, when somebody else has supplied one, and when the engine can no longer read it. Without it in the configuration, it is set elsewhere."
+const credentialHelp = "The credential is write-only: it is sent to Vault, sealed there, and stored in neither the state nor a plan. The provider supplies it again when its `_wo_version` changes, " +
+	"when the endpoint changes, when someone else supplied another credential, and when the engine can no longer read the credential. Without it in the configuration, the credential is set elsewhere."
 
-// add takes a field of an auth kind in, once.
+// add adds a field of an auth kind, unless another auth kind has added it.
 func (r *integration) add(f provider.Field) {
 	switch {
 	case f.Secret && !slices.ContainsFunc(r.secrets, func(s provider.Field) bool { return s.Name == f.Name }):
@@ -77,7 +77,7 @@ func (r *integration) add(f provider.Field) {
 	}
 }
 
-// attributeName is a name of the engine in the form of Terraform's: "vault-kv" is vault_kv.
+// attributeName converts a name of the engine to Terraform's form: "vault-kv" becomes "vault_kv".
 func attributeName(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 func (r *integration) attributes() map[string]schema.Attribute {
@@ -95,14 +95,14 @@ func (r *integration) attributes() map[string]schema.Attribute {
 			Validators: []validator.String{stringvalidator.AlsoRequires(path.MatchRoot(version))},
 		}
 		all[version] = schema.Int64Attribute{
-			Optional: true, MarkdownDescription: "Another number than before supplies the credential again. It need not be greater.",
+			Optional: true, MarkdownDescription: "Change this number to supply the credential again. Any different number works.",
 			Validators: []validator.Int64{int64validator.AlsoRequires(path.MatchRoot(value))},
 		}
 	}
 	return all
 }
 
-// renamed are the attributes of secret fields, for errors.
+// renamed maps secret fields to their attributes, for errors.
 func (r *integration) renamed() map[string]string {
 	all := map[string]string{}
 	for _, f := range r.secrets {
@@ -111,7 +111,8 @@ func (r *integration) renamed() map[string]string {
 	return all
 }
 
-// of reports whether a field belongs to the auth kind that a plan names. What belongs to none is of all.
+// of reports whether a field belongs to the auth kind in the plan. A field that no auth kind has
+// belongs to all.
 func (r *integration) of(plan *base.Object, name string) bool {
 	auth, err := plan.JSON(fieldAuth)
 	if kind, ok := auth.(string); ok && err == nil {
@@ -121,30 +122,32 @@ func (r *integration) of(plan *base.Object, name string) bool {
 	return true
 }
 
-// misplaced finds what is given and belongs to another auth kind than the one in the plan.
+// misplaced returns an error for an attribute that is set but belongs to another auth kind than the
+// planned one.
 func (r *integration) misplaced(plan, config *base.Object) error {
 	if auth := (*plan)[fieldAuth]; !auth.IsKnown() {
 		return nil
 	}
 	for _, c := range r.columns {
 		if c.sometimes && config.Given(c.Name) && !r.of(plan, c.Name) {
-			return diagnose.At(c.Name, "It belongs to another way to prove who we are. Change auth, or leave it out.")
+			return diagnose.At(c.Name, "This attribute belongs to another authentication method. Change auth, or remove the attribute.")
 		}
 	}
 	for _, f := range r.secrets {
 		if name := f.Name + suffixValue; config.Given(name) && !r.of(plan, f.Name) {
-			return diagnose.At(name, "It belongs to another way to prove who we are. Change auth, or leave it out.")
+			return diagnose.At(name, "This attribute belongs to another authentication method. Change auth, or remove the attribute.")
 		}
 	}
 	return nil
 }
 
-// given reports whether the configuration has a credential, known yet or not.
+// given reports whether the configuration sets a credential, even if its value is not known yet.
 func (r *integration) given(config *base.Object) bool {
 	return slices.ContainsFunc(r.secrets, func(f provider.Field) bool { return config.Given(f.Name + suffixValue) })
 }
 
-// moved reports whether a plan changes to whom the credential is sent; with values that are not known yet, it may.
+// moved reports whether the plan changes the party that receives the credential. Unknown values
+// count as a change.
 func (r *integration) moved(plan, prior *base.Object) bool {
 	now, known := r.endpoint(plan)
 	before, was := r.endpoint(prior)
@@ -165,7 +168,7 @@ func (r *integration) endpoint(o *base.Object) (digest [32]byte, known bool) {
 	return digest, err == nil
 }
 
-// supplies decides whether an update sends the credential. It is the one place that does.
+// supplies decides whether an update sends the credential. Nothing else decides that.
 func (r *integration) supplies(config, plan, prior *base.Object, last supplied) bool {
 	if !r.given(config) {
 		return false
@@ -210,9 +213,9 @@ func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) e
 	case supplies:
 	case moves:
 		c.Warn("", "The credential will be unreadable",
-			"The plan changes to whom the credential is sent, and the configuration does not have the credential. It opens only under the endpoint it was supplied with, so nothing can use the integration until it is supplied again. Give "+r.names()+".")
+			"The plan changes the endpoint, and the configuration does not set the credential. A credential works only with the endpoint it was supplied for, so nothing can use the integration until the credential is supplied again. Set "+r.names()+".")
 	case state == unreadable:
-		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Give "+r.names()+".")
+		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Set "+r.names()+".")
 	}
 	return nil
 }
@@ -256,19 +259,19 @@ func (r *integration) adopt(ctx context.Context, c *base.Call[base.Object]) (boo
 }
 
 func (r *integration) read(ctx context.Context, c *base.Call[base.Object]) error {
-	answer, err := c.Client.Integration(ctx, r.place(c))
+	found, err := c.Client.Integration(ctx, r.place(c))
 	if err != nil {
 		return err
 	}
-	if err := fill(r.columns, &c.Model, answer); err != nil {
+	if err := fill(r.columns, &c.Model, found); err != nil {
 		return err
 	}
-	return r.fillResults(&c.Model, answer)
+	return r.fillResults(&c.Model, found)
 }
 
-func (r *integration) fillResults(model *base.Object, answer client.Settings) error {
+func (r *integration) fillResults(model *base.Object, response client.Settings) error {
 	for _, result := range r.results {
-		if err := model.SetJSON(result.Name, result.kind(), answer[result.Name]); err != nil {
+		if err := model.SetJSON(result.Name, result.kind(), response[result.Name]); err != nil {
 			return err
 		}
 	}
@@ -294,17 +297,17 @@ func (r *integration) write(ctx context.Context, c *base.Call[base.Object], supp
 			}
 		}
 	}
-	answer, err := c.Client.WriteIntegration(ctx, r.place(c), body)
+	written, err := c.Client.WriteIntegration(ctx, r.place(c), body)
 	if err != nil {
 		return err
 	}
-	if answer[fieldState] == unreadable {
-		hint, _ := answer[provider.FieldHint].(string)
-		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Give "+r.names()+". The engine says: "+hint)
+	if written[fieldState] == unreadable {
+		hint, _ := written[provider.FieldHint].(string)
+		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Set "+r.names()+". The engine reports: "+hint)
 	}
 	planned := c.Model[fieldState]
 	if !planned.IsKnown() || c.Prior == nil {
-		if err := r.fillResults(&c.Model, answer); err != nil {
+		if err := r.fillResults(&c.Model, written); err != nil {
 			return err
 		}
 	}

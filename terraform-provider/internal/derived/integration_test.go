@@ -24,15 +24,16 @@ func declaration(t *testing.T) provider.Declaration {
 
 func schemaOf(t *testing.T, made resource.Resource) schema.Schema {
 	t.Helper()
-	var answer resource.SchemaResponse
-	made.Schema(t.Context(), resource.SchemaRequest{}, &answer)
-	if d := answer.Schema.ValidateImplementation(t.Context()); d.HasError() {
+	var response resource.SchemaResponse
+	made.Schema(t.Context(), resource.SchemaRequest{}, &response)
+	if d := response.Schema.ValidateImplementation(t.Context()); d.HasError() {
 		t.Fatal(d)
 	}
-	return answer.Schema
+	return response.Schema
 }
 
-// A provider is one folder and one line in the catalog: nothing of the toy is known here, and its resource has all that it declares.
+// A new provider needs one folder and one line in the catalog. This test names nothing of the toy
+// provider except what its declaration has, and its resource has all of it.
 func TestAResourceHasWhatAProviderDeclares(t *testing.T) {
 	made := Integration(declaration(t))()
 	var meta resource.MetadataResponse
@@ -53,13 +54,13 @@ func TestAResourceHasWhatAProviderDeclares(t *testing.T) {
 			t.Errorf("%s is not write-only, sensitive and optional", name)
 		}
 	}
-	for name, text := range map[string]string{"region": "One of: `eu`, `us`. Default: `eu`.", "page_size": "Default: `100`.", "address": "a change supplies it again", "auth": "Default: `key`"} {
+	for name, text := range map[string]string{"region": "One of: `eu`, `us`. Default: `eu`.", "page_size": "Default: `100`.", "address": "changing this attribute supplies the credential again", "auth": "Default: `key`"} {
 		if help := s.Attributes[name].GetMarkdownDescription(); !strings.Contains(help, text) {
 			t.Errorf("the help of %s has no %q: %s", name, text, help)
 		}
 	}
 	if account := s.Attributes["account"]; !account.IsOptional() || account.IsComputed() {
-		t.Error("account, which only one auth kind requires, is not just optional")
+		t.Error("account is required by one auth kind only, but is not just optional")
 	}
 }
 
@@ -104,12 +105,12 @@ func TestWhenACredentialIsSupplied(t *testing.T) {
 		want   bool
 	}{
 		{"nothing has changed", given, nil, nil, 2, false},
-		{"another number", given, map[string]any{"key_wo_version": 0}, nil, 2, true},
-		{"somebody else has supplied one", given, nil, nil, 1, true},
+		{"a different number", given, map[string]any{"key_wo_version": 0}, nil, 2, true},
+		{"someone else supplied another credential", given, nil, nil, 1, true},
 		{"after an import", given, nil, map[string]any{"key_wo_version": nil}, 0, true},
 		{"the engine cannot read it", given, nil, map[string]any{fieldState: unreadable}, 2, true},
 		{"another endpoint", given, map[string]any{"region": "us"}, nil, 2, true},
-		{"the same endpoint, written otherwise", given, map[string]any{"address": "HTTPS://toys.example.com:443/"}, nil, 2, false},
+		{"the same endpoint in another spelling", given, map[string]any{"address": "HTTPS://toys.example.com:443/"}, nil, 2, false},
 		{"another auth kind", given, map[string]any{fieldAuth: "pair", "account": "ada"}, nil, 2, true},
 		{"it is set elsewhere", object(nil), map[string]any{"region": "us"}, nil, 1, false},
 	}
@@ -121,10 +122,10 @@ func TestWhenACredentialIsSupplied(t *testing.T) {
 		})
 	}
 	if err := r.misplaced(with(state, nil), object(map[string]any{"account": "ada"})); err == nil {
-		t.Error("a setting of another auth kind is taken")
+		t.Error("a setting of another auth kind is accepted")
 	}
 	if err := r.misplaced(with(state, nil), object(map[string]any{"password_wo": "p"})); err == nil {
-		t.Error("a secret of another auth kind is taken")
+		t.Error("a secret of another auth kind is accepted")
 	}
 	if err := r.misplaced(with(state, nil), given); err != nil {
 		t.Error(err)
@@ -138,28 +139,28 @@ func TestColumnsTravelToTheEngineAndBack(t *testing.T) {
 	}
 	columns = append(columns, column{Field: provider.Field{Name: "account"}, sometimes: true})
 	var model base.Object = map[string]tftypes.Value{}
-	answer := map[string]any{"address": "https://a", "region": "us", "read_only": true, "page_size": json.Number("7"), "labels": []any{"a"}, "account": ""}
-	if err := fill(columns, &model, answer); err != nil {
+	response := map[string]any{"address": "https://a", "region": "us", "read_only": true, "page_size": json.Number("7"), "labels": []any{"a"}, "account": ""}
+	if err := fill(columns, &model, response); err != nil {
 		t.Fatal(err)
 	}
 	if model.Given("account") {
-		t.Error("a field of another auth kind, which the engine answers empty, is in the state")
+		t.Error("a field of another auth kind, which the engine returns empty, is in the state")
 	}
 	body, err := sent(columns, &model, &base.Object{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	delete(answer, "account")
-	if !equal(body, answer) {
+	delete(response, "account")
+	if !equal(body, response) {
 		t.Errorf("sent is %v", body)
 	}
-	// What was there and is left out now is reset.
+	// A column that is removed from the configuration is reset.
 	prior := base.Object{"account": tftypes.NewValue(tftypes.String, "ada")}
 	body, err = sent(columns, &model, &prior)
 	if value, there := body["account"]; err != nil || !there || value != nil {
 		t.Errorf("account is sent as %v (%v)", value, err)
 	}
-	// An engine that answers less than it is asked for has the defaults.
+	// A field that the engine does not return has its default.
 	if err := fill(columns, &model, map[string]any{}); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func settings(own []provider.EngineField) []column {
 	return all
 }
 
-// results returns the columns of the engine's own fields that the engine sets and that a read returns.
+// results returns the columns of the engine's own fields that the engine sets and a read returns.
 func results(own []provider.EngineField) []column {
 	var all []column
 	for _, f := range own {
@@ -32,7 +32,7 @@ func results(own []provider.EngineField) []column {
 	return all
 }
 
-// keys returns the attributes that make up an id: the parameters of the engine's path, in their order.
+// keys returns the attributes that make up an id: the parameters of the engine's path, in order.
 func keys(own []provider.EngineField) []base.Key {
 	var all []base.Key
 	for _, f := range own {
@@ -43,7 +43,7 @@ func keys(own []provider.EngineField) []base.Key {
 	return all
 }
 
-// computed makes the attribute of a result.
+// computed makes the attribute of a result, which only the engine sets.
 func (c column) computed() schema.Attribute {
 	switch c.Type {
 	case provider.Flag:
@@ -57,7 +57,8 @@ func (c column) computed() schema.Attribute {
 	}
 }
 
-// statusAttributes makes the attributes of what the status of a sync returns. The order of the words and objects in it matters.
+// statusAttributes makes the attributes of the status of a sync. Lists are not sets, because the
+// engine puts the most urgent element first.
 func statusAttributes() map[string]datasource.Attribute {
 	all := map[string]datasource.Attribute{}
 	for _, f := range provider.SyncStatusFields() {

@@ -20,7 +20,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// syncStatus is the data source for the state of a sync.
+// syncStatus is the data source for the status of a sync.
 type syncStatus struct {
 	base.ConfiguredData
 	destinations []string
@@ -28,25 +28,25 @@ type syncStatus struct {
 
 var _ datasource.DataSourceWithConfigure = &syncStatus{}
 
-// SyncStatus makes stashbase_sync_status, for syncs to these destinations.
+// SyncStatus returns the data source stashbase_sync_status for syncs to the given destinations.
 func SyncStatus(destinations []string) func() datasource.DataSource {
 	return func() datasource.DataSource { return &syncStatus{destinations: destinations} }
 }
 
 const (
-	fieldWait = "wait_seconds"
-	waitsMost = 600
+	fieldWaitSeconds = "wait_seconds"
+	maxWaitSeconds   = 600
 )
 
-// onTheWay are the states that pass by themselves.
-func onTheWay() []any { return []any{"PENDING", "PLANNING", "RUNNING", "RETRYING"} }
+// transient lists the states that change without a person's help.
+func transient() []any { return []any{"PENDING", "PLANNING", "RUNNING", "RETRYING"} }
 
-// Metadata names the type.
+// Metadata sets the name of the type.
 func (d *syncStatus) Metadata(_ context.Context, _ datasource.MetadataRequest, response *datasource.MetadataResponse) {
 	response.TypeName = base.TypePrefix + "sync_status"
 }
 
-// Schema describes it.
+// Schema returns the schema.
 func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
 	attributes := statusAttributes()
 	attributes["id"] = schema.StringAttribute{
@@ -59,29 +59,29 @@ func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, respo
 		Required: true, MarkdownDescription: "Destination of the sync: `" + strings.Join(d.destinations, "`, `") + "`.",
 		Validators: []validator.String{stringvalidator.OneOf(d.destinations...)},
 	}
-	attributes[fieldWait] = schema.Int64Attribute{
+	attributes[fieldWaitSeconds] = schema.Int64Attribute{
 		Optional: true, MarkdownDescription: "Wait at most this many seconds for the sync to leave the states `PENDING`, `PLANNING`, " +
 			"`RUNNING` and `RETRYING`. Default: `0`.",
-		Validators: []validator.Int64{int64validator.Between(0, waitsMost)},
+		Validators: []validator.Int64{int64validator.Between(0, maxWaitSeconds)},
 	}
 	for _, key := range []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}} {
 		attributes[key.Name] = schema.StringAttribute{Required: true, MarkdownDescription: key.Help}
 	}
 	response.Schema = schema.Schema{
-		MarkdownDescription: "How a sync stands, without values. With `wait_seconds` and a `check` or `postcondition`, an apply fails when a secret has not arrived.",
+		MarkdownDescription: "Status of a sync, without values. With `wait_seconds` and a `check` or `postcondition`, an apply fails if a secret has not arrived at the destination.",
 		Attributes:          attributes,
 	}
 }
 
-// Read asks until the sync has come to rest, or the time is over.
+// Read polls until the state is no longer transient or the time is over.
 func (d *syncStatus) Read(ctx context.Context, request datasource.ReadRequest, response *datasource.ReadResponse) {
 	var m base.Object
 	if err := m.FromTerraform(request.Config.Raw); err != nil {
-		diagnose.Report(&response.Diagnostics, "understand", diagnose.Subject{Name: "what Terraform sends"}, err)
+		diagnose.Report(&response.Diagnostics, "understand", diagnose.Subject{Name: "the data that Terraform sent"}, err)
 		return
 	}
 	text := func(name string) string {
-		value, _ := m.JSON(name) // all are texts, and known
+		value, _ := m.JSON(name) // all are strings, and known
 		s, _ := value.(string)
 		return s
 	}
@@ -91,59 +91,60 @@ func (d *syncStatus) Read(ctx context.Context, request datasource.ReadRequest, r
 	}
 	id := fmt.Sprintf("%s/%s/%s/%s/%s", at.Source.Workspace, at.Source.Project, at.Source.Environment, at.Destination, at.Name)
 	vault, err := d.Connection.Client(ctx, text("engine_namespace"))
-	var answer client.Settings
+	var status client.Settings
 	if err == nil {
-		answer, err = await(ctx, vault, at, seconds(&m))
+		status, err = await(ctx, vault, at, seconds(&m))
 	}
 	if err == nil {
-		answer["id"] = id
-		err = d.answer(ctx, response, &m, answer)
+		status["id"] = id
+		err = d.save(ctx, response, &m, status)
 	}
 	diagnose.Report(&response.Diagnostics, "read the status of", diagnose.Subject{Name: "sync " + id}, err)
 }
 
 func seconds(m *base.Object) time.Duration {
-	value, _ := m.JSON(fieldWait)
+	value, _ := m.JSON(fieldWaitSeconds)
 	number, _ := value.(json.Number)
 	n, err := number.Int64()
 	if err != nil {
-		return 0 // it is not given
+		return 0 // the attribute is absent
 	}
 	return time.Duration(n) * time.Second
 }
 
-// await answers the status once it is at rest, or at the end of the time as it is then.
+// await returns the status as soon as its state is not transient, or the last status when the time
+// is over.
 func await(ctx context.Context, vault *client.Client, at client.SyncPlace, limit time.Duration) (client.Settings, error) {
 	over, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for {
-		answer, err := vault.SyncStatus(ctx, at)
-		if err != nil || !slices.Contains(onTheWay(), answer[fieldState]) {
-			return answer, err
+		status, err := vault.SyncStatus(ctx, at)
+		if err != nil || !slices.Contains(transient(), status[fieldState]) {
+			return status, err
 		}
 		select {
 		case <-over.Done():
-			return answer, ctx.Err()
+			return status, ctx.Err()
 		case <-ticker.C:
 		}
 	}
 }
 
-// answer puts what the engine says into the state: those of its fields that have an attribute.
-func (d *syncStatus) answer(ctx context.Context, response *datasource.ReadResponse, m *base.Object, answer client.Settings) error {
-	for name, attribute := range response.State.Schema.GetAttributes() {
+// save stores the fields of the engine's response that have an attribute.
+func (d *syncStatus) save(ctx context.Context, to *datasource.ReadResponse, m *base.Object, status client.Settings) error {
+	for name, attribute := range to.State.Schema.GetAttributes() {
 		if !attribute.IsComputed() {
 			continue
 		}
-		if err := m.SetJSON(name, attribute.GetType().TerraformType(ctx), answer[name]); err != nil {
+		if err := m.SetJSON(name, attribute.GetType().TerraformType(ctx), status[name]); err != nil {
 			return err
 		}
 	}
-	value, err := m.ToTerraform(response.State.Schema.Type().TerraformType(ctx))
+	value, err := m.ToTerraform(to.State.Schema.Type().TerraformType(ctx))
 	if err == nil {
-		response.State.Raw = value
+		to.State.Raw = value
 	}
 	return err
 }

@@ -12,19 +12,20 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/client"
 )
 
-// engine is a client of a server that answers these states of a sync, one after the other, and the last for ever. No connection is
-// opened: the transport answers by itself, so that time is the test's own.
+// engine returns a client of a server that returns the given states of a sync one after the other,
+// and the last state from then on. The transport opens no connection, so the test's clock is
+// synthetic.
 func engine(t *testing.T, states ...string) *client.Client {
 	t.Helper()
 	config := api.DefaultConfig()
 	config.Address, config.AgentAddress = "http://vault.acme.example", ""
 	config.HttpClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-		answer := httptest.NewRecorder()
-		_, _ = answer.WriteString(`{"data": {"state": "` + states[0] + `"}}`)
+		recorder := httptest.NewRecorder()
+		_, _ = recorder.WriteString(`{"data": {"state": "` + states[0] + `"}}`)
 		if len(states) > 1 {
 			states = states[1:]
 		}
-		response := answer.Result()
+		response := recorder.Result()
 		response.Request = r
 		return response, nil
 	})}
@@ -39,7 +40,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestAStatusIsAwaitedUntilTheSyncIsAtRest(t *testing.T) {
+func TestAStatusIsAwaitedUntilItsStateIsFinal(t *testing.T) {
 	cases := []struct {
 		name   string
 		states []string
@@ -47,19 +48,19 @@ func TestAStatusIsAwaitedUntilTheSyncIsAtRest(t *testing.T) {
 		want   string
 		took   time.Duration
 	}{
-		{"at rest", []string{"SYNCED"}, time.Minute, "SYNCED", 0},
-		{"on its way", []string{"PENDING", "RUNNING", "RETRYING", "SYNCED"}, time.Minute, "SYNCED", 3 * askEvery},
-		{"a conflict does not pass by itself", []string{"PLANNING", "CONFLICT"}, time.Minute, "CONFLICT", askEvery},
+		{"a final state", []string{"SYNCED"}, time.Minute, "SYNCED", 0},
+		{"transient states", []string{"PENDING", "RUNNING", "RETRYING", "SYNCED"}, time.Minute, "SYNCED", 3 * askEvery},
+		{"a conflict is final", []string{"PLANNING", "CONFLICT"}, time.Minute, "CONFLICT", askEvery},
 		{"the time is over", []string{"RETRYING"}, 2 * time.Second, "RETRYING", 2 * time.Second},
-		{"nobody waits", []string{"RUNNING", "SYNCED"}, 0, "RUNNING", 0},
+		{"no waiting", []string{"RUNNING", "SYNCED"}, 0, "RUNNING", 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				vault, begin := engine(t, c.states...), time.Now()
-				answer, err := await(t.Context(), vault, client.SyncPlace{Destination: "toy"}, c.limit)
-				if err != nil || answer[fieldState] != c.want {
-					t.Errorf("%v (%v), want %s", answer, err, c.want)
+				status, err := await(t.Context(), vault, client.SyncPlace{Destination: "toy"}, c.limit)
+				if err != nil || status[fieldState] != c.want {
+					t.Errorf("%v (%v), want %s", status, err, c.want)
 				}
 				if took := time.Since(begin); took != c.took {
 					t.Errorf("it took %s, want %s", took, c.took)

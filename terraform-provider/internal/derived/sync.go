@@ -22,20 +22,20 @@ const (
 	fieldDeletion   = provider.FieldDeletion
 )
 
-// How often the engine is asked whether a purge has come to its end, and how long at most. A purge deletes at the other side, with its
-// rate limits.
+// While a purge runs, the engine is polled every askEvery for at most askAtMost. A purge can be
+// slow, because the destination limits the request rate.
 const (
 	askEvery  = 500 * time.Millisecond
 	askAtMost = 5 * time.Minute
 )
 
-// sync is the resource for a destination.
+// sync is the resource of a destination.
 type sync struct {
 	provider.Destination
 	columns []column
 }
 
-// Sync makes stashbase_sync_<destination>.
+// Sync returns the resource stashbase_sync_<destination>.
 func Sync(p provider.Declaration, d provider.Destination) func() resource.Resource {
 	own := provider.SyncFields(p, d)
 	r := sync{Destination: d, columns: settings(own)}
@@ -45,7 +45,7 @@ func Sync(p provider.Declaration, d provider.Destination) func() resource.Resour
 	attributes := map[string]schema.Attribute{
 		fieldPurge: schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Whether destroying the sync deletes what it has written at the destination. It must be applied before the destruction. Default: `false`.",
+			MarkdownDescription: "Whether destroying the sync deletes the entries that it wrote. Apply it before the sync is destroyed. Default: `false`.",
 		},
 	}
 	for _, c := range r.columns {
@@ -53,15 +53,15 @@ func Sync(p provider.Declaration, d provider.Destination) func() resource.Resour
 	}
 	return base.New(base.Kind[base.Object]{
 		Name: "sync_" + attributeName(d.Name),
-		Help: d.Title + ": a sync makes this destination equal to one environment, for the keys it owns. " + d.Help + "\n\n" +
-			"It runs in the background, whenever a secret changes: an apply does not wait for it. What is there and was not written by it is left alone, unless `on_conflict` says otherwise.",
+		Help: d.Title + ": a sync keeps its entries at this destination equal to the secrets of one environment. " + d.Help + "\n\n" +
+			"The sync runs in the background whenever a secret changes; an apply does not wait for it. It does not change entries that it did not write, unless `on_conflict` allows it.",
 		Keys:       keys(own),
 		Attributes: attributes,
 		Create:     r.create, Adopt: r.adopt, Read: r.read, Update: r.write, Delete: r.delete, Plan: r.plan,
 	})
 }
 
-// plan warns of what destroys something that is not seen in the plan.
+// plan warns of destructive effects that Terraform's plan does not show.
 func (r *sync) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
 	if !r.foresee(ctx, c) {
 		r.suspect(c)
@@ -75,9 +75,10 @@ func (r *sync) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
 			continue
 		}
 		if purges == true {
-			c.Warn(column.Name, "What the sync has written will be deleted", "Another "+column.Name+" makes another sync. With purge = true, the keys of the one there is are deleted at the destination.")
+			c.Warn(column.Name, "The sync's entries will be deleted", "Changing "+column.Name+" replaces the sync. With purge = true, the entries of the present sync are deleted at the destination.")
 		} else {
-			c.Warn(column.Name, "What the sync has written will stay", "Another "+column.Name+" makes another sync. The keys of the one there is stay at the destination as keys of nobody, and a new sync to the same place reports them as conflicts. To delete them, apply purge = true first.")
+			c.Warn(column.Name, "The sync's entries will be left behind", "Changing "+column.Name+" replaces the sync. The entries of the present sync stay at the destination without an owner, "+
+				"and a new sync to the same target reports them as conflicts. To delete them, apply purge = true first.")
 		}
 		break
 	}
@@ -109,19 +110,19 @@ func (r *sync) adopt(ctx context.Context, c *base.Call[base.Object]) (bool, erro
 }
 
 func (r *sync) read(ctx context.Context, c *base.Call[base.Object]) error {
-	answer, err := c.Client.Sync(ctx, r.place(c))
+	found, err := c.Client.Sync(ctx, r.place(c))
 	if err != nil {
 		return err
 	}
-	if !c.Model.Given(fieldPurge) { // known here only, and not after an import
+	if !c.Model.Given(fieldPurge) { // the engine does not know it; null after an import
 		if err := c.Model.SetJSON(fieldPurge, tftypes.Bool, false); err != nil {
 			return err
 		}
 	}
-	return fill(r.columns, &c.Model, answer)
+	return fill(r.columns, &c.Model, found)
 }
 
-// write sends the fields that may be changed. Of one that is fixed, another value makes another object.
+// write sends the fields that may change. A change of a fixed field replaces the resource.
 func (r *sync) write(ctx context.Context, c *base.Call[base.Object]) error {
 	columns := r.columns
 	if c.Prior != nil {
@@ -146,20 +147,21 @@ func (r *sync) delete(ctx context.Context, c *base.Call[base.Object]) error {
 	return r.gone(ctx, c)
 }
 
-// gone waits for the end of a purge, which goes on in the background: until then the sync uses its integration.
+// gone waits for the end of a purge, which runs in the background. Until then the sync still uses
+// its integration.
 func (r *sync) gone(ctx context.Context, c *base.Call[base.Object]) error {
 	ctx, cancel := context.WithTimeout(ctx, askAtMost)
 	defer cancel()
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for {
-		answer, err := c.Client.Sync(ctx, r.place(c))
+		found, err := c.Client.Sync(ctx, r.place(c))
 		if err != nil {
-			return err // that it is gone is what the caller waits for
+			return err // the caller accepts an error for which client.IsGone holds
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("its keys are still being deleted at the destination, and it is in state %v; look at its status, and destroy again", answer[fieldState])
+			return fmt.Errorf("the sync is still deleting its entries at the destination (state %v); check its status, then destroy again", found[fieldState])
 		case <-ticker.C:
 		}
 	}

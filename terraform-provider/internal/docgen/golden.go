@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// listing prints the schemas with a line for each attribute, so that what changes for those who use the provider shows as a line
-// in review.
+// listing prints the schemas with one line per attribute. A change that users of the provider
+// notice is then one line in review.
 func listing(all schemas) string {
 	var out strings.Builder
 	all.Provider.list(&out, "provider")

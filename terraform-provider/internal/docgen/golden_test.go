@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "rewrite the golden file")
 
 func TestTheSchemaIsTheOneThatWasReviewed(t *testing.T) {
 	all, err := providerSchemas(t.Context())
@@ -25,11 +25,12 @@ func TestTheSchemaIsTheOneThatWasReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the schema differs from %s; if it is meant to, write it anew with: go test ./terraform-provider/internal/docgen -update\n%s", path, got)
+		t.Errorf("the schema differs from %s; if that is intended, rewrite it with: go test ./terraform-provider/internal/docgen -update\n%s", path, got)
 	}
 }
 
-// Each type has a page and an example, and nothing has a page that is no type: the pages that a generator leaves behind included.
+// Each type has a page and an example. Each page has a type, so that no page of a removed type is
+// left behind.
 func TestEveryTypeHasAPageAndAnExample(t *testing.T) {
 	all, err := providerSchemas(t.Context())
 	if err != nil {
@@ -49,7 +50,7 @@ func TestEveryTypeHasAPageAndAnExample(t *testing.T) {
 			example := filepath.Join(root, "examples/terraform", group.folders, name, group.file)
 			for _, path := range []string{page, example} {
 				if _, err := os.Stat(path); err != nil {
-					t.Errorf("%v: write the example, and run make generate", err)
+					t.Errorf("%v: write the example and run make generate", err)
 				}
 			}
 		}
@@ -60,7 +61,7 @@ func TestEveryTypeHasAPageAndAnExample(t *testing.T) {
 	}
 	for name := range s.Resources {
 		if _, err := os.Stat(filepath.Join(root, "examples/terraform/resources", name, "import.sh")); err != nil {
-			t.Errorf("%v: say how to import it", err)
+			t.Errorf("%v: write the import command", err)
 		}
 	}
 }

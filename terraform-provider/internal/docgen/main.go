@@ -1,6 +1,6 @@
-// Docgen writes the provider's documentation, terraform-provider/docs, from its schemas and from examples/terraform. The schemas
-// come from the provider in this process, so that they are the same whatever Terraform is there, or none. The pages are made by
-// tfplugindocs, pinned in tools/tfdocs.
+// Docgen writes the provider's documentation, terraform-provider/docs, from its schemas and from
+// examples/terraform. It reads the schemas from the provider in this process, so the result does
+// not depend on an installed Terraform. The pages are made by tfplugindocs, pinned in tools/tfdocs.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 
 //go:generate go run .
 
-// root is the checkout, seen from the folder in which go generate and the tests run.
+// root is the path of the checkout from the folder in which go generate and the tests run.
 const root = "../../.."
 
 func main() {
@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// tfplugindocs is the path of the pinned tool, which is built when it is not there.
+// tfplugindocs returns the path of the pinned tool, and builds the tool if it is missing.
 func tfplugindocs(ctx context.Context) (string, error) {
 	const module = "github.com/hashicorp/terraform-plugin-docs"
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "tools/build-tool.sh"), "tfdocs", module, module+"/cmd/tfplugindocs", "-ldflags=-s -w")

@@ -12,7 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/provider"
 )
 
-// The types are the form in which `terraform providers schema -json` prints schemas:
+// The types are those of the output of `terraform providers schema -json`:
 // https://developer.hashicorp.com/terraform/cli/commands/providers/schema
 
 type document struct {
@@ -74,7 +74,8 @@ type identityAttribute struct {
 	OptionalForImport bool         `json:"optional_for_import,omitempty"`
 }
 
-// providerSchemas asks the provider of this process, as Terraform asks the one that it has started.
+// providerSchemas requests the schemas from the provider in this process, over Terraform's
+// protocol.
 func providerSchemas(ctx context.Context) (document, error) {
 	providers, err := catalog.All()
 	if err != nil {
@@ -84,7 +85,7 @@ func providerSchemas(ctx context.Context) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	answer, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+	response, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		return document{}, err
 	}
@@ -92,12 +93,12 @@ func providerSchemas(ctx context.Context) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	for _, d := range append(answer.Diagnostics, identities.Diagnostics...) {
+	for _, d := range append(response.Diagnostics, identities.Diagnostics...) {
 		return document{}, fmt.Errorf("%s: %s", d.Summary, d.Detail)
 	}
 	all := schemas{
-		Provider: convert(answer.Provider), Resources: each(answer.ResourceSchemas), Data: each(answer.DataSourceSchemas),
-		Ephemerals: each(answer.EphemeralResourceSchemas), Identities: map[string]identity{},
+		Provider: convert(response.Provider), Resources: each(response.ResourceSchemas), Data: each(response.DataSourceSchemas),
+		Ephemerals: each(response.EphemeralResourceSchemas), Identities: map[string]identity{},
 	}
 	for name, i := range identities.IdentitySchemas {
 		converted := identity{Version: i.Version, Attributes: map[string]identityAttribute{}}
@@ -106,7 +107,7 @@ func providerSchemas(ctx context.Context) (document, error) {
 		}
 		all.Identities[name] = converted
 	}
-	// The name under which tfplugindocs looks for the provider.
+	// tfplugindocs looks for the provider under this name.
 	return document{FormatVersion: "1.0", Providers: map[string]schemas{"stashbase": all}}, nil
 }
 

@@ -22,7 +22,8 @@ var vault = vaulttest.Shared(vaulttest.Options{})
 
 func TestMain(m *testing.M) { os.Exit(vault.Run(m)) }
 
-// conversation speaks the protocol with the provider, as a Terraform does that knows more of it than those the acceptance tests run.
+// conversation speaks Terraform's protocol with the provider. It shows what the CLIs of the
+// acceptance tests do not support yet.
 type conversation struct {
 	*testing.T
 	server tfprotov6.ProviderServer
@@ -46,14 +47,14 @@ func newConversation(t *testing.T) *conversation {
 	return c
 }
 
-// configure gives the provider its configuration; attributes that are left out are null.
+// configure configures the provider. Attributes that are not given are null.
 func (c *conversation) configure(given map[string]tftypes.Value) []*tfprotov6.Diagnostic {
 	c.Helper()
-	answer, err := c.server.ConfigureProvider(c.Context(), &tfprotov6.ConfigureProviderRequest{Config: c.object(c.schema.Provider, given)})
+	response, err := c.server.ConfigureProvider(c.Context(), &tfprotov6.ConfigureProviderRequest{Config: c.object(c.schema.Provider, given)})
 	if err != nil {
 		c.Fatal(err)
 	}
-	return answer.Diagnostics
+	return response.Diagnostics
 }
 
 func (c *conversation) object(schema *tfprotov6.Schema, given map[string]tftypes.Value) *tfprotov6.DynamicValue {
@@ -86,8 +87,8 @@ func (c *conversation) none(all []*tfprotov6.Diagnostic) {
 
 func text(s string) tftypes.Value { return tftypes.NewValue(tftypes.String, s) }
 
-// The command lines of the acceptance tests know no identity yet, so it is shown by the protocol: who imports by identity gets the
-// object, with the same identity and the id that goes with it.
+// The CLIs of the acceptance tests do not support identity yet, so this test uses the protocol. An
+// import by identity yields the object with the same identity and the matching id.
 func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 	server := vault.Server(t)
 	for _, path := range []string{"workspaces/acme", "projects/acme/api", "environments/acme/api/dev"} {
@@ -147,17 +148,17 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 		t.Run(resource, func(t *testing.T) {
 			want, known := cases[resource]
 			if !known {
-				t.Fatal("a resource without a case here")
+				t.Fatal("the resource has no case in this test")
 			}
 			identity := identities.IdentitySchemas[resource].ValueType()
-			answer, err := c.server.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{
+			response, err := c.server.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{
 				TypeName: resource, Identity: &tfprotov6.ResourceIdentityData{IdentityData: c.value(identity, want.identity)},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.none(answer.Diagnostics)
-			imported := answer.ImportedResources[0]
+			c.none(response.Diagnostics)
+			imported := response.ImportedResources[0]
 			read, err := c.server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{
 				TypeName: resource, CurrentState: imported.State, Private: imported.Private, CurrentIdentity: imported.Identity,
 			})
@@ -169,14 +170,15 @@ func TestAResourceIsImportedByItsIdentity(t *testing.T) {
 				t.Errorf("id is %q, want %q", id, want.id)
 			}
 			if read.NewIdentity == nil {
-				t.Error("there is no identity after a read")
+				t.Error("a read returns no identity")
 			}
 		})
 	}
 }
 
-// A provider whose configuration comes from another resource is configured with unknown values in the first plan. That must not
-// fail, and a request then says what is not known.
+// If the provider's configuration comes from another resource, the first plan configures it with
+// unknown values. The plan must not fail; only a request must, and its error names the unknown
+// value.
 func TestUnknownConfigurationFailsOnlyARequest(t *testing.T) {
 	c := newConversation(t)
 	c.none(c.configure(map[string]tftypes.Value{"address": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)}))
@@ -191,7 +193,8 @@ func TestUnknownConfigurationFailsOnlyARequest(t *testing.T) {
 	}
 }
 
-// Namespaces are Vault Enterprise's, so a server that is none shows where requests go.
+// Only Vault Enterprise has namespaces. A plain HTTP server therefore records where the requests
+// go.
 func TestAnIDCarriesItsNamespace(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -222,7 +225,7 @@ func TestAnIDCarriesItsNamespace(t *testing.T) {
 	}
 }
 
-// attribute is an attribute of a state that is a text.
+// attribute returns a string attribute of a state.
 func (c *conversation) attribute(state *tfprotov6.DynamicValue, resource, name string) string {
 	c.Helper()
 	value, err := state.Unmarshal(c.schema.ResourceSchemas[resource].ValueType())
@@ -247,16 +250,17 @@ func TestThereIsOneWayToLogIn(t *testing.T) {
 		given[name] = tftypes.NewValue(tftypes.String, nil)
 	}
 	given["username"] = text("u")
-	answer, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: c.object(c.schema.Provider, map[string]tftypes.Value{
+	response, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: c.object(c.schema.Provider, map[string]tftypes.Value{
 		"token": text("t"), "auth_login_userpass": tftypes.NewValue(block, given),
 	})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Diagnostics) == 0 {
-		t.Error("a token and a login are taken together")
+	if len(response.Diagnostics) == 0 {
+		t.Error("a token and a login are accepted together")
 	}
-	// What a login needs and neither the block nor the environment can have is named before any request.
+	// If a login lacks a value that neither the block nor the environment provides, Configure
+	// reports it before any request.
 	block = c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes["auth_login_kubernetes"].(tftypes.Object)
 	given = map[string]tftypes.Value{}
 	for name := range block.AttributeTypes {

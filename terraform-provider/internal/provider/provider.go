@@ -1,4 +1,5 @@
-// Package provider puts the provider together: its configuration and the types it has. It knows nothing of how they work.
+// Package provider assembles the provider: its configuration and its types. It knows nothing of how
+// they work.
 package provider
 
 import (
@@ -18,7 +19,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/resources"
 )
 
-// Address is where the provider is published.
+// Address is the address at which the provider is published.
 const Address = "registry.terraform.io/stashbase/stashbase"
 
 // Stashbase is the provider.
@@ -27,7 +28,7 @@ type Stashbase struct {
 	providers *integrations.Registry
 
 	mu          sync.Mutex
-	connections []*connect.Connection // one for each Configure
+	connections []*connect.Connection // one for each call of Configure
 }
 
 var (
@@ -35,12 +36,14 @@ var (
 	_ provider.ProviderWithConfigValidators   = &Stashbase{}
 )
 
-// New makes the provider of a version, with resources for the integrations and syncs of the providers that the engine has.
+// New makes the provider of the given version. It has resources for the integrations and syncs of
+// the given providers of the engine.
 func New(version string, providers *integrations.Registry) *Stashbase {
 	return &Stashbase{version: version, providers: providers}
 }
 
-// Close ends what the provider has logged in to. Terraform waits for two seconds before it ends the process by force.
+// Close revokes the tokens of the provider's logins. Terraform kills the process two seconds after
+// it asks it to stop.
 func (p *Stashbase) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,22 +55,22 @@ func (p *Stashbase) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Metadata names the provider.
+// Metadata sets the name of the provider and its version.
 func (p *Stashbase) Metadata(_ context.Context, _ provider.MetadataRequest, response *provider.MetadataResponse) {
 	response.TypeName, response.Version = "stashbase", p.version
 }
 
-// Schema is that of the provider block.
+// Schema returns the schema of the provider block.
 func (p *Stashbase) Schema(_ context.Context, _ provider.SchemaRequest, response *provider.SchemaResponse) {
 	response.Schema = connect.Schema()
 }
 
-// ConfigValidators hold that there is one way to log in.
+// ConfigValidators returns the check that at most one login method is configured.
 func (p *Stashbase) ConfigValidators(context.Context) []provider.ConfigValidator {
 	return connect.Validators()
 }
 
-// Configure takes the configuration and makes no request: see package connect.
+// Configure reads the configuration and makes no request; see package connect.
 func (p *Stashbase) Configure(_ context.Context, request provider.ConfigureRequest, response *provider.ConfigureResponse) {
 	connection, err := connect.Open(request.Config)
 	if err != nil {
@@ -80,7 +83,7 @@ func (p *Stashbase) Configure(_ context.Context, request provider.ConfigureReque
 	response.ResourceData, response.DataSourceData, response.EphemeralResourceData = connection, connection, connection
 }
 
-// Resources are those that the provider manages.
+// Resources lists the resources that the provider manages.
 func (p *Stashbase) Resources(context.Context) []func() resource.Resource {
 	all := []func() resource.Resource{
 		resources.Config, resources.Workspace, resources.Project, resources.Environment, resources.Secret, resources.Secrets,
@@ -96,14 +99,14 @@ func (p *Stashbase) Resources(context.Context) []func() resource.Resource {
 	return all
 }
 
-// DataSources are those that it reads.
+// DataSources lists the data sources.
 func (p *Stashbase) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		resources.EnvironmentMetadata, resources.Policy, derived.SyncStatus(p.providers.Destinations()),
 	}
 }
 
-// EphemeralResources are those that leave no trace.
+// EphemeralResources lists the ephemeral resources, which leave nothing in state or plan.
 func (p *Stashbase) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{resources.LoadedEnvironment}
 }

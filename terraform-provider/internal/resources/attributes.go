@@ -21,12 +21,13 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// secretName is the rule for names of secrets; docs/reference/conventions.md of the engine has it.
+// secretName is the engine's rule for names of secrets, see docs/reference/conventions.md.
 var secretName = regexp.MustCompile(`^[A-Za-z_](\.?[A-Za-z0-9_-])*\.?$`)
 
-const secretNameRule = "must begin with a letter or _ and go on with letters, digits, _, - and single dots"
+const secretNameRule = "must begin with a letter or _, followed by letters, digits, _, - and single dots"
 
-// What has a default is the whole truth: leaving it out of a configuration brings the default back, also at the engine.
+// An attribute with a default is fully managed. If the configuration omits it, the engine's field
+// is reset to the default.
 
 func textWithDefault(help string) schema.StringAttribute {
 	return schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(""), MarkdownDescription: help + " Default: empty."}
@@ -50,7 +51,8 @@ func textsByNameWithDefault(help string) schema.MapAttribute {
 	}
 }
 
-// choice is an attribute with a closed list of values: the one list serves the check, the documentation and the error.
+// choice makes an attribute with a closed list of values. The check, the documentation and the
+// error use the same list.
 func choice(help string, values ...string) schema.StringAttribute {
 	text := help + " One of"
 	for i, value := range values {
@@ -70,7 +72,7 @@ func choiceWithDefault(help string, values ...string) schema.StringAttribute {
 	return attribute
 }
 
-// createdTime changes only when the object does, so a plan to change the object knows it.
+// createdTime changes only if the object is recreated, so the plan of an update keeps the value.
 func createdTime(what string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Computed: true, MarkdownDescription: "When " + what + " was created, RFC 3339 in UTC.",
@@ -87,7 +89,7 @@ func texts(ctx context.Context, m types.Map) (map[string]string, error) {
 	return all, diagnose.Unexpected(diags)
 }
 
-// words are the elements of a set, sorted; nil when the set is null.
+// words returns the elements of a set, sorted; nil if the set is null.
 func words(ctx context.Context, s types.Set) ([]string, error) {
 	if s.IsNull() || s.IsUnknown() {
 		return nil, nil

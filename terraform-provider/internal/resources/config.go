@@ -16,7 +16,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 )
 
-// setting is a field of the engine's configuration. A new one is a new line in settings.
+// setting is a field of the engine's configuration. A new setting is one new line in settings.
 type setting struct {
 	name, help string
 	kind       tftypes.Type
@@ -25,20 +25,20 @@ type setting struct {
 func settings() []setting {
 	number, truth := tftypes.Number, tftypes.Bool
 	return []setting{
-		{"max_versions", "How many versions of a secret are kept.", number},
-		{"cas_required", "Whether every write of a secret must say which version it replaces.", truth},
-		{"delete_version_after", "How many seconds after it was written a version is deleted; 0 is never.", number},
-		{"max_value_bytes", "The largest value of a secret in bytes.", number},
-		{"max_secrets", "The most secrets in one environment.", number},
-		{"max_environment_bytes", "The most bytes of names and newest values in one environment.", number},
-		{"max_projects", "The most projects in one workspace.", number},
-		{"max_environments", "The most environments in one workspace, over all its projects.", number},
-		{"keyring_cache_size", "How many workspaces' keys are kept unwrapped in memory.", number},
-		{"keyring_cache_ttl", "How many seconds a workspace's keys stay unwrapped in memory.", number},
-		{"secret_cache_bytes", "How many bytes of sealed secrets are kept in memory.", number},
-		{"egress_allow", "Special-purpose addresses that providers may have, as rules `[workspace=]CIDR[:port][+http]`: private networks, loopback.", tftypes.Set{ElementType: tftypes.String}},
-		{"proxy_url", "URL of an HTTP proxy that everything to providers goes through; empty for none.", tftypes.String},
-		{"paused", "Whether nothing goes out to providers, of any workspace.", truth},
+		{"max_versions", "Number of versions to keep of each secret.", number},
+		{"cas_required", "Whether every write of a secret must name the version it replaces.", truth},
+		{"delete_version_after", "Number of seconds after which a version is deleted; 0 means never.", number},
+		{"max_value_bytes", "Maximum size of a secret's value in bytes.", number},
+		{"max_secrets", "Maximum number of secrets in one environment.", number},
+		{"max_environment_bytes", "Maximum size in bytes of all names and newest values in one environment.", number},
+		{"max_projects", "Maximum number of projects in one workspace.", number},
+		{"max_environments", "Maximum number of environments in one workspace, in all its projects together.", number},
+		{"keyring_cache_size", "Number of workspaces whose keys are kept unwrapped in memory.", number},
+		{"keyring_cache_ttl", "Number of seconds that a workspace's keys are kept unwrapped in memory.", number},
+		{"secret_cache_bytes", "Size in bytes of the cache of sealed secrets.", number},
+		{"egress_allow", "Private, loopback and other special-purpose addresses that the engine may connect to, as rules `[workspace=]CIDR[:port][+http]`.", tftypes.Set{ElementType: tftypes.String}},
+		{"proxy_url", "URL of an HTTP proxy for all requests to providers. Empty means no proxy.", tftypes.String},
+		{"paused", "Whether all requests to providers are paused, for every workspace.", truth},
 	}
 }
 
@@ -55,12 +55,12 @@ func (s setting) attribute() schema.Attribute {
 	}
 }
 
-// configured is the private data of the configuration: the settings that are managed here.
+// configured is the private data of the resource: the settings that this configuration manages.
 type configured struct {
 	Settings []string `json:"settings"`
 }
 
-// Config is stashbase_config.
+// Config returns the resource stashbase_config.
 func Config() resource.Resource {
 	attributes := map[string]schema.Attribute{}
 	for _, s := range settings() {
@@ -68,14 +68,15 @@ func Config() resource.Resource {
 	}
 	return base.New(base.Kind[base.Object]{
 		Name: "config",
-		Help: "The configuration of the engine's mount: defaults for all workspaces, limits and caches. A mount has one.\n\n" +
-			"It manages the settings that are given and leaves the others. One that is taken out of the configuration, or whose resource is destroyed, goes back to the engine's default.",
+		Help: "The configuration of the engine's mount: defaults for all workspaces, limits and caches. Each mount has exactly one.\n\n" +
+			"The resource manages only the settings that it sets. A setting that is removed from the resource, or whose resource is destroyed, is reset to the engine's default.",
 		Attributes: attributes,
 		Create:     putConfig, Adopt: base.Again(putConfig), Read: readConfig, Update: putConfig, Delete: resetConfig, Plan: planConfig,
 	})()
 }
 
-// planConfig lets a setting show that is no longer given: it changes to the engine's default.
+// planConfig marks the settings that were removed from the configuration as unknown, because the
+// apply resets them.
 func planConfig(ctx context.Context, c *base.PlanCall[base.Object]) error {
 	for _, s := range forgotten(ctx, c.Recall, &c.Config) {
 		c.Model.Unknown(s.name, s.kind)
@@ -83,7 +84,8 @@ func planConfig(ctx context.Context, c *base.PlanCall[base.Object]) error {
 	return nil
 }
 
-// forgotten are the settings that were managed here and are no longer given.
+// forgotten returns the settings that this resource managed and that the configuration no longer
+// sets.
 func forgotten(ctx context.Context, recall func(context.Context, any) bool, given *base.Object) []setting {
 	var last configured
 	recall(ctx, &last)
@@ -114,15 +116,15 @@ func putConfig(ctx context.Context, c *base.Call[base.Object]) error {
 	for _, s := range forgotten(ctx, c.Recall, &c.Config) {
 		changes[s.name] = nil
 	}
-	answer, err := c.Client.PatchConfig(ctx, changes)
+	response, err := c.Client.PatchConfig(ctx, changes)
 	if err != nil {
 		return err
 	}
 	for _, s := range settings() {
-		// What is neither given nor was planned to change stays as planned, whatever somebody else has just made of it: the next
-		// refresh shows that.
+		// A setting that was not sent, and whose plan is known, keeps its planned value. If someone
+		// has changed it meanwhile, the next refresh shows that.
 		if _, sent := changes[s.name]; sent || !c.Model[s.name].IsKnown() {
-			if err := c.Model.SetJSON(s.name, s.kind, answer[s.name]); err != nil {
+			if err := c.Model.SetJSON(s.name, s.kind, response[s.name]); err != nil {
 				return err
 			}
 		}
@@ -131,12 +133,12 @@ func putConfig(ctx context.Context, c *base.Call[base.Object]) error {
 }
 
 func readConfig(ctx context.Context, c *base.Call[base.Object]) error {
-	answer, err := c.Client.Config(ctx)
+	response, err := c.Client.Config(ctx)
 	if err != nil {
 		return err
 	}
 	for _, s := range settings() {
-		if err := c.Model.SetJSON(s.name, s.kind, answer[s.name]); err != nil {
+		if err := c.Model.SetJSON(s.name, s.kind, response[s.name]); err != nil {
 			return err
 		}
 	}

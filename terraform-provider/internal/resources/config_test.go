@@ -2,7 +2,8 @@ package resources_test
 
 import "testing"
 
-// All mounts have one configuration, so nothing else runs meanwhile: the tests of the package are not parallel.
+// The mount has one configuration, so nothing else may run meanwhile. The tests of the package are
+// not parallel.
 func TestTheConfigurationIsManagedByTheSettingsGiven(t *testing.T) {
 	each(t, func(w *world) {
 		const address = "stashbase_config.it"
@@ -12,7 +13,7 @@ func TestTheConfigurationIsManagedByTheSettingsGiven(t *testing.T) {
 		w.holds(w.State(address), "max_environments", w.read("config")["max_environments"])
 		w.PlansNothing()
 
-		// What is given is repaired; what is not is somebody else's.
+		// A setting of the resource is repaired; other settings may be changed by others.
 		w.write("config", map[string]any{"max_versions": 8, "max_environments": 9})
 		w.PlansOnly(address, "update")
 		w.Apply()
@@ -20,7 +21,7 @@ func TestTheConfigurationIsManagedByTheSettingsGiven(t *testing.T) {
 		w.holds(w.read("config"), "max_environments", 9)
 		w.PlansNothing()
 
-		// What is no longer given goes back to the default.
+		// A setting that is removed from the resource is reset to its default.
 		w.configure("resource \"stashbase_config\" \"it\" {\n  max_versions = 7\n}")
 		w.PlansOnly(address, "update")
 		w.Apply()

@@ -37,38 +37,38 @@ type secretKnowledge struct {
 	Tags        []string     `tfsdk:"tags"`
 }
 
-// EnvironmentMetadata is the data source stashbase_environment_metadata.
+// EnvironmentMetadata returns the data source stashbase_environment_metadata.
 func EnvironmentMetadata() datasource.DataSource { return &environmentMetadata{} }
 
-// Metadata names the type.
+// Metadata sets the name of the type.
 func (d *environmentMetadata) Metadata(_ context.Context, _ datasource.MetadataRequest, response *datasource.MetadataResponse) {
 	response.TypeName = base.TypePrefix + "environment_metadata"
 }
 
-// Schema describes it.
+// Schema returns the schema.
 func (d *environmentMetadata) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
 	response.Schema = schema.Schema{
-		MarkdownDescription: "What is known of the secrets of an environment, without values. A `version` of it fits any resource's `*_wo_version`: the resource is then written again whenever the secret is.",
+		MarkdownDescription: "Metadata of the secrets of an environment, without values. Use a secret's `version` as the `*_wo_version` of another resource to update that resource whenever the secret changes.",
 		Attributes: map[string]schema.Attribute{
 			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>`"},
-			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
 			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
 			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
 			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
-			"secrets": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "The secrets by their names, deleted ones included.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"secrets": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "The secrets by name, including deleted ones.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"version":      schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version."},
 				"state":        schema.StringAttribute{Computed: true, MarkdownDescription: "`live`, `deleted`, `destroyed` or `damaged`."},
 				"created_time": schema.StringAttribute{Computed: true, MarkdownDescription: "When the newest version was written, RFC 3339 in UTC."},
-				"comment":      schema.StringAttribute{Computed: true, MarkdownDescription: "Why it was written."},
-				"encoding":     schema.StringAttribute{Computed: true, MarkdownDescription: "`text` or `base64`."},
-				"size":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Bytes of its value."},
-				"tags":         schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "Labels of the secret."},
+				"comment":      schema.StringAttribute{Computed: true, MarkdownDescription: "Why the newest version was written."},
+				"encoding":     schema.StringAttribute{Computed: true, MarkdownDescription: "Encoding of the value: `text` or `base64`."},
+				"size":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Size of the value in bytes."},
+				"tags":         schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "Tags of the secret."},
 			}}},
 		},
 	}
 }
 
-// Read asks for the metadata of all secrets at once.
+// Read requests the metadata of all secrets at once.
 func (d *environmentMetadata) Read(ctx context.Context, request datasource.ReadRequest, response *datasource.ReadResponse) {
 	var m environmentMetadataModel
 	response.Diagnostics.Append(request.Config.Get(ctx, &m)...)

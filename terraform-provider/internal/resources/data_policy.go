@@ -30,35 +30,35 @@ type policyModel struct {
 	Policy      types.String `tfsdk:"policy"`
 }
 
-// Policy is the data source stashbase_policy.
+// Policy returns the data source stashbase_policy.
 func Policy() datasource.DataSource { return &policyData{} }
 
-// Metadata names the type.
+// Metadata sets the name of the type.
 func (d *policyData) Metadata(_ context.Context, _ datasource.MetadataRequest, response *datasource.MetadataResponse) {
 	response.TypeName = base.TypePrefix + "policy"
 }
 
-// Schema describes it.
+// Schema returns the schema.
 func (d *policyData) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
 	name := func(help string) schema.Attribute {
-		return schema.StringAttribute{Optional: true, MarkdownDescription: help + " Each role says which names it needs."}
+		return schema.StringAttribute{Optional: true, MarkdownDescription: help + " The role determines which names are required."}
 	}
 	response.Schema = schema.Schema{
-		MarkdownDescription: "A ready Vault policy with the least rights that a role needs, for this mount and for the names given.",
+		MarkdownDescription: "A Vault policy with the least rights that a role needs, for this mount and the given names.",
 		Attributes: map[string]schema.Attribute{
-			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
-			"role":             schema.StringAttribute{Required: true, MarkdownDescription: "The role; `vault list stashbase/policies` names them all."},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
+			"role":             schema.StringAttribute{Required: true, MarkdownDescription: "Name of the role. `vault list stashbase/policies` lists all roles."},
 			"workspace":        name("Name of a workspace."),
 			"project":          name("Name of a project."),
 			"environment":      name("Name of an environment."),
-			"context":          name("Name of the context that a service encrypts under."),
+			"context":          name("Name of the encryption context that a service uses."),
 			"description":      schema.StringAttribute{Computed: true, MarkdownDescription: "What the role is for."},
-			"policy":           schema.StringAttribute{Computed: true, MarkdownDescription: "The policy, in HCL: for the `policy` of a `vault_policy`."},
+			"policy":           schema.StringAttribute{Computed: true, MarkdownDescription: "The policy in HCL, for the attribute `policy` of a `vault_policy`."},
 		},
 	}
 }
 
-// Read asks for the policy.
+// Read requests the policy.
 func (d *policyData) Read(ctx context.Context, request datasource.ReadRequest, response *datasource.ReadResponse) {
 	var m policyModel
 	response.Diagnostics.Append(request.Config.Get(ctx, &m)...)

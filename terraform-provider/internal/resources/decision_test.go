@@ -29,16 +29,16 @@ func TestWhenAVersionIsWritten(t *testing.T) {
 		{"nothing has changed", given, wo(1), wo(1), 3, false},
 		{"a greater number", given, wo(2), wo(1), 3, true},
 		{"a smaller number", given, wo(1), wo(2), 3, true},
-		{"a version of somebody else", given, wo(1), wo(1), 2, true},
-		{"which is ignored", given, ignoring, wo(1), 2, false},
+		{"drift: someone else wrote a version", given, wo(1), wo(1), 2, true},
+		{"drift that is ignored", given, ignoring, wo(1), 2, false},
 		{"after an import, whose number is null", given, wo(1), stub, 0, true},
 		{"from a value in the state to a write-only one", given, wo(1), plain("v"), 3, true},
 		{"another encoding", given, encoded, wo(1), 3, true},
 		{"the same value", plain("v"), plain("v"), plain("v"), 3, false},
 		{"another value", plain("w"), plain("w"), plain("v"), 3, true},
-		{"one that is not known yet", secret{Value: types.StringUnknown()}, plain("v"), plain("v"), 3, true},
+		{"a value that is not known yet", secret{Value: types.StringUnknown()}, plain("v"), plain("v"), 3, true},
 		{"a value set elsewhere", secret{}, stub, stub, 0, false},
-		{"which was set here before", secret{}, stub, wo(1), 2, false},
+		{"a value set elsewhere, formerly set here", secret{}, stub, wo(1), 2, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

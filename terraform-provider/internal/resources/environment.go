@@ -30,22 +30,22 @@ type environment struct {
 	CreatedTime     types.String `tfsdk:"created_time"`
 }
 
-// Environment is stashbase_environment.
+// Environment returns the resource stashbase_environment.
 func Environment() resource.Resource {
 	return base.New(base.Kind[environment]{
 		Name: "environment",
-		Help: "An environment: a set of secrets that is delivered as one.\n\n" +
-			"Destroying one that holds secrets which are not managed here is refused, unless `force_destroy` was applied before; for a production environment `deletion_allowed` as well.",
+		Help: "An environment: a set of secrets that is delivered as a whole.\n\n" +
+			"An environment that contains secrets this configuration does not manage can be destroyed only after `force_destroy = true` was applied. A production environment also requires `deletion_allowed = true`.",
 		Keys: []base.Key{base.Workspace(), base.Project(), {Name: "name", Help: "Name of the environment in the project."}},
 		Attributes: map[string]schema.Attribute{
 			"description":      textWithDefault("What the environment is for."),
 			"production":       boolWithDefault("Whether this is a production environment."),
-			"locked":           boolWithDefault("Whether writes are refused, those of this provider included."),
+			"locked":           boolWithDefault("Whether the engine refuses all writes, including those of this provider."),
 			"deletion_allowed": boolWithDefault("Whether a production environment may be destroyed."),
-			"base":             textWithDefault("Environment whose secrets are inherited: one of the same project, or `project/environment`."),
+			"base":             textWithDefault("Environment to inherit secrets from: the name of an environment of the same project, or `project/environment`."),
 			"shared_with": schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns `project/environment` of the environments that may refer to this one or inherit from it. " +
-				"Left out, it follows `production`: none, else the project's other environments that are not production."},
-			"force_destroy": boolWithDefault("Whether destroying the environment takes with it the secrets that are still in it."),
+				"If absent, a production environment is shared with no other; any other environment is shared with the other non-production environments of its project."},
+			"force_destroy": boolWithDefault("Whether destroying the environment also deletes the secrets that are still in it."),
 			"created_time":  createdTime("the environment"),
 		},
 		Create: createEnvironment, Adopt: adoptEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment,
@@ -100,11 +100,12 @@ func putEnvironment(ctx context.Context, c *base.Call[environment]) error {
 	return m.fill(ctx, e)
 }
 
-// deleteEnvironment confirms by itself where only what was soft-deleted is left, which is how stashbase_secret leaves it.
+// deleteEnvironment sends the confirmation itself if only soft-deleted secrets are left. Destroying
+// a stashbase_secret leaves them.
 func deleteEnvironment(ctx context.Context, c *base.Call[environment]) error {
 	m := &c.Model
 	if m.Production.ValueBool() && !m.DeletionAllowed.ValueBool() {
-		return diagnose.At("deletion_allowed", "This is a production environment. If it shall be destroyed, apply deletion_allowed = true first.")
+		return diagnose.At("deletion_allowed", "This is a production environment. To destroy it, apply deletion_allowed = true first.")
 	}
 	if !m.ForceDestroy.ValueBool() {
 		at := client.Place{Workspace: c.Names[0], Project: c.Names[1], Environment: c.Names[2]}
@@ -113,7 +114,7 @@ func deleteEnvironment(ctx context.Context, c *base.Call[environment]) error {
 			return err
 		}
 		if live := living(all); len(live) > 0 {
-			return diagnose.At("force_destroy", "The environment holds secrets that are not managed here: %s. Delete them, or apply force_destroy = true first.", some(live))
+			return diagnose.At("force_destroy", "The environment contains secrets that are not managed here: %s. Delete them, or apply force_destroy = true first.", some(live))
 		}
 	}
 	return c.Client.DeleteEnvironment(ctx, c.Names[0], c.Names[1], c.Names[2], true)
@@ -121,13 +122,15 @@ func deleteEnvironment(ctx context.Context, c *base.Call[environment]) error {
 
 func (m *environment) fill(ctx context.Context, e *client.Environment) error {
 	m.Description = types.StringValue(e.Description)
-	// The engine answers project/environment; the person may have written the short form of the same.
+	// The engine returns project/environment. The configuration may have the short form of the same
+	// environment.
 	if short := shortBase(e.Base, e.Project); m.Base.IsNull() || shortBase(m.Base.ValueString(), e.Project) != short {
 		m.Base = types.StringValue(short)
 	}
 	m.Production, m.Locked = types.BoolValue(e.Production), types.BoolValue(e.Locked)
 	m.DeletionAllowed, m.CreatedTime = types.BoolValue(e.DeletionAllowed), types.StringValue(e.CreatedTime)
-	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool()) // known here only, and not after an import
+	// The engine does not know it, and it is null after an import.
+	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool())
 	m.SharedWith = types.SetNull(types.StringType)
 	if e.SharedWith == nil {
 		return nil
@@ -137,7 +140,7 @@ func (m *environment) fill(ctx context.Context, e *client.Environment) error {
 	return err
 }
 
-// shortBase leaves out the project where it is the environment's own.
+// shortBase removes the project if it is the environment's own.
 func shortBase(environment, project string) string {
 	return strings.TrimPrefix(environment, project+"/")
 }
@@ -153,7 +156,7 @@ func living(all map[string]client.Version) []string {
 	return live
 }
 
-// some names the first of many.
+// some joins the first ten names and counts the rest.
 func some(names []string) string {
 	const most = 10
 	if len(names) <= most {

@@ -29,28 +29,28 @@ type loadedModel struct {
 	Values      types.Map    `tfsdk:"values"`
 }
 
-// LoadedEnvironment is the ephemeral stashbase_environment.
+// LoadedEnvironment returns the ephemeral resource stashbase_environment.
 func LoadedEnvironment() ephemeral.EphemeralResource { return &loadedEnvironment{} }
 
-// Metadata names the type.
+// Metadata sets the name of the type.
 func (e *loadedEnvironment) Metadata(_ context.Context, _ ephemeral.MetadataRequest, response *ephemeral.MetadataResponse) {
 	response.TypeName = base.TypePrefix + "environment"
 }
 
-// Schema describes it.
+// Schema returns the schema.
 func (e *loadedEnvironment) Schema(_ context.Context, _ ephemeral.SchemaRequest, response *ephemeral.SchemaResponse) {
 	response.Schema = schema.Schema{
-		MarkdownDescription: "Names and values of a whole environment, inherited ones included and references resolved, as a workload is given them. Nothing of it is stored.",
+		MarkdownDescription: "Names and values of all secrets of an environment, as a workload receives them: with inherited secrets, and with references resolved. Neither the state nor a plan contains them.",
 		Attributes: map[string]schema.Attribute{
-			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's."},
+			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
 			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
 			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
 			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
-			"include":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to deliver, such as `DB_*`. Default: all."},
+			"include":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to load, such as `DB_*`. Default: all."},
 			"exclude":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to leave out."},
-			"after": schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Anything that is known only after apply, such as `stashbase_secret.x.version`. " +
-				"Terraform opens an ephemeral resource while it plans unless something in it is not known yet: name here what the same apply makes."},
-			"values": schema.MapAttribute{Computed: true, Sensitive: true, ElementType: types.StringType, MarkdownDescription: "The values by their names. One that was written with `encoding = \"base64\"` is in base64."},
+			"after": schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Values that are known only after apply, such as `stashbase_secret.x.version`. " +
+				"Terraform opens an ephemeral resource during the plan unless one of its arguments is unknown. List attributes of the resources that the same apply creates, to open it after them."},
+			"values": schema.MapAttribute{Computed: true, Sensitive: true, ElementType: types.StringType, MarkdownDescription: "The values by name. A value that was written with `encoding = \"base64\"` is returned in base64."},
 		},
 	}
 }
@@ -66,7 +66,7 @@ func (e *loadedEnvironment) Open(ctx context.Context, request ephemeral.OpenRequ
 	if err != nil {
 		subject := diagnose.Subject{Name: "environment " + m.Workspace.ValueString() + "/" + m.Project.ValueString() + "/" + m.Environment.ValueString()}
 		diagnose.Report(&response.Diagnostics, "load", subject, diagnose.Hint(err, client.NotFound,
-			"If the same apply makes it, give this ephemeral resource an `after` that names it."))
+			"If the same apply creates it, list one of its attributes in `after` of this ephemeral resource."))
 		return
 	}
 	response.Diagnostics.Append(response.Result.Set(ctx, &m)...)

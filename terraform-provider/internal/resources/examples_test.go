@@ -11,13 +11,14 @@ import (
 
 const examples = "../../../examples/terraform"
 
-// Each example is applied as it stands, under one of the two CLIs, leaves nothing to change, can be imported as its import.sh says, and is destroyed.
+// Each example is applied with one of the two CLIs. A second plan is empty, the command of
+// import.sh imports it, and it can be destroyed.
 func TestExamplesWork(t *testing.T) {
 	var found []string
 	for _, kind := range []string{"resource", "data-source", "ephemeral-resource"} {
 		some, err := filepath.Glob(examples + "/" + kind + "s/*/" + kind + ".tf")
 		if err != nil || len(some) == 0 {
-			t.Fatalf("no example of a %s found: the test shows nothing (%v)", kind, err)
+			t.Fatalf("found no example of a %s, so nothing is tested (%v)", kind, err)
 		}
 		found = append(found, some...)
 	}
@@ -28,7 +29,7 @@ func TestExamplesWork(t *testing.T) {
 	}
 }
 
-// What is commented out in the provider's example is an alternative, and must be right as well.
+// The alternative that is commented out in the provider's example must be valid too.
 func TestTheProvidersExampleIsValid(t *testing.T) {
 	text, err := os.ReadFile(examples + "/provider/provider.tf")
 	if err != nil {
@@ -45,7 +46,7 @@ func TestTheProvidersExampleIsValid(t *testing.T) {
 		}
 	}
 	if alternative == string(text) {
-		t.Error("no alternative is found: the test shows half of it")
+		t.Error("found no alternative, so only one variant is tested")
 	}
 }
 
@@ -72,14 +73,14 @@ func (w *world) followExample(path string) {
 		w.Fatal(err)
 	}
 	w.Env = append(w.Env, "TF_VAR_database_password=made-up", "TF_VAR_smtp_password=made-up", "TF_VAR_target_token=made-up", "TF_VAR_github_token=made-up")
-	// A person applies this before the destruction; here it stands from the start.
+	// A person applies this before the destruction; the test sets it from the start.
 	w.configure(strings.Replace(string(text), "# deletion_allowed", "deletion_allowed", 1))
 	w.Apply()
 	w.PlansNothing()
 	if script, err := os.ReadFile(filepath.Join(filepath.Dir(path), "import.sh")); err == nil {
 		words := strings.Fields(string(script))
 		if len(words) != 4 || words[0] != "terraform" || words[1] != "import" {
-			w.Fatalf("import.sh is no import: %q", script)
+			w.Fatalf("import.sh is not an import command: %q", script)
 		}
 		if out, err := w.Try("state", "rm", words[2]); err != nil {
 			w.Fatal(out)

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(tftest.Run(func() int { return vault.Run(m) }))
 }
 
-// world is the engine and a folder that manages it, under names of the test's own.
+// world is an engine and a folder that manages it, with names that no other test uses.
 type world struct {
 	*testing.T
 	*tftest.Folder
@@ -29,7 +29,7 @@ type world struct {
 	workspace string
 }
 
-// each runs a test with each CLI, in a new folder and with a workspace name that nobody else has.
+// each runs a test with each CLI, in a new folder and with a new workspace name.
 func each(t *testing.T, test func(*world)) {
 	t.Helper()
 	tftest.Each(t, func(t *testing.T, cli tftest.CLI) { test(newWorld(t, cli)) })
@@ -51,7 +51,7 @@ func (w *world) again(t *testing.T) *world {
 	return newWorldOf(t, w.cli, w.server)
 }
 
-// tree makes workspace, project "api" and environment "dev" at the engine.
+// tree creates the workspace, project "api" and environment "dev" at the engine.
 func (w *world) tree() {
 	w.Helper()
 	w.write("workspaces/"+w.workspace, map[string]any{"deletion_allowed": true})
@@ -59,7 +59,7 @@ func (w *world) tree() {
 	w.write("environments/"+w.workspace+"/api/dev", nil)
 }
 
-// configure replaces WORKSPACE in the text.
+// configure writes the configuration, with WORKSPACE replaced by the workspace's name.
 func (w *world) configure(text string) {
 	w.Helper()
 	w.Configure(strings.ReplaceAll(text, "WORKSPACE", w.workspace))
@@ -74,7 +74,7 @@ func (w *world) write(path string, data map[string]any) map[string]any {
 	return secret.Data
 }
 
-// read answers nil for what does not exist.
+// read returns nil if the object does not exist.
 func (w *world) read(path string) map[string]any {
 	w.Helper()
 	secret, err := w.vault.Logical().Read("stashbase/" + path)
@@ -94,7 +94,7 @@ func (w *world) remove(path string, query map[string][]string) {
 	}
 }
 
-// holds fails the test unless a field of an answer, or of the state, prints as wanted.
+// holds fails the test unless the field of a response or state prints as want does.
 func (w *world) holds(data map[string]any, field string, want any) {
 	w.Helper()
 	if got := fmt.Sprint(data[field]); got != fmt.Sprint(want) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What derives from the providers' declarations is shown here with one of them, on the Vault of this package.
+// The derived resources are tested with one provider, with the Vault of this package as its server.
 const integrationConfig = `
 resource "stashbase_integration_vault" "it" {
   workspace            = "WORKSPACE"
@@ -34,7 +34,7 @@ func TestAnIntegrationIsMadeChangedAndDestroyed(t *testing.T) {
 		w.holds(w.State(address), "generation", json.Number("1"))
 		w.PlansNothing()
 
-		// Imported, all is known but the credential, which is supplied again.
+		// An import restores everything except the credential, which is supplied again.
 		if out, err := w.Try("state", "rm", address); err != nil {
 			t.Fatal(out)
 		}
@@ -43,37 +43,38 @@ func TestAnIntegrationIsMadeChangedAndDestroyed(t *testing.T) {
 		w.holds(w.State(address), "generation", 2)
 		w.PlansNothing()
 
-		// A setting that is no endpoint leaves the credential alone; left out, it is back at its default.
+		// Changing a setting that is no endpoint keeps the credential. A setting that is removed is
+		// reset to its default.
 		w.configure(strings.Replace(integrationConfig, `allowed_targets      = ["secret/*"]`, `description = "new"`, 1))
 		w.Apply()
 		w.holds(w.read(path), "allowed_targets", "[]")
 		w.holds(w.read(path), "generation", 2)
 		w.PlansNothing()
 
-		// Another number supplies the credential.
+		// A different number supplies the credential.
 		w.configure(strings.Replace(integrationConfig, "token_wo_version     = 1", "token_wo_version = 2", 1))
 		w.Apply()
 		w.holds(w.read(path), "generation", 3)
 
-		// So does somebody else: the plan shows it.
+		// If someone else supplies a credential, the plan shows it.
 		w.write(path, map[string]any{"token": "theirs"})
 		w.PlansOnly(address, "update")
 		w.Apply()
 		w.holds(w.read(path), "generation", 5)
 		w.PlansNothing()
 
-		// Gone, it is made anew.
+		// A deleted integration is created again.
 		w.remove(path, nil)
 		w.PlansOnly(address, "create")
 		w.Apply()
 		w.Destroy()
 		if left := w.read(path); left != nil {
-			t.Fatal("the integration is there after destroy")
+			t.Fatal("the integration exists after destroy")
 		}
 	})
 }
 
-func TestACredentialFollowsItsEndpointOrSaysThatItDoesNot(t *testing.T) {
+func TestACredentialFollowsItsEndpointOrWarns(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
 		const address = "stashbase_integration_vault.it"
@@ -85,13 +86,13 @@ func TestACredentialFollowsItsEndpointOrSaysThatItDoesNot(t *testing.T) {
 		w.configure(integrationConfig)
 		w.Apply()
 
-		// With the credential in the configuration, a changed address supplies it again.
+		// With the credential in the configuration, changing the address supplies it again.
 		w.configure(moved)
 		w.Apply()
 		w.holds(w.read(path), "state", "ready")
 		w.holds(w.read(path), "generation", 2)
 
-		// Without it, plan and apply say that it will be unreadable.
+		// Without it, plan and apply warn that the credential will be unreadable.
 		w.configure(without(moved))
 		w.Apply()
 		w.configure(without(integrationConfig))
@@ -106,7 +107,7 @@ func TestACredentialFollowsItsEndpointOrSaysThatItDoesNot(t *testing.T) {
 			t.Fatal(plan.Text)
 		}
 
-		// Supplied again, it is ready.
+		// After it is supplied again, the state is ready.
 		w.configure(integrationConfig)
 		w.Apply()
 		w.holds(w.State(address), "state", "ready")

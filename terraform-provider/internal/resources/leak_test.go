@@ -12,12 +12,13 @@ import (
 	"testing"
 )
 
-// window is how many bytes of a value in a row count as the value: half of one that was planted would already be too much.
+// window is the number of consecutive bytes that count as a leak. Half of a planted value would
+// already be too much.
 const window = 12
 
-// Values are planted in every way in which the provider takes one. Neither what Terraform keeps nor its log at the highest level
-// nor what it prints may hold a part of them. The search finds a value that is planted where it may be, so that it is known to
-// search.
+// Values are planted through every attribute that accepts one. Neither the files that Terraform
+// writes, nor its trace log, nor its output may contain a part of them. The search also finds a
+// control value that may be stored, which shows that the search works.
 func TestNoValueIsInStatePlanOrLog(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
@@ -74,12 +75,12 @@ ephemeral "stashbase_environment" "it" {
 		w.holds(w.read("load/"+w.workspace+"/api/dev"), "MANY", many)
 		configure("2", "")
 		printed += w.Plan().Text + w.Apply("planned")
-		// A refused write: its error is of the engine, and the request held a value.
+		// A refused write: the engine makes the error, and the request contained a value.
 		configure("3", `comment = "`+strings.Repeat("x", 600)+`"`)
 		w.Env = append(w.Env, "TF_VAR_one="+wrong+strings.Repeat("x", 70000))
 		out, err := w.Try("apply", "-auto-approve", "-no-color")
 		if err == nil {
-			t.Fatal("a comment and a value that are too long are taken")
+			t.Fatal("a comment and a value that are too long are accepted")
 		}
 		printed += out
 
@@ -87,16 +88,16 @@ ephemeral "stashbase_environment" "it" {
 		for name, value := range map[string]string{"value_wo": one, "values_wo": many, "token_wo": credential, "refused value_wo": wrong} {
 			for file, text := range kept {
 				if part := occurs(text, value); part != "" {
-					t.Errorf("%s: %s holds a part of the value", name, file)
+					t.Errorf("%s: %s contains a part of the value", name, file)
 				}
 			}
 			if occurs(printed, value) != "" {
-				t.Errorf("%s: what was printed holds a part of the value", name)
+				t.Errorf("%s: the output contains a part of the value", name)
 			}
 		}
 		state := kept["terraform.tfstate"]
 		if occurs(state, control) == "" || len(kept[filepath.Base(log)]) < 10000 {
-			t.Error("the search does not find the control: it shows nothing")
+			t.Error("the search does not find the control value, so it proves nothing")
 		}
 	})
 }
@@ -110,7 +111,7 @@ func planted(t *testing.T) string {
 	return hex.EncodeToString(b)
 }
 
-// occurs slides a window over the value and answers the first part of it that is in the text.
+// occurs slides a window over the value and returns the first part that the text contains.
 func occurs(text, value string) string {
 	for i := range len(value) - window + 1 {
 		if strings.Contains(text, value[i:i+window]) {
@@ -120,7 +121,8 @@ func occurs(text, value string) string {
 	return ""
 }
 
-// everything is what is in a folder, the configuration itself excepted; a plan is a zip file, so its parts are taken out.
+// everything returns the content of all files in a folder except the configuration. A plan is a zip
+// file and is unpacked.
 func everything(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

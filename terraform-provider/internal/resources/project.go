@@ -20,15 +20,15 @@ type project struct {
 	CreatedTime  types.String `tfsdk:"created_time"`
 }
 
-// Project is stashbase_project.
+// Project returns the resource stashbase_project.
 func Project() resource.Resource {
 	return base.New(base.Kind[project]{
 		Name: "project",
-		Help: "A project: belongs to a workspace and holds environments.\n\nDestroying one that holds environments which are not managed here is refused, unless `force_destroy` was applied before.",
+		Help: "A project: it belongs to a workspace and contains environments.\n\nA project that contains environments this configuration does not manage can be destroyed only after `force_destroy = true` was applied.",
 		Keys: []base.Key{base.Workspace(), {Name: "name", Help: "Name of the project in the workspace."}},
 		Attributes: map[string]schema.Attribute{
 			"description":   textWithDefault("What the project is for."),
-			"force_destroy": boolWithDefault("Whether destroying the project takes with it what is still in it."),
+			"force_destroy": boolWithDefault("Whether destroying the project also deletes the environments that are still in it."),
 			"created_time":  createdTime("the project"),
 		},
 		Create: createProject, Adopt: adoptProject, Read: readProject, Update: putProject, Delete: deleteProject,
@@ -76,5 +76,6 @@ func deleteProject(ctx context.Context, c *base.Call[project]) error {
 
 func (m *project) fill(p *client.Project) {
 	m.Description, m.CreatedTime = types.StringValue(p.Description), types.StringValue(p.CreatedTime)
-	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool()) // known here only, and not after an import
+	// The engine does not know it, and it is null after an import.
+	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool())
 }

@@ -17,7 +17,7 @@ func TestAnEnvironmentIsLoadedIntoAnotherWriteOnlyValue(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
 		w.write("environments/"+w.workspace+"/api/copy", nil)
-		// The secret is made by the same apply: `after` makes the ephemeral resource wait for it.
+		// The same apply creates the secret: `after` delays the ephemeral resource until then.
 		config := secretConfig + `
 ephemeral "stashbase_environment" "it" {
   workspace   = "WORKSPACE"
@@ -42,7 +42,7 @@ resource "stashbase_secrets" "copy" {
 		w.configure(strings.Replace(config, `environment = "dev"
   include`, `environment = "nowhere"
   include`, 1))
-		w.Fails([]string{"Cannot load environment " + w.workspace + "/api/nowhere", "give this ephemeral resource an `after`"}, "plan")
+		w.Fails([]string{"Cannot load environment " + w.workspace + "/api/nowhere", "in `after` of this ephemeral resource"}, "plan")
 	})
 }
 
@@ -67,7 +67,7 @@ output "secrets" { value = jsonencode(data.stashbase_environment_metadata.it.sec
 		w.holds(secrets["A"], "state", "live")
 		w.holds(secrets["A"], "tags", "[x]")
 		if strings.Contains(w.Output("secrets"), "not to be seen") {
-			t.Fatal("metadata hold a value")
+			t.Fatal("the metadata contains a value")
 		}
 	})
 }
@@ -93,7 +93,8 @@ output "policy" { value = data.stashbase_policy.it.policy }
 	})
 }
 
-// One request to an environment's metadata refreshes all its secrets, or a plan over many costs a request each.
+// One request for an environment's metadata refreshes all its secrets. Without that, a plan of many
+// secrets costs one request each.
 func TestARefreshAsksOnceForEachEnvironment(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
@@ -112,15 +113,15 @@ resource "stashbase_secret" "it" {
 		w.PlansNothing()
 		asked := vaulttest.Requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace)
 		if len(asked) != 1 {
-			t.Errorf("the plan asked %d times: %v", len(asked), asked)
+			t.Errorf("the plan made %d requests: %v", len(asked), asked)
 		}
 
-		// Who may read single secrets only is served as well.
+		// A token that may read only single secrets works too.
 		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "stashbase/metadata/+/+/+/+" { capabilities = ["read"] }`))
 		before = len(w.server.AuditLog())
 		w.PlansNothing()
 		if asked := vaulttest.Requests(t, w.server.AuditLog()[before:], "stashbase/metadata/"+w.workspace); len(asked) != 21 {
-			t.Errorf("the plan asked %d times: %v", len(asked), asked)
+			t.Errorf("the plan made %d requests: %v", len(asked), asked)
 		}
 	})
 }
@@ -133,7 +134,8 @@ func TestAMissingRightIsNamed(t *testing.T) {
 		path := "stashbase/secrets/" + w.workspace + "/api/dev/API_KEY"
 		w.Fails([]string{fmt.Sprintf(`path %q { capabilities = ["create", "update"] }`, path)}, "apply", "-auto-approve")
 
-		// A right that is missing says nothing about what exists: the resource stays in the state.
+		// A missing permission does not prove that the object is gone, so the resource stays in the
+		// state.
 		w.Env = w.Env[:len(w.Env)-1]
 		w.Apply()
 		w.Env = append(w.Env, "VAULT_TOKEN="+token(w, `path "nothing" { capabilities = ["read"] }`))
@@ -142,7 +144,8 @@ func TestAMissingRightIsNamed(t *testing.T) {
 	})
 }
 
-// The guide says so, and what the provider does more than a person might not be in a policy.
+// The guide promises that these policies are enough. The provider may make requests that a person
+// would not make.
 func TestTheReadyPoliciesAreEnough(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
@@ -197,7 +200,8 @@ func TestAMountThatIsMissingIsNamed(t *testing.T) {
 	})
 }
 
-// A mount takes all that is in it along. What was managed there can be planned anew, and destroyed.
+// When a mount is removed, everything in it is gone. What the mount contained can be planned again,
+// and destroyed.
 func TestWhatWentWithItsMountIsGone(t *testing.T) {
 	each(t, func(w *world) {
 		mounted, err := w.vault.Sys().GetMount(vaulttest.MountPath)
@@ -218,7 +222,7 @@ func TestWhatWentWithItsMountIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if plan := w.Plan(); len(plan.Changes) != 4 || !strings.Contains(plan.Text, "Nothing is mounted at "+second+"/") {
-			t.Fatalf("planned is %v\n%s", plan.Changes, plan.Text)
+			t.Fatalf("the plan has %v\n%s", plan.Changes, plan.Text)
 		}
 		mount()
 		w.Apply()
@@ -264,19 +268,19 @@ func TestALoginEndsWithTheRun(t *testing.T) {
 		w.configure("provider \"stashbase\" {\n  auth_login_userpass {\n    mount    = \"" + mount + "\"\n    username = \"ada\"\n  }\n}\n" + secretConfig)
 		w.Apply()
 		w.holds(w.read("secrets/"+w.workspace+"/api/dev/API_KEY"), "value", "VALUE")
-		w.server.Eventually(t, time.Minute, "the login to end", func(context.Context) error {
+		w.server.Eventually(t, time.Minute, "the revocation of the login", func(context.Context) error {
 			if now := accessors(w); now != before {
-				return fmt.Errorf("there are %d tokens, and were %d", now, before)
+				return fmt.Errorf("there are %d tokens, want %d", now, before)
 			}
 			return nil
 		})
 		if logins := vaulttest.Requests(t, w.server.AuditLog(), "auth/"+mount+"/login/ada"); len(logins) == 0 {
-			t.Error("nobody has logged in: the test shows nothing")
+			t.Error("found no login, so nothing is tested")
 		}
 	})
 }
 
-// accessors counts the tokens that Vault has.
+// accessors returns the number of tokens in Vault.
 func accessors(w *world) int {
 	w.Helper()
 	listed, err := w.vault.Logical().List("auth/token/accessors")

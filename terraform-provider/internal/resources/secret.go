@@ -17,7 +17,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// What to do about a change that did not come from here, and with a secret whose resource is destroyed.
+// The values of on_drift and of on_destroy.
 const (
 	overwrite = "overwrite"
 	ignore    = "ignore"
@@ -28,8 +28,8 @@ const (
 )
 
 const (
-	driftHelp = "What a plan does when somebody else has written a newer version: write the value again, leave theirs, or fail."
-	writeOnly = " Write-only: it is sent to Vault and stands neither in the state nor in a plan."
+	driftHelp = "What to do if someone else wrote a newer version. `overwrite`: write the value again; `ignore`: keep the newer version; `error`: fail the plan."
+	writeOnly = " Write-only: sent to Vault, and stored in neither the state nor a plan."
 )
 
 type secret struct {
@@ -52,44 +52,44 @@ type secret struct {
 
 // written is the private data of a secret.
 type written struct {
-	Version int64 `json:"version"` // the last that was written here; 0 for none
+	Version int64 `json:"version"` // the last version that this resource wrote; 0 if none
 }
 
-// Secret is stashbase_secret.
+// Secret returns the resource stashbase_secret.
 func Secret() resource.Resource {
 	return base.New(base.Kind[secret]{
 		Name: "secret",
 		Help: "A secret of an environment.\n\n" +
-			"Its value is given by `value_wo` and stays out of the state; or by `value`, for what is no secret to those who read the state; or by neither, when it is set elsewhere. " +
-			"Then the resource knows the version and manages the tags, whether or not the secret has a value yet.\n\n" +
-			"A version that somebody else has written shows in the next plan, although no value is stored to compare with: the resource remembers the number it has written. A secret that was deleted elsewhere comes back.",
+			"There are three ways to set the value. `value_wo` keeps it out of the state. `value` stores it in the state. With neither, the value is set elsewhere: " +
+			"the resource then tracks the version and manages the tags, even before the secret has a value.\n\n" +
+			"If someone else writes a new version, the next plan shows it. No value is stored for that: the resource records the version it wrote. A secret that was deleted elsewhere is created again.",
 		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the secret."}},
 		Attributes: map[string]schema.Attribute{
-			"value": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "The value. It stands in the state: prefer `value_wo`.", Validators: []validator.String{
+			"value": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "The value. It is stored in the state; prefer `value_wo`.", Validators: []validator.String{
 				stringvalidator.ConflictsWith(path.MatchRoot("value_wo"), path.MatchRoot("value_wo_version")),
 			}},
 			"value_wo": schema.StringAttribute{Optional: true, Sensitive: true, WriteOnly: true, MarkdownDescription: "The value." + writeOnly, Validators: []validator.String{
 				stringvalidator.ConflictsWith(path.MatchRoot("value")),
 				stringvalidator.AlsoRequires(path.MatchRoot("value_wo_version")),
 			}},
-			"value_wo_version": schema.Int64Attribute{Optional: true, MarkdownDescription: "Another number than before sends `value_wo` again. It need not be greater.", Validators: []validator.Int64{
+			"value_wo_version": schema.Int64Attribute{Optional: true, MarkdownDescription: "Change this number to send `value_wo` again. Any different number works.", Validators: []validator.Int64{
 				int64validator.AlsoRequires(path.MatchRoot("value_wo")),
 			}},
-			"encoding":   choiceWithDefault("How the value is given.", "text", "base64"),
-			"references": boolWithDefault("Whether `${NAME}`, `${environment/NAME}` and `${project/environment/NAME}` in the value stand for other secrets. In Terraform's language, `$${NAME}` writes them."),
-			"comment":    schema.StringAttribute{Optional: true, MarkdownDescription: "Why versions are written. It goes with the next one, and is not read back."},
-			"tags":       schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Labels of the secret. Left out, they are not managed here."},
+			"encoding":   choiceWithDefault("Encoding of the value.", "text", "base64"),
+			"references": boolWithDefault("Whether `${NAME}`, `${environment/NAME}` and `${project/environment/NAME}` in the value refer to other secrets. In a Terraform string, write `$${NAME}`."),
+			"comment":    schema.StringAttribute{Optional: true, MarkdownDescription: "Why the next version is written. The provider does not read it back."},
+			"tags":       schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags of the secret. If absent, the resource does not manage the tags."},
 			"on_drift":   choiceWithDefault(driftHelp, overwrite, ignore, fail),
-			"on_destroy": choice("What becomes of the secret when the resource is destroyed: its newest version is marked as deleted, which can be taken back; or it is removed with all its versions, for ever. "+
-				"Left out: `soft`, and nothing when the value is set elsewhere.", soft, purge),
-			"version": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version; 0 while there is none."},
+			"on_destroy": choice("What to do with the secret when the resource is destroyed. `soft`: mark its newest version as deleted, which can be undone; `purge`: remove all versions permanently. "+
+				"Default: `soft`, or nothing if the value is set elsewhere.", soft, purge),
+			"version": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version; 0 if there is none."},
 		},
 		Fields: map[string]string{"value": "value_wo", "cas": "version"},
 		Create: createSecret, Adopt: adoptWritten, Read: readSecret, Update: updateSecret, Delete: deleteSecret, Plan: planSecret,
 	})()
 }
 
-// hasValue reports whether a configuration gives the value, known yet or not.
+// hasValue reports whether a configuration sets the value, even if the value is not known yet.
 func (m *secret) hasValue() bool { return !m.Value.IsNull() || !m.ValueWO.IsNull() }
 
 // value returns the value that a configuration gives.
@@ -100,10 +100,10 @@ func (m *secret) value() string {
 	return m.Value.ValueString()
 }
 
-// managed is the same for a state, where a write-only value is never seen.
+// managed reports the same for a state, in which a write-only value is always null.
 func (m *secret) managed() bool { return !m.Value.IsNull() || !m.ValueWOVersion.IsNull() }
 
-// sends decides whether an update writes a version. It is the one place that does.
+// sends decides whether an update writes a version. Nothing else decides that.
 func sends(config, plan, prior *secret, last written) bool {
 	switch {
 	case !config.hasValue():
@@ -118,7 +118,7 @@ func sends(config, plan, prior *secret, last written) bool {
 	return plan.OnDrift.ValueString() == overwrite && drifted(prior, last)
 }
 
-// drifted reports whether the newest version is not the one that was written here.
+// drifted reports whether someone else wrote the newest version.
 func drifted(prior *secret, last written) bool {
 	return last.Version != 0 && last.Version != prior.Version.ValueInt64()
 }
@@ -130,7 +130,7 @@ func planSecret(ctx context.Context, c *base.PlanCall[secret]) error {
 	var last written
 	c.Recall(ctx, &last)
 	if c.Config.hasValue() && c.Model.OnDrift.ValueString() == fail && drifted(&c.Prior, last) {
-		return diagnose.At("on_drift", "Version %d was not written here; the last one that was is %d. Set on_drift to %q to write the value again, or to %q to leave theirs.",
+		return diagnose.At("on_drift", "Version %d was written by someone else; this resource last wrote version %d. Set on_drift to %q to write the value again, or to %q to keep the newer version.",
 			c.Prior.Version.ValueInt64(), last.Version, overwrite, ignore)
 	}
 	c.Model.Version = c.Prior.Version
@@ -155,10 +155,10 @@ func createSecret(ctx context.Context, c *base.Call[secret]) error {
 	case known.Live():
 		return c.Exists()
 	}
-	return writeSecret(ctx, c, known.Version) // it was deleted: the numbers go on
+	return writeSecret(ctx, c, known.Version) // a deleted secret continues its version numbers
 }
 
-// adoptSecret begins to manage a secret whose value is set elsewhere, or will be.
+// adoptSecret starts to manage a secret whose value is set elsewhere, even before that happens.
 func adoptSecret(ctx context.Context, c *base.Call[secret]) error {
 	known, found, err := c.Connection.Metadata(ctx, c.Client, c.Place(), c.Names[3])
 	if err != nil {
@@ -222,7 +222,7 @@ func updateSecret(ctx context.Context, c *base.Call[secret]) error {
 	}
 	c.Model.Version = c.Prior.Version
 	if !c.Config.hasValue() {
-		// From here on, versions of others are what is wanted.
+		// The value is now set elsewhere, so versions of others are not drift.
 		if err := c.Keep(ctx, written{}); err != nil {
 			return err
 		}
@@ -233,7 +233,8 @@ func updateSecret(ctx context.Context, c *base.Call[secret]) error {
 	return tagSecret(ctx, c)
 }
 
-// writeSecret writes a version in the place of another, 0 for none, so that nobody else's is passed over unseen.
+// writeSecret writes a version that replaces version over, or the first version if over is 0. The
+// write fails if someone else has written meanwhile.
 func writeSecret(ctx context.Context, c *base.Call[secret], over int64) error {
 	m := &c.Model
 	tags, err := words(ctx, m.Tags)

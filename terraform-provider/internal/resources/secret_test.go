@@ -28,7 +28,7 @@ func TestASecretIsWrittenRepairedAndDeleted(t *testing.T) {
 		w.holds(w.State(address), "version", json.Number("1"))
 		w.PlansNothing()
 
-		// Somebody else writes: the plan shows it, and the apply writes our value again.
+		// Someone else writes: the plan shows it, and the apply writes the value again.
 		w.write("secrets/"+path, map[string]any{"value": "theirs"})
 		w.PlansOnly(address, "update")
 		w.Apply()
@@ -36,21 +36,21 @@ func TestASecretIsWrittenRepairedAndDeleted(t *testing.T) {
 		w.holds(w.read("secrets/"+path), "version", 3)
 		w.PlansNothing()
 
-		// Deleted outside: it comes back, under the next number.
+		// A secret that was deleted elsewhere is written again, as the next version.
 		w.remove("secrets/"+path, nil)
 		w.PlansOnly(address, "create")
 		w.Apply()
 		w.holds(w.read("secrets/"+path), "version", 4)
 		w.PlansNothing()
 
-		// Removed with all versions: so too.
+		// A secret that was removed with all its versions is written again too.
 		w.remove("metadata/"+path, nil)
 		w.Apply()
 		w.holds(w.read("secrets/"+path), "value", "VALUE")
 
 		w.Destroy()
 		if left := w.read("secrets/" + path); left["value"] != nil {
-			t.Fatal("the secret is there after destroy")
+			t.Fatal("the secret exists after destroy")
 		}
 		w.holds(w.read("metadata/"+path), "state", "deleted")
 	})
@@ -69,14 +69,14 @@ func TestASecretChangesWhenItsVersionNumberDoes(t *testing.T) {
 		w.Apply()
 		config("two", "7", "")
 		w.PlansNothing()
-		// A smaller number is another number.
+		// A smaller number is a different number.
 		config("two", "3", `comment = "why"`)
 		w.PlansOnly("stashbase_secret.it", "update")
 		w.Apply()
 		w.holds(w.read(path), "value", "two")
 		w.holds(w.read(path), "comment", "why")
 
-		// Labels are metadata: they write no version.
+		// Tags are metadata: a change writes no version.
 		config("two", "3", `tags = ["b", "a"]`)
 		w.Apply()
 		w.holds(w.read(path), "tags", "[a b]")
@@ -87,7 +87,7 @@ func TestASecretChangesWhenItsVersionNumberDoes(t *testing.T) {
 		w.Apply()
 		w.holds(w.read(path), "tags", "[a b]")
 
-		// From write-only to a value in the state and back.
+		// From a write-only value to a value in the state, and back.
 		plain := `resource "stashbase_secret" "it" {
   workspace = "WORKSPACE"
   project = "api"
@@ -121,7 +121,7 @@ func TestWhatIsDoneAboutDriftIsChosen(t *testing.T) {
 		w.write(path, map[string]any{"value": "theirs"})
 		w.PlansNothing()
 		config("error")
-		w.Fails([]string{"Version 2 was not written here; the last one that was is 1", `on_drift = "error"`}, "plan")
+		w.Fails([]string{"Version 2 was written by someone else; this resource last wrote version 1", `on_drift = "error"`}, "plan")
 		w.holds(w.read(path), "value", "theirs")
 		config("overwrite")
 		w.Apply()
@@ -163,7 +163,7 @@ func TestASecretIsPurgedOnDestroy(t *testing.T) {
 		w.Apply()
 		w.Destroy()
 		if left := w.read("metadata/" + w.workspace + "/api/dev/API_KEY"); left != nil {
-			t.Fatalf("the secret is there after destroy: %v", left)
+			t.Fatalf("the secret exists after destroy: %v", left)
 		}
 		// The name can be used again.
 		w.Apply()

@@ -31,31 +31,32 @@ type secrets struct {
 	Versions        types.Map    `tfsdk:"versions"`
 }
 
-// allWritten is the private data of many secrets: the versions that were written here, by name.
+// allWritten is the private data of stashbase_secrets: the versions that this resource wrote, by
+// name.
 type allWritten struct {
 	Versions map[string]int64 `json:"versions"`
-	// Adopts is true after an import: the next write may take over secrets that it finds.
+	// Adopts is true after an import: the next write may take over existing secrets.
 	Adopts bool `json:"adopts,omitempty"`
 }
 
-// Secrets is stashbase_secrets.
+// Secrets returns the resource stashbase_secrets.
 func Secrets() resource.Resource {
 	return base.New(base.Kind[secrets]{
 		Name: "secrets",
-		Help: "Many secrets of one environment, written all or nothing and in one request.\n\n" +
-			"It manages the names that `values_wo` has and leaves all others. A name that leaves the map is deleted as `on_destroy` says. " +
-			"A version that somebody else has written shows in the next plan, for each name by itself, and only that name is written again; a secret that was deleted elsewhere comes back. " +
-			"Import it by the environment's id; the apply after that takes over the secrets that the map names.",
+		Help: "Many secrets of one environment. They are written in one request: all of them or none.\n\n" +
+			"The resource manages the names in `values_wo` and no others. A name that is removed from the map is deleted as `on_destroy` says. " +
+			"If someone else writes a new version of a secret, the next plan shows it, and the apply writes only that secret again. A secret that was deleted elsewhere is created again. " +
+			"Import the resource by the environment's id. The next apply then takes over existing secrets with the names in the map.",
 		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment()},
 		Attributes: map[string]schema.Attribute{
-			"values_wo": schema.MapAttribute{Required: true, Sensitive: true, WriteOnly: true, ElementType: types.StringType, MarkdownDescription: "The values by their names." + writeOnly + " The names are no secret: `versions` has them.", Validators: []validator.Map{
+			"values_wo": schema.MapAttribute{Required: true, Sensitive: true, WriteOnly: true, ElementType: types.StringType, MarkdownDescription: "The values by name." + writeOnly + " The names are not secret: the state contains them in `versions`.", Validators: []validator.Map{
 				mapvalidator.NoNullValues(),
 				mapvalidator.KeysAre(stringvalidator.RegexMatches(secretName, secretNameRule), stringvalidator.LengthAtMost(255)),
 			}},
-			"values_wo_version": schema.Int64Attribute{Required: true, MarkdownDescription: "Another number than before sends all of `values_wo` again; those that are equal to what is there get no new version. A new name is sent in any case."},
-			"comment":           schema.StringAttribute{Optional: true, MarkdownDescription: "Why versions are written. It goes with the next ones, and is not read back."},
+			"values_wo_version": schema.Int64Attribute{Required: true, MarkdownDescription: "Change this number to send all of `values_wo` again. A value that is unchanged gets no new version. A new name is always sent."},
+			"comment":           schema.StringAttribute{Optional: true, MarkdownDescription: "Why the next versions are written. The provider does not read it back."},
 			"on_drift":          choiceWithDefault(driftHelp, overwrite, ignore, fail),
-			"on_destroy":        choiceWithDefault("What becomes of secrets that are no longer managed: their newest version is marked as deleted, which can be taken back; or they are removed with all their versions, for ever.", soft, purge),
+			"on_destroy":        choiceWithDefault("What to do with secrets that are no longer managed. `soft`: mark their newest version as deleted, which can be undone; `purge`: remove all versions permanently.", soft, purge),
 			"versions":          schema.MapAttribute{Computed: true, ElementType: types.Int64Type, MarkdownDescription: "Number of the newest version of each secret, by name."},
 		},
 		Fields:   map[string]string{"secrets": "values_wo", "content": "values_wo"},
@@ -81,7 +82,7 @@ func planSecrets(ctx context.Context, c *base.PlanCall[secrets]) error {
 	}
 	foreign := last.drifted(seen)
 	if len(foreign) > 0 && c.Model.OnDrift.ValueString() == fail {
-		return diagnose.At("on_drift", "Somebody else has written %s. Set on_drift to %q to write the values again, or to %q to leave theirs.", some(foreign), overwrite, ignore)
+		return diagnose.At("on_drift", "Someone else wrote newer versions of: %s. Set on_drift to %q to write the values again, or to %q to keep the newer versions.", some(foreign), overwrite, ignore)
 	}
 	again := !c.Model.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion) || len(foreign) > 0 && c.Model.OnDrift.ValueString() == overwrite
 	if !c.Config.ValuesWO.IsUnknown() {
@@ -95,7 +96,8 @@ func planSecrets(ctx context.Context, c *base.PlanCall[secrets]) error {
 	return nil
 }
 
-// drifted are the names whose newest version is not the one that was written here. A name that is gone is not among them.
+// drifted returns the names whose newest version someone else wrote. It does not return deleted
+// names.
 func (w allWritten) drifted(seen map[string]int64) []string {
 	var names []string
 	for name, version := range w.Versions {
@@ -120,8 +122,8 @@ func readSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	return c.Model.fill(ctx, slices.Collect(maps.Keys(last.Versions)), all)
 }
 
-// writeSecrets brings what is there to what is wanted: it writes what is new, has drifted or is sent again, and then deletes what
-// is no longer wanted. Each half can be done again after a failure.
+// writeSecrets first writes the secrets that are new, have drifted or are sent again. It then
+// deletes the secrets that are no longer wanted. Each step can be repeated after a failure.
 func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	m := &c.Model
 	wanted, err := texts(ctx, c.Config.ValuesWO)
@@ -135,7 +137,7 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 		return err
 	}
 	if taken := last.foreign(wanted, there); len(taken) > 0 && !holdAlready(ctx, c, wanted, taken) {
-		return diagnose.At("values_wo", "The environment has secrets of these names that are not managed here: %s. To take them over, import this resource: %s", some(taken), c.ImportCommand())
+		return diagnose.At("values_wo", "The environment already has secrets with these names, which are not managed here: %s. To take them over, import this resource: %s", some(taken), c.ImportCommand())
 	}
 	seen, err := numbers(ctx, c.Prior.Versions)
 	if err != nil {
@@ -159,8 +161,8 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	return keepSecrets(ctx, c, wanted, last, sent.Values)
 }
 
-// holdAlready reports whether secrets that are not managed here have the wanted values: an earlier write was done, and its response
-// was lost. Writing them again then makes no version.
+// holdAlready reports whether secrets that are not managed here have the wanted values. That is the
+// case if an earlier write succeeded but its response was lost. Writing them again makes no version.
 func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]string, names []string) bool {
 	values := map[string]string{}
 	for _, name := range names {
@@ -170,12 +172,13 @@ func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]s
 	if err != nil || len(done.Unchanged) != len(names) {
 		return false
 	}
-	c.Warn("values_wo", "Secrets existed already", "They have the values that are configured, as after an apply whose response was lost. They are managed here from now on: "+some(names)+".")
+	c.Warn("values_wo", "The secrets exist already", "They have the configured values, for example because the response of an earlier apply was lost. The resource now manages them: "+some(names)+".")
 	return true
 }
 
-// due are the values to be written: all of them again, or those that are new, gone or have drifted. Each is written upon the version
-// that the plan has seen, so that nobody's version is passed over that it has not shown.
+// due returns the values to write: all of them if again is set, otherwise those that are new,
+// deleted or have drifted. Each write names the version that the plan has seen, so it fails if
+// someone else has written since.
 func (w allWritten) due(wanted map[string]string, there map[string]client.Version, seen map[string]int64, again, repair bool) client.ImportInput {
 	due := client.ImportInput{Values: map[string]string{}, CAS: map[string]int64{}}
 	for name, value := range wanted {
@@ -192,7 +195,7 @@ func (w allWritten) due(wanted map[string]string, there map[string]client.Versio
 	return due
 }
 
-// foreign are the wanted names that somebody else's living secrets have.
+// foreign returns the wanted names under which someone else's live secrets exist.
 func (w allWritten) foreign(wanted map[string]string, there map[string]client.Version) []string {
 	var names []string
 	for name := range wanted {
@@ -204,8 +207,8 @@ func (w allWritten) foreign(wanted map[string]string, there map[string]client.Ve
 	return names
 }
 
-// keepSecrets records what was written. What was not sent keeps its number, so that a version somebody else has written goes on
-// showing.
+// keepSecrets records the versions that were written. A secret that was not sent keeps its recorded
+// version, so that drift remains visible.
 func keepSecrets(ctx context.Context, c *base.Call[secrets], wanted map[string]string, last allWritten, sent map[string]string) error {
 	now, err := c.Client.Metadata(ctx, c.Place())
 	if err != nil {
@@ -249,7 +252,7 @@ func (m *secrets) remove(ctx context.Context, c *base.Call[secrets], name string
 	return err
 }
 
-// fill sets the versions of those names that are alive.
+// fill sets the versions of the given names that are live.
 func (m *secrets) fill(ctx context.Context, names []string, all map[string]client.Version) error {
 	versions := map[string]int64{}
 	for _, name := range names {

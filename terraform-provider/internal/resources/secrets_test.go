@@ -27,7 +27,7 @@ func TestManySecretsAreWrittenAndRepairedByName(t *testing.T) {
 		w.holds(w.State(address), "versions", "map[A:1 B:1 C:1]")
 		w.PlansNothing()
 
-		// One changed, one deleted outside: those two are written again, the third is not.
+		// One was changed and one deleted elsewhere. Those two are written again, the third is not.
 		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
 		w.remove("secrets/"+environment+"/B", nil)
 		w.PlansOnly(address, "update")
@@ -37,7 +37,8 @@ func TestManySecretsAreWrittenAndRepairedByName(t *testing.T) {
 		w.holds(w.State(address), "versions", "map[A:3 B:2 C:1]")
 		w.PlansNothing()
 
-		// One more and one less. A value alone changes nothing before the number does.
+		// One name is added and one removed. A changed value alone has no effect until the number
+		// changes.
 		w.configure(strings.Replace(secretsConfig, `A = "a", B = "b", C = "c"`, `A = "new", B = "b", D = "d"`, 1))
 		w.Apply()
 		w.holds(w.read("load/"+environment), "A", "a")
@@ -46,13 +47,13 @@ func TestManySecretsAreWrittenAndRepairedByName(t *testing.T) {
 		w.configure(strings.Replace(strings.Replace(secretsConfig, `A = "a", B = "b", C = "c"`, `A = "new", B = "b", D = "d"`, 1), "version = 1", "version = 2", 1))
 		w.Apply()
 		w.holds(w.read("load/"+environment), "A", "new")
-		w.holds(w.State(address), "versions", "map[A:4 B:2 D:1]") // what has not changed has no new version
+		w.holds(w.State(address), "versions", "map[A:4 B:2 D:1]") // an unchanged value gets no new version
 		w.PlansNothing()
 
 		w.Destroy()
 		w.holds(w.read("load/"+environment), "OTHER", "theirs")
 		if left := w.read("load/" + environment); len(left) != 1 {
-			t.Fatalf("%d secrets are there after destroy", len(left))
+			t.Fatalf("%d secrets exist after destroy", len(left))
 		}
 	})
 }
@@ -82,7 +83,7 @@ func TestManySecretsCanLeaveDriftAloneOrFail(t *testing.T) {
 		w.write("secrets/"+environment+"/A", map[string]any{"value": "theirs"})
 		w.PlansNothing()
 		w.configure(strings.Replace(secretsConfig, "version = 1", "version = 1\n"+`on_drift = "error"`, 1))
-		w.Fails([]string{"Somebody else has written A."}, "plan")
+		w.Fails([]string{"Someone else wrote newer versions of: A."}, "plan")
 	})
 }
 

@@ -60,7 +60,7 @@ resource "stashbase_integration_vault" "it" {
 }
 `
 
-// destination is a KV engine of the same Vault, which the world's configurations may sync to.
+// destination mounts a KV engine in the same Vault, to which configurations of the world may sync.
 func (w *world) destination() (kv *api.KVv2, fill func(string) string) {
 	w.Helper()
 	mount := fmt.Sprintf("kv-%d", time.Now().UnixNano())
@@ -107,7 +107,7 @@ func TestASyncIsMadeChangedAndPurged(t *testing.T) {
 			t.Fatal(out)
 		}
 		w.Import(address, w.workspace+"/api/dev/kv")
-		w.Apply() // whether it purges is known here only
+		w.Apply() // sets purge, which the engine does not know
 		w.PlansNothing()
 
 		w.configure(strings.Replace(fill(syncConfig), "purge       = true", "purge = true\n  exclude = [\"OTHER\"]\n  deletion = \"retain\"", 1))
@@ -120,11 +120,11 @@ func TestASyncIsMadeChangedAndPurged(t *testing.T) {
 		w.Apply()
 		w.holds(w.read(path), "exclude", "[OTHER]")
 
-		// Gone, it is made anew; what it had written was left.
+		// A sync that was deleted elsewhere is created again.
 		w.remove(path, map[string][]string{"purge": {"true"}})
 		w.server.Eventually(t, time.Minute, "the purge", func(context.Context) error {
 			if w.read(path) != nil {
-				return errors.New("the sync is there")
+				return errors.New("the sync exists")
 			}
 			return nil
 		})
@@ -133,11 +133,11 @@ func TestASyncIsMadeChangedAndPurged(t *testing.T) {
 		w.Apply()
 		w.arrives(kv, "API_KEY", "VALUE")
 
-		// The integration is destroyed after the purge, in one go.
+		// One destroy purges the sync and then deletes the integration.
 		w.Destroy()
 		w.arrives(kv, "API_KEY", "")
 		if left := w.read(path); left != nil {
-			t.Fatal("the sync is there after destroy")
+			t.Fatal("the sync exists after destroy")
 		}
 	})
 }
@@ -151,11 +151,11 @@ func TestWhatASyncWouldDestroyIsSaidInThePlan(t *testing.T) {
 		w.Apply()
 		w.arrives(kv, "API_KEY", "VALUE")
 		w.configure(strings.Replace(config, `path        = "team/api"`, `path = "team/other"`, 1))
-		if plan := w.Plan(); !strings.Contains(plan.Text, "What the sync has written will stay") || len(plan.Changes["stashbase_sync_vault_kv.it"]) != 2 {
+		if plan := w.Plan(); !strings.Contains(plan.Text, "The sync's entries will be left behind") || len(plan.Changes["stashbase_sync_vault_kv.it"]) != 2 {
 			t.Error(plan.Text)
 		}
 		for _, c := range []struct{ more, says string }{
-			{`exclude = ["API_*"]`, "The sync would change nothing"}, // all there is
+			{`exclude = ["API_*"]`, "The sync would change nothing"}, // excludes every secret
 			{`description = "new"`, ""},
 		} {
 			w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n"+c.more, 1))
@@ -171,14 +171,14 @@ func TestWhatASyncWouldDestroyIsSaidInThePlan(t *testing.T) {
 			more string
 			says []string
 		}{
-			{`on_conflict = "overwrite"`, []string{"The sync will overwrite what others have written", "OTHER"}},
-			{`exclude = ["API_*"]`, []string{"Keys will be deleted at the destination", "API_KEY", "Keys at the destination are in the way", "OTHER"}},
+			{`on_conflict = "overwrite"`, []string{"The sync will overwrite entries of others", "OTHER"}},
+			{`exclude = ["API_*"]`, []string{"The sync will delete entries at the destination", "API_KEY", "Entries of others conflict with the sync", "OTHER"}},
 		} {
 			w.configure(strings.Replace(config, `path        = "team/api"`, "path = \"team/api\"\n"+c.more, 1))
 			plan := w.Plan()
 			for _, text := range c.says {
 				if !strings.Contains(plan.Text, text) {
-					t.Errorf("%s: the plan does not say %q: %s", c.more, text, plan.Text)
+					t.Errorf("%s: the plan lacks %q: %s", c.more, text, plan.Text)
 				}
 			}
 		}
@@ -206,7 +206,7 @@ resource "stashbase_sync_vault_kv" "second" {
   mount       = stashbase_sync_vault_kv.it.mount
   path        = "team/api"
 }`)
-		if plan := w.Plan(); !strings.Contains(plan.Text, "The engine would refuse the sync as things are now") {
+		if plan := w.Plan(); !strings.Contains(plan.Text, "The engine would currently refuse the sync") {
 			t.Error(plan.Text)
 		}
 		w.Fails([]string{"Cannot create stashbase_sync_vault_kv"}, "apply", "-auto-approve")

@@ -48,7 +48,7 @@ func TestATreeIsMadeImportedChangedAndDestroyed(t *testing.T) {
 		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "base", "api/shared")
 		w.PlansNothing()
 
-		// An import knows all that is configured: the plan after it is empty.
+		// An import restores all attributes: the plan after it is empty.
 		for address, id := range map[string]string{
 			"stashbase_workspace.it":   w.workspace,
 			"stashbase_project.it":     w.workspace + "/api",
@@ -72,23 +72,23 @@ func TestATreeIsMadeImportedChangedAndDestroyed(t *testing.T) {
 		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "shared_with", nil) // back to the default
 		w.PlansNothing()
 
-		// Changed outside.
+		// Someone else changes the project.
 		w.write("projects/"+w.workspace+"/api", map[string]any{"description": "theirs"})
 		w.PlansOnly("stashbase_project.it", "update")
 		w.Apply()
 		w.holds(w.read("projects/"+w.workspace+"/api"), "description", "second")
 
-		// A production environment says so before it goes.
+		// A production environment is protected until deletion_allowed is set.
 		w.Fails([]string{"deletion_allowed", "production environment"}, "destroy", "-auto-approve")
 		w.write("environments/"+w.workspace+"/api/prod", map[string]any{"deletion_allowed": true, "production": false})
 		w.Destroy()
 		if left := w.read("workspaces/" + w.workspace); left != nil {
-			t.Fatalf("the workspace is there after destroy: %v", left)
+			t.Fatalf("the workspace exists after destroy: %v", left)
 		}
 	})
 }
 
-func TestWhatIsGoneIsMadeAnewOrForgotten(t *testing.T) {
+func TestWhatIsGoneIsRecreatedOrForgotten(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure(treeConfig)
 		w.Apply()

@@ -1,5 +1,5 @@
-// Package resources has what the provider manages and reads: one file for each type of resource, data source and ephemeral
-// resource. What they have in common is package base's.
+// Package resources owns the resources, data sources and ephemeral resources whose schemas are
+// written by hand, one file per type. It knows nothing of the protocol, which package base owns.
 package resources
 
 import (
@@ -29,24 +29,24 @@ type workspace struct {
 	MaxEnvironmentBytes types.Int64 `tfsdk:"max_environment_bytes"`
 }
 
-// Workspace is stashbase_workspace.
+// Workspace returns the resource stashbase_workspace.
 func Workspace() resource.Resource {
-	const engines = " 0, the default, stands for the engine's configuration."
+	const engines = " Default: `0`, which means the value in the engine's configuration."
 	return base.New(base.Kind[workspace]{
 		Name: "workspace",
-		Help: "A workspace: a tenant with encryption keys of its own.\n\n" +
-			"Destroying it destroys its keys, which makes everything in it unreadable for ever; so it is refused unless `deletion_allowed` was applied before.",
+		Help: "A workspace: a tenant with its own encryption keys.\n\n" +
+			"Destroying a workspace destroys its keys, which makes its content permanently unreadable. It is possible only after `deletion_allowed = true` was applied.",
 		Keys: []base.Key{{Name: "name", Help: "Name of the workspace."}},
 		Attributes: map[string]schema.Attribute{
 			"description":           textWithDefault("What the workspace is for."),
-			"metadata":              textsByNameWithDefault("Names and values of your own. They are not encrypted by the workspace's keys."),
-			"deletion_allowed":      boolWithDefault("Whether the workspace may be destroyed, and everything in it with it."),
-			"max_versions":          numberWithDefault("How many versions of a secret are kept."+engines, 100),
-			"cas_required":          boolWithDefault("Whether every write of a secret must say which version it replaces. The writes of this provider always do."),
-			"delete_version_after":  numberWithDefault("How many seconds after it was written a version is deleted."+engines, 3650*24*3600),
-			"max_value_bytes":       numberWithDefault("The largest value of a secret in bytes."+engines, 393216),
-			"max_secrets":           numberWithDefault("The most secrets in one environment."+engines, 100000),
-			"max_environment_bytes": numberWithDefault("The most bytes of names and newest values in one environment."+engines, 25165824),
+			"metadata":              textsByNameWithDefault("Your own names and values. Not encrypted by the workspace's keys."),
+			"deletion_allowed":      boolWithDefault("Whether the workspace may be destroyed together with its content."),
+			"max_versions":          numberWithDefault("Number of versions to keep of each secret."+engines, 100),
+			"cas_required":          boolWithDefault("Whether every write of a secret must name the version it replaces. The writes of this provider always do."),
+			"delete_version_after":  numberWithDefault("Number of seconds after which a version is deleted."+engines, 3650*24*3600),
+			"max_value_bytes":       numberWithDefault("Maximum size of a secret's value in bytes."+engines, 393216),
+			"max_secrets":           numberWithDefault("Maximum number of secrets in one environment."+engines, 100000),
+			"max_environment_bytes": numberWithDefault("Maximum size in bytes of all names and newest values in one environment."+engines, 25165824),
 		},
 		Create: createWorkspace, Adopt: adoptWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace,
 	})()
@@ -102,7 +102,7 @@ func putWorkspace(ctx context.Context, c *base.Call[workspace]) error {
 
 func deleteWorkspace(ctx context.Context, c *base.Call[workspace]) error {
 	if !c.Model.DeletionAllowed.ValueBool() {
-		return diagnose.At("deletion_allowed", "Destroying the workspace makes everything in it unreadable for ever. If that is what you want, apply deletion_allowed = true first.")
+		return diagnose.At("deletion_allowed", "Destroying the workspace makes its content permanently unreadable. If you want that, apply deletion_allowed = true first.")
 	}
 	return c.Client.DeleteWorkspace(ctx, c.Names[0])
 }

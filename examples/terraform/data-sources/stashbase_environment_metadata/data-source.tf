@@ -4,7 +4,7 @@ data "stashbase_environment_metadata" "production" {
   environment = "production"
 }
 
-# Fits the *_wo_version of any resource: it is written again whenever the secret is.
+# Use it as the *_wo_version of any resource, to update that resource whenever the secret changes.
 output "api_key_version" {
   value = data.stashbase_environment_metadata.production.secrets["API_KEY"].version
 }

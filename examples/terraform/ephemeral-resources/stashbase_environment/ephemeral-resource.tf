@@ -5,7 +5,7 @@ ephemeral "stashbase_environment" "production" {
   include     = ["API_*"]
 }
 
-# Into the write-only attribute of any resource, or the configuration of a provider.
+# The values can be used in write-only attributes and in the configuration of a provider.
 resource "stashbase_secret" "copy" {
   workspace        = "acme"
   project          = "api"

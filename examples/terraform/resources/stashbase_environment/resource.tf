@@ -10,6 +10,6 @@ resource "stashbase_environment" "staging" {
   project   = "api"
   name      = "staging"
 
-  # What it does not have itself, it has from here.
+  # Secrets that staging does not have itself are inherited from here.
   base = stashbase_environment.shared.name
 }

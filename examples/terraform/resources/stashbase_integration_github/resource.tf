@@ -10,7 +10,7 @@ resource "stashbase_integration_github" "acme" {
   token_wo         = var.github_token
   token_wo_version = 1
 
-  # What the token may be used for; nothing when left out.
+  # Where the token may be used. Without these two attributes, it may not be used at all.
   allowed_environments = ["api/*"]
   allowed_targets      = ["acme/api", "acme/api/environments/*"]
 }

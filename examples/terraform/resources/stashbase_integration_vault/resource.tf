@@ -9,11 +9,11 @@ resource "stashbase_integration_vault" "platform" {
   name      = "platform"
   address   = "https://vault.acme.example:8200"
 
-  # Another token_wo_version, or another address, supplies the token again.
+  # Change token_wo_version or address to supply the token again.
   token_wo         = var.target_token
   token_wo_version = 1
 
-  # What the token may be used for; nothing when left out.
+  # Where the token may be used. Without these two attributes, it may not be used at all.
   allowed_environments = ["api/production"]
   allowed_targets      = ["secret/api/*"]
 }

@@ -4,7 +4,7 @@ variable "database_password" {
   ephemeral = true
 }
 
-# The value stands neither in the state nor in a plan. Another value_wo_version sends it again.
+# Neither the state nor a plan contains the value. Change value_wo_version to send it again.
 resource "stashbase_secret" "database_password" {
   workspace        = "acme"
   project          = "api"
@@ -15,7 +15,7 @@ resource "stashbase_secret" "database_password" {
   tags             = ["database"]
 }
 
-# What is no secret to those who read the state. It is put together when it is delivered.
+# This value is stored in the state. Its reference is resolved when the secret is delivered.
 resource "stashbase_secret" "database_url" {
   workspace   = "acme"
   project     = "api"
@@ -25,7 +25,7 @@ resource "stashbase_secret" "database_url" {
   references  = true
 }
 
-# One whose value somebody sets elsewhere.
+# The value of this secret is set elsewhere.
 resource "stashbase_secret" "license" {
   workspace   = "acme"
   project     = "api"

@@ -4,7 +4,7 @@ variable "smtp_password" {
   ephemeral = true
 }
 
-# Written all or nothing, in one request. Another values_wo_version sends all again.
+# All secrets are written in one request, or none is. Change values_wo_version to send all again.
 resource "stashbase_secrets" "mail" {
   workspace   = "acme"
   project     = "api"

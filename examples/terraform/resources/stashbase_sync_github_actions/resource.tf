@@ -13,7 +13,7 @@ resource "stashbase_integration_github" "acme" {
   allowed_targets      = ["acme/api/environments/*"]
 }
 
-# Secrets of an environment of a repository; without github_environment, of the repository itself.
+# Syncs to an environment of the repository. Without github_environment, it syncs to the repository.
 resource "stashbase_sync_github_actions" "production" {
   workspace          = "acme"
   project            = "api"

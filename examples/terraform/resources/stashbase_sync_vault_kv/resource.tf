@@ -14,7 +14,7 @@ resource "stashbase_integration_vault" "platform" {
   allowed_targets      = ["secret/api/*"]
 }
 
-# Each secret of the environment is kept at secret/api/production/<NAME>, in the field `value`.
+# Writes each secret of the environment to the field `value` of secret/api/production/<NAME>.
 resource "stashbase_sync_vault_kv" "platform" {
   workspace   = "acme"
   project     = "api"

@@ -4,6 +4,6 @@ resource "stashbase_workspace" "payments" {
   max_versions = 20
   metadata     = { owner = "payments" }
 
-  # Apply this before the workspace is destroyed: everything in it goes with its keys.
+  # Apply this before you destroy the workspace. Its content is lost together with its keys.
   # deletion_allowed = true
 }
