@@ -2,6 +2,7 @@ package connect
 
 import (
 	"sort"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/providervalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -78,8 +79,12 @@ func (f field) where() string {
 	if !f.found() {
 		text = " Required."
 	}
-	for _, variable := range f.env {
-		text += " Environment variable: `" + variable + "`."
+	switch len(f.env) {
+	case 0:
+	case 1:
+		text += " Environment variable: `" + f.env[0] + "`."
+	default:
+		text += " Environment variables: `" + strings.Join(f.env, "`, `") + "`."
 	}
 	if f.fallback != "" {
 		text += " Default: the content of `" + f.fallback + "`."

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -143,10 +142,7 @@ func (c column) fallbackSet() types.Set {
 }
 
 func (c column) help() string {
-	help := c.Help
-	if len(c.Choices) > 0 {
-		help += " One of: `" + strings.Join(c.Choices, "`, `") + "`."
-	}
+	help := base.WithChoices(c.Help, c.Choices...)
 	switch value := c.Default.(type) {
 	case string:
 		help += " Default: `" + value + "`."

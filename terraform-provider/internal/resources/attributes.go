@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
@@ -54,15 +55,9 @@ func textsByNameWithDefault(help string) schema.MapAttribute {
 // choice makes an attribute with a closed list of values. The check, the documentation and the
 // error use the same list.
 func choice(help string, values ...string) schema.StringAttribute {
-	text := help + " One of"
-	for i, value := range values {
-		separator := ", "
-		if i == 0 {
-			separator = ": "
-		}
-		text += separator + "`" + value + "`"
+	return schema.StringAttribute{
+		Optional: true, MarkdownDescription: base.WithChoices(help, values...), Validators: []validator.String{stringvalidator.OneOf(values...)},
 	}
-	return schema.StringAttribute{Optional: true, MarkdownDescription: text + ".", Validators: []validator.String{stringvalidator.OneOf(values...)}}
 }
 
 func choiceWithDefault(help string, values ...string) schema.StringAttribute {
