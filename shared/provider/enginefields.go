@@ -5,14 +5,16 @@ import (
 	"strings"
 )
 
-// EngineField is a field that every integration or every sync has, whatever its provider. The paths of the engine, the schemas of
-// the Terraform provider and the names that a provider's fields must not have derive from these declarations.
+// EngineField is a field that every integration or every sync has, whatever its provider. The paths
+// of the engine, the schemas of the Terraform provider and the names that a provider's fields must
+// not have derive from these declarations.
 type EngineField struct {
 	Field
 	Where Where
 	// Optional says that a read leaves the field out when it has no value.
 	Optional bool
-	// Replaces says that a sync refuses to change the field while it owns entries. Terraform replaces the sync.
+	// Replaces says that a sync refuses to change the field while it owns entries. Terraform
+	// replaces the sync.
 	Replaces bool
 	// Items are the fields of each element of an Objects.
 	Items []Field
@@ -21,7 +23,8 @@ type EngineField struct {
 // In reports whether the field occurs at one of the given places.
 func (f EngineField) In(where Where) bool { return f.Where&where != 0 }
 
-// Where lists the places at which an EngineField occurs. The zero value reserves the name for later.
+// Where lists the places at which an EngineField occurs. The zero value reserves the name for
+// later.
 type Where uint
 
 // The places at which an EngineField occurs.
@@ -111,8 +114,9 @@ func description(of string) Field {
 	return Field{Name: FieldDescription, Help: "What the " + of + " is for, at most 512 bytes. Not encrypted by the workspace's keys."}
 }
 
-// reserved are names that no provider's field may have: those given, those that list operations and confirmations take, and
-// those that every Terraform resource has or that Terraform itself reserves.
+// reserved are names that no provider's field may have: those given, those that list operations and
+// confirmations take, and those that every Terraform resource has or that Terraform itself
+// reserves.
 func reserved(more ...string) []EngineField {
 	names := append(more, "limit", "after", "list", "confirm", "id", "engine_namespace",
 		"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner")
@@ -123,7 +127,8 @@ func reserved(more ...string) []EngineField {
 	return all
 }
 
-// FindField returns the field of a name that occurs at one of the given places, and false if there is none.
+// FindField returns the field of a name that occurs at one of the given places, and false if there
+// is none.
 func FindField(all []EngineField, where Where, name string) (EngineField, bool) {
 	i := slices.IndexFunc(all, func(f EngineField) bool { return f.Name == name && f.In(where) })
 	if i < 0 {
@@ -132,11 +137,11 @@ func FindField(all []EngineField, where Where, name string) (EngineField, bool) 
 	return all[i], true
 }
 
-// ItemNames joins the names of the fields of an Objects, for help.
-func (f EngineField) ItemNames() string {
-	names := make([]string, len(f.Items))
+// ItemsHelp describes the fields of each element of an Objects.
+func (f EngineField) ItemsHelp() string {
+	described := make([]string, len(f.Items))
 	for i, item := range f.Items {
-		names[i] = item.Name
+		described[i] = "`" + item.Name + "`: " + item.Help
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(described, " ")
 }

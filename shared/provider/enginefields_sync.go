@@ -56,7 +56,7 @@ func SyncFields(p Declaration, d Destination) []EngineField {
 		{Where: InRead, Field: Field{Name: FieldProvider, Help: "Name of the provider."}},
 	}, syncSettings(p, d), syncResults(), SyncStatusFields(), []EngineField{
 		{Where: InAction, Field: Field{Name: FieldKeys, Type: Words, Help: "Names of the entries at the destination, as status reports them."}},
-		{Where: InAction, Field: Field{Name: FieldPurge, Type: Flag, Help: "For a delete, which requires it: " +
+		{Where: InAction, Field: Field{Name: FieldPurge, Type: Flag, Help: "Required by a delete: " +
 			"true first deletes the entries this sync wrote, false keeps them."}},
 		{Where: InAction, Field: Field{Name: FieldWait, Type: Seconds, Help: "How long to wait for the run, at most 10s. If absent, do not wait."}},
 	}, reserved("transform", "drift", "drift_interval", "acknowledge_restore", "actions"))
@@ -64,9 +64,12 @@ func SyncFields(p Declaration, d Destination) []EngineField {
 
 // syncSettings are the fields of a sync's definition.
 func syncSettings(p Declaration, d Destination) []EngineField {
-	granularities := make([]string, len(d.Granularities))
-	for i, g := range d.Granularities {
-		granularities[i] = string(g)
+	granularity := Field{Name: FieldGranularity, Default: string(d.Granularities[0]), Help: "How secrets become entries."}
+	for _, g := range d.Granularities {
+		granularity.Choices = append(granularity.Choices, string(g))
+		granularity.Help += " `" + string(g) + "`: " + map[Granularity]string{
+			Key: "one entry for each secret.", Bundle: "one entry with a field for each secret.",
+		}[g]
 	}
 	all := []EngineField{
 		{Field: description("sync")},
@@ -78,8 +81,7 @@ func syncSettings(p Declaration, d Destination) []EngineField {
 		{Field: Field{Name: FieldNameTemplate, Help: "Template of an entry's name at the destination, such as `{{ .Name | lower }}`. " +
 			"Variables: .Name, .Project, .Environment and .Workspace. Functions: upper, lower, replace, truncate, trimPrefix, trimSuffix, " +
 			"camel, pascal, snake, screaming, kebab and dotnet. Empty means the secret's name."}},
-		{Replaces: true, Field: Field{Name: FieldGranularity, Default: granularities[0], Choices: granularities,
-			Help: "How secrets become entries. `key`: one entry for each secret; `bundle`: one entry with a field for each secret."}},
+		{Replaces: true, Field: granularity},
 		{Field: Field{Name: FieldOnConflict, Default: ConflictFail, Choices: []string{ConflictFail, ConflictAdopt, ConflictOverwrite},
 			Help: "What to do with an entry that has the name of a secret and was not written by this sync. `fail`: report it and leave it " +
 				"unchanged; `adopt`: take it over if it already has the secret's value; `overwrite`: replace its value."}},
@@ -103,7 +105,8 @@ func syncResults() []EngineField {
 	}
 }
 
-// SyncStatusFields lists what the status of a sync returns. A read of a sync returns the same fields, except for the entries.
+// SyncStatusFields lists what the status of a sync returns. A read of a sync returns the same
+// fields, except for the entries.
 func SyncStatusFields() []EngineField {
 	const state = InRead | InStatus | InTerraform
 	hint := Field{Name: FieldHint, Help: "Why the state is not `SYNCED` and what to do. Empty if nothing is wrong."}

@@ -172,7 +172,7 @@ func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]s
 	if err != nil || len(done.Unchanged) != len(names) {
 		return false
 	}
-	c.Warn("values_wo", "The secrets exist already", "They have the configured values, for example because the response of an earlier apply was lost. The resource now manages them: "+some(names)+".")
+	c.Warn("values_wo", "The secrets existed already", "They have the configured values, for example because the response of an earlier apply was lost. The resource now manages them: "+some(names)+".")
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/stashbase/vault-stashbase/shared/catalog"
+	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -136,5 +139,40 @@ func TestTheBackendKnowsNoProviderByName(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// A field that a path has and that nothing declares could be a provider's field too, so registration could not refuse the
+// collision.
+func TestEveryFieldOfAnIntegrationAndASyncIsDeclared(t *testing.T) {
+	m, _ := toyed(t)
+	toys, _ := toy.New()
+	d := toys.Declare()
+	declared := map[string]bool{"poll": true} // run adds it to the sync
+	for _, f := range slices.Concat(provider.IntegrationFields(d), provider.SyncFields(d, d.Destinations[0])) {
+		declared[f.Name] = true
+	}
+	for _, f := range slices.Concat(d.Fields, d.Destinations[0].Fields) {
+		declared[f.Name] = true
+	}
+	for _, kind := range d.Auth {
+		for _, f := range kind.Fields {
+			declared[f.Name], declared[f.Name+"_set"] = true, f.Secret
+		}
+	}
+	sync := "syncs/acme/api/production/toy-shelf/main"
+	for _, path := range []string{integration, sync, sync + "/run", sync + "/status", sync + "/adopt", sync + "/pause", sync + "/resume"} {
+		route := m.Backend.Route(path)
+		names := slices.Collect(maps.Keys(route.Fields))
+		for _, op := range route.Operations {
+			for _, response := range op.Properties().Responses[200] {
+				names = slices.AppendSeq(names, maps.Keys(response.Fields))
+			}
+		}
+		for _, name := range names {
+			if !declared[name] {
+				t.Errorf("%s: the field %q is not declared", path, name)
+			}
+		}
 	}
 }

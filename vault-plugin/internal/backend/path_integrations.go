@@ -17,16 +17,16 @@ import (
 
 const (
 	integrationFamily        = "integrations"
-	fieldAuth                = "auth"
-	fieldAllowedEnvironments = "allowed_environments"
-	fieldAllowedTargets      = "allowed_targets"
-	fieldState               = "state"
-	fieldGeneration          = "generation"
-	fieldFingerprint         = "fingerprint"
-	fieldExpires             = "expires_time"
-	fieldLastUsed            = "last_used_time"
-	fieldLastError           = "last_error"
-	fieldSyncs               = "syncs"
+	fieldAuth                = provider.FieldAuth
+	fieldAllowedEnvironments = provider.FieldAllowedEnvironments
+	fieldAllowedTargets      = provider.FieldAllowedTargets
+	fieldState               = provider.FieldState
+	fieldGeneration          = provider.FieldGeneration
+	fieldFingerprint         = provider.FieldFingerprint
+	fieldExpires             = provider.FieldExpires
+	fieldLastUsed            = provider.FieldLastUsed
+	fieldLastError           = provider.FieldLastError
+	fieldSyncs               = provider.FieldSyncs
 )
 
 const integrationInfo = "By name: updated_time, state, generation, expires_time, last_used_time, syncs, and the class of the last error."
@@ -51,12 +51,13 @@ func (b *Backend) integrationPaths() []*framework.Path {
 }
 
 func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
+	own := provider.IntegrationFields(d)
 	answered, sometimes := providerAnswers(d)
-	maps.Copy(answered, integrationAnswers())
-	answers := response("The integration.", answered, append(sometimes, fieldLastError)...)
+	maps.Copy(answered, engineFields(own, provider.InRead))
+	answers := response("The integration.", answered, append(sometimes, optionalFields(own)...)...)
 	folder := integrationFamily + inWorkspace + "/" + d.Name
 	one := folder + "/(?P<" + fieldName + ">[^/]+)"
-	named := fields{fieldName: &framework.FieldSchema{Type: framework.TypeString, Description: "Name of the integration.", Required: true}}
+	segments := engineFields(own, provider.InPath)
 	suffix := d.Name + "-integration"
 	help := providerHelp(d)
 	return []*framework.Path{
@@ -74,7 +75,7 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 		{
 			Pattern:         one,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(1, named, integrationFields(d), providerFields(d)),
+			Fields:          fieldsOf(segments, engineFields(own, provider.InWrite), providerFields(d)),
 			ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Integrations.Exists(c.path.Workspace, d.Name, c.name) }),
 			HelpSynopsis:    "Create, read, change or delete a " + d.Title + " integration: a credential, and what it may be used for.",
 			HelpDescription: help,
@@ -93,56 +94,19 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 		{
 			Pattern:         one + "/verify",
 			DisplayAttrs:    display(),
-			Fields:          pathFields(1, named),
+			Fields:          segments,
 			HelpSynopsis:    "Ask " + d.Title + " who the credential of an integration is.",
 			HelpDescription: verifyHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handleNamed(verifyIntegration(d)), "Ask the provider who the credential is; within 10 seconds.", "verify", suffix,
-					response("Who the credential is, and what it may be used for.", verifyAnswers()))),
+					response("Who the credential is, and what it may be used for.", verifyAnswers(own)))),
 			},
 		},
 	}
 }
 
-func integrationFields(d provider.Declaration) fields {
-	kinds, choices := make([]string, len(d.Auth)), make([]any, len(d.Auth))
-	for i, kind := range d.Auth {
-		kinds[i], choices[i] = kind.Name+": "+kind.Help, kind.Name
-	}
-	auth := stringField("How the credential proves who we are. " + strings.Join(kinds, " "))
-	auth.AllowedValues, auth.Default = choices, d.Auth[0].Name
-	return fields{
-		fieldDescription:         stringField("What the integration is for, at most 512 bytes. Not encrypted by the workspace's keys."),
-		fieldAuth:                auth,
-		fieldAllowedEnvironments: wordsField("Patterns project/environment of the environments whose secrets it may carry; * alone for all. Left out: none."),
-		fieldAllowedTargets:      wordsField("Patterns of the targets it may write to, as syncs name them; a * stops at a slash, alone it stands for all. Left out: none."),
-	}
-}
-
-func integrationAnswers() fields {
-	return fields{
-		"provider":               stringField("Name of the provider."),
-		fieldName:                stringField("Name of the integration."),
-		fieldDescription:         stringField("What the integration is for."),
-		fieldAuth:                stringField("How the credential proves who we are."),
-		fieldAllowedEnvironments: list("Patterns project/environment of the environments whose secrets it may carry."),
-		fieldAllowedTargets:      list("Patterns of the targets it may write to."),
-		fieldState:               stringField("ready, or unreadable: the credential is to be supplied again."),
-		"hint":                   stringField("Why it is unreadable and what to do; empty where it is ready."),
-		fieldGeneration:          intField("Which credential is in force: it counts how often one was supplied."),
-		fieldFingerprint:         stringField("A random text that was made with this generation of the credential. It says nothing of the credential itself."),
-		"credential_time":        timeField("When the credential was supplied."),
-		fieldExpires:             stringField("When the credential ends, as the provider has told at the last verify, RFC 3339; empty where it does not, or was not asked."),
-		fieldCreated:             timeField("When the integration was created."),
-		fieldUpdated:             timeField("When it was last changed."),
-		fieldLastUsed:            stringField("When the credential was last used, RFC 3339; empty for never. After a restart it may be an hour behind."),
-		fieldLastError:           object("How the last use has failed: class, text, time. It is left out where it went well."),
-		fieldSyncs:               list("The syncs that use it."),
-	}
-}
-
-func verifyAnswers() fields {
-	all := integrationAnswers()
+func verifyAnswers(own []provider.EngineField) fields {
+	all := engineFields(own, provider.InRead)
 	return fields{
 		"provider":               all["provider"],
 		fieldName:                all[fieldName],

@@ -21,9 +21,10 @@ const (
 )
 
 func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration) []*framework.Path {
-	pattern, segments := syncAt(d)
+	pattern, segments := syncAt(d, p)
+	own := provider.SyncFields(p, d)
 	suffix := d.Name + "-sync"
-	answers := response("The sync.", syncAnswers(d))
+	answers := response("The sync.", syncAnswers(d, p))
 	path := func(action, synopsis, help string, more fields, ops operations) *framework.Path {
 		all := maps.Clone(segments)
 		maps.Copy(all, more)
@@ -35,14 +36,14 @@ func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration
 			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Tell what a run would do if the sync were written with the fields given; within 10 seconds.", "plan-change-of", suffix,
 				response("The plan.", planAnswers()))),
 		}),
-		path("run", "Have a sync run now.", runHelp, fields{fieldWait: durationField("How long to wait for the run, at most 10s. Left out: not at all.")}, operations{
+		path("run", "Have a sync run now.", runHelp, fields{fieldWait: engineField(own, provider.InAction, fieldWait)}, operations{
 			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Have it run now, whatever there seems to be to do.", "run", suffix,
-				response("The sync, and what to ask how the run goes.", fieldsOf(syncAnswers(d), fields{"poll": stringField("Command that tells how the run goes.")})))),
+				response("The sync, and what to ask how the run goes.", fieldsOf(syncAnswers(d, p), fields{"poll": stringField("Command that tells how the run goes.")})))),
 		}),
 		path("status", "How a sync stands, entry by entry and without values.", statusHelp, nil, operations{
-			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read how a sync stands.", "status", suffix, response("How it stands.", statusAnswers())),
+			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read how a sync stands.", "status", suffix, response("How it stands.", engineFields(own, provider.InStatus))),
 		}),
-		path("adopt", "Have a sync take over entries that it has not written.", adoptHelp, fields{fieldKeys: wordsField("Names of the entries at the destination, as status tells them.")}, operations{
+		path("adopt", "Have a sync take over entries that it has not written.", adoptHelp, fields{fieldKeys: engineField(own, provider.InAction, fieldKeys)}, operations{
 			logical.UpdateOperation: changing(operation(b.handleNamed(adoptKeys(d)), "Have the next run take over the entries named.", "adopt", suffix, answers)),
 		}),
 		path("pause", "Pause a sync.", pauseHelp, nil, operations{

@@ -12,28 +12,28 @@ import (
 
 const (
 	syncFamily         = "syncs"
-	fieldIntegration   = "integration"
-	fieldNameTemplate  = "name_template"
-	fieldGranularity   = "granularity"
-	fieldOnConflict    = "on_conflict"
-	fieldDeletion      = "deletion"
-	fieldTrigger       = "trigger"
-	fieldPurge         = "purge"
-	fieldPurging       = "purging"
-	fieldWait          = "wait"
-	fieldKeys          = "keys"
-	fieldTarget        = "target"
-	fieldHint          = "hint"
-	fieldErrorClass    = "error_class"
-	fieldAttempts      = "attempts"
-	fieldNextAttempt   = "next_attempt_at"
-	fieldLastRun       = "last_run_at"
-	fieldLastSynced    = "last_synced_at"
-	fieldOwned         = "owned"
-	fieldTroubled      = "troubled"
-	fieldNextActions   = "next_actions"
-	fieldDestination   = "destination"
-	fieldProvider      = "provider"
+	fieldIntegration   = provider.FieldIntegration
+	fieldNameTemplate  = provider.FieldNameTemplate
+	fieldGranularity   = provider.FieldGranularity
+	fieldOnConflict    = provider.FieldOnConflict
+	fieldDeletion      = provider.FieldDeletion
+	fieldTrigger       = provider.FieldTrigger
+	fieldPurge         = provider.FieldPurge
+	fieldPurging       = provider.FieldPurging
+	fieldWait          = provider.FieldWait
+	fieldKeys          = provider.FieldKeys
+	fieldTarget        = provider.FieldTarget
+	fieldHint          = provider.FieldHint
+	fieldErrorClass    = provider.FieldErrorClass
+	fieldAttempts      = provider.FieldAttempts
+	fieldNextAttempt   = provider.FieldNextAttempt
+	fieldLastRun       = provider.FieldLastRun
+	fieldLastSynced    = provider.FieldLastSynced
+	fieldOwned         = provider.FieldOwned
+	fieldTroubled      = provider.FieldTroubled
+	fieldNextActions   = provider.FieldNextActions
+	fieldDestination   = provider.FieldDestination
+	fieldProvider      = provider.FieldProvider
 	fieldPlannedAction = "actions"
 )
 
@@ -73,18 +73,17 @@ func (b *Backend) syncPaths() []*framework.Path {
 	return paths
 }
 
-// syncAt is the pattern of a sync to a destination, and the fields of its segments.
-func syncAt(d provider.Destination) (pattern string, segments fields) {
-	named := fields{fieldName: &framework.FieldSchema{Type: framework.TypeString, Description: "Name of the sync.", Required: true}}
-	return syncFamily + inEnvironment + "/" + d.Name + "/(?P<" + fieldName + ">[^/]+)", pathFields(3, named)
+// syncAt returns the pattern of a sync to a destination, and the fields of its segments.
+func syncAt(d provider.Destination, p provider.Declaration) (pattern string, segments fields) {
+	return syncFamily + inEnvironment + "/" + d.Name + "/(?P<" + fieldName + ">[^/]+)", engineFields(provider.SyncFields(p, d), provider.InPath)
 }
 
 func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration) *framework.Path {
-	pattern, segments := syncAt(d)
-	answers := response("The sync.", syncAnswers(d))
+	pattern, segments := syncAt(d, p)
+	answers := response("The sync.", syncAnswers(d, p))
 	suffix := d.Name + "-sync"
 	maps.Copy(segments, definitionFields(d, p))
-	segments[fieldPurge] = query(boolField("For a delete, and to be said: whether what the sync has written is deleted at the destination."))
+	segments[fieldPurge] = query(engineField(provider.SyncFields(p, d), provider.InAction, fieldPurge))
 	return &framework.Path{
 		Pattern:         pattern,
 		DisplayAttrs:    display(),
@@ -115,91 +114,22 @@ func fieldsOf(all ...fields) fields {
 	return merged
 }
 
-// definitionFields are all that a sync is written with.
+// definitionFields returns the fields of a sync's definition: the engine's own and the destination's.
 func definitionFields(d provider.Destination, p provider.Declaration) fields {
-	all := syncFields(d, p)
+	all := engineFields(provider.SyncFields(p, d), provider.InWrite)
 	for _, f := range d.Fields {
 		all[f.Name] = providerSchema(f)
 	}
 	return all
 }
 
-func syncFields(d provider.Destination, p provider.Declaration) fields {
-	granularity := stringField("How secrets become entries. key: an entry for each; bundle: one entry with a field for each.")
-	granularity.Default = string(d.Granularities[0])
-	for _, g := range d.Granularities {
-		granularity.AllowedValues = append(granularity.AllowedValues, string(g))
-	}
-	choice := func(help string, values ...any) *framework.FieldSchema {
-		f := stringField(help)
-		f.Default, f.AllowedValues = values[0], values
-		return f
-	}
-	return fields{
-		fieldDescription:  stringField("What the sync is for, at most 512 bytes. Not encrypted by the workspace's keys."),
-		fieldIntegration:  stringField("Name of the " + p.Title + " integration whose credential it uses; that has to allow the environment and the target. Required to create."),
-		fieldInclude:      wordsField("Patterns of the names of secrets, such as DB_*, that are synced. Left out: all."),
-		fieldExclude:      wordsField("Patterns of the names of secrets that are left out even so."),
-		fieldTags:         wordsField("Tags, of which a secret must have one to be synced. Left out: any secret is."),
-		fieldNameTemplate: stringField("How the name of an entry is made: text with {{ .Name }}, {{ .Project }}, {{ .Environment }}, {{ .Workspace }} in it, each through upper, lower, replace, truncate, trimPrefix, trimSuffix, camel, pascal, snake, screaming, kebab or dotnet. Left out: the secret's name."),
-		fieldGranularity:  granularity,
-		fieldOnConflict:   choice("What becomes of an entry that has the name of a secret and was not written by this sync. fail: it is reported and left alone; adopt: it is taken over if it has the value already; overwrite: it is written over.", "fail", "adopt", "overwrite"),
-		fieldDeletion:     choice("What becomes of an entry of the sync whose secret is gone. managed: it is deleted; retain: it stays.", "managed", "retain"),
-		fieldTrigger:      choice("When it runs. change: whenever the environment delivers something else; manual: when it is told to.", string(syncs.OnChange), string(syncs.Manual)),
-	}
-}
-
-func syncAnswers(d provider.Destination) fields {
-	all := fieldsOf(standingAnswers(), fields{
-		fieldProject:      stringField("Name of the project."),
-		fieldEnvironment:  stringField("Name of the environment."),
-		fieldDestination:  stringField("Name of the destination."),
-		fieldName:         stringField("Name of the sync."),
-		fieldDescription:  stringField("What the sync is for."),
-		fieldProvider:     stringField("Name of the provider."),
-		fieldIntegration:  stringField("Name of the integration."),
-		fieldTarget:       stringField("Where it writes, as allowed_targets of the integration name it."),
-		fieldInclude:      list("Patterns of the names that are synced; empty: all."),
-		fieldExclude:      list("Patterns of the names that are left out."),
-		fieldTags:         list("Tags, of which a secret must have one; empty: any secret is synced."),
-		fieldNameTemplate: stringField("How the name of an entry is made; empty: it is the secret's."),
-		fieldGranularity:  stringField("How secrets become entries."),
-		fieldOnConflict:   stringField("What becomes of an entry of others that is in the way."),
-		fieldDeletion:     stringField("What becomes of an entry whose secret is gone."),
-		fieldTrigger:      stringField("When it runs."),
-		fieldPaused:       boolField("Whether it is paused."),
-		fieldPurging:      boolField("Whether it is being deleted, with what it has written."),
-		fieldCreated:      timeField("When it was created."),
-		fieldUpdated:      timeField("When it was last changed."),
-	})
+// syncAnswers returns the fields that a read of a sync returns.
+func syncAnswers(d provider.Destination, p provider.Declaration) fields {
+	all := engineFields(provider.SyncFields(p, d), provider.InRead)
 	for _, f := range d.Fields {
 		all[f.Name] = &framework.FieldSchema{Type: providerType(f.Type), Description: f.Help}
 	}
 	return all
-}
-
-func standingAnswers() fields {
-	return fields{
-		fieldState:       stringField("PENDING, PLANNING, RUNNING, SYNCED, PARTIAL, CONFLICT, BLOCKED, RETRYING, FAILED or PAUSED."),
-		fieldErrorClass:  stringField("What the state is due to: auth, permission, not_found, rate_limited, invalid, limit, conflict, network, provider or internal; empty where nothing is wrong."),
-		fieldHint:        stringField("Why it is so, and what can be done; empty where nothing is wrong."),
-		fieldAttempts:    intField("How often in a row it has failed."),
-		fieldNextAttempt: stringField("When it is tried again by itself, RFC 3339; empty: when something changes."),
-		fieldLastRun:     stringField("When the last run ended, RFC 3339; empty for never."),
-		fieldLastSynced:  stringField("When the last run ended that left everything as it should be, RFC 3339; empty for never."),
-		fieldOwned:       intField("How many entries at the destination are its own."),
-		fieldTroubled:    intField("How many entries are not as they should be."),
-		fieldNextActions: list("Commands that may help."),
-	}
-}
-
-func statusAnswers() fields {
-	return fieldsOf(standingAnswers(), fields{
-		fieldTarget:  stringField("Where it writes."),
-		fieldPurging: boolField("Whether it is being deleted, with what it has written."),
-		fieldKeys: {Type: framework.TypeSlice, Description: "The entries, those first that are not as they should be, the first 500 of them: name, secret, state (as above, REMOTE_MISSING or OWNERSHIP_LOST), " +
-			"version (of the secret, as it was written last; 0: it was not), error_class, hint."},
-	})
 }
 
 func planAnswers() fields {

@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 )
 
-// providerSchema is what a path shows of fields that a provider declares.
+// providerSchema returns the schema of a field that a write accepts.
 func providerSchema(f provider.Field) *framework.FieldSchema {
 	help := f.Help
 	if f.Required {
@@ -20,7 +20,7 @@ func providerSchema(f provider.Field) *framework.FieldSchema {
 		help += " It cannot be changed."
 	}
 	if f.Endpoint != provider.NotEndpoint {
-		help += " Once it is changed, the credential is supplied again."
+		help += " If it changes, the credential must be supplied again."
 	}
 	if f.Example != "" {
 		help += " Example: " + f.Example
@@ -30,7 +30,7 @@ func providerSchema(f provider.Field) *framework.FieldSchema {
 		s.AllowedValues = append(s.AllowedValues, choice)
 	}
 	if f.Secret {
-		s.Description += " Write-only: a read answers whether it is set."
+		s.Description += " Write-only: a read returns only whether it is set."
 		s.DisplayAttrs = &framework.DisplayAttributes{Sensitive: true}
 	}
 	return s
@@ -44,12 +44,21 @@ func providerType(t provider.Type) framework.FieldType {
 		return framework.TypeInt
 	case provider.Words:
 		return framework.TypeCommaStringSlice
+	case provider.Moment:
+		return framework.TypeTime
+	case provider.Seconds:
+		return framework.TypeDurationSecond
+	case provider.Object:
+		return framework.TypeMap
+	case provider.Objects:
+		return framework.TypeSlice
 	default:
 		return framework.TypeString
 	}
 }
 
-// declared lists every field of a provider's integrations once, and the auth kinds it is taken with; none for all.
+// declared returns every field of a provider's integrations once. with maps a field to the auth
+// kinds that have it; a field of every auth kind is missing from with.
 func declared(d provider.Declaration) (all []provider.Field, with map[string][]string) {
 	all, with = slices.Clone(d.Fields), make(map[string][]string)
 	for _, kind := range d.Auth {
@@ -63,7 +72,8 @@ func declared(d provider.Declaration) (all []provider.Field, with map[string][]s
 	return all, with
 }
 
-// providerFields are the fields that a write of a provider's integration takes, those of every auth kind.
+// providerFields returns the provider's fields that a write of an integration accepts, of every
+// auth kind.
 func providerFields(d provider.Declaration) fields {
 	all, with := declared(d)
 	taken := make(fields, len(all))
@@ -77,10 +87,11 @@ func providerFields(d provider.Declaration) fields {
 	return taken
 }
 
-// setSuffix makes the name of the answered field that tells whether a secret one is set.
+// setSuffix is appended to the name of a secret field: a read reports under it whether it is set.
 const setSuffix = "_set"
 
-// providerAnswers are the fields that a read answers, and which of them only some auth kinds have.
+// providerAnswers returns the provider's fields that a read returns. sometimes lists those that
+// only some auth kinds have.
 func providerAnswers(d provider.Declaration) (answered fields, sometimes []string) {
 	all, with := declared(d)
 	answered = make(fields, len(all))
@@ -97,7 +108,8 @@ func providerAnswers(d provider.Declaration) (answered fields, sometimes []strin
 	return answered, sometimes
 }
 
-// assignProvider puts the fields given of those that a provider declares into a change. The caller clears the secrets.
+// assignProvider copies the provider's fields of a request to a change. The caller clears the
+// secrets.
 func assignProvider(c *call, d provider.Declaration, to *integrations.Change) {
 	to.Settings, to.Secrets = make(map[string]any), make(map[string][]byte)
 	all, _ := declared(d)
@@ -117,7 +129,7 @@ func assignProvider(c *call, d provider.Declaration, to *integrations.Change) {
 	}
 }
 
-// describeProvider answers the settings of an integration, and which secret fields are set.
+// describeProvider returns the settings of an integration, and which secret fields are set.
 func describeProvider(i integrations.Described) map[string]any {
 	all := make(map[string]any)
 	for name, value := range i.Settings {

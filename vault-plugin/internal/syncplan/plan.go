@@ -37,9 +37,9 @@ type OnConflict string
 
 // The ways to meet a conflict.
 const (
-	FailConflict      OnConflict = "fail"      // it stays as it is
-	AdoptConflict     OnConflict = "adopt"     // it becomes ours if it holds what we would write, and stays as it is otherwise
-	OverwriteConflict OnConflict = "overwrite" // it is written over, and ours from then on
+	FailConflict      OnConflict = provider.ConflictFail      // leave it unchanged
+	AdoptConflict     OnConflict = provider.ConflictAdopt     // take it over if it has the wanted value
+	OverwriteConflict OnConflict = provider.ConflictOverwrite // replace its value and take it over
 )
 
 // Deletion is what becomes of our entries that no secret stands for any more.
@@ -47,8 +47,8 @@ type Deletion string
 
 // The ways to meet what is wanted no more.
 const (
-	ManagedDeletion Deletion = "managed" // they are deleted
-	RetainDeletion  Deletion = "retain"  // they stay, and stay ours
+	ManagedDeletion Deletion = provider.DeletionManaged // delete them
+	RetainDeletion  Deletion = provider.DeletionRetain  // keep them, still owned
 )
 
 // Want is an entry that should be there.

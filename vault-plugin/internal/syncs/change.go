@@ -133,7 +133,7 @@ func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c C
 			*assigned.to = *assigned.from
 		}
 	}
-	if err := check(declared, &record); err != nil {
+	if err := check(p.Declare(), declared, &record); err != nil {
 		return nil, err
 	}
 	values, err := integrations.Merge("sync", declared.Fields, has, c.Settings)
@@ -178,22 +178,14 @@ func allowed(i integrations.Integration, environment, target string) error {
 	return nil
 }
 
-func check(d provider.Destination, r *store.Sync) error {
-	granularities := make([]string, len(d.Granularities))
-	for i, g := range d.Granularities {
-		granularities[i] = string(g)
+// check checks a definition except for its settings at the destination.
+func check(p provider.Declaration, d provider.Destination, r *store.Sync) error {
+	values := map[string]string{
+		provider.FieldGranularity: r.Granularity, provider.FieldOnConflict: r.OnConflict, provider.FieldDeletion: r.Deletion, provider.FieldTrigger: r.Trigger,
 	}
-	for _, choice := range []struct {
-		field, value string
-		of           []string
-	}{
-		{"granularity", r.Granularity, granularities},
-		{"on_conflict", r.OnConflict, []string{string(syncplan.FailConflict), string(syncplan.AdoptConflict), string(syncplan.OverwriteConflict)}},
-		{"deletion", r.Deletion, []string{string(syncplan.ManagedDeletion), string(syncplan.RetainDeletion)}},
-		{"trigger", r.Trigger, []string{string(OnChange), string(Manual)}},
-	} {
-		if !slices.Contains(choice.of, choice.value) {
-			return fault.New(fault.Invalid, "%s: must be one of %v", choice.field, choice.of)
+	for _, f := range provider.SyncFields(p, d) {
+		if value, checked := values[f.Name]; checked && !slices.Contains(f.Choices, value) {
+			return fault.New(fault.Invalid, "%s: must be one of %v", f.Name, f.Choices)
 		}
 	}
 	if len(r.Description) > workspaces.MaxDescription {

@@ -32,8 +32,8 @@ type Trigger string
 
 // The triggers.
 const (
-	OnChange Trigger = "change" // a change of what the environment delivers
-	Manual   Trigger = "manual" // only a person, or a program, that asks for it
+	OnChange Trigger = provider.TriggerChange // a change of what the environment delivers
+	Manual   Trigger = provider.TriggerManual // only a person, or a program, that asks for it
 )
 
 // Deps are what a Service works with.
