@@ -1,0 +1,53 @@
+package base
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
+)
+
+// ImportState takes an id, or an identity, apart. Terraform reads the resource afterwards.
+func (r *managed[M]) ImportState(ctx context.Context, request resource.ImportStateRequest, response *resource.ImportStateResponse) {
+	at, ok := r.imported(ctx, request, &response.Diagnostics)
+	if !ok {
+		return
+	}
+	set := func(name, value string) {
+		response.Diagnostics.Append(response.State.SetAttribute(ctx, path.Root(name), value)...)
+	}
+	set("id", at.id())
+	if at.namespace != "" {
+		set("engine_namespace", at.namespace)
+	}
+	for i, key := range r.keys() {
+		set(key, at.names[i])
+	}
+	response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
+	if r.kind.Imported != nil {
+		r.failed(&response.Diagnostics, "import", at, private{to: response.Private}.Keep(ctx, r.kind.Imported))
+	}
+}
+
+func (r *managed[M]) imported(ctx context.Context, request resource.ImportStateRequest, diags *diag.Diagnostics) (place, bool) {
+	if request.ID != "" || request.Identity == nil {
+		at, err := parseID(request.ID, r.keys())
+		diagnose.Report(diags, "import", diagnose.Subject{Name: TypePrefix + r.kind.Name}, err)
+		return at, err == nil
+	}
+	var at place
+	get := func(name string) string {
+		var value types.String
+		diags.Append(request.Identity.GetAttribute(ctx, path.Root(name), &value)...)
+		return value.ValueString()
+	}
+	at.namespace = get("engine_namespace")
+	for _, key := range r.keys() {
+		at.names = append(at.names, get(key))
+	}
+	return at, !diags.HasError()
+}
