@@ -11,28 +11,30 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// A create whose response was lost may have been done. The object then exists although no state has it: in this run, and in every
-// later apply. It is taken over where that overwrites nothing and hands over nothing: where it is exactly what the configuration
-// makes, and holds nothing else. Otherwise the error gives the command that imports it.
+// If the response of a create is lost, the object may exist although no state contains it, in this
+// run and in every later apply. The resource adopts such an object if nothing is overwritten and
+// nothing of others comes under its control. That is the case if the object is exactly as
+// configured and contains nothing else. Otherwise the error gives the command that imports it.
 
-// existsError is the error of a Create that finds its object.
+// existsError is the error of a Create whose object already exists.
 type existsError struct{ importCommand string }
 
 func (e *existsError) Error() string {
-	return "it exists already, and is not exactly as configured or holds something; to manage it here, import it: " + e.importCommand
+	return "the object already exists, and it differs from the configuration or contains other objects; to manage it here, import it: " + e.importCommand
 }
 
-// Exists returns the error of a Create that finds its object.
-func (c *Call[M]) Exists() error { return &existsError{c.importCommand} }
+// AlreadyExists returns the error of a Create whose object already exists.
+func (c *Call[M]) AlreadyExists() error { return &existsError{c.importCommand} }
 
 // ImportCommand returns the command that imports the object.
 func (c *Call[M]) ImportCommand() string { return c.importCommand }
 
-// New turns the result of a read before a create into an error, unless it shows that the object does not exist.
-func (c *Call[M]) New(err error) error {
+// MustNotExist returns an error unless err, the result of reading the object before a create, shows
+// that the object does not exist.
+func (c *Call[M]) MustNotExist(err error) error {
 	switch {
 	case err == nil:
-		return c.Exists()
+		return c.AlreadyExists()
 	case client.IsGone(err):
 		return nil
 	default:
@@ -40,8 +42,8 @@ func (c *Call[M]) New(err error) error {
 	}
 }
 
-// AsPlanned reports whether Model, filled from the object, is what the create plans. Attributes that are only known after the
-// create do not count.
+// AsPlanned reports whether Model, filled from the existing object, equals the planned object.
+// Attributes that are known only after the create are not compared.
 func (c *Call[M]) AsPlanned(ctx context.Context) (bool, error) {
 	filled := tfsdk.State{Raw: c.planned.Raw, Schema: c.planned.Schema}
 	if diags := keep(ctx, &filled, &c.Model); diags.HasError() {
@@ -55,7 +57,7 @@ func (c *Call[M]) AsPlanned(ctx context.Context) (bool, error) {
 		if !value.IsFullyKnown() {
 			continue
 		}
-		// A value of the framework compares a set without regard to the order of its elements.
+		// A value of the framework compares sets without regard to order.
 		is := filled.Schema.GetAttributes()[name].GetType()
 		planned, errPlanned := is.ValueFromTerraform(ctx, value)
 		present, errPresent := is.ValueFromTerraform(ctx, got[name])
@@ -74,33 +76,36 @@ func Again[M any](create func(context.Context, *Call[M]) error) func(context.Con
 	}
 }
 
-// create makes the object, or takes over the one that an earlier attempt has made.
+// create creates the object, or adopts the one that an earlier attempt created.
 func (r *managed[M]) create(ctx context.Context, call *Call[M], at place) error {
 	failure := r.kind.Create(ctx, call)
 	found := errors.As(failure, new(*existsError))
 	if r.kind.Adopt == nil || !found && !client.OutcomeUnknown(failure) {
 		return failure
 	}
-	// The object is read again. An error of that decides nothing, and the first one says what has happened.
+	// Adopt reads the object again. If that fails, the error of the create is reported, because it
+	// says what happened.
 	if adopted, err := r.kind.Adopt(ctx, call); err != nil || !adopted {
 		return failure
 	}
 	if found {
-		call.Warn("", r.describe(at)+" existed already", "It is exactly as configured and holds nothing else, as after an apply whose response was lost. It is managed here from now on.")
+		call.Warn("", r.describe(at)+" already existed", "The object is exactly as configured and contains nothing else, for example because the response of an earlier apply was lost. This resource now manages it.")
 	}
 	return nil
 }
 
-// undecided is the advice for an error that leaves open whether Vault has carried out the write.
+// undecided returns the advice for an error after which it is unknown whether Vault performed the
+// write.
 func (r *managed[M]) undecided(doing string, at place) string {
 	const lost = "The response was lost, so the write may have happened. "
 	if doing != creating {
 		return lost + "Plan again to see the current state."
 	}
-	return lost + "Apply again: what is exactly as configured and holds nothing else is then taken over. Otherwise import it: " + r.importCommand(at)
+	return lost + "Apply again: the resource then takes over an object that is exactly as configured and contains nothing else. Otherwise import the object: " + r.importCommand(at)
 }
 
-// importCommand returns the command that imports the object. A provider does not know the name of the resource's block.
+// importCommand returns the command that imports the object. The provider does not know the name of
+// the resource's block.
 func (r *managed[M]) importCommand(at place) string {
 	return "terraform import " + TypePrefix + r.kind.Name + ".<name> " + at.id()
 }

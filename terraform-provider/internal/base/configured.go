@@ -1,6 +1,6 @@
-// Package base owns what all resources of the provider share: taking over the connection, ids and identities, import, the order
-// of calls around create, read, update and delete, and what becomes of their errors. A resource declares a Kind and writes the
-// calls that only it knows.
+// Package base owns what all resources of the provider share: the connection, ids and identities,
+// import, and the handling of errors around create, read, update and delete. A resource declares a
+// Kind and implements only its own calls. The package knows no type of resource.
 package base
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/connect"
 )
 
-// TypePrefix begins the name of every type of the provider.
+// TypePrefix is the prefix of every type name of the provider.
 const TypePrefix = "stashbase_"
 
 // Configured is embedded by resources. Connection is nil while Terraform only validates.
 type Configured struct{ Connection *connect.Connection }
 
-// Configure takes over the provider's connection.
+// Configure stores the provider's connection.
 func (c *Configured) Configure(_ context.Context, request resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	c.take(request.ProviderData)
 }
@@ -33,7 +33,7 @@ func (c *Configured) take(data any) {
 // ConfiguredData is embedded by data sources.
 type ConfiguredData struct{ Configured }
 
-// Configure takes over the provider's connection.
+// Configure stores the provider's connection.
 func (c *ConfiguredData) Configure(_ context.Context, request datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
 	c.take(request.ProviderData)
 }
@@ -41,7 +41,7 @@ func (c *ConfiguredData) Configure(_ context.Context, request datasource.Configu
 // ConfiguredEphemeral is embedded by ephemeral resources.
 type ConfiguredEphemeral struct{ Configured }
 
-// Configure takes over the provider's connection.
+// Configure stores the provider's connection.
 func (c *ConfiguredEphemeral) Configure(_ context.Context, request ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
 	c.take(request.ProviderData)
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// namespaceMark stands between the namespace and the rest of an id. No name has a colon.
+// namespaceMark separates the namespace from the rest of an id. Names contain no colon.
 const namespaceMark = "::"
 
-// place says which object a resource stands for.
+// place identifies the object of a resource.
 type place struct {
-	namespace string // empty: the provider's
+	namespace string // empty for the provider's own
 	names     []string
 }
 
-// id is [namespace::]name/name/...
+// id returns [namespace::]name/name/...
 func (p place) id() string {
 	joined := strings.Join(p.names, "/")
 	if len(p.names) == 0 {
@@ -27,7 +27,7 @@ func (p place) id() string {
 	return p.namespace + namespaceMark + joined
 }
 
-// parseID is the inverse of id. Its error shows the form with the names of the attributes.
+// parseID is the inverse of id. Its error shows the form of an id with the names of the attributes.
 func parseID(id string, keys []string) (place, error) {
 	var p place
 	rest := id
@@ -40,20 +40,20 @@ func parseID(id string, keys []string) (place, error) {
 	if len(keys) > 0 {
 		p.names = strings.Split(rest, "/")
 	} else if rest != Singleton {
-		return place{}, fmt.Errorf("the id of what a mount has once is %q", Singleton)
+		return place{}, fmt.Errorf("the id of this resource is %q, because a mount has only one", Singleton)
 	}
 	if len(keys) > 0 && len(p.names) != len(keys) {
-		return place{}, fmt.Errorf("the id has %d parts; %s", len(p.names), form(keys))
+		return place{}, fmt.Errorf("the id has the wrong number of parts (%d); %s", len(p.names), form(keys))
 	}
 	for i, name := range p.names {
 		if !legal.MatchString(name) {
-			return place{}, fmt.Errorf("the part for %s is no name; %s", keys[i], form(keys))
+			return place{}, fmt.Errorf("the part for %s is not a valid name; %s", keys[i], form(keys))
 		}
 	}
 	return p, nil
 }
 
-// legal is what all names of the engine have in common. The engine knows the rest.
+// legal is the rule that all names of the engine have in common. The engine checks the rest.
 var legal = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$`)
 
 func form(keys []string) string {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAnIDIsTakenApart(t *testing.T) {
+func TestParseID(t *testing.T) {
 	keys := []string{"workspace", "name"}
 	cases := []struct {
 		name, id string
@@ -16,14 +16,14 @@ func TestAnIDIsTakenApart(t *testing.T) {
 	}{
 		{"names", "acme/api", keys, place{names: []string{"acme", "api"}}, ""},
 		{"with a namespace", "team/a::acme/api", keys, place{namespace: "team/a", names: []string{"acme", "api"}}, ""},
-		{"too few parts", "acme", keys, place{}, "the id has 1 parts; an id is <workspace>/<name>, or <namespace>::<workspace>/<name>"},
-		{"too many parts", "a/b/c", keys, place{}, "the id has 3 parts"},
-		{"an empty part", "acme/", keys, place{}, "the part for name is no name"},
-		{"a part that would mean another path", "acme/..", keys, place{}, "the part for name is no name"},
+		{"too few parts", "acme", keys, place{}, "the id has the wrong number of parts (1); an id is <workspace>/<name>, or <namespace>::<workspace>/<name>"},
+		{"too many parts", "a/b/c", keys, place{}, "the id has the wrong number of parts (3)"},
+		{"an empty part", "acme/", keys, place{}, "the part for name is not a valid name"},
+		{"a part that changes the path", "acme/..", keys, place{}, "the part for name is not a valid name"},
 		{"an empty namespace", "::acme/api", keys, place{}, "the namespace before"},
-		{"what there is once", "config", nil, place{}, ""},
-		{"what there is once, in a namespace", "team::config", nil, place{namespace: "team"}, ""},
-		{"what there is once, by another name", "other", nil, place{}, `is "config"`},
+		{"a singleton", "config", nil, place{}, ""},
+		{"a singleton in a namespace", "team::config", nil, place{namespace: "team"}, ""},
+		{"a singleton under another name", "other", nil, place{}, `is "config"`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -38,13 +38,13 @@ func TestAnIDIsTakenApart(t *testing.T) {
 				t.Fatalf("%+v (%v)", got, err)
 			}
 			if got.id() != c.id {
-				t.Errorf("made again it is %q", got.id())
+				t.Errorf("the id of the result is %q", got.id())
 			}
 		})
 	}
 }
 
-// What is an id is the only form of what it names.
+// Every id that parses is the only id of its object.
 func FuzzParseID(f *testing.F) {
 	for _, seed := range []string{"acme/api", "ns::acme/api", "a::b::c/d", "/", "", "a/..", "config"} {
 		f.Add(seed)

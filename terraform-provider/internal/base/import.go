@@ -11,7 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// ImportState takes an id, or an identity, apart. Terraform reads the resource afterwards.
+// ImportState parses an id or reads an identity. Terraform then reads the resource.
 func (r *managed[M]) ImportState(ctx context.Context, request resource.ImportStateRequest, response *resource.ImportStateResponse) {
 	at, ok := r.imported(ctx, request, &response.Diagnostics)
 	if !ok {

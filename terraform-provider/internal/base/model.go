@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// Raw is a model whose attributes are known at run time only.
+// Raw is a model whose attributes are known only at run time.
 type Raw interface {
 	FromTerraform(tftypes.Value) error
 	ToTerraform(tftypes.Type) (tftypes.Value, error)
@@ -24,13 +24,13 @@ type source interface {
 func load[M any](ctx context.Context, from source, value tftypes.Value, into *M) diag.Diagnostics {
 	if raw, ok := any(into).(Raw); ok {
 		var diags diag.Diagnostics
-		diagnose.Report(&diags, "understand", diagnose.Subject{Name: "what Terraform sends"}, raw.FromTerraform(value))
+		diagnose.Report(&diags, "read", diagnose.Subject{Name: "the data that Terraform sent"}, raw.FromTerraform(value))
 		return diags
 	}
 	return from.Get(ctx, into)
 }
 
-// keep puts a model into a state.
+// keep stores a model in a state.
 func keep[M any](ctx context.Context, to *tfsdk.State, model *M) diag.Diagnostics {
 	raw, ok := any(model).(Raw)
 	if !ok {
@@ -38,7 +38,7 @@ func keep[M any](ctx context.Context, to *tfsdk.State, model *M) diag.Diagnostic
 	}
 	var diags diag.Diagnostics
 	value, err := raw.ToTerraform(to.Schema.Type().TerraformType(ctx))
-	diagnose.Report(&diags, "store", diagnose.Subject{Name: "what the engine answers"}, err)
+	diagnose.Report(&diags, "store", diagnose.Subject{Name: "the response of the engine"}, err)
 	if err == nil {
 		to.Raw = value
 	}

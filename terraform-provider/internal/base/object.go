@@ -9,12 +9,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// Object is the model of a Kind whose attributes are declared as data: by name.
+// Object is the model of a Kind whose attributes are declared as data, by name.
 type Object map[string]tftypes.Value
 
 var _ Raw = &Object{}
 
-// FromTerraform takes an object value apart; a null one has no attributes.
+// FromTerraform sets the attributes from an object value. A null value has no attributes.
 func (o *Object) FromTerraform(value tftypes.Value) error {
 	*o = Object{}
 	if value.IsNull() || !value.IsKnown() {
@@ -23,11 +23,11 @@ func (o *Object) FromTerraform(value tftypes.Value) error {
 	return value.As((*map[string]tftypes.Value)(o))
 }
 
-// ToTerraform makes an object of the type; attributes that are missing are null.
+// ToTerraform returns a value of the given object type. Missing attributes are null.
 func (o *Object) ToTerraform(t tftypes.Type) (tftypes.Value, error) {
 	object, ok := t.(tftypes.Object)
 	if !ok {
-		return tftypes.Value{}, fmt.Errorf("%s is no object", t)
+		return tftypes.Value{}, fmt.Errorf("%s is not an object type", t)
 	}
 	all := map[string]tftypes.Value{}
 	for name, attribute := range object.AttributeTypes {
@@ -39,26 +39,27 @@ func (o *Object) ToTerraform(t tftypes.Type) (tftypes.Value, error) {
 	return tftypes.NewValue(object, all), nil
 }
 
-// Given reports whether an attribute has a value, be it one that is not known yet.
+// Given reports whether an attribute is not null. An unknown value counts as given.
 func (o *Object) Given(name string) bool {
 	value, ok := (*o)[name]
 	return ok && !value.IsNull()
 }
 
-// Known reports whether an attribute's value is known, all of it.
+// Known reports whether an attribute's value is completely known.
 func (o *Object) Known(name string) bool { return (*o)[name].IsFullyKnown() }
 
-// Unknown makes an attribute one that is known after apply.
+// Unknown marks an attribute as known only after apply.
 func (o *Object) Unknown(name string, t tftypes.Type) {
 	(*o)[name] = tftypes.NewValue(t, tftypes.UnknownValue)
 }
 
-// JSON is an attribute as encoding/json would decode it; nil when it is null.
+// JSON returns an attribute in the form in which encoding/json decodes it; nil if it is null.
 func (o *Object) JSON(name string) (any, error) {
 	return toJSON((*o)[name])
 }
 
-// SetJSON gives an attribute of type t what encoding/json has decoded, numbers as json.Number or int64.
+// SetJSON sets an attribute of type t from a value that encoding/json decoded. Numbers are
+// json.Number or int64.
 func (o *Object) SetJSON(name string, t tftypes.Type, decoded any) error {
 	value, err := fromJSON(t, decoded)
 	if err != nil {
@@ -136,13 +137,13 @@ func fromJSON(t tftypes.Type, decoded any) (tftypes.Value, error) {
 	case json.Number:
 		number, _, err := big.ParseFloat(d.String(), 10, 512, big.ToNearestEven)
 		if err != nil {
-			return tftypes.Value{}, errors.New("the engine answers a number that is none")
+			return tftypes.Value{}, errors.New("the engine returned an invalid number")
 		}
 		decoded = number
 	}
 	if err := tftypes.ValidateValue(t, decoded); err != nil {
-		// The error of tftypes holds what was decoded.
-		return tftypes.Value{}, fmt.Errorf("the engine's answer is no %s", t)
+		// The error of tftypes contains the decoded value and must not be printed.
+		return tftypes.Value{}, fmt.Errorf("the engine returned a value that is not a %s", t)
 	}
 	return tftypes.NewValue(t, decoded), nil
 }
@@ -155,7 +156,7 @@ func listFromJSON(t tftypes.Type, decoded []any) (tftypes.Value, error) {
 	case tftypes.Set:
 		element = t.ElementType
 	default:
-		return tftypes.Value{}, fmt.Errorf("the engine answers a list for a %s", t)
+		return tftypes.Value{}, fmt.Errorf("the engine returned a list instead of a %s", t)
 	}
 	all := make([]tftypes.Value, len(decoded))
 	for i, d := range decoded {
@@ -174,7 +175,7 @@ func mapFromJSON(t tftypes.Type, decoded map[string]any) (tftypes.Value, error) 
 	}
 	m, ok := t.(tftypes.Map)
 	if !ok {
-		return tftypes.Value{}, fmt.Errorf("the engine answers a map for a %s", t)
+		return tftypes.Value{}, fmt.Errorf("the engine returned a map instead of a %s", t)
 	}
 	all := map[string]tftypes.Value{}
 	for name, d := range decoded {
@@ -187,7 +188,7 @@ func mapFromJSON(t tftypes.Type, decoded map[string]any) (tftypes.Value, error) 
 	return tftypes.NewValue(t, all), nil
 }
 
-// objectFromJSON takes the members that the object has; those that are not answered are null.
+// objectFromJSON converts the members that the object type has. Missing members are null.
 func objectFromJSON(t tftypes.Object, decoded map[string]any) (tftypes.Value, error) {
 	all := map[string]tftypes.Value{}
 	for name, attribute := range t.AttributeTypes {

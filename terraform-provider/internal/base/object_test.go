@@ -51,7 +51,7 @@ func TestAnAttributeTravelsAsJSONAndBack(t *testing.T) {
 	}
 }
 
-// An answer of another form is refused, and the error has nothing of it.
+// A value of another type is refused, and the error contains nothing of it.
 func TestAnAnswerOfAnotherFormIsRefused(t *testing.T) {
 	cases := map[string]struct {
 		kind tftypes.Type

@@ -18,10 +18,10 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
 
-// creating is what a create does, in the words of diagnose.Report.
+// creating is the verb of a create in diagnostics.
 const creating = "create"
 
-// managed is the resource for a Kind.
+// managed is the resource of a Kind.
 type managed[M any] struct {
 	Configured
 	kind Kind[M]
@@ -34,31 +34,31 @@ var (
 	_ resource.ResourceWithModifyPlan  = &managed[Model]{}
 )
 
-// New makes a resource of a Kind.
+// New returns a constructor of the resource of a Kind.
 func New[M any](kind Kind[M]) func() resource.Resource {
 	return func() resource.Resource { return &managed[M]{kind: kind} }
 }
 
-// Metadata names the type.
+// Metadata sets the name of the type.
 func (r *managed[M]) Metadata(_ context.Context, _ resource.MetadataRequest, response *resource.MetadataResponse) {
 	response.TypeName = TypePrefix + r.kind.Name
 }
 
-// Schema adds id, namespace and keys to the attributes of the kind.
+// Schema adds id, namespace and keys to the attributes of the Kind.
 func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, response *resource.SchemaResponse) {
 	attributes := map[string]schema.Attribute{
 		"id": schema.StringAttribute{
-			Computed: true, MarkdownDescription: "Id to import by: `" + placeholder(r.keys()) + "`, after `<namespace>::` when the resource names one.",
+			Computed: true, MarkdownDescription: "Import id: `" + placeholder(r.keys()) + "`. It begins with `<namespace>::` if `engine_namespace` is set.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
 		"engine_namespace": schema.StringAttribute{
-			Optional: true, MarkdownDescription: "Namespace of Vault (Enterprise), where it is not the provider's. Another one makes another object.",
+			Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's. Changing it replaces the resource.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 	}
 	for _, key := range r.kind.Keys {
 		attributes[key.Name] = schema.StringAttribute{
-			Required: true, MarkdownDescription: key.Help + " Another one makes another object.",
+			Required: true, MarkdownDescription: key.Help + " Changing it replaces the resource.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		}
 	}
@@ -79,21 +79,21 @@ func placeholder(keys []string) string {
 	return text[1:]
 }
 
-// IdentitySchema has the parts of the id.
+// IdentitySchema declares the parts of the id.
 func (r *managed[M]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, response *resource.IdentitySchemaResponse) {
 	attributes := map[string]identityschema.Attribute{
-		"engine_namespace": identityschema.StringAttribute{OptionalForImport: true, Description: "Namespace of Vault, where it is not the provider's."},
+		"engine_namespace": identityschema.StringAttribute{OptionalForImport: true, Description: "Vault namespace of the engine, if it is not the provider's."},
 	}
 	for _, key := range r.kind.Keys {
 		attributes[key.Name] = identityschema.StringAttribute{RequiredForImport: true, Description: key.Help}
 	}
 	if len(r.kind.Keys) == 0 {
-		attributes["id"] = identityschema.StringAttribute{RequiredForImport: true, Description: "It is " + Singleton + "."}
+		attributes["id"] = identityschema.StringAttribute{RequiredForImport: true, Description: "Always `" + Singleton + "`."}
 	}
 	response.IdentitySchema = identityschema.Schema{Attributes: attributes}
 }
 
-// Create makes the object.
+// Create creates the object.
 func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest, response *resource.CreateResponse) {
 	call, at, ok := r.begin(ctx, &tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema}, &response.Diagnostics)
 	if !ok {
@@ -109,7 +109,7 @@ func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest,
 	response.Diagnostics.Append(r.save(ctx, &response.State, response.Identity, at, &call.Model)...)
 }
 
-// Read brings the state up to date, and removes what is gone.
+// Read updates the state, and removes a resource whose object is gone.
 func (r *managed[M]) Read(ctx context.Context, request resource.ReadRequest, response *resource.ReadResponse) {
 	call, at, ok := r.begin(ctx, &request.State, &response.Diagnostics)
 	if !ok {
@@ -120,7 +120,7 @@ func (r *managed[M]) Read(ctx context.Context, request resource.ReadRequest, res
 	if client.IsGone(err) {
 		if client.Is(err, client.NoMount) {
 			call.Warn("", "Nothing is mounted at "+call.Client.Mount()+"/",
-				"What the state has there is taken as gone. If it is not, check the provider's mount, namespace and address before you apply.")
+				"The objects in the state are treated as deleted. If they still exist, check the provider's mount, namespace and address before you apply.")
 		}
 		response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
 		response.State.RemoveResource(ctx)
@@ -147,7 +147,7 @@ func (r *managed[M]) Update(ctx context.Context, request resource.UpdateRequest,
 	response.Diagnostics.Append(r.save(ctx, &response.State, response.Identity, at, &call.Model)...)
 }
 
-// Delete removes the object. That it is gone already is what was wanted.
+// Delete deletes the object, and succeeds if it is already gone.
 func (r *managed[M]) Delete(ctx context.Context, request resource.DeleteRequest, response *resource.DeleteResponse) {
 	call, at, ok := r.begin(ctx, &request.State, &response.Diagnostics)
 	if !ok {
@@ -159,7 +159,7 @@ func (r *managed[M]) Delete(ctx context.Context, request resource.DeleteRequest,
 	}
 }
 
-// begin prepares a call for what a plan or state says.
+// begin prepares a call from a plan or state.
 func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.Diagnostics) (*Call[M], place, bool) {
 	call := &Call[M]{Connection: r.Connection, diags: diags}
 	at, found := r.place(ctx, from)
@@ -171,13 +171,13 @@ func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.D
 	call.Names, call.ID, call.importCommand = at.names, at.id(), r.importCommand(at)
 	var err error
 	if call.Client, err = r.Connection.Client(ctx, at.namespace); err != nil {
-		diagnose.Report(diags, "reach Vault for", diagnose.Subject{Name: r.describe(at)}, err)
+		diagnose.Report(diags, "connect to Vault for", diagnose.Subject{Name: r.describe(at)}, err)
 		return nil, at, false
 	}
 	return call, at, true
 }
 
-// place is what the attributes of a plan or state name.
+// place returns the object that the attributes of a plan or state identify.
 func (r *managed[M]) place(ctx context.Context, from *tfsdk.State) (place, diag.Diagnostics) {
 	var at place
 	var diags diag.Diagnostics
@@ -209,7 +209,8 @@ func (r *managed[M]) save(ctx context.Context, to *tfsdk.State, identity *tfsdk.
 	return diags
 }
 
-// identify sets the identity. The framework demands one from whoever declares it, whatever Terraform on the other side knows.
+// identify sets the identity. The framework requires that from a resource that declares one, even
+// if Terraform does not support identities.
 func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdentity, at place) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if identity == nil {
@@ -232,7 +233,7 @@ func (r *managed[M]) failed(diags *diag.Diagnostics, doing string, at place, err
 	return err != nil
 }
 
-// attribute finds the attribute for a field of the engine.
+// attribute returns the attribute for a field of the engine.
 func (r *managed[M]) attribute(field string) (path.Path, bool) {
 	if renamed, ok := r.kind.Fields[field]; ok {
 		return path.Root(renamed), true

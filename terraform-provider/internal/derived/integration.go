@@ -234,19 +234,20 @@ func (r *integration) place(c *base.Call[base.Object]) client.IntegrationPlace {
 
 func (r *integration) create(ctx context.Context, c *base.Call[base.Object]) error {
 	_, err := c.Client.Integration(ctx, r.place(c))
-	if err := c.New(err); err != nil {
+	if err := c.MustNotExist(err); err != nil {
 		return err
 	}
 	return r.write(ctx, c, true)
 }
 
-// adopt writes the integration again, because the credential of the one that exists cannot be compared.
+// adopt writes the integration again if everything else is as planned, because the existing
+// credential cannot be compared.
 func (r *integration) adopt(ctx context.Context, c *base.Call[base.Object]) (bool, error) {
 	now, err := c.Client.Integration(ctx, r.place(c))
 	if err != nil {
 		return false, err
 	}
-	if syncs, _ := now["syncs"].([]any); len(syncs) > 0 {
+	if syncs, _ := now[provider.FieldSyncs].([]any); len(syncs) > 0 {
 		return false, nil
 	}
 	if err := fill(r.columns, &c.Model, now); err != nil {

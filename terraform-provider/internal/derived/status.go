@@ -77,7 +77,7 @@ func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, respo
 func (d *syncStatus) Read(ctx context.Context, request datasource.ReadRequest, response *datasource.ReadResponse) {
 	var m base.Object
 	if err := m.FromTerraform(request.Config.Raw); err != nil {
-		diagnose.Report(&response.Diagnostics, "understand", diagnose.Subject{Name: "the data that Terraform sent"}, err)
+		diagnose.Report(&response.Diagnostics, "read", diagnose.Subject{Name: "the data that Terraform sent"}, err)
 		return
 	}
 	text := func(name string) string {

@@ -91,16 +91,17 @@ func (r *sync) place(c *base.Call[base.Object]) client.SyncPlace {
 
 func (r *sync) create(ctx context.Context, c *base.Call[base.Object]) error {
 	_, err := c.Client.Sync(ctx, r.place(c))
-	if err := c.New(err); err != nil {
+	if err := c.MustNotExist(err); err != nil {
 		return err
 	}
 	return r.write(ctx, c)
 }
 
-// adopt takes over a sync with the same definition. What such a sync has written already is what this one would write.
+// adopt accepts an existing sync with the same definition: it has written exactly the entries that
+// this sync would write.
 func (r *sync) adopt(ctx context.Context, c *base.Call[base.Object]) (bool, error) {
 	now, err := c.Client.Sync(ctx, r.place(c))
-	if err != nil || now["purging"] == true || now["paused"] == true {
+	if err != nil || now[provider.FieldPurging] == true || now[provider.FieldPaused] == true {
 		return false, err
 	}
 	if err := fill(r.columns, &c.Model, now); err != nil {

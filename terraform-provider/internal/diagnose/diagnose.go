@@ -1,5 +1,5 @@
-// Package diagnose turns errors into what Terraform prints: it is the only place of the provider where that is worded. It finds
-// the attribute that an error is about, and says what to change. It is never given a value.
+// Package diagnose owns the wording of diagnostics: it turns errors into what Terraform prints. It
+// finds the attribute that an error is about and says what to change. It is never given a value.
 package diagnose
 
 import (
@@ -14,16 +14,18 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/client"
 )
 
-// Subject is what an error is about: a resource, and which of its attributes stand for the fields of the engine.
+// Subject is the resource that an error is about.
 type Subject struct {
 	Name string // "workspace \"acme\""
-	// Attribute finds the attribute for a field of the engine; nil, or false, when the subject has none.
+	// Attribute returns the attribute for a field of the engine, and false if there is none. It may
+	// be nil.
 	Attribute func(field string) (path.Path, bool)
-	// Undecided is the advice for an error after which it is unknown whether Vault has carried out the write; empty for none.
+	// Undecided is the advice for an error after which it is unknown whether Vault performed the
+	// write. Empty means no advice.
 	Undecided string
 }
 
-// Report adds err to diags, worded for a person who was doing something ("create") to the subject.
+// Report adds err to diags. doing is the failed action, such as "create".
 func Report(diags *diag.Diagnostics, doing string, subject Subject, err error) {
 	if err == nil {
 		return
@@ -52,18 +54,18 @@ func Report(diags *diag.Diagnostics, doing string, subject Subject, err error) {
 	diags.AddError(summary, detail)
 }
 
-// AttributeError is an error that the provider itself finds in an attribute.
+// AttributeError is an error in an attribute that the provider itself finds.
 type AttributeError struct{ Attribute, Text string }
 
-// Error is the text behind the attribute's name.
+// Error returns the text after the attribute's name.
 func (e *AttributeError) Error() string { return e.Attribute + ": " + e.Text }
 
-// At makes an AttributeError.
+// At returns an AttributeError.
 func At(attribute, format string, args ...any) error {
 	return &AttributeError{Attribute: attribute, Text: fmt.Sprintf(format, args...)}
 }
 
-// Warn adds a warning at an attribute, or without one when attribute is empty.
+// Warn adds a warning to an attribute, or to the resource if attribute is empty.
 func Warn(diags *diag.Diagnostics, attribute, summary, detail string) {
 	if attribute == "" {
 		diags.AddWarning(summary, detail)
@@ -75,23 +77,23 @@ func Warn(diags *diag.Diagnostics, attribute, summary, detail string) {
 func explain(e *client.Error) string {
 	switch e.Kind {
 	case client.NoPermission:
-		return fmt.Sprintf("Vault answers %q to %s %s. The token's policies need this line:\n\n    %s\n\n"+
-			"If they have it, the token may have expired.", "permission denied", e.Method, e.Path, PolicyLine(e))
+		return fmt.Sprintf("Vault denied %s %s. The token's policies need this line:\n\n    %s\n\n"+
+			"If they contain it, the token may have expired.", e.Method, e.Path, PolicyLine(e))
 	case client.NoMount:
 		mount, _, _ := strings.Cut(e.Path, "/")
-		return fmt.Sprintf("Nothing is mounted at %s/. Check the provider's mount, namespace and address; or mount the engine:\n\n"+
+		return fmt.Sprintf("Nothing is mounted at %s/. Check the provider's mount, namespace and address, or mount the engine:\n\n"+
 			"    vault secrets enable -path=%s vault-plugin-secrets-stashbase", mount, mount)
 	case client.Conflict:
-		return sentence(e.Text) + " If somebody else has changed it meanwhile, plan again."
+		return sentence(e.Text) + " If someone else has changed it meanwhile, plan again."
 	case client.Sealed:
 		return "Vault is sealed, in standby or starting: " + sentence(e.Text)
 	case client.RateLimited:
-		return "A rate limit quota of Vault refuses the request. Lower -parallelism, or raise the quota: vault read sys/quotas/rate-limit/<name>"
+		return "A rate limit quota of Vault rejected the request. Lower -parallelism, or raise the quota: vault read sys/quotas/rate-limit/<name>"
 	case client.Strange:
 		return fmt.Sprintf("%s %s: %s", e.Method, e.Path, sentence(e.Text))
 	case client.Invalid:
 		if e.Field != "" {
-			return e.Text // it begins with the field's name, which stays as it is
+			return e.Text // begins with the field's name, which keeps its case
 		}
 		return sentence(e.Text)
 	default:
@@ -99,7 +101,7 @@ func explain(e *client.Error) string {
 	}
 }
 
-// PolicyLine is the line that a policy lacks when e is a NoPermission.
+// PolicyLine returns the policy line that is missing if e is a NoPermission.
 func PolicyLine(e *client.Error) string {
 	capabilities := map[string]string{
 		http.MethodGet: `"read"`, http.MethodPut: `"create", "update"`, http.MethodPatch: `"patch"`, http.MethodDelete: `"delete"`,
@@ -107,7 +109,7 @@ func PolicyLine(e *client.Error) string {
 	return fmt.Sprintf("path %q { capabilities = [%s] }", e.Path, capabilities[e.Method])
 }
 
-// sentence makes a text begin with a capital and end with a full stop.
+// sentence capitalizes the first letter of a text and ends the text with a period.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -122,7 +124,7 @@ func sentence(text string) string {
 	return text + "."
 }
 
-// Unexpected makes one error of diagnostics of the framework.
+// Unexpected joins the errors among diagnostics of the framework.
 func Unexpected(diags diag.Diagnostics) error {
 	var all []error
 	for _, d := range diags.Errors() {
@@ -131,7 +133,7 @@ func Unexpected(diags diag.Diagnostics) error {
 	return errors.Join(all...)
 }
 
-// Hint adds what to do next to an error of a kind.
+// Hint appends a hint to an error of the given kind.
 func Hint(err error, kind client.Kind, hint string) error {
 	var e *client.Error
 	if !errors.As(err, &e) || e.Kind != kind {
@@ -142,7 +144,7 @@ func Hint(err error, kind client.Kind, hint string) error {
 	return &hinted
 }
 
-// Invalid refuses a value of the configuration.
+// Invalid reports an invalid value in the configuration; want describes a valid one.
 func Invalid(diags *diag.Diagnostics, at path.Path, want string) {
 	diags.AddAttributeError(at, "Invalid value", sentence(want))
 }

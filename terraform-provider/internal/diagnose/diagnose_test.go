@@ -13,7 +13,7 @@ import (
 )
 
 func TestAnErrorSaysWhereAndWhatToDo(t *testing.T) {
-	subject := diagnose.Subject{Name: `stashbase_secret "a"`, Undecided: "Look whether it happened.", Attribute: func(field string) (path.Path, bool) {
+	subject := diagnose.Subject{Name: `stashbase_secret "a"`, Undecided: "Check the result.", Attribute: func(field string) (path.Path, bool) {
 		return path.Root("value_wo"), field == "value"
 	}}
 	cases := []struct {
@@ -23,18 +23,18 @@ func TestAnErrorSaysWhereAndWhatToDo(t *testing.T) {
 		detail string
 	}{
 		{"at its attribute", &client.Error{Kind: client.Invalid, Field: "value", Text: "value: must be a string"}, "value_wo", "value: must be a string"},
-		{"of a field that is no attribute", &client.Error{Kind: client.Invalid, Field: "other", Text: "other: is wrong"}, "", "other: is wrong"},
+		{"of a field without an attribute", &client.Error{Kind: client.Invalid, Field: "other", Text: "other: is wrong"}, "", "other: is wrong"},
 		{"found by the provider", diagnose.At("tags", "Too %s.", "many"), "tags", "Too many."},
-		{"a missing right", &client.Error{Kind: client.NoPermission, Method: "PUT", Path: "stashbase/secrets/a"}, "", `path "stashbase/secrets/a" { capabilities = ["create", "update"] }`},
-		{"a missing right to patch", &client.Error{Kind: client.NoPermission, Method: "PATCH", Path: "stashbase/config"}, "", `capabilities = ["patch"]`},
+		{"a missing permission", &client.Error{Kind: client.NoPermission, Method: "PUT", Path: "stashbase/secrets/a"}, "", `path "stashbase/secrets/a" { capabilities = ["create", "update"] }`},
+		{"a missing permission to patch", &client.Error{Kind: client.NoPermission, Method: "PATCH", Path: "stashbase/config"}, "", `capabilities = ["patch"]`},
 		{"nothing mounted", &client.Error{Kind: client.NoMount, Path: "elsewhere/config"}, "", "vault secrets enable -path=elsewhere vault-plugin-secrets-stashbase"},
-		{"a conflict", &client.Error{Kind: client.Conflict, Text: "the newest version is 3"}, "", "The newest version is 3. If somebody else has changed it meanwhile, plan again."},
+		{"a conflict", &client.Error{Kind: client.Conflict, Text: "the newest version is 3"}, "", "The newest version is 3. If someone else has changed it meanwhile, plan again."},
 		{"a quota", &client.Error{Kind: client.RateLimited}, "", "-parallelism"},
 		{"sealed", &client.Error{Kind: client.Sealed, Text: "Vault is sealed"}, "", "Vault is sealed, in standby or starting"},
-		{"something strange", &client.Error{Kind: client.Strange, Method: "GET", Path: "x", Text: "status 500"}, "", "GET x: Status 500."},
-		{"a lost response", &client.Error{Kind: client.Unreachable, Text: "it was cut", OutcomeUnknown: true}, "", "It was cut.\n\nLook whether it happened."},
+		{"an unexpected response", &client.Error{Kind: client.Strange, Method: "GET", Path: "x", Text: "status 500"}, "", "GET x: Status 500."},
+		{"a lost response", &client.Error{Kind: client.Unreachable, Text: "it was cut", OutcomeUnknown: true}, "", "It was cut.\n\nCheck the result."},
 		{"with a hint", diagnose.Hint(&client.Error{Kind: client.NotFound, Text: "it is gone"}, client.NotFound, "Look elsewhere."), "", "It is gone. Look elsewhere."},
-		{"not the client's", errors.New("no token"), "", "No token."},
+		{"another error", errors.New("no token"), "", "No token."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -54,7 +54,7 @@ func Environment() resource.Resource {
 
 func createEnvironment(ctx context.Context, c *base.Call[environment]) error {
 	_, err := c.Client.Environment(ctx, c.Names[0], c.Names[1], c.Names[2])
-	if err := c.New(err); err != nil {
+	if err := c.MustNotExist(err); err != nil {
 		return err
 	}
 	return putEnvironment(ctx, c)

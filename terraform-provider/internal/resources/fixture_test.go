@@ -45,7 +45,7 @@ func newWorldOf(t *testing.T, cli tftest.CLI, server *vaulttest.Server) *world {
 	return &world{T: t, cli: cli, Folder: cli.Folder(t, server), server: server, vault: server.Client(), workspace: fmt.Sprintf("w%d", time.Now().UnixNano())}
 }
 
-// again is another world of the same kind, for a subtest.
+// again returns another world of the same kind, for a subtest.
 func (w *world) again(t *testing.T) *world {
 	t.Helper()
 	return newWorldOf(t, w.cli, w.server)

@@ -17,12 +17,12 @@ import (
 type creation struct {
 	kind, id   string
 	attributes string
-	before     func(*world)            // makes what the object needs at the engine
-	exact      func(*world)            // makes the object itself; nil where a create never fails because it exists
-	differs    map[string]func(*world) // makes of that an object that is not taken over
+	before     func(*world)            // creates the parents of the object
+	exact      func(*world)            // creates the object itself; nil if a create succeeds anyway
+	differs    map[string]func(*world) // changes the object so that it must not be adopted
 }
 
-// creations has one of each type.
+// creations has one creation of each type.
 var creations = []creation{
 	{
 		kind: "config", id: "config",
@@ -204,7 +204,7 @@ func (w *world) secret(value, comment, tags string, references bool) {
 	w.write("secrets/"+w.workspace+"/api/dev/API_KEY", map[string]any{"value": value, "comment": comment, "tags": tags, "references": references})
 }
 
-// integration makes an integration "it" that nothing can use.
+// integration creates an integration "it" whose credential does not work.
 func (w *world) integration(provider string) {
 	w.Helper()
 	settings := map[string]any{"token": "TOKEN", "allowed_environments": "*", "allowed_targets": "*"}
@@ -214,7 +214,7 @@ func (w *world) integration(provider string) {
 	w.write("integrations/"+w.workspace+"/"+provider+"/it", settings)
 }
 
-// sync makes a sync "it" that never runs.
+// sync creates a sync "it" that never runs.
 func (w *world) sync(destination string, settings map[string]any) {
 	w.Helper()
 	settings["integration"], settings["trigger"], settings["include"] = "it", "manual", "A_*,B_*"
@@ -235,7 +235,7 @@ func TestEveryTypeIsAmongTheCreations(t *testing.T) {
 		var metadata resource.MetadataResponse
 		open().Metadata(t.Context(), resource.MetadataRequest{}, &metadata)
 		if !slices.ContainsFunc(creations, func(c creation) bool { return "stashbase_"+c.kind == metadata.TypeName }) {
-			t.Errorf("%s is not", metadata.TypeName)
+			t.Errorf("%s has no creation", metadata.TypeName)
 		}
 	}
 }
@@ -245,7 +245,7 @@ func changes(r *http.Request) bool {
 	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/plan")
 }
 
-// writes does this to every write.
+// writes treats every write with the given fault.
 func writes(fault tftest.Fault) func(*http.Request) tftest.Fault {
 	return func(r *http.Request) tftest.Fault {
 		if changes(r) {
@@ -255,7 +255,8 @@ func writes(fault tftest.Fault) func(*http.Request) tftest.Fault {
 	}
 }
 
-// untilTheFirst passes requests until the first write, whose response is lost. After that the connection is gone.
+// untilTheFirst forwards requests up to the first write, whose response it loses. After that it
+// cuts every connection.
 func untilTheFirst() func(*http.Request) tftest.Fault {
 	lost := false
 	return func(r *http.Request) tftest.Fault {
@@ -281,20 +282,20 @@ func TestACreateWhoseResponseIsLostIsNoDeadEnd(t *testing.T) {
 				in.one(c.kind, c.attributes)
 				id := strings.ReplaceAll(c.id, "WORKSPACE", in.workspace)
 
-				// The apply ends with the write, and the next one finds what the first has made.
+				// The first apply ends with the write. The next apply finds the object.
 				proxy.Play(untilTheFirst())
 				in.Fails([]string{
 					"Cannot create stashbase_" + c.kind, "The response was lost, so the write may have happened",
 					"terraform import stashbase_" + c.kind + ".<name> " + id,
 				}, "apply", "-auto-approve")
 				proxy.Play(nil)
-				if out := in.Apply(); c.exact != nil && !strings.Contains(out, "existed already") {
-					t.Errorf("nothing is said of what existed:\n%s", out)
+				if out := in.Apply(); c.exact != nil && !strings.Contains(out, "already existed") {
+					t.Errorf("no warning that the object already existed:\n%s", out)
 				}
 				in.PlansNothing()
 				in.Destroy()
 
-				// The connection stays, and the apply itself finds what it has made.
+				// If only the response is lost, the same apply finds the object.
 				for _, fault := range []tftest.Fault{tftest.Lose, tftest.Break} {
 					proxy.Play(writes(fault))
 					in.Apply()
@@ -318,8 +319,8 @@ func TestOnlyWhatIsExactAndEmptyIsTakenOver(t *testing.T) {
 			c.before(in)
 			c.exact(in)
 			in.one(c.kind, c.attributes)
-			if out := in.Apply(); !strings.Contains(out, "existed already") {
-				t.Errorf("nothing is said of what existed:\n%s", out)
+			if out := in.Apply(); !strings.Contains(out, "already existed") {
+				t.Errorf("no warning that the object already existed:\n%s", out)
 			}
 			in.PlansNothing()
 		})
@@ -332,14 +333,14 @@ func TestOnlyWhatIsExactAndEmptyIsTakenOver(t *testing.T) {
 				address := in.one(c.kind, c.attributes)
 				in.Fails([]string{"terraform import stashbase_" + c.kind + ".<name> " + strings.ReplaceAll(c.id, "WORKSPACE", in.workspace)}, "apply", "-auto-approve")
 				if state := in.State(address); state != nil {
-					t.Errorf("it is in the state: %v", state)
+					t.Errorf("the object is in the state: %v", state)
 				}
 			})
 		}
 	}
 }
 
-// A token that may write and not read cannot compare, and takes over nothing.
+// A token that may write but not read cannot compare, so the resource adopts nothing.
 func TestWithoutTheRightToCompareNothingIsTakenOver(t *testing.T) {
 	w := newWorld(t, tftest.Tofu(t))
 	w.tree()
@@ -348,7 +349,7 @@ func TestWithoutTheRightToCompareNothingIsTakenOver(t *testing.T) {
 path "stashbase/secrets/+/+/+/+"  { capabilities = ["create", "update"] }
 path "stashbase/metadata/+/+/+/+" { capabilities = ["read"] }`))
 	w.configure(secretConfig)
-	w.Fails([]string{"It exists already", "terraform import stashbase_secret.<name> " + w.workspace + "/api/dev/API_KEY"}, "apply", "-auto-approve")
+	w.Fails([]string{"The object already exists", "terraform import stashbase_secret.<name> " + w.workspace + "/api/dev/API_KEY"}, "apply", "-auto-approve")
 }
 
 func TestALostResponseToAChangeIsShownByTheNextPlan(t *testing.T) {

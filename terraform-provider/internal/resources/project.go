@@ -37,7 +37,7 @@ func Project() resource.Resource {
 
 func createProject(ctx context.Context, c *base.Call[project]) error {
 	_, err := c.Client.Project(ctx, c.Names[0], c.Names[1])
-	if err := c.New(err); err != nil {
+	if err := c.MustNotExist(err); err != nil {
 		return err
 	}
 	return putProject(ctx, c)

@@ -92,7 +92,7 @@ func Secret() resource.Resource {
 // hasValue reports whether a configuration sets the value, even if the value is not known yet.
 func (m *secret) hasValue() bool { return !m.Value.IsNull() || !m.ValueWO.IsNull() }
 
-// value returns the value that a configuration gives.
+// value returns the value in a configuration.
 func (m *secret) value() string {
 	if !m.ValueWO.IsNull() {
 		return m.ValueWO.ValueString()
@@ -153,7 +153,7 @@ func createSecret(ctx context.Context, c *base.Call[secret]) error {
 	case readErr != nil:
 		return errors.Join(err, readErr)
 	case known.Live():
-		return c.Exists()
+		return c.AlreadyExists()
 	}
 	return writeSecret(ctx, c, known.Version) // a deleted secret continues its version numbers
 }
@@ -171,7 +171,8 @@ func adoptSecret(ctx context.Context, c *base.Call[secret]) error {
 	return tagSecret(ctx, c)
 }
 
-// adoptWritten reads the value, which the configuration has as well. A token that may not read it adopts nothing.
+// adoptWritten compares the existing secret with the configuration. A token that may not read the
+// secret adopts nothing.
 func adoptWritten(ctx context.Context, c *base.Call[secret]) (bool, error) {
 	c.Connection.Forget(c.Client.Namespace(), c.Place())
 	if !c.Config.hasValue() {

@@ -177,7 +177,7 @@ func TestASecretOfSomebodyElseIsNotOverwrittenButImported(t *testing.T) {
 		path := w.workspace + "/api/dev/API_KEY"
 		w.write("secrets/"+path, map[string]any{"value": "theirs"})
 		w.configure(secretConfig)
-		w.Fails([]string{"It exists already", "terraform import stashbase_secret.<name> " + path}, "apply", "-auto-approve")
+		w.Fails([]string{"The object already exists", "terraform import stashbase_secret.<name> " + path}, "apply", "-auto-approve")
 		w.holds(w.read("secrets/"+path), "value", "theirs")
 
 		w.Fails([]string{"an id is <workspace>/<project>/<environment>/<name>"}, "import", "stashbase_secret.it", w.workspace+"/api")

@@ -162,7 +162,8 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 }
 
 // holdAlready reports whether secrets that are not managed here have the wanted values. That is the
-// case if an earlier write succeeded but its response was lost. Writing them again makes no version.
+// case if an earlier write succeeded but its response was lost. Writing them again makes no
+// version.
 func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]string, names []string) bool {
 	values := map[string]string{}
 	for _, name := range names {
@@ -172,7 +173,7 @@ func holdAlready(ctx context.Context, c *base.Call[secrets], wanted map[string]s
 	if err != nil || len(done.Unchanged) != len(names) {
 		return false
 	}
-	c.Warn("values_wo", "The secrets existed already", "They have the configured values, for example because the response of an earlier apply was lost. The resource now manages them: "+some(names)+".")
+	c.Warn("values_wo", "The secrets already existed", "They have the configured values, for example because the response of an earlier apply was lost. The resource now manages them: "+some(names)+".")
 	return true
 }
 

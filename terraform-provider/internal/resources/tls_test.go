@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/tftest"
 )
 
-// All other tests reach a Vault with TLS.
+// All other tests connect to a Vault with TLS.
 func TestATreeOverPlainHTTP(t *testing.T) {
 	server := vaulttest.Start(t, vaulttest.Options{PlainHTTP: true})
 	tftest.Each(t, func(t *testing.T, cli tftest.CLI) {

@@ -121,7 +121,7 @@ func TestAnExistingWorkspaceIsNotTakenOver(t *testing.T) {
 	each(t, func(w *world) {
 		w.tree()
 		w.configure(treeConfig)
-		w.Fails([]string{"It exists already", "terraform import stashbase_workspace.<name> " + w.workspace}, "apply", "-auto-approve")
+		w.Fails([]string{"The object already exists", "terraform import stashbase_workspace.<name> " + w.workspace}, "apply", "-auto-approve")
 		w.holds(w.read("workspaces/"+w.workspace), "description", "")
 	})
 }

@@ -54,7 +54,7 @@ func Workspace() resource.Resource {
 
 func createWorkspace(ctx context.Context, c *base.Call[workspace]) error {
 	_, err := c.Client.Workspace(ctx, c.Names[0])
-	if err := c.New(err); err != nil {
+	if err := c.MustNotExist(err); err != nil {
 		return err
 	}
 	return putWorkspace(ctx, c)

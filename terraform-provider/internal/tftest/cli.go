@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// CLI is a program that reads Terraform's language.
+// CLI is a command line program that runs Terraform configurations.
 type CLI struct {
 	Name string // tofu or terraform
 	path string
@@ -19,10 +19,10 @@ type CLI struct {
 
 const moduleLine = "module github.com/stashbase/vault-stashbase\n"
 
-// errNoTofu says that there is nothing to test with.
+// errNoTofu is the error if there is no OpenTofu to test with.
 var errNoTofu = errors.New("no OpenTofu binary: run `make terraform` (3 to 4 minutes on two cores, once), or set TOFU_BINARY")
 
-// Each runs a test with each CLI there is.
+// Each runs a test with each CLI that is installed.
 func Each(t *testing.T, test func(*testing.T, CLI)) {
 	t.Helper()
 	tofu := Tofu(t)
@@ -37,7 +37,7 @@ func Each(t *testing.T, test func(*testing.T, CLI)) {
 	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform}) })
 }
 
-// Tofu is the pinned OpenTofu. Without one the test is skipped, or fails when CI=true.
+// Tofu returns the pinned OpenTofu. If it is missing, the test is skipped, or fails if CI=true.
 func Tofu(t *testing.T) CLI {
 	t.Helper()
 	path, err := tofuBinary()
@@ -66,7 +66,8 @@ func tofuBinary() (string, error) {
 	return path, nil
 }
 
-// Checkout is the root of the product's module above the working directory, which for a test is its package's folder.
+// Checkout returns the root of the product's module: the first parent of the working directory that
+// contains its go.mod.
 func Checkout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -80,11 +81,11 @@ func Checkout() (string, error) {
 			dir = parent
 			continue
 		}
-		return "", errors.New("no go.mod of the project above the working directory")
+		return "", errors.New("found no go.mod of the project above the working directory")
 	}
 }
 
-// built is the provider of this test process.
+// built returns the provider binary of this test process.
 var built = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("STASHBASE_PROVIDER_BINARY"); path != "" {
 		return filepath.Abs(path)
@@ -93,7 +94,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Beside other builds and not in a folder of the test: many tests share it, and none outlives the others.
+	// All tests of the process share the binary, so it is not built in a folder of one test.
 	dir, err := os.MkdirTemp("", "tftest-build")
 	if err != nil {
 		return "", err
@@ -107,7 +108,7 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// Run is the body of a TestMain: it removes the provider that a test of the process has built.
+// Run is the body of a TestMain. It removes the provider that a test of the process has built.
 func Run(run func() int) int {
 	code := run()
 	if os.Getenv("STASHBASE_PROVIDER_BINARY") == "" {

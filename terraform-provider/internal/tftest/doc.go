@@ -1,9 +1,10 @@
-// Package tftest runs the provider under a real OpenTofu and a real Terraform for tests: commands of theirs in a folder of its own,
-// with the provider's binary, against a Vault of package vaulttest. It knows no resource.
+// Package tftest runs the provider under OpenTofu and Terraform for tests. Commands run in their
+// own folder, with the provider's binary, against a Vault of package vaulttest. The package knows
+// no resource.
 //
-// Each test runs with bin/tofu of the checkout, as `make terraform` leaves it ($TOFU_BINARY names another), and again with the
-// terraform on PATH when there is one ($TERRAFORM_BINARY names another). Without a tofu a test is skipped, loudly, or fails when
-// CI=true.
+// Each test runs with bin/tofu of the checkout, which `make terraform` builds, or with
+// $TOFU_BINARY. It runs again with the terraform on PATH, if there is one, or with
+// $TERRAFORM_BINARY. Without a tofu, a test is skipped with a message, or fails if CI=true.
 //
-// The provider is built once per test process, or is $STASHBASE_PROVIDER_BINARY.
+// The provider is $STASHBASE_PROVIDER_BINARY, or is built once per test process.
 package tftest

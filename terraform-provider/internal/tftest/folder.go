@@ -20,10 +20,11 @@ type Folder struct {
 	t    *testing.T
 	cli  CLI
 	Path string
-	Env  []string // KEY=value, over what the folder sets itself
+	Env  []string // KEY=value; later entries override earlier ones
 }
 
-// Prelude begins a configuration: it says which provider is meant. What it does not say, the environment does.
+// Prelude is the beginning of each configuration: it declares the provider. The provider's settings
+// come from the environment.
 const Prelude = `
 terraform {
   required_providers {
@@ -32,26 +33,28 @@ terraform {
 }
 `
 
-// Folder makes an empty root module whose provider talks to the server.
+// Folder creates an empty root module whose provider connects to the server.
 func (c CLI) Folder(t *testing.T, server *vaulttest.Server) *Folder {
 	t.Helper()
 	binary, err := built()
 	must(t, err)
 	dir, races := t.TempDir(), filepath.Join(t.TempDir(), "race")
 	t.Cleanup(func() {
-		// A provider that was built with the race detector; its standard error goes to the CLI's log.
+		// A provider with the race detector writes its reports to this file, because the CLI keeps
+		// the provider's standard error for its own log.
 		found, err := filepath.Glob(races + ".*")
 		if err != nil || len(found) == 0 {
 			return
 		}
 		report, err := os.ReadFile(found[0])
-		t.Errorf("the race detector has reported (%v):\n%s", err, report)
+		t.Errorf("the race detector reported (%v):\n%s", err, report)
 	})
 	rc := filepath.Join(t.TempDir(), "terraformrc")
 	must(t, os.WriteFile(rc, fmt.Appendf(nil, "provider_installation {\n  dev_overrides {\n    \"stashbase/stashbase\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(binary)), 0o600))
 	return &Folder{t: t, cli: c, Path: dir, Env: append(server.ClientEnv(server.RootToken()),
 		"TF_CLI_CONFIG_FILE="+rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
-		// By default a program with the race detector waits a second before it exits, and a command runs several.
+		// By default, a program with the race detector waits a second before it exits. One command
+		// starts several such programs.
 		"GORACE=atexit_sleep_ms=0 log_path="+races,
 		"HOME="+t.TempDir(), "TMPDIR="+os.TempDir(), "PATH="+os.Getenv("PATH"),
 	)}
@@ -63,7 +66,7 @@ func (f *Folder) Configure(text string) {
 	must(f.t, os.WriteFile(filepath.Join(f.Path, "main.tf"), []byte(Prelude+text), 0o600))
 }
 
-// Try runs a command and answers what it printed, both on standard output and standard error.
+// Try runs a command and returns its standard output and standard error.
 func (f *Folder) Try(args ...string) (string, error) {
 	cmd := exec.Command(f.cli.path, args...)
 	cmd.Dir, cmd.Env = f.Path, f.Env
@@ -82,49 +85,50 @@ func (f *Folder) must(args ...string) string {
 	return out
 }
 
-// Apply applies the configuration and answers what was printed.
+// Apply applies the configuration and returns the output.
 func (f *Folder) Apply(more ...string) string {
 	f.t.Helper()
 	return f.must(append([]string{"apply", "-auto-approve", "-input=false", "-no-color"}, more...)...)
 }
 
-// Destroy destroys all.
+// Destroy destroys everything in the state.
 func (f *Folder) Destroy() string {
 	f.t.Helper()
 	return f.must("destroy", "-auto-approve", "-input=false", "-no-color")
 }
 
-// Import imports by id.
+// Import imports an object by id.
 func (f *Folder) Import(address, id string) string {
 	f.t.Helper()
 	return f.must("import", "-input=false", "-no-color", address, id)
 }
 
-// Fails runs a command that must fail with an error in which each of the texts occurs, whatever the line breaks.
+// Fails runs a command that must fail. Its output must contain each of the texts, regardless of
+// line breaks.
 func (f *Folder) Fails(texts []string, args ...string) {
 	f.t.Helper()
 	out, err := f.Try(append(args, "-no-color")...)
 	if err == nil {
-		f.t.Fatalf("%s %s succeeds:\n%s", f.cli.Name, args[0], out)
+		f.t.Fatalf("%s %s succeeded:\n%s", f.cli.Name, args[0], out)
 	}
 	flat := frame.ReplaceAllString(out, " ")
 	for _, text := range texts {
 		if !strings.Contains(flat, text) {
-			f.t.Errorf("%s %s fails without %q:\n%s", f.cli.Name, args[0], text, out)
+			f.t.Errorf("%s %s failed without %q:\n%s", f.cli.Name, args[0], text, out)
 		}
 	}
 }
 
-// frame is what stands around and between the words of an error.
+// frame matches the frame and the white space around the words of an error.
 var frame = regexp.MustCompile(`[\s│╷╵]+`)
 
-// Plan is a plan that was made and not applied: the actions for each address that changes.
+// Plan is a plan that is not applied yet: the actions for each address that changes.
 type Plan struct {
 	Changes map[string][]string
 	Text    string
 }
 
-// Plan plans.
+// Plan makes a plan and saves it as the file `planned`.
 func (f *Folder) Plan(more ...string) Plan {
 	f.t.Helper()
 	text := f.must(append([]string{"plan", "-out=planned", "-input=false", "-no-color"}, more...)...)
@@ -137,7 +141,7 @@ func (f *Folder) Plan(more ...string) Plan {
 	must(f.t, json.Unmarshal(f.output("show", "-json", "planned"), &shown))
 	plan := Plan{Changes: map[string][]string{}, Text: text}
 	for _, c := range shown.Changes {
-		// OpenTofu lists what is only read as well.
+		// OpenTofu also lists resources that are only read.
 		if a := c.Change.Actions; len(a) > 1 || a[0] != "no-op" && a[0] != "read" && a[0] != "open" {
 			plan.Changes[c.Address] = c.Change.Actions
 		}
@@ -145,24 +149,24 @@ func (f *Folder) Plan(more ...string) Plan {
 	return plan
 }
 
-// PlansNothing fails the test when a plan has changes.
+// PlansNothing fails the test if a plan has changes.
 func (f *Folder) PlansNothing() {
 	f.t.Helper()
 	if plan := f.Plan(); len(plan.Changes) > 0 {
-		f.t.Fatalf("there are changes: %v\n%s", plan.Changes, plan.Text)
+		f.t.Fatalf("the plan has changes: %v\n%s", plan.Changes, plan.Text)
 	}
 }
 
-// PlansOnly fails the test when a plan's changes are not just these actions at one address.
+// PlansOnly fails the test unless a plan has exactly these actions at one address.
 func (f *Folder) PlansOnly(address string, actions ...string) {
 	f.t.Helper()
 	plan := f.Plan()
 	if len(plan.Changes) != 1 || !slices.Equal(plan.Changes[address], actions) {
-		f.t.Fatalf("planned is %v, and not just %v of %s\n%s", plan.Changes, actions, address, plan.Text)
+		f.t.Fatalf("the plan has %v, want only %v of %s\n%s", plan.Changes, actions, address, plan.Text)
 	}
 }
 
-// State is the attributes of a resource in the state; nil when it is not there.
+// State returns the attributes of a resource in the state; nil if the state does not contain it.
 func (f *Folder) State(address string) map[string]any {
 	f.t.Helper()
 	var shown struct {
@@ -184,13 +188,13 @@ func (f *Folder) State(address string) map[string]any {
 	return nil
 }
 
-// Output is the value of an output that is a string.
+// Output returns an output that is a string.
 func (f *Folder) Output(name string) string {
 	f.t.Helper()
 	return string(f.output("output", "-raw", "-no-color", name))
 }
 
-// output is standard output alone.
+// output returns only the standard output of a command.
 func (f *Folder) output(args ...string) []byte {
 	f.t.Helper()
 	cmd := exec.Command(f.cli.path, args...)

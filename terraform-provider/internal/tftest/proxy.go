@@ -17,21 +17,22 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// Fault is what a Proxy does with a request.
+// Fault is the treatment of a request by a Proxy.
 type Fault int
 
 const (
-	// Pass passes the request and the response.
+	// Pass forwards the request and the response.
 	Pass Fault = iota
-	// Lose passes the request, and ends the connection before the response.
+	// Lose forwards the request and closes the connection before the response.
 	Lose
-	// Break passes the request, and ends the connection in the middle of the response.
+	// Break forwards the request and closes the connection in the middle of the response.
 	Break
-	// Cut ends the connection, and passes nothing.
+	// Cut closes the connection and forwards nothing.
 	Cut
 )
 
-// Proxy is a server with TLS and HTTP/2 in front of a Vault, which loses what a test wants lost.
+// Proxy is a server with TLS and HTTP/2 in front of a Vault. It loses the responses that a test
+// selects.
 type Proxy struct {
 	front *httptest.Server
 	vault *httputil.ReverseProxy
@@ -41,7 +42,7 @@ type Proxy struct {
 	choose func(*http.Request) Fault
 }
 
-// NewProxy starts a proxy that passes everything. It ends with the test.
+// NewProxy starts a proxy that forwards everything. It stops when the test ends.
 func NewProxy(t *testing.T, server *vaulttest.Server) *Proxy {
 	t.Helper()
 	at, err := url.Parse(server.Address())
@@ -49,7 +50,7 @@ func NewProxy(t *testing.T, server *vaulttest.Server) *Proxy {
 	quiet := log.New(io.Discard, "", 0)
 	p := &Proxy{ca: filepath.Join(t.TempDir(), "proxy.pem"), vault: &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(at) },
-		Transport: server.Client().CloneConfig().HttpClient.Transport, // which trusts the Vault
+		Transport: server.Client().CloneConfig().HttpClient.Transport, // trusts Vault's CA
 		ErrorLog:  quiet,
 	}}
 	p.front = httptest.NewUnstartedServer(p)
@@ -60,19 +61,20 @@ func NewProxy(t *testing.T, server *vaulttest.Server) *Proxy {
 	return p
 }
 
-// Env returns the variables that lead a client to the proxy. Requests are not repeated: a repeated write could succeed.
+// Env returns the environment variables that make a client use the proxy. They disable retries,
+// because a retried write could succeed.
 func (p *Proxy) Env() []string {
 	return []string{"VAULT_ADDR=" + p.front.URL, "VAULT_CACERT=" + p.ca, "VAULT_MAX_RETRIES=0"}
 }
 
-// Play has choose decide from now on what becomes of each request.
+// Play sets the function that chooses the treatment of each request from now on.
 func (p *Proxy) Play(choose func(*http.Request) Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.choose = choose
 }
 
-// ServeHTTP passes a request or loses it.
+// ServeHTTP treats a request as chosen.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	fault := Pass
@@ -95,5 +97,5 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).Flush()
 		}
 	}
-	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http takes it for the wish to cut the connection.
+	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http then closes the connection.
 }
