@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Credential is the opened secret fields of an integration. No verb of package fmt prints it and it does not marshal.
@@ -27,6 +28,12 @@ func (c Credential) Bytes(field string) []byte {
 		return nil
 	}
 	return c.fields()[field]
+}
+
+// IsToken reports whether text can be a token in an HTTP header: not empty, and printable ASCII
+// without spaces. A token that was read from a file often ends with a line break.
+func IsToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // Wipe clears the fields. None is set afterwards, so that nobody sends zeros.

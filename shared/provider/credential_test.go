@@ -68,3 +68,14 @@ func TestAWipedCredentialHasNothing(t *testing.T) {
 		t.Error("a credential of nothing has a field")
 	}
 }
+
+func TestIsToken(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ghp_0123456789": true, "hvs.CAESIJ-_": true, "~": true,
+		"": false, " ": false, "token ": false, "token\n": false, "to ken": false, "tok\x7fen": false, "tökén": false, "\xff": false,
+	} {
+		if got := provider.IsToken(text); got != want {
+			t.Errorf("%q: got %t, want %t", text, got, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ func (w *writer) apply(ctx context.Context, changes []provider.Change, results [
 	twice := collisions(changes)
 	for i, c := range changes {
 		if err := legal(c, twice); err != nil {
-			results[i] = provider.Result{Outcome: provider.Failed, Err: err}
+			results[i] = provider.FailedWith(err)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -41,7 +40,7 @@ func (w *writer) apply(ctx context.Context, changes []provider.Change, results [
 		} else {
 			results[i] = w.put(ctx, c)
 		}
-		if meetsAll(results[i].Err) {
+		if endsBatch(results[i].Err) {
 			return results[i].Err
 		}
 	}
@@ -96,7 +95,7 @@ func (w *writer) put(ctx context.Context, c provider.Change) provider.Result {
 		err = w.write(ctx, c)
 	}
 	if err != nil {
-		return failed(err)
+		return provider.FailedWith(err)
 	}
 	op := w.scope.reading("read when the secret was written")
 	var told secret
@@ -141,7 +140,7 @@ func (w *writer) write(ctx context.Context, c provider.Change) error {
 func (w *writer) remove(ctx context.Context, c provider.Change) provider.Result {
 	err := w.client.change(ctx, w.scope.writing("delete a secret"), http.MethodDelete, w.path(c), nil)
 	if err != nil && outbound.ClassOf(err) != outbound.NotFound {
-		return failed(err)
+		return provider.FailedWith(err)
 	}
 	return provider.Result{Outcome: provider.Done}
 }
@@ -149,25 +148,13 @@ func (w *writer) remove(ctx context.Context, c provider.Change) provider.Result 
 // path is that of a secret, whose name is legal.
 func (w *writer) path(c provider.Change) string { return w.scope.path + "/" + fold(c.Name) }
 
-// failed is the result of a change that err ended.
-func failed(err error) provider.Result {
-	var known *outbound.Error
-	if errors.As(err, &known) && known.Unknown {
-		return provider.Result{Outcome: provider.Unknown, Err: err}
-	}
-	return provider.Result{Outcome: provider.Failed, Err: err}
-}
-
 // unread is the result of a write that was made and cannot be told of: without the time, a later write by others would not show, so it
 // is to be made again.
 func unread(err error) provider.Result { return provider.Result{Outcome: provider.Unknown, Err: err} }
 
-// meetsAll reports whether a failure would meet every other change too.
-func meetsAll(err error) bool {
-	switch outbound.ClassOf(err) {
-	case "", outbound.Invalid, outbound.Limit, outbound.Conflict:
-		return false
-	default:
-		return true
-	}
+// endsBatch reports whether err would repeat for every further change. Permission and NotFound end a
+// batch here because GitHub decides them for the repository or environment, not for one secret.
+func endsBatch(err error) bool {
+	class := outbound.ClassOf(err)
+	return class == outbound.Permission || class == outbound.NotFound || provider.EndsBatch(class)
 }

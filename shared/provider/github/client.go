@@ -31,7 +31,7 @@ func open(s *provider.Session) (*client, error) {
 		return nil, refusal(outbound.Invalid, "connect", fieldBaseURL+" "+err.Error())
 	}
 	token := s.Credential.Text(fieldToken)
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !provider.IsToken(token) {
 		return nil, refusal(outbound.Auth, "connect", "the token is empty or holds characters that no token has: supply it again")
 	}
 	return &client{s.HTTP, strings.TrimRight(base, "/"), http.Header{

@@ -174,10 +174,5 @@ func (Provider) Apply(ctx context.Context, s *provider.Session, at provider.Plac
 		w := writer{client: c, scope: scopeOf(at)}
 		err = w.apply(ctx, changes, results)
 	}
-	for i := range results {
-		if results[i].Outcome == "" {
-			results[i] = provider.Result{Outcome: provider.Skipped, Err: err}
-		}
-	}
-	return results
+	return provider.SkipRest(results, err)
 }

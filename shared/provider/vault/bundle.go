@@ -65,8 +65,8 @@ func (b bundle) apply(ctx context.Context, changes []provider.Change, results []
 		}
 		for i := range results {
 			// Its one write was theirs too.
-			if err != nil && !meetsAll(err) && results[i].Outcome == "" {
-				results[i] = failed(err)
+			if err != nil && !provider.EndsBatch(outbound.ClassOf(err)) && results[i].Outcome == "" {
+				results[i] = provider.FailedWith(err)
 			}
 		}
 		return err
@@ -92,11 +92,10 @@ func (b bundle) attempt(ctx context.Context, changes []provider.Change, results 
 		if results[i].Outcome != "" {
 			continue
 		}
-		switch unknown := failed(err); {
-		case err == nil:
+		if err == nil {
 			results[i] = provider.Result{Outcome: provider.Done, Entry: written(changes[i])}
-		case unknown.Outcome == provider.Unknown:
-			results[i] = unknown
+		} else if failed := provider.FailedWith(err); failed.Outcome == provider.Unknown {
+			results[i] = failed
 		}
 	}
 	return err
@@ -120,9 +119,9 @@ func (b bundle) change(f fields, changes []provider.Change, results []provider.R
 		err := legal(c)
 		switch {
 		case err != nil:
-			results[i] = failed(err)
+			results[i] = provider.FailedWith(err)
 		case exists != (c.Expect != nil) && (exists || !c.Delete):
-			results[i] = failed(conflict())
+			results[i] = provider.FailedWith(conflict())
 		case c.Delete:
 			delete(next, c.Name)
 			changed = changed || exists

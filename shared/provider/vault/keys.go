@@ -94,13 +94,13 @@ func (k keys) apply(ctx context.Context, changes []provider.Change, results []pr
 		c := changes[i]
 		switch err := legal(c); {
 		case err != nil:
-			results[i] = failed(err)
+			results[i] = provider.FailedWith(err)
 		case c.Delete:
 			results[i] = k.delete(ctx, c)
 		default:
 			results[i] = k.put(ctx, c)
 		}
-		if meetsAll(results[i].Err) {
+		if provider.EndsBatch(outbound.ClassOf(results[i].Err)) {
 			return results[i].Err
 		}
 		return nil
@@ -124,11 +124,11 @@ func legal(c provider.Change) error {
 func (k keys) put(ctx context.Context, c provider.Change) provider.Result {
 	at, err := k.expected(ctx, c)
 	if err != nil {
-		return failed(err)
+		return provider.FailedWith(err)
 	}
 	value, err := encode(string(c.Value))
 	if err != nil {
-		return failed(&outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: "write a secret", Cause: err})
+		return provider.FailedWith(&outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: "write a secret", Cause: err})
 	}
 	f := fields{fieldValue: value}
 	defer f.wipe()
@@ -144,7 +144,7 @@ func (k keys) put(ctx context.Context, c provider.Change) provider.Result {
 		}
 	}
 	if err != nil {
-		return failed(err)
+		return provider.FailedWith(err)
 	}
 	return provider.Result{Outcome: provider.Done, Entry: now.entry(c.Name)}
 }
@@ -178,15 +178,15 @@ func (k keys) delete(ctx context.Context, c provider.Change) provider.Result {
 	ours := c.Expect != nil && (c.Expect.Version == "" || c.Expect.Version == at.entry("").Version)
 	switch {
 	case err != nil:
-		return failed(err)
+		return provider.FailedWith(err)
 	case at.exists && !ours:
-		return failed(conflict())
+		return provider.FailedWith(conflict())
 	case !at.exists && (at.version == 0 || !ours):
 		return provider.Result{Outcome: provider.Done}
 	}
 	// Here it exists, or what is left of it could be undeleted.
 	if err := k.remove(ctx, k.path(c.Name)); err != nil {
-		return failed(err)
+		return provider.FailedWith(err)
 	}
 	return provider.Result{Outcome: provider.Done}
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
@@ -148,44 +147,14 @@ func (Provider) Apply(ctx context.Context, s *provider.Session, at provider.Plac
 	results := make([]provider.Result, len(changes))
 	k, err := find(ctx, s, at)
 	if err != nil {
-		return skip(results, err)
+		return provider.SkipRest(results, err)
 	}
-	return skip(results, k.apply(ctx, changes, results))
-}
-
-// skip says of what has no outcome that it was not begun, and why.
-func skip(results []provider.Result, why error) []provider.Result {
-	for i := range results {
-		if results[i].Outcome == "" {
-			results[i] = provider.Result{Outcome: provider.Skipped, Err: why}
-		}
-	}
-	return results
-}
-
-// failed is the result of a change that err ended.
-func failed(err error) provider.Result {
-	var known *outbound.Error
-	if errors.As(err, &known) && known.Unknown {
-		return provider.Result{Outcome: provider.Unknown, Err: err}
-	}
-	return provider.Result{Outcome: provider.Failed, Err: err}
-}
-
-// meetsAll reports whether a failure would meet every other change too.
-func meetsAll(err error) bool {
-	switch outbound.ClassOf(err) {
-	case "", outbound.Permission, outbound.NotFound, outbound.Invalid, outbound.Limit, outbound.Conflict:
-		return false
-	default:
-		return true
-	}
+	return provider.SkipRest(results, k.apply(ctx, changes, results))
 }
 
 // checkToken refuses what could not be sent: a token with the line break of the file it was read from, say.
 func checkToken(value any) error {
-	token, _ := value.(string)
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if token, _ := value.(string); !provider.IsToken(token) {
 		return errors.New("must be a token of Vault, without spaces and line breaks around it")
 	}
 	return nil

@@ -214,15 +214,18 @@ func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, 
 			}
 			return nil
 		})
-		switch with := resultOf(provider.Entry{}, err); {
-		case err == nil:
+		if err == nil {
 			return results
-		case with.Outcome == provider.Unknown:
-			clear(results) // nobody has been told how they ended
-			return fill(results, with)
-		default:
-			return fill(results, provider.Result{Outcome: provider.Skipped, Err: err})
 		}
+		failed := provider.FailedWith(err)
+		if failed.Outcome != provider.Unknown {
+			return provider.SkipRest(results, err)
+		}
+		// The response was lost, so the outcome of every change is unknown.
+		for i := range results {
+			results[i] = failed
+		}
+		return results
 	}
 	for i, c := range changes {
 		call := Call{Operation: Write, Shelf: shelf, Name: c.Name}
@@ -237,11 +240,9 @@ func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, 
 		if err == nil {
 			continue
 		}
-		results[i] = resultOf(provider.Entry{}, err)
-		switch outbound.ClassOf(err) {
-		case outbound.Invalid, outbound.NotFound, outbound.Conflict, outbound.Limit, outbound.Permission:
-		default:
-			return fill(results, provider.Result{Outcome: provider.Skipped, Err: err})
+		results[i] = provider.FailedWith(err)
+		if provider.EndsBatch(outbound.ClassOf(err)) {
+			return provider.SkipRest(results, err)
 		}
 	}
 	return results
@@ -249,25 +250,10 @@ func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, 
 
 // resultOf is the result of a change.
 func resultOf(entry provider.Entry, err error) provider.Result {
-	var known *outbound.Error
-	switch {
-	case err == nil:
-		return provider.Result{Outcome: provider.Done, Entry: entry}
-	case errors.As(err, &known) && known.Unknown:
-		return provider.Result{Outcome: provider.Unknown, Err: err}
-	default:
-		return provider.Result{Outcome: provider.Failed, Err: err}
+	if err != nil {
+		return provider.FailedWith(err)
 	}
-}
-
-// fill gives the results that have no outcome yet one.
-func fill(results []provider.Result, with provider.Result) []provider.Result {
-	for i := range results {
-		if results[i].Outcome == "" {
-			results[i] = with
-		}
-	}
-	return results
+	return provider.Result{Outcome: provider.Done, Entry: entry}
 }
 
 func refuse(class outbound.Class, operation, hint string) error {
