@@ -7,22 +7,26 @@ import (
 	"strings"
 )
 
-// Credential is the opened secret fields of an integration. No verb of package fmt prints it and it does not marshal.
+// Credential holds the opened secret fields of an integration. No verb of package fmt prints them,
+// and marshalling a Credential fails.
 type Credential struct {
-	// A func, because fmt does not ask a field how it wants to be printed when the struct around it does not export it: it prints what is
-	// there, with some verbs through a pointer too, and of a func the address.
+	// The fields are behind a func because fmt ignores the Format method of an unexported struct
+	// field and prints its content, with some verbs even through a pointer. For a func, fmt prints
+	// only the address.
 	fields func() map[string][]byte
 }
 
-// NewCredential takes the secret fields over; Wipe clears them.
+// NewCredential returns a credential that owns the given fields. Wipe clears them.
 func NewCredential(fields map[string][]byte) Credential {
 	return Credential{func() map[string][]byte { return fields }}
 }
 
-// Text answers a secret field; "" where it is not set. A string cannot be cleared, so it is made where it is sent.
+// Text returns a secret field, or "" if it is not set. A string cannot be cleared, so callers
+// create it only where they send it.
 func (c Credential) Text(field string) string { return string(c.Bytes(field)) }
 
-// Bytes answers a secret field, which stays the credential's; nil where it is not set.
+// Bytes returns a secret field, or nil if it is not set. The credential keeps ownership of the
+// bytes.
 func (c Credential) Bytes(field string) []byte {
 	if c.fields == nil {
 		return nil
@@ -36,7 +40,8 @@ func IsToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// Wipe clears the fields. None is set afterwards, so that nobody sends zeros.
+// Wipe clears and removes all fields. A later Text or Bytes returns nothing, so a cleared value
+// cannot be sent.
 func (c Credential) Wipe() {
 	if c.fields == nil {
 		return
@@ -48,18 +53,18 @@ func (c Credential) Wipe() {
 	}
 }
 
-// Format prints the same for every credential.
+// Format prints a constant text.
 func (c Credential) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "<credential>") }
 
-// MarshalJSON refuses.
+// MarshalJSON returns an error.
 func (c Credential) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("a credential does not marshal")
+	return nil, errors.New("a credential cannot be marshalled")
 }
 
-// Format prints whose value it is, and not the value.
+// Format prints the name of the entry and not its value.
 func (v Value) Format(s fmt.State, _ rune) { _, _ = fmt.Fprintf(s, "<value of %q>", v.Name) }
 
-// Format prints what is changed, and not to which value.
+// Format prints the operation and the name of the entry and not its value.
 func (c Change) Format(s fmt.State, _ rune) {
 	verb := "write"
 	if c.Delete {

@@ -10,14 +10,14 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// planted stands in every value that must not be printed.
+// planted is part of every value that must not be printed.
 const planted = "planted-credential-value"
 
 func TestNothingSecretIsPrinted(t *testing.T) {
 	c := provider.NewCredential(map[string][]byte{"token": []byte(planted)})
 	type inside struct{ c provider.Credential }
 	value, change := provider.Value{Name: "A", Bytes: []byte(planted)}, provider.Change{Name: "A", Value: []byte(planted)}
-	// As text, in hexadecimal, and as fmt prints bytes.
+	// The value as text, in hexadecimal, and as fmt prints bytes.
 	forms := []string{planted, fmt.Sprintf("%x", planted), fmt.Sprintf("%X", planted), "112 108 97 110", "0x70, 0x6c, 0x61, 0x6e"}
 	for name, v := range map[string]any{
 		"credential": c, "pointer": &c, "in a session": provider.Session{Credential: c}, "pointer to a session": &provider.Session{Credential: c},
@@ -37,11 +37,11 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c, "s", provider.Session{Credential: c})
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "c", c, "v", value, "w", change)
 	if strings.Contains(log.String(), planted) {
-		t.Errorf("a log holds it: %s", log.String())
+		t.Errorf("a log contains the value: %s", log.String())
 	}
 }
 
-func TestACredentialDoesNotMarshal(t *testing.T) {
+func TestMarshallingACredentialFails(t *testing.T) {
 	c := provider.NewCredential(map[string][]byte{"token": []byte(planted)})
 	for name, v := range map[string]any{"value": c, "pointer": &c, "in a session": provider.Session{Credential: c}} {
 		if _, err := json.Marshal(v); err == nil || strings.Contains(err.Error(), planted) {
@@ -50,7 +50,7 @@ func TestACredentialDoesNotMarshal(t *testing.T) {
 	}
 }
 
-func TestAWipedCredentialHasNothing(t *testing.T) {
+func TestWipeRemovesAllFields(t *testing.T) {
 	token := []byte(planted)
 	c := provider.NewCredential(map[string][]byte{"token": token})
 	if c.Text("token") != planted || string(c.Bytes("token")) != planted || c.Text("other") != "" {
@@ -60,12 +60,12 @@ func TestAWipedCredentialHasNothing(t *testing.T) {
 	c.Wipe()
 	c.Wipe()
 	if strings.Trim(string(token), "\x00") != "" || c.Text("token") != "" || same.Bytes("token") != nil {
-		t.Error("something is left")
+		t.Error("a field is left after Wipe")
 	}
 	var none provider.Credential
 	none.Wipe()
 	if none.Text("token") != "" {
-		t.Error("a credential of nothing has a field")
+		t.Error("an empty credential has a field")
 	}
 }
 

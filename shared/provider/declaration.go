@@ -8,34 +8,37 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 )
 
-// Declaration is all that the engine, its documentation and the Terraform provider know of a provider.
+// Declaration contains everything that the engine, the documentation and the Terraform provider
+// know about a provider.
 type Declaration struct {
-	Name  string // segment of a path: "github"
+	Name  string // path segment: "github"
 	Title string // "GitHub"
-	Help  string // what an integration is and how its credential is made; the first sentence is the short help
+	// Help describes an integration and how to create its credential. The first sentence is the
+	// short help.
+	Help string
 
-	Fields       []Field    // settings of an integration, whatever its AuthKind
+	Fields       []Field    // settings of an integration that do not depend on the AuthKind
 	Auth         []AuthKind // at least one; the first is the default
 	Destinations []Destination
 
 	Client Client
 }
 
-// AuthKind is a way to prove who we are.
+// AuthKind is an authentication method.
 type AuthKind struct {
-	Name   string // "token"
-	Help   string
-	Fields []Field // at least one is Secret
+	Name   string  // "token"
+	Help   string  // the first sentence is the short help
+	Fields []Field // at least one field is Secret
 }
 
-// The names of the settings that Party reads.
+// Names of the settings that Party reads.
 const (
-	FieldCAPEM      = "ca_pem"          // of Endpoint EndpointPEM
-	FieldServerName = "tls_server_name" // of Endpoint EndpointText
+	FieldCAPEM      = "ca_pem"          // its Endpoint is EndpointPEM
+	FieldServerName = "tls_server_name" // its Endpoint is EndpointText
 )
 
-// Party says how an integration's client is to be made. Settings are complete; of a provider that does not declare the two that it
-// reads, they are not set.
+// Party returns the parameters of an integration's client. The settings must be complete.
+// FieldCAPEM and FieldServerName are empty for a provider that does not declare them.
 func (d Declaration) Party(workspace string, settings Values) outbound.Party {
 	return outbound.Party{
 		Provider:    d.Name,
@@ -52,21 +55,26 @@ func (d Declaration) Party(workspace string, settings Values) outbound.Party {
 	}
 }
 
-// Client is how the other side wants to be talked to.
+// Client describes how to talk to the service.
 type Client struct {
-	Dialect     outbound.Dialect  // which headers tell of its rate limits
-	Budgets     []outbound.Budget // requests it allows in a span of time
-	Concurrency int               // requests at once through one integration; 0 means 1
-	Pause       time.Duration     // after a refusal for too many requests that does not say how long to wait; it doubles with each in a row
-	MaxBody     int64             // bytes of the largest answer it may give; 0 means outbound.DefaultMaxBody
-	Timeout     time.Duration     // of one request; 0 means outbound.DefaultTimeout
-	// Classify is asked first what a status of 400 or more means, before the general rules. Its hint may be empty.
+	Dialect outbound.Dialect  // headers in which the service reports its rate limits
+	Budgets []outbound.Budget // requests that the service allows within a period
+	// Concurrency is the maximum number of parallel requests of one integration; 0 means 1.
+	Concurrency int
+	// Pause is the wait after a rate-limited response that names no wait. It doubles with each
+	// consecutive one.
+	Pause time.Duration
+	// MaxBody is the maximum size of a response in bytes; 0 means outbound.DefaultMaxBody.
+	MaxBody int64
+	Timeout time.Duration // limit for one request; 0 means outbound.DefaultTimeout
+	// Classify classifies a response with a status of 400 or more. If known is false, the general
+	// rules of package outbound apply. The hint may be empty.
 	Classify func(r *outbound.Response) (class outbound.Class, hint string, known bool)
 }
 
-// Destination is a kind of place that entries are kept at.
+// Destination is a kind of place that holds entries.
 type Destination struct {
-	Name   string // segment of a path: "github-actions"
+	Name   string // path segment: "github-actions"
 	Title  string
 	Help   string // the first sentence is the short help
 	Fields []Field
@@ -75,87 +83,99 @@ type Destination struct {
 	ReadBack      ReadBack
 	Limits        Limits
 
-	// Compares says that Apply holds an entry against Change.Expect before it changes it: its Version where List fills that in, and
-	// otherwise whether it exists. A provider says where the two are not one step for the other side.
+	// Compares reports whether Apply compares an entry with Change.Expect before it changes the
+	// entry. Apply compares Entry.Version if List fills it in, and otherwise only whether the entry
+	// exists. A provider documents where the service cannot compare and change in one atomic step.
 	Compares bool
 
-	// Looks says that to look at a few entries is cheaper for the other side than to list all of them; the provider is a Looker. A run
-	// that changes little then looks at what it changes, and at no more.
+	// Looks reports whether fetching a few entries is cheaper for the service than listing all of
+	// them. The provider then implements Looker. A run with few changes fetches only the entries
+	// that it changes.
 	Looks bool
 
-	// Checks says that the other side tells what a credential may do at a place without doing it; the provider is a Checker. Of other
-	// destinations, List shows what it may not.
+	// Checks reports whether the service can report what a credential may do at a place, without
+	// doing it. The provider then implements Checker. For other destinations, an attempt to list
+	// the entries is the only check.
 	Checks bool
 
-	Batch int // changes that one Apply takes at the most; at least 1
+	Batch int // maximum number of changes in one Apply; at least 1
 
-	// Fold brings a name to the form in which the other side compares names; nil where it compares them byte by byte.
+	// Fold converts a name to the form in which the service compares names. It is nil if the
+	// service compares names byte by byte.
 	Fold func(name string) string
-	// Target answers where a place is, from an integration's and the destination's settings, both complete.
+	// Target returns the target of a place. The settings of the integration and of the destination
+	// must both be complete.
 	Target func(integration, destination Values) Target
 }
 
-// Target tells places apart: two with equal Targets are the same one.
+// Target identifies a place: two places with equal Targets are the same place.
 type Target struct {
-	Host string // who keeps it: canonical scheme, host and port, and what tells tenants of one host apart
-	Path string // where there, as the other side compares it; allowed_targets are globs of this: "acme/api"
+	Host string // canonical scheme, host and port, and whatever distinguishes tenants of that host
+	// Path is the path at the host in the form that the service compares: "acme/api". The globs in
+	// allowed_targets match it.
+	Path string
 }
 
-// Granularity is how the secrets of an environment become entries.
+// Granularity is how the secrets of an environment are mapped to entries.
 type Granularity string
 
 // The granularities.
 const (
-	Key    Granularity = "key"    // one entry for each secret
-	Bundle Granularity = "bundle" // one entry with a field for each secret; names and ownership stay those of the fields
+	Key Granularity = "key" // one entry per secret
+	// Bundle is one entry with one field per secret. Names and ownership apply to the fields.
+	Bundle Granularity = "bundle"
 )
 
-// ReadBack is what can be learned of an entry after it was written.
+// ReadBack is what a provider can read about an entry after writing it.
 type ReadBack string
 
 // The kinds of reading back.
 const (
-	ReadBackValue     ReadBack = "value"     // the value itself; the provider is a Reader
-	ReadBackTimestamp ReadBack = "timestamp" // when it was last written: List fills in Entry.Updated
-	ReadBackNone      ReadBack = "none"      // that it exists
+	ReadBackValue     ReadBack = "value"     // the value; the provider implements Reader
+	ReadBackTimestamp ReadBack = "timestamp" // the time of the last write, in Entry.Updated
+	ReadBackNone      ReadBack = "none"      // only whether the entry exists
 )
 
-// Limits are the other side's own. Each says where it is published in the provider's limits.go.
+// Limits are the limits of the service. The provider's limits.go names the source of each.
 type Limits struct {
-	MaxEntries    int            // at one place, ours and others; 0: none
-	MaxValueBytes int            // of one value as it is sent; 0: none
-	MaxNameBytes  int            // 0: none
-	Name          *regexp.Regexp // what a name must match, after Fold; nil: anything
-	NameRule      string         // the same in words: "letters, digits and '_', not beginning with a digit"
-	Reserved      []string       // beginnings that a name, after Fold, may not have
-	NoEmptyValue  bool
-	TextOnly      bool // values must be UTF-8
+	// MaxEntries is the maximum number of entries at one place, whoever wrote them; 0 for no limit.
+	MaxEntries    int
+	MaxValueBytes int            // maximum size of one value as it is sent; 0 for no limit
+	MaxNameBytes  int            // 0 for no limit
+	Name          *regexp.Regexp // pattern of a name after Fold; nil if every name is valid
+	// NameRule is Name in words: "letters, digits and '_', not beginning with a digit".
+	NameRule     string
+	Reserved     []string // prefixes that a name must not have after Fold
+	NoEmptyValue bool
+	TextOnly     bool // values must be valid UTF-8
 }
 
-// Field is a setting, declared once. Its name is the vendor's own word, in snake case.
+// Field declares a setting. Its name is the term that the vendor uses, in snake case.
 type Field struct {
 	Name     string
 	Type     Type
 	Help     string // the first sentence is the short help
 	Required bool
-	Secret   bool     // write-only: part of a credential. Its type is Text
-	Default  any      // of the Type's Go type; nil is its zero value
-	Choices  []string // the values a Text may have; nil: any
-	Example  string   // of a Text, for help and documentation
-	Fixed    bool     // it cannot be changed once it is set
+	Secret   bool     // write-only part of a credential; Type must be Text
+	Default  any      // value of the Type's Go type; nil means the zero value
+	Choices  []string // valid values of a Text; nil if every value is valid
+	Example  string   // example of a Text for help and documentation
+	Fixed    bool     // cannot be changed after it is set
 
-	// Endpoint says that the setting decides who receives the credential or how that party is recognised, and how it is brought to
-	// its canonical form. A credential opens only under the settings it was supplied with.
+	// Endpoint is set if the setting decides who receives the credential, or how the receiver is
+	// authenticated. It selects the canonical form of the value. A credential can be opened only
+	// under the endpoint settings that it was supplied with.
 	Endpoint Endpoint
 
-	// Check refuses a value that is given; what it answers says what would be right, and holds nothing of the value.
+	// Check returns an error for an invalid value. The error describes valid values and contains no
+	// part of the given value.
 	Check func(value any) error
 }
 
 // Type is the type of a field.
 type Type int
 
-// The types, and the Go types of their values.
+// The types of fields, with the Go types of their values.
 const (
 	Text  Type = iota // string
 	Flag              // bool
@@ -163,18 +183,20 @@ const (
 	Words             // []string
 )
 
-// Endpoint is what a setting is to the party that receives a credential.
+// Endpoint is the role of a setting in addressing the receiver of a credential.
 type Endpoint int
 
 // The kinds of endpoint settings.
 const (
 	NotEndpoint  Endpoint = iota
-	EndpointText          // taken byte by byte
-	EndpointURL           // compared by scheme, host, explicit port and path without a slash at its end
-	EndpointPEM           // certificates, compared by their DER
+	EndpointText          // compared byte by byte
+	// EndpointURL is compared by scheme, host, explicit port and path without a trailing slash.
+	EndpointURL
+	EndpointPEM // certificates, compared by their DER encoding
 )
 
-// Short is the first sentence of a help text: what lists show of it. A sentence ends with a period before a space.
+// Short returns the first sentence of a help text, which lists show. A sentence ends with a period
+// followed by a space.
 func Short(help string) string {
 	first, _, more := strings.Cut(help, ". ")
 	if more {

@@ -15,9 +15,16 @@ import (
 	"strings"
 )
 
-// EndpointDigest is SHA-256 of T(provider, auth kind, then name and canonical value of each endpoint field that is set, in the order of
-// the names), with T(f1..fn) = u8(n) || for each: u16be(length) || bytes. A credential is bound to it, and so to whom it may be sent.
-// Settings are complete: a default counts as what it stands for. Its error is a *FieldError.
+// EndpointDigest returns the digest that binds a credential to its receiver. It is
+//
+//	SHA-256(T(provider, auth kind, name1, value1, name2, value2, ...))
+//
+// over the endpoint fields that are set, ordered by name, with canonical values, where
+//
+//	T(f1..fn) = u8(n) || for each field: u16be(length) || bytes
+//
+// The settings must be complete, so a default value counts like an explicit one. The error is a
+// *FieldError.
 func EndpointDigest(d Declaration, auth string, settings Values) ([32]byte, error) {
 	fields := []string{d.Name, auth}
 	declared := d.SettingsOf(auth)
@@ -31,7 +38,7 @@ func EndpointDigest(d Declaration, auth string, settings Values) ([32]byte, erro
 			return [32]byte{}, &FieldError{f.Name, err.Error()}
 		}
 		if len(canonical) > maxEndpoint {
-			return [32]byte{}, &FieldError{f.Name, fmt.Sprintf("must be %d bytes at the most", maxEndpoint)}
+			return [32]byte{}, &FieldError{f.Name, fmt.Sprintf("must be at most %d bytes", maxEndpoint)}
 		}
 		fields = append(fields, f.Name, canonical)
 	}
@@ -43,15 +50,16 @@ func EndpointDigest(d Declaration, auth string, settings Values) ([32]byte, erro
 	return sha256.Sum256(encoded), nil
 }
 
-// maxEndpoint is in bytes, what a length in two bytes can say. The registry holds the number of fields to what one byte can.
+// maxEndpoint is the maximum length of a value in bytes: a u16 length cannot encode more. The
+// registry limits the number of fields so that their count fits in a u8.
 const maxEndpoint = 1<<16 - 1
 
-// SettingsOf lists the fields of an integration under an auth kind that are no secrets.
+// SettingsOf returns the fields of an integration with the given auth kind that are not secret.
 func (d Declaration) SettingsOf(auth string) []Field {
 	return slices.DeleteFunc(d.fieldsOf(auth), func(f Field) bool { return f.Secret })
 }
 
-// SecretsOf lists the secret fields of an auth kind.
+// SecretsOf returns the secret fields of an integration with the given auth kind.
 func (d Declaration) SecretsOf(auth string) []Field {
 	return slices.DeleteFunc(d.fieldsOf(auth), func(f Field) bool { return !f.Secret })
 }
@@ -86,11 +94,13 @@ func (f Field) canonical(value string) (string, error) {
 	}
 }
 
-// CanonicalURL brings an http or https URL to one form: lower-case scheme and host, explicit port, path without a slash at its end, each
-// segment with the escapes it needs and no others. It refuses user names, queries and fragments, and what two readers could take for
-// different URLs: hosts beyond ASCII, empty segments, segments of dots, and slashes that are escaped. Its error says what would be right.
+// CanonicalURL returns the canonical form of an http or https URL: lower-case scheme and host,
+// explicit port, and a path without a trailing slash whose segments contain only necessary escapes.
+// It rejects user names, queries and fragments. It also rejects URLs that two parsers could
+// interpret differently: hosts that are not ASCII, empty segments, dot segments and escaped
+// slashes. Its error describes valid URLs.
 func CanonicalURL(text string) (string, error) {
-	wrong := errors.New("must be a URL such as https://vault.example.com:8200, without user name, query and fragment")
+	wrong := errors.New("must be a URL such as https://vault.example.com:8200, without user name, query or fragment")
 	u, err := url.Parse(text)
 	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") || len(text) > maxURL {
 		return "", wrong
@@ -114,7 +124,8 @@ func CanonicalURL(text string) (string, error) {
 	return fmt.Sprintf("%s://%s:%d%s", scheme, host, port, path), nil
 }
 
-// canonicalPath escapes the segments of a path as they need it. It reports false for a path that could be taken for another one.
+// canonicalPath normalizes the escapes of each segment. ok is false for a path that could be
+// interpreted as another path.
 func canonicalPath(path string) (canonical string, ok bool) {
 	if path == "" {
 		return "", true
@@ -131,13 +142,14 @@ func canonicalPath(path string) (canonical string, ok bool) {
 	return b.String(), true
 }
 
-// maxURL is in bytes, and more than anybody's address has.
+// maxURL is in bytes. It is our own limit and longer than any address in use.
 const maxURL = 2048
 
-// hostName is the form of a name in DNS, and of an IPv4 address: labels with dots between them.
+// hostName matches a DNS name or an IPv4 address: labels separated by dots.
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
 
-// canonicalHost is "" for what is no host.
+// canonicalHost returns the canonical form of a host name or an IP address, or "" if host is
+// neither.
 func canonicalHost(host string) string {
 	if address, err := netip.ParseAddr(host); err == nil && address.Is6() {
 		if address.Zone() != "" {
@@ -152,10 +164,10 @@ func canonicalHost(host string) string {
 	return host
 }
 
-// canonicalPEM answers the DER of all certificates, one after the other. A block that does not decode is refused, for the package
-// skips it, and what is trusted would be less than what was given.
+// canonicalPEM returns the concatenated DER of all certificates. It rejects a block that does not
+// decode: package pem skips such a block, so fewer certificates would be trusted than were given.
 func canonicalPEM(text string) (string, error) {
-	wrong := errors.New("must be one or more certificates in PEM")
+	wrong := errors.New("must be one or more certificates in PEM format")
 	var der []byte
 	blocks, rest := 0, []byte(text)
 	for {

@@ -59,29 +59,30 @@ func FuzzCanonicalURL(f *testing.F) {
 		canonical, err := provider.CanonicalURL(text)
 		if err != nil {
 			if canonical != "" {
-				t.Errorf("refused, and answered %q", canonical)
+				t.Errorf("the URL is rejected and %q is returned", canonical)
 			}
 			return
 		}
 		if again, err := provider.CanonicalURL(canonical); again != canonical || err != nil {
-			t.Errorf("%q becomes %q, and that %q, %v", text, canonical, again, err)
+			t.Errorf("%q becomes %q, whose canonical form is %q, %v", text, canonical, again, err)
 		}
 		given, err := url.Parse(text)
 		if err != nil {
-			t.Fatalf("%q is taken, and is no URL", text)
+			t.Fatalf("%q is accepted and is no URL", text)
 		}
 		u, err := url.Parse(canonical)
 		if err != nil || u.Port() == "" || u.Host != strings.ToLower(u.Host) || strings.HasSuffix(u.Path, "/") {
 			t.Errorf("%q: %v", canonical, err)
 		}
-		// Whoever dials what was given must reach what is compared.
+		// A client of the given URL must reach the host that is compared.
 		if u.Path != strings.TrimRight(given.Path, "/") || !strings.EqualFold(u.Scheme, given.Scheme) {
-			t.Errorf("%q leads elsewhere than %q", canonical, text)
+			t.Errorf("%q addresses another host than %q", canonical, text)
 		}
 	})
 }
 
-// The digests are of bytes laid out by hand, as the comment of EndpointDigest says.
+// The digests were computed from bytes laid out by hand, as the comment of EndpointDigest
+// describes.
 func TestEndpointDigestVectors(t *testing.T) {
 	d := declaration()
 	d.Name = "vault"
@@ -97,7 +98,7 @@ func TestEndpointDigestVectors(t *testing.T) {
 	}
 }
 
-func TestEndpointDigestTellsFieldsApart(t *testing.T) {
+func TestEndpointDigestDistinguishesFields(t *testing.T) {
 	seen := make(map[[32]byte]string)
 	for name, c := range map[string]struct {
 		auth     string
@@ -115,13 +116,13 @@ func TestEndpointDigestTellsFieldsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		if before := seen[digest]; before != "" {
-			t.Errorf("%s has the digest of %s", name, before)
+			t.Errorf("%s has the same digest as %s", name, before)
 		}
 		seen[digest] = name
 	}
 }
 
-func TestEndpointDigestRefusesWhatIsNoEndpoint(t *testing.T) {
+func TestEndpointDigestRejectsInvalidEndpoints(t *testing.T) {
 	for field, value := range map[string]string{"address": "box", "ca_pem": "-----BEGIN CERTIFICATE-----", "namespace": strings.Repeat("a", 1<<16)} {
 		_, err := provider.EndpointDigest(declaration(), "token", provider.Values{field: value})
 		var refused *provider.FieldError
@@ -131,7 +132,7 @@ func TestEndpointDigestRefusesWhatIsNoEndpoint(t *testing.T) {
 	}
 }
 
-func TestCertificatesThatAreNotAllReadAreRefused(t *testing.T) {
+func TestCertificatesThatDoNotDecodeAreRejected(t *testing.T) {
 	for name, pem := range map[string]string{
 		"a broken block":    "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
 		"another type":      "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",

@@ -8,7 +8,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// stub is a provider that only declares.
+// stub is a provider with nothing but a declaration.
 type stub struct{ declaration provider.Declaration }
 
 func (s stub) Declare() provider.Declaration { return s.declaration }
@@ -25,50 +25,50 @@ func (stub) Apply(context.Context, *provider.Session, provider.Place, []provider
 	return nil
 }
 
-// reading is a stub that is a Reader.
+// reading is a stub that implements Reader.
 type reading struct{ stub }
 
 func (reading) Read(context.Context, *provider.Session, provider.Place, []string) ([]provider.Value, error) {
 	return nil, nil
 }
 
-// looking is a stub that is a Looker.
+// looking is a stub that implements Looker.
 type looking struct{ stub }
 
 func (looking) Look(context.Context, *provider.Session, provider.Place, []string) ([]provider.Entry, error) {
 	return nil, nil
 }
 
-// checking is a stub that is a Checker.
+// checking is a stub that implements Checker.
 type checking struct{ stub }
 
 func (checking) Lacks(context.Context, *provider.Session, provider.Place, string) ([]string, error) {
 	return nil, nil
 }
 
-// declaration is a legal one.
+// declaration returns a valid declaration.
 func declaration() provider.Declaration {
 	return provider.Declaration{
 		Name: "box", Title: "Box", Help: "A box.",
 		Fields: []provider.Field{
-			{Name: "address", Help: "Where it stands. Of any box.", Required: true, Endpoint: provider.EndpointURL, Example: "https://box.example.com"},
-			{Name: "namespace", Help: "A part of it.", Endpoint: provider.EndpointText},
-			{Name: "tls_server_name", Help: "Its name.", Endpoint: provider.EndpointText},
-			{Name: "ca_pem", Help: "Who vouches for it.", Endpoint: provider.EndpointPEM},
+			{Name: "address", Help: "URL of the box. Any box will do.", Required: true, Endpoint: provider.EndpointURL, Example: "https://box.example.com"},
+			{Name: "namespace", Help: "Part of the box.", Endpoint: provider.EndpointText},
+			{Name: "tls_server_name", Help: "Name in the certificate of the box.", Endpoint: provider.EndpointText},
+			{Name: "ca_pem", Help: "Trusted certificates.", Endpoint: provider.EndpointPEM},
 			{Name: "page_size", Help: "Entries of a page.", Type: provider.Whole, Default: 100, Check: atLeastOne},
-			{Name: "colour", Help: "Its colour.", Choices: []string{"red", "blue"}, Default: "red"},
-			{Name: "labels", Help: "Words on it.", Type: provider.Words, Default: []string{"box"}},
-			{Name: "open", Help: "Whether it is open.", Type: provider.Flag},
+			{Name: "colour", Help: "Colour of the box.", Choices: []string{"red", "blue"}, Default: "red"},
+			{Name: "labels", Help: "Words on the box.", Type: provider.Words, Default: []string{"box"}},
+			{Name: "open", Help: "Whether the box is open.", Type: provider.Flag},
 		},
 		Auth: []provider.AuthKind{
 			{Name: "token", Help: "A token.", Fields: []provider.Field{{Name: "token", Help: "The token.", Secret: true, Required: true}}},
 			{Name: "pair", Help: "A pair.", Fields: []provider.Field{
-				{Name: "account", Help: "Whose.", Required: true, Endpoint: provider.EndpointText}, {Name: "password", Help: "The password.", Secret: true},
+				{Name: "account", Help: "Name of the account.", Required: true, Endpoint: provider.EndpointText}, {Name: "password", Help: "The password.", Secret: true},
 			}},
 		},
 		Destinations: []provider.Destination{{
 			Name: "box-shelf", Title: "Shelf", Help: "A shelf.",
-			Fields:        []provider.Field{{Name: "shelf", Help: "Which.", Required: true}},
+			Fields:        []provider.Field{{Name: "shelf", Help: "Name of the shelf.", Required: true}},
 			Granularities: []provider.Granularity{provider.Key},
 			ReadBack:      provider.ReadBackNone,
 			Limits:        provider.Limits{Name: regexp.MustCompile(`^[a-z]+$`), NameRule: "letters"},

@@ -1,8 +1,10 @@
-// Package provider is the contract between the engine and the places it syncs to. A provider declares in data what it takes, what
-// it can do and what limits it has; paths, validation, OpenAPI, help, documentation and Terraform schemas derive from that. It
-// implements five methods at the most, and a small interface for each capability it declares.
+// Package provider defines the contract between the engine and the services that it syncs secrets
+// to. A provider declares as data what it accepts, what it can do and which limits apply. Paths,
+// validation, OpenAPI, help, documentation and Terraform schemas are derived from the declaration.
+// A provider implements four methods, and one small interface for each capability that it declares.
 //
-// A provider knows no storage, no Vault and no other provider. Package providertest holds each to this contract.
+// A provider has no access to storage, to the engine's Vault or to other providers. Package
+// providertest checks every provider against this contract.
 package provider
 
 import (
@@ -12,107 +14,120 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 )
 
-// Provider is a kind of party that environments are synced to. It keeps no state between calls and is safe for concurrent use. Each
-// call to the network goes through the session's client and ends when ctx does. Every error is, or wraps, an *outbound.Error; one that
-// carries no answer of the other side, such as a wrong setting, is of class Invalid.
+// Provider is a kind of service that environments are synced to. It keeps no state between calls
+// and is safe for concurrent use. Every network request goes through the session's client and ends
+// when ctx ends. Every error is, or wraps, an *outbound.Error. An error that is not based on a
+// response of the service, such as an invalid setting, has the class Invalid.
 type Provider interface {
-	// Declare answers the same declaration each time.
+	// Declare returns the declaration. It is the same on every call.
 	Declare() Declaration
 
-	// Verify asks the other side who the credential is. It changes nothing there.
+	// Verify returns the identity that the credential belongs to. It changes nothing at the
+	// service.
 	Verify(ctx context.Context, s *Session) (Identity, error)
 
-	// List answers every entry at a place, ours and others, sorted by name; nothing there is no error. A place that does not exist or
-	// cannot hold entries is one of class NotFound or Invalid, with a hint. It changes nothing there.
-	List(ctx context.Context, s *Session, at Place) ([]Entry, error)
+	// List returns every entry at a place, including entries that the engine did not write, sorted
+	// by name. An empty place is not an error. A place that does not exist, or that cannot hold
+	// entries, is an error of class NotFound or Invalid with a hint. List changes nothing at the
+	// service.
+	List(ctx context.Context, s *Session, place Place) ([]Entry, error)
 
-	// Apply makes the changes, in any order, and answers one result for each, in their order. It touches no entry but those named. Where the
-	// other side can compare, a change is made only if the entry is still what Change.Expect says, and else answers class Conflict. A
-	// deletion of what is gone already is Done. After a failure that would meet every further change too (credential, rate limit,
-	// network, ctx) the remaining ones are answered as Skipped.
-	Apply(ctx context.Context, s *Session, at Place, changes []Change) []Result
+	// Apply makes the changes in any order and returns one result for each change, in the order of
+	// changes. It modifies no entry that is not named in changes.
+	//
+	// If the service can compare, Apply makes a change only if the entry still matches
+	// Change.Expect. Otherwise the change fails with class Conflict. Deleting an entry that no
+	// longer exists is Done. After an error that would repeat for every further change, as EndsBatch
+	// reports, the remaining changes are Skipped.
+	Apply(ctx context.Context, s *Session, place Place, changes []Change) []Result
 }
 
-// Reader is implemented by a provider that has a destination with ReadBack Value.
+// Reader is implemented by a provider with a destination whose ReadBack is ReadBackValue.
 type Reader interface {
-	// Read answers the values of the entries named, in any order; those that do not exist are left out.
-	Read(ctx context.Context, s *Session, at Place, names []string) ([]Value, error)
+	// Read returns the values of the named entries in any order. Entries that do not exist are left
+	// out.
+	Read(ctx context.Context, s *Session, place Place, names []string) ([]Value, error)
 }
 
-// Looker is implemented by a provider that has a destination that declares Looks.
+// Looker is implemented by a provider with a destination that declares Looks.
 type Looker interface {
-	// Look answers those of the entries named that exist, as List would, in any order. The names are as in a Change. It changes nothing
-	// there, and its errors are List's.
-	Look(ctx context.Context, s *Session, at Place, names []string) ([]Entry, error)
+	// Look returns the named entries that exist, in any order and as List returns them. The names
+	// are those of a Change. Look changes nothing at the service and returns the same errors as
+	// List.
+	Look(ctx context.Context, s *Session, place Place, names []string) ([]Entry, error)
 }
 
-// Checker is implemented by a provider that has a destination that declares Checks.
+// Checker is implemented by a provider with a destination that declares Checks.
 type Checker interface {
-	// Lacks answers what the credential lacks for keeping the entries at a place, in phrases that follow "lacks"; none where nothing is known
-	// to be lacking. name is that of an entry as one will be written there. It changes nothing there, and its errors are List's.
-	Lacks(ctx context.Context, s *Session, at Place, name string) ([]string, error)
+	// Lacks returns the permissions that the credential lacks for managing entries at a place. Each
+	// is a phrase that follows the word "lacks". The result is empty if no missing permission is
+	// known. name is the name of an entry that is going to be written there. Lacks changes nothing
+	// at the service and returns the same errors as List.
+	Lacks(ctx context.Context, s *Session, place Place, name string) ([]string, error)
 }
 
-// Session is what a provider works with for the time of one call: an integration's settings and its opened credential. It must not be
-// kept.
+// Session holds the settings of an integration and its opened credential for the duration of one
+// call. A provider must not keep it.
 type Session struct {
-	Settings   Values // every declared field that is no secret, defaults filled in
-	Auth       string // name of the AuthKind in use
+	Settings   Values // every declared field that is not secret, with defaults filled in
+	Auth       string // name of the AuthKind
 	Credential Credential
 	HTTP       *outbound.Client
 }
 
-// Place is where entries are kept at the other side.
+// Place is a location at the service where entries are kept.
 type Place struct {
 	Destination string // name of the Destination
 	Granularity Granularity
-	Settings    Values // the destination's fields, defaults filled in
+	Settings    Values // the destination's fields, with defaults filled in
 }
 
-// Identity is whom a credential stands for, as the other side tells it. None of it is secret.
+// Identity describes the owner of a credential, as reported by the service. No part of it is
+// secret.
 type Identity struct {
-	Account string    // a login, a display name, an ARN
-	Scopes  []string  // policies, permissions, OAuth scopes; nil where it does not tell
-	Expires time.Time // zero: never, or not told
+	Account string // login, display name or ARN
+	// Scopes are policies, permissions or OAuth scopes; nil if the service does not report them.
+	Scopes  []string
+	Expires time.Time // zero if the credential does not expire or the time is not reported
 	Detail  map[string]string
 }
 
-// Entry is one entry at a place as the other side lists it, without its value.
+// Entry describes one entry at a place, without its value.
 type Entry struct {
-	Name    string    // in the form in which the other side keeps it
-	ID      string    // where it is not the name
-	Version string    // changes with every write; "" where there is none
-	Updated time.Time // by the other side's clock; zero where it does not tell
+	Name    string    // as the service stores it
+	ID      string    // only if it differs from Name
+	Version string    // changes with every write; "" if the service has no versions
+	Updated time.Time // time of the last write on the service's clock; zero if not reported
 }
 
-// Value is an entry's value, read back. Whoever receives it clears it.
+// Value is the value of an entry, read from the service. The receiver clears Bytes.
 type Value struct {
 	Name  string
 	Bytes []byte
 }
 
-// Change is one entry to be written or deleted.
+// Change describes one entry to write or delete.
 type Change struct {
 	Name   string
 	Delete bool
-	Value  []byte // of a write; the caller clears it
-	Expect *Entry // the entry as List answered it; nil: there was none
+	Value  []byte // only for a write; the caller clears it
+	Expect *Entry // the entry as List returned it; nil if it did not exist
 }
 
-// Outcome is how a change has ended.
+// Outcome is the outcome of a change.
 type Outcome string
 
 // The outcomes of a change.
 const (
 	Done    Outcome = "done"
-	Failed  Outcome = "failed"  // it has had no effect
-	Unknown Outcome = "unknown" // it may have had its effect
-	Skipped Outcome = "skipped" // it was not begun
+	Failed  Outcome = "failed"  // the change had no effect
+	Unknown Outcome = "unknown" // the change may have had its effect
+	Skipped Outcome = "skipped" // the change was not attempted
 )
 
-// Result is how a change has ended, and the entry as the other side tells of it afterwards.
+// Result is the outcome of a change, with the entry as the service reports it afterwards.
 type Result struct {
 	Outcome Outcome
-	Entry   Entry // of a write that is Done
-	Err     error // of one that is Failed, Unknown or Skipped
+	Entry   Entry // only for a write that is Done
+	Err     error // only if the outcome is Failed, Unknown or Skipped
 }

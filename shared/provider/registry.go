@@ -9,20 +9,22 @@ import (
 	"strings"
 )
 
-// Registry holds the providers that a program knows. It is immutable.
+// Registry holds the providers of a program. It is immutable.
 type Registry struct {
 	providers    map[string]Provider
 	destinations map[string]owned // by the destination's name
 }
 
-// owned is a destination with whom it belongs to.
+// owned is a destination together with its provider.
 type owned struct {
 	Destination
 	provider Provider
 }
 
-// NewRegistry takes providers in whose declarations fit together: names that are legal and occur once, fields that are legal and are
-// none of the engine's own, capabilities that are declared and implemented, or neither. Its error names what does not.
+// NewRegistry returns a registry of the given providers. Their declarations must be consistent:
+// names are valid and unique, fields are valid and do not collide with the engine's own, and a
+// capability is declared if and only if it is implemented. The error names the provider and the
+// mistake.
 func NewRegistry(providers ...Provider) (*Registry, error) {
 	r := &Registry{make(map[string]Provider), make(map[string]owned)}
 	for _, p := range providers {
@@ -47,16 +49,17 @@ func NewRegistry(providers ...Provider) (*Registry, error) {
 	return r, nil
 }
 
-// Names lists the providers, sorted.
+// Names returns the names of the providers, sorted.
 func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.providers)) }
 
-// Destinations lists the destinations of all providers, sorted.
+// Destinations returns the names of the destinations of all providers, sorted.
 func (r *Registry) Destinations() []string { return slices.Sorted(maps.Keys(r.destinations)) }
 
-// Provider answers the provider of a name; nil where there is none.
+// Provider returns the provider with the given name, or nil if there is none.
 func (r *Registry) Provider(name string) Provider { return r.providers[name] }
 
-// Destination answers the declaration of a destination, and the provider it belongs to.
+// Destination returns the declaration of a destination and its provider. The bool reports whether
+// the destination exists.
 func (r *Registry) Destination(name string) (Destination, Provider, bool) {
 	d, ok := r.destinations[name]
 	return d.Destination, d.provider, ok
@@ -70,11 +73,11 @@ var (
 func check(p Provider, d Declaration) error {
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
-		return errors.New("needs a name of lower-case words joined by '-', a title and help")
+		return errors.New("must have a name of lower-case words joined by '-', a title and help")
 	case len(d.Auth) == 0 || len(d.Destinations) == 0:
-		return errors.New("needs an auth kind and a destination")
+		return errors.New("must have at least one auth kind and one destination")
 	case d.Client.Concurrency < 0 || d.Client.MaxBody < 0 || d.Client.Timeout < 0:
-		return errors.New("has a client with a negative bound")
+		return errors.New("must not have a client with a negative limit")
 	}
 	if err := checkAuth(d); err != nil {
 		return err
@@ -92,22 +95,22 @@ func check(p Provider, d Declaration) error {
 	return checkCapabilities(p, d.Destinations)
 }
 
-// checkCapabilities holds what is declared against what is implemented.
+// checkCapabilities compares the declared capabilities with the implemented interfaces.
 func checkCapabilities(p Provider, declared []Destination) error {
 	_, isReader := p.(Reader)
 	_, isLooker := p.(Looker)
 	_, isChecker := p.(Checker)
 	for _, c := range []struct {
-		is       string
-		able     bool
-		declared func(Destination) bool
+		name        string
+		implemented bool
+		declared    func(Destination) bool
 	}{
-		{"a Reader", isReader, func(d Destination) bool { return d.ReadBack == ReadBackValue }},
-		{"a Looker", isLooker, func(d Destination) bool { return d.Looks }},
-		{"a Checker", isChecker, func(d Destination) bool { return d.Checks }},
+		{"Reader", isReader, func(d Destination) bool { return d.ReadBack == ReadBackValue }},
+		{"Looker", isLooker, func(d Destination) bool { return d.Looks }},
+		{"Checker", isChecker, func(d Destination) bool { return d.Checks }},
 	} {
-		if says := slices.ContainsFunc(declared, c.declared); says != c.able {
-			return fmt.Errorf("a destination declares that it is %s: %t; it is one: %t", c.is, says, c.able)
+		if isDeclared := slices.ContainsFunc(declared, c.declared); isDeclared != c.implemented {
+			return fmt.Errorf("must implement %s if and only if a destination declares it: declared %t, implemented %t", c.name, isDeclared, c.implemented)
 		}
 	}
 	return nil
@@ -121,14 +124,14 @@ func checkAuth(d Declaration) error {
 	for _, kind := range d.Auth {
 		switch {
 		case !legalName.MatchString(kind.Name) || kind.Help == "" || !slices.ContainsFunc(kind.Fields, func(f Field) bool { return f.Secret }):
-			return fmt.Errorf("auth kind %q: needs a name of lower-case words joined by '-', help and a secret field", kind.Name)
+			return fmt.Errorf("auth kind %q: must have a name of lower-case words joined by '-', help and a secret field", kind.Name)
 		case seen[kind.Name]:
 			return fmt.Errorf("auth kind %q: is declared twice", kind.Name)
 		}
 		seen[kind.Name] = true
 		fields := slices.Concat(d.Fields, kind.Fields)
 		if len(fields) > maxFields {
-			return fmt.Errorf("has more than %d fields", maxFields)
+			return fmt.Errorf("must not have more than %d fields", maxFields)
 		}
 		if err := checkFields(fields, IntegrationFields(d)); err != nil {
 			return err
@@ -137,8 +140,9 @@ func checkAuth(d Declaration) error {
 	return nil
 }
 
-// checkAcross holds together the fields of all auth kinds, which one path takes: those of one name are of one type, and none has the
-// name by which a read says whether a secret is set.
+// checkAcross checks the fields of all auth kinds together, because one path accepts all of them.
+// Fields with the same name must have the same type. No field may be named like the field in which
+// a read reports whether a secret is set.
 func checkAcross(d Declaration) error {
 	all := slices.Clone(d.Fields)
 	for _, kind := range d.Auth {
@@ -147,51 +151,51 @@ func checkAcross(d Declaration) error {
 	byName := make(map[string]Field, len(all))
 	for _, f := range all {
 		if other, seen := byName[f.Name]; seen && (other.Type != f.Type || other.Secret != f.Secret) {
-			return fmt.Errorf("field %q: is of one type with one auth kind and of another with another", f.Name)
+			return fmt.Errorf("field %q: must have the same type in every auth kind", f.Name)
 		}
 		byName[f.Name] = f
 	}
 	for name, f := range byName {
 		if _, taken := byName[name+"_set"]; taken && f.Secret {
-			return fmt.Errorf("field %q: is what a read answers of %q", name+"_set", name)
+			return fmt.Errorf("field %q: is reserved; a read reports in it whether %q is set", name+"_set", name)
 		}
 	}
 	return nil
 }
 
-// maxFields keeps EndpointDigest's count of names and values within a byte.
+// maxFields keeps the number of names and values in EndpointDigest below 256.
 const maxFields = 100
 
 func checkDestination(p Declaration, d Destination) error {
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
-		return errors.New("needs a name of lower-case words joined by '-', a title and help")
+		return errors.New("must have a name of lower-case words joined by '-', a title and help")
 	case len(d.Granularities) == 0, d.Batch < 1, d.Target == nil:
-		return errors.New("needs a granularity, a batch of at least 1 and a target")
+		return errors.New("must have a granularity, a batch of at least 1 and a target")
 	case slices.ContainsFunc(d.Granularities, func(g Granularity) bool { return g != Key && g != Bundle }):
-		return errors.New("has a granularity that there is not")
+		return errors.New("has an unknown granularity")
 	case d.ReadBack != ReadBackValue && d.ReadBack != ReadBackTimestamp && d.ReadBack != ReadBackNone:
-		return errors.New("says nothing of reading back")
+		return errors.New("must have a known ReadBack")
 	}
-	if err := d.Limits.legal(); err != nil {
+	if err := d.Limits.validate(); err != nil {
 		return err
 	}
 	for _, f := range d.Fields {
 		if f.Secret || f.Endpoint != NotEndpoint {
-			return fmt.Errorf("field %q: secrets and endpoints belong to the integration", f.Name)
+			return fmt.Errorf("field %q: a destination must not have secret or endpoint fields; declare it for the integration", f.Name)
 		}
 	}
 	return checkFields(d.Fields, SyncFields(p, d))
 }
 
-func (l Limits) legal() error {
+func (l Limits) validate() error {
 	switch {
 	case (l.Name == nil) != (l.NameRule == ""):
-		return errors.New("a rule for names needs a pattern and words")
+		return errors.New("must have both Limits.Name and Limits.NameRule, or neither")
 	case l.Name != nil && (!strings.HasPrefix(l.Name.String(), "^") || !strings.HasSuffix(l.Name.String(), "$")):
-		return errors.New("a pattern for names must be of the whole name: ^...$")
+		return errors.New("Limits.Name must match whole names: ^...$")
 	case l.MaxEntries < 0 || l.MaxValueBytes < 0 || l.MaxNameBytes < 0 || slices.Contains(l.Reserved, ""):
-		return errors.New("has a limit that lets nothing through")
+		return errors.New("has a limit that nothing can satisfy")
 	}
 	return nil
 }
@@ -199,12 +203,12 @@ func (l Limits) legal() error {
 func checkFields(fields []Field, own []EngineField) error {
 	seen := make(map[string]bool)
 	for _, f := range fields {
-		if err := f.legal(); err != nil {
+		if err := f.validate(); err != nil {
 			return fmt.Errorf("field %q: %w", f.Name, err)
 		}
 		switch {
 		case slices.ContainsFunc(own, func(e EngineField) bool { return e.Name == f.Name }):
-			return fmt.Errorf("field %q: is the engine's own", f.Name)
+			return fmt.Errorf("field %q: is reserved for the engine", f.Name)
 		case seen[f.Name]:
 			return fmt.Errorf("field %q: is declared twice", f.Name)
 		}
@@ -213,49 +217,50 @@ func checkFields(fields []Field, own []EngineField) error {
 	return nil
 }
 
-func (f Field) legal() error {
+func (f Field) validate() error {
 	switch {
 	case !legalField.MatchString(f.Name) || f.Help == "":
-		return errors.New("needs a name in snake case and help")
+		return errors.New("must have a name in snake case and help")
 	case f.Type < Text || f.Type > Words || f.Endpoint < NotEndpoint || f.Endpoint > EndpointPEM:
-		return errors.New("has a type that there is not")
+		return errors.New("has an unknown type or endpoint")
 	case f.Type != Text && (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != ""):
-		return errors.New("a secret, an endpoint, a choice and what has an example is a text")
+		return errors.New("only a Text can be secret or an endpoint, or have choices or an example")
 	}
-	for _, legal := range []func() error{f.legalSecret, f.legalEndpoint, f.legalValues} {
-		if err := legal(); err != nil {
+	for _, check := range []func() error{f.checkSecret, f.checkEndpointRole, f.checkValues} {
+		if err := check(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f Field) legalSecret() error {
+func (f Field) checkSecret() error {
 	if f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil) {
-		return errors.New("a secret is no endpoint, and has no default, no choices and no example")
+		return errors.New("a secret field must not be an endpoint and must not have a default, choices or an example")
 	}
 	return nil
 }
 
-// legalEndpoint holds Party to what it reads: two names that mean the same in every provider.
-func (f Field) legalEndpoint() error {
+// checkEndpointRole checks the two fields that Party reads: their names mean the same in every
+// provider.
+func (f Field) checkEndpointRole() error {
 	switch {
 	case (f.Name == FieldCAPEM) != (f.Endpoint == EndpointPEM):
-		return errors.New("certificates that are trusted are an EndpointPEM called " + FieldCAPEM)
+		return errors.New("trusted certificates must be an EndpointPEM with the name " + FieldCAPEM)
 	case f.Name == FieldServerName && f.Endpoint != EndpointText:
-		return errors.New("the name that a certificate must have is an EndpointText")
+		return errors.New("the expected name in the server's certificate must be an EndpointText")
 	}
 	return nil
 }
 
-func (f Field) legalValues() error {
+func (f Field) checkValues() error {
 	switch {
 	case f.Required && f.Default != nil:
-		return errors.New("what has a default is not required")
+		return errors.New("a required field must not have a default")
 	case f.Default != nil && f.check(f.Default) != nil:
-		return errors.New("its default is not one of its values")
+		return errors.New("has a default that is not one of its values")
 	case f.Example != "" && f.check(f.Example) != nil:
-		return errors.New("its example is not one of its values")
+		return errors.New("has an example that is not one of its values")
 	}
 	return nil
 }

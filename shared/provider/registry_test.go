@@ -24,11 +24,11 @@ func TestARegistryKnowsItsProviders(t *testing.T) {
 		t.Errorf("destination %q, known %t", d.Name, known)
 	}
 	if _, _, known := r.Destination("shelf"); known || r.Provider("shelf") != nil {
-		t.Error("it knows what was not registered")
+		t.Error("an unregistered name is found")
 	}
 }
 
-func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
+func TestNewRegistryRejectsInconsistentDeclarations(t *testing.T) {
 	text := func(change func(f *provider.Field)) func(d *provider.Declaration) {
 		return func(d *provider.Declaration) {
 			f := provider.Field{Name: "extra", Help: "More."}
@@ -41,21 +41,21 @@ func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		spoil func(d *provider.Declaration)
-		says  string
+		want  string
 	}{
-		"a name in capitals":       {func(d *provider.Declaration) { d.Name = "Box" }, "needs a name"},
-		"a name with a slash":      {func(d *provider.Declaration) { d.Name = "a/b" }, "needs a name"},
-		"no help":                  {func(d *provider.Declaration) { d.Help = "" }, "and help"},
-		"no auth kind":             {func(d *provider.Declaration) { d.Auth = nil }, "an auth kind"},
-		"no destination":           {func(d *provider.Declaration) { d.Destinations = nil }, "a destination"},
-		"a negative bound":         {func(d *provider.Declaration) { d.Client.MaxBody = -1 }, "negative"},
-		"an auth kind sans secret": {func(d *provider.Declaration) { d.Auth[0].Fields[0].Secret = false }, "a secret field"},
-		"a type for each kind": {func(d *provider.Declaration) {
+		"a name in capitals":      {func(d *provider.Declaration) { d.Name = "Box" }, "must have a name"},
+		"a name with a slash":     {func(d *provider.Declaration) { d.Name = "a/b" }, "must have a name"},
+		"no help":                 {func(d *provider.Declaration) { d.Help = "" }, "and help"},
+		"no auth kind":            {func(d *provider.Declaration) { d.Auth = nil }, "one auth kind"},
+		"no destination":          {func(d *provider.Declaration) { d.Destinations = nil }, "one destination"},
+		"a negative limit":        {func(d *provider.Declaration) { d.Client.MaxBody = -1 }, "negative"},
+		"an auth kind, no secret": {func(d *provider.Declaration) { d.Auth[0].Fields[0].Secret = false }, "a secret field"},
+		"two types of one field": {func(d *provider.Declaration) {
 			d.Auth[0].Fields = append(d.Auth[0].Fields, provider.Field{Name: "extra", Help: "A."})
 			d.Auth[1].Fields = append(d.Auth[1].Fields, provider.Field{Name: "extra", Help: "B.", Type: provider.Flag})
-		}, "of one type with one auth kind"},
-		"what a read answers": {text(func(f *provider.Field) { f.Name = "token_set" }), "what a read answers"},
-		"an auth kind twice":  {func(d *provider.Declaration) { d.Auth[1].Name = "token" }, "twice"},
+		}, "same type in every auth kind"},
+		"a name of a read":   {text(func(f *provider.Field) { f.Name = "token_set" }), "a read reports in it whether"},
+		"an auth kind twice": {func(d *provider.Declaration) { d.Auth[1].Name = "token" }, "twice"},
 		"too many fields": {func(d *provider.Declaration) {
 			for range 100 {
 				d.Fields = append(d.Fields, provider.Field{Name: "a", Help: "A."})
@@ -63,53 +63,53 @@ func TestARegistryRefusesWhatDoesNotFitTogether(t *testing.T) {
 		}, "more than 100"},
 
 		"a field in camel case":             {text(func(f *provider.Field) { f.Name = "pageSize" }), "snake case"},
-		"a field of the engine":             {text(func(f *provider.Field) { f.Name = "workspace" }), "engine's own"},
+		"a field of the engine":             {text(func(f *provider.Field) { f.Name = "workspace" }), "reserved for the engine"},
 		"a field twice":                     {text(func(f *provider.Field) { f.Name = "colour" }), "twice"},
 		"a field that an auth kind has":     {text(func(f *provider.Field) { f.Name = "account" }), "twice"},
 		"a field without help":              {text(func(f *provider.Field) { f.Help = "" }), "and help"},
-		"a type that there is not":          {text(func(f *provider.Field) { f.Type = 9 }), "type"},
-		"a secret number":                   {text(func(f *provider.Field) { f.Type, f.Secret = provider.Whole, true }), "is a text"},
-		"a secret with a default":           {text(func(f *provider.Field) { f.Secret, f.Default = true, "x" }), "no default"},
-		"a secret with an example":          {text(func(f *provider.Field) { f.Secret, f.Example = true, "x" }), "no example"},
-		"a secret endpoint":                 {text(func(f *provider.Field) { f.Secret, f.Endpoint = true, provider.EndpointText }), "no endpoint"},
-		"choices of numbers":                {text(func(f *provider.Field) { f.Type, f.Choices = provider.Whole, []string{"1"} }), "is a text"},
+		"an unknown type":                   {text(func(f *provider.Field) { f.Type = 9 }), "type"},
+		"a secret number":                   {text(func(f *provider.Field) { f.Type, f.Secret = provider.Whole, true }), "only a Text"},
+		"a secret with a default":           {text(func(f *provider.Field) { f.Secret, f.Default = true, "x" }), "must not have a default"},
+		"a secret with an example":          {text(func(f *provider.Field) { f.Secret, f.Example = true, "x" }), "or an example"},
+		"a secret endpoint":                 {text(func(f *provider.Field) { f.Secret, f.Endpoint = true, provider.EndpointText }), "must not be an endpoint"},
+		"choices of numbers":                {text(func(f *provider.Field) { f.Type, f.Choices = provider.Whole, []string{"1"} }), "only a Text"},
 		"a default of another type":         {text(func(f *provider.Field) { f.Default = 1 }), "default"},
 		"a default that is no choice":       {text(func(f *provider.Field) { f.Choices, f.Default = []string{"a"}, "b" }), "default"},
 		"a default that is refused":         {text(func(f *provider.Field) { f.Type, f.Check, f.Default = provider.Whole, atLeastOne, 0 }), "default"},
 		"an example that is refused":        {text(func(f *provider.Field) { f.Endpoint, f.Example = provider.EndpointURL, "box" }), "example"},
-		"a default of what is required":     {text(func(f *provider.Field) { f.Required, f.Default = true, "x" }), "not required"},
+		"a required field with a default":   {text(func(f *provider.Field) { f.Required, f.Default = true, "x" }), "a required field must not have a default"},
 		"certificates under another name":   {text(func(f *provider.Field) { f.Endpoint = provider.EndpointPEM }), "ca_pem"},
-		"certificates that are no such":     {func(d *provider.Declaration) { d.Fields[3].Endpoint = provider.EndpointText }, "ca_pem"},
+		"ca_pem that is no EndpointPEM":     {func(d *provider.Declaration) { d.Fields[3].Endpoint = provider.EndpointText }, "ca_pem"},
 		"a server name that is no endpoint": {func(d *provider.Declaration) { d.Fields[2].Endpoint = provider.NotEndpoint }, "EndpointText"},
 
-		"a destination with a secret":          {dest(func(d *provider.Destination) { d.Fields[0].Secret = true }), "belong to the integration"},
-		"a destination with an endpoint":       {dest(func(d *provider.Destination) { d.Fields[0].Endpoint = provider.EndpointText }), "belong to the integration"},
-		"a destination's field of the engine":  {dest(func(d *provider.Destination) { d.Fields[0].Name = "on_conflict" }), "engine's own"},
+		"a destination with a secret":          {dest(func(d *provider.Destination) { d.Fields[0].Secret = true }), "declare it for the integration"},
+		"a destination with an endpoint":       {dest(func(d *provider.Destination) { d.Fields[0].Endpoint = provider.EndpointText }), "declare it for the integration"},
+		"a destination's field of the engine":  {dest(func(d *provider.Destination) { d.Fields[0].Name = "on_conflict" }), "reserved for the engine"},
 		"no granularity":                       {dest(func(d *provider.Destination) { d.Granularities = nil }), "granularity"},
-		"a granularity that there is not":      {dest(func(d *provider.Destination) { d.Granularities[0] = "file" }), "granularity"},
+		"an unknown granularity":               {dest(func(d *provider.Destination) { d.Granularities[0] = "file" }), "granularity"},
 		"no batch":                             {dest(func(d *provider.Destination) { d.Batch = 0 }), "batch"},
 		"no target":                            {dest(func(d *provider.Destination) { d.Target = nil }), "target"},
-		"nothing about reading back":           {dest(func(d *provider.Destination) { d.ReadBack = "" }), "reading back"},
-		"read back, and no Reader":             {dest(func(d *provider.Destination) { d.ReadBack = provider.ReadBackValue }), "is a Reader: true; it is one: false"},
-		"looked at, and no Looker":             {dest(func(d *provider.Destination) { d.Looks = true }), "is a Looker: true; it is one: false"},
-		"checked, and no Checker":              {dest(func(d *provider.Destination) { d.Checks = true }), "is a Checker: true; it is one: false"},
-		"a name rule without a pattern":        {dest(func(d *provider.Destination) { d.Limits.Name = nil }), "a pattern and words"},
-		"a name rule without words":            {dest(func(d *provider.Destination) { d.Limits.NameRule = "" }), "a pattern and words"},
-		"a pattern of a part":                  {dest(func(d *provider.Destination) { d.Limits.Name = regexp.MustCompile(`[a-z]+`) }), "whole name"},
-		"a reserved beginning of every name":   {dest(func(d *provider.Destination) { d.Limits.Reserved = []string{""} }), "lets nothing through"},
+		"no ReadBack":                          {dest(func(d *provider.Destination) { d.ReadBack = "" }), "a known ReadBack"},
+		"ReadBackValue, no Reader":             {dest(func(d *provider.Destination) { d.ReadBack = provider.ReadBackValue }), "must implement Reader if and only if a destination declares it: declared true, implemented false"},
+		"Looks, no Looker":                     {dest(func(d *provider.Destination) { d.Looks = true }), "must implement Looker if and only if a destination declares it: declared true, implemented false"},
+		"Checks, no Checker":                   {dest(func(d *provider.Destination) { d.Checks = true }), "must implement Checker if and only if a destination declares it: declared true, implemented false"},
+		"a name rule without a pattern":        {dest(func(d *provider.Destination) { d.Limits.Name = nil }), "Limits.Name and Limits.NameRule"},
+		"a name rule without words":            {dest(func(d *provider.Destination) { d.Limits.NameRule = "" }), "Limits.Name and Limits.NameRule"},
+		"a pattern of a part":                  {dest(func(d *provider.Destination) { d.Limits.Name = regexp.MustCompile(`[a-z]+`) }), "whole names"},
+		"an empty reserved prefix":             {dest(func(d *provider.Destination) { d.Limits.Reserved = []string{""} }), "that nothing can satisfy"},
 		"a destination of the same name twice": {func(d *provider.Declaration) { d.Destinations = append(d.Destinations, d.Destinations[0]) }, "twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := declaration()
 			c.spoil(&d)
-			if _, err := provider.NewRegistry(stub{d}); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%v; want %q", err, c.says)
+			if _, err := provider.NewRegistry(stub{d}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v; want %q", err, c.want)
 			}
 		})
 	}
 }
 
-func TestARegistryRefusesWhatItHasAlready(t *testing.T) {
+func TestNewRegistryRejectsDuplicatesAndUndeclaredCapabilities(t *testing.T) {
 	other := declaration()
 	other.Name = "crate"
 	for name, providers := range map[string][]provider.Provider{

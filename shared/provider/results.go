@@ -28,9 +28,9 @@ func SkipRest(results []Result, err error) []Result {
 }
 
 // EndsBatch reports whether an error of the given class would repeat for every further change of
-// the same Apply. The classes that concern one change alone do not end a batch: Permission and
-// NotFound are among them because a service may decide both for each entry. No error, which has
-// the class "", does not end a batch either.
+// the same Apply. An error that concerns only one change does not end the batch. Permission and
+// NotFound count as such errors, because some services decide them for each entry. EndsBatch
+// returns false for "", the class of no error.
 func EndsBatch(class outbound.Class) bool {
 	switch class {
 	case "", outbound.Permission, outbound.NotFound, outbound.Invalid, outbound.Limit, outbound.Conflict:

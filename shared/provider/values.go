@@ -5,42 +5,45 @@ import (
 	"slices"
 )
 
-// Values are the settings of an integration or a destination by field name. Each is a string, a bool, an int or a []string.
+// Values holds the settings of an integration or a destination by field name. Each value is a
+// string, a bool, an int or a []string.
 type Values map[string]any
 
-// Text answers a Text field; "" where it is not set.
+// Text returns the value of a Text field, or "" if it is not set.
 func (v Values) Text(field string) string {
 	text, _ := v[field].(string)
 	return text
 }
 
-// Flag answers a Flag field.
+// Flag returns the value of a Flag field.
 func (v Values) Flag(field string) bool {
 	flag, _ := v[field].(bool)
 	return flag
 }
 
-// Whole answers a Whole field.
+// Whole returns the value of a Whole field.
 func (v Values) Whole(field string) int {
 	n, _ := v[field].(int)
 	return n
 }
 
-// Words answers a Words field. The caller must not change it.
+// Words returns the value of a Words field. The caller must not modify it.
 func (v Values) Words(field string) []string {
 	words, _ := v[field].([]string)
 	return words
 }
 
-// FieldError refuses a setting: which, and what would be right. It holds nothing of the value.
+// FieldError reports an invalid setting. Want describes valid values. It contains no part of the
+// given value.
 type FieldError struct{ Field, Want string }
 
-// Error answers `<field>: <what would be right>`.
+// Error returns "<Field>: <Want>".
 func (e *FieldError) Error() string { return e.Field + ": " + e.Want }
 
-// Complete checks settings against their fields and fills in the defaults: also for nil, and for a text or words that
-// are empty, which are the same as none. Its errors are *FieldError. The settings given are not changed and share nothing with what is answered; those of secrets, and
-// those that no field has, are left out.
+// Complete validates given against fields and fills in the defaults. A nil value, an empty string
+// and an empty []string count as not set. Its errors are *FieldError. Complete does not modify
+// given, and the result shares no memory with it. Secret fields and fields that are not declared
+// are left out of the result.
 func Complete(fields []Field, given Values) (Values, error) {
 	complete := make(Values, len(fields))
 	for _, f := range fields {
@@ -66,7 +69,7 @@ func Complete(fields []Field, given Values) (Values, error) {
 	return complete, nil
 }
 
-// fallback is the field's value where none is given.
+// fallback returns the value of a field that is not set.
 func (f Field) fallback() any {
 	switch usual := f.Default.(type) {
 	case nil:
@@ -104,7 +107,7 @@ func isZero(value any) bool {
 	}
 }
 
-// check refuses a value that is not one of the field's.
+// check returns a *FieldError if the value is not valid for the field.
 func (f Field) check(value any) error {
 	if fmt.Sprintf("%T", value) != fmt.Sprintf("%T", f.zero()) {
 		return &FieldError{f.Name, "has the wrong type"}

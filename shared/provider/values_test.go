@@ -23,36 +23,36 @@ func TestCompleteFillsInDefaults(t *testing.T) {
 		t.Errorf("%v, want %v", complete, want)
 	}
 	if len(given) != 5 || given["colour"] != "" {
-		t.Error("the settings given have been changed")
+		t.Error("Complete modified the given settings")
 	}
 	complete.Words("labels")[0] = "changed"
 	if again, _ := provider.Complete(d.Fields, given); again.Words("labels")[0] != "box" {
-		t.Error("a default has been changed through what was answered")
+		t.Error("the declared default changed through the returned values")
 	}
 	again, err := provider.Complete(d.SettingsOf("token"), want)
 	if err != nil || !reflect.DeepEqual(again, want) {
-		t.Errorf("what is complete becomes %v, %v", again, err)
+		t.Errorf("completing complete settings returned %v, %v", again, err)
 	}
 }
 
-func TestCompleteRefusesWhatIsNoValueOfItsField(t *testing.T) {
+func TestCompleteRejectsInvalidValues(t *testing.T) {
 	const planted = "planted-value"
 	for name, c := range map[string]struct {
 		field string
 		value any
-		says  string
+		want  string
 	}{
-		"required and missing":      {"address", nil, "is required: Where it stands."},
-		"required and empty":        {"address", "", "is required"},
-		"a number for a text":       {"address", 1, "type"},
-		"a text for a number":       {"page_size", planted, "type"},
-		"a float for a number":      {"page_size", 1.0, "type"},
-		"any list for words":        {"labels", []any{planted}, "type"},
-		"a text for a flag":         {"open", planted, "type"},
-		"another choice":            {"colour", planted, "[red blue]"},
-		"a number that is refused":  {"page_size", 0, "at least 1"},
-		"an address that is none":   {"address", planted, "must be a URL"},
-		"certificates that are not": {"ca_pem", planted, "in PEM"},
+		"required and missing":     {"address", nil, "is required: URL of the box."},
+		"required and empty":       {"address", "", "is required"},
+		"a number for a text":      {"address", 1, "type"},
+		"a text for a number":      {"page_size", planted, "type"},
+		"a float for a number":     {"page_size", 1.0, "type"},
+		"any list for words":       {"labels", []any{planted}, "type"},
+		"a text for a flag":        {"open", planted, "type"},
+		"another choice":           {"colour", planted, "[red blue]"},
+		"a number that is refused": {"page_size", 0, "at least 1"},
+		"an invalid address":       {"address", planted, "must be a URL"},
+		"invalid certificates":     {"ca_pem", planted, "in PEM format"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			given := provider.Values{"address": "https://box.example.com", c.field: c.value}
@@ -61,11 +61,11 @@ func TestCompleteRefusesWhatIsNoValueOfItsField(t *testing.T) {
 			}
 			_, err := provider.Complete(declaration().Fields, given)
 			var refused *provider.FieldError
-			if !errors.As(err, &refused) || refused.Field != c.field || !strings.Contains(refused.Want, c.says) {
-				t.Fatalf("%v; want %q of %s", err, c.says, c.field)
+			if !errors.As(err, &refused) || refused.Field != c.field || !strings.Contains(refused.Want, c.want) {
+				t.Fatalf("%v; want %q of %s", err, c.want, c.field)
 			}
 			if strings.Contains(err.Error(), planted) || strings.HasPrefix(refused.Want, refused.Field+":") {
-				t.Errorf("the error repeats the value, or the field: %v", err)
+				t.Errorf("the error repeats the value or the field: %v", err)
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func TestCompleteRefusesWhatIsNoValueOfItsField(t *testing.T) {
 func TestValuesOfAnotherTypeAreZero(t *testing.T) {
 	v := provider.Values{"a": 1, "b": "x"}
 	if v.Text("a") != "" || v.Flag("b") || v.Whole("b") != 0 || v.Words("a") != nil || v.Text("missing") != "" {
-		t.Error("a value is answered as another type")
+		t.Error("a value is returned as another type")
 	}
 }
 
@@ -83,7 +83,7 @@ func TestShortIsTheFirstSentence(t *testing.T) {
 		"One sentence.": "One sentence.", "One. Two.": "One.", "See api.example.com. More": "See api.example.com.", "": "", "No end": "No end",
 	} {
 		if got := provider.Short(help); got != short {
-			t.Errorf("%q of %q", got, help)
+			t.Errorf("Short(%q): got %q, want %q", help, got, short)
 		}
 	}
 }
