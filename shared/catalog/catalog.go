@@ -1,5 +1,5 @@
-// Package catalog owns the list of the providers that this project ships: a new one is one folder under shared/provider and one line
-// here.
+// Package catalog lists the providers that this project ships. To add a provider, add a folder
+// under shared/provider and one line here.
 package catalog
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/vault"
 )
 
-// All answers every provider there is. Its error is a mistake in a declaration.
+// All returns a registry of all providers. Its error reports a mistake in a declaration.
 func All() (*provider.Registry, error) {
 	return provider.NewRegistry(github.New(), vault.New())
 }

@@ -2,29 +2,32 @@ package outbound
 
 import "time"
 
-// Budget is how many requests a party allows in a span of time. It is kept, not only obeyed once refused.
+// Budget is the number of requests that a service allows within a period. The limiter stays below
+// it instead of waiting for a rejection.
 type Budget struct {
-	Requests int // 0 for a Spacing alone
+	Requests int // 0 if only Spacing applies
 	Per      time.Duration
-	Writes   bool          // only requests that change something count
-	Spacing  time.Duration // at least this long between the beginnings of two of them
+	Writes   bool          // counts only requests that change something
+	Spacing  time.Duration // minimum time between the starts of two requests
 }
 
 // window is a sliding window over the requests that count against a budget.
 //
-// A request is counted by the party at some moment between its beginning, as we see it, and its end. It therefore leaves the window Per
-// after its end: the next that takes its place begins later than that, so that the party counts the two more than Per apart, however
-// long each was on its way. What that costs is the time of one request in each window.
+// The service counts a request at some moment between its start and its end, as measured here. A
+// request therefore leaves the window Per after its end. The request that takes its place starts
+// later, so the service counts the two more than Per apart, however long each was in transit. The
+// cost is the duration of one request per window.
 type window struct {
 	Budget
 	running int
-	ended   []time.Time // those in the window, the oldest first
-	begun   time.Time   // the latest
+	ended   []time.Time // ends of the requests in the window, oldest first
+	begun   time.Time   // start of the latest request
 }
 
 func (w *window) counts(write bool) bool { return write || !w.Writes }
 
-// until answers how long a request must wait; known is false where that depends on when one that is running ends.
+// until returns how long a request must wait. known is false if that depends on the end of a
+// running request.
 func (w *window) until(now time.Time) (wait time.Duration, known bool) {
 	if w.Spacing > 0 && !w.begun.IsZero() {
 		wait = max(0, w.Spacing-now.Sub(w.begun))
@@ -37,7 +40,7 @@ func (w *window) until(now time.Time) (wait time.Duration, known bool) {
 		gone++
 	}
 	w.ended = w.ended[gone:]
-	over := w.running + len(w.ended) - w.Requests // how many must leave, less one
+	over := w.running + len(w.ended) - w.Requests // index of the request whose end frees a slot
 	switch {
 	case over < 0:
 		return wait, true

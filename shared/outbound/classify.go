@@ -15,40 +15,41 @@ import (
 	"time"
 )
 
-// classify is the only place that says what an answer of status 300 or more means: the party's own rules first, then the general ones.
-// What it learns about waiting goes into told.
-func (c *Client) classify(s sending, answer *Response, told *heard, now time.Time) *failure {
-	class, hint := general(answer.Status, *told)
-	if answer.Status >= 400 && c.party.Classify != nil {
-		if own, ownHint, known := c.party.Classify(answer); known {
+// classify returns the error for a response with a status of 300 or more. The rules of the party
+// take precedence over the general rules. classify adds to limits what it learns about waiting.
+func (c *Client) classify(s sending, response *Response, limits *rateLimits, now time.Time) *failure {
+	class, hint := general(response.Status, *limits)
+	if response.Status >= 400 && c.party.Classify != nil {
+		if own, ownHint, known := c.party.Classify(response); known {
 			class, hint = own, ownHint
 		}
 	}
-	limited := class == RateLimited
+	isLimited := class == RateLimited
 	switch {
-	case limited:
-		c.learnWait(answer, told, now)
-	case answer.Status != http.StatusServiceUnavailable:
-		told.retryAfter = 0
+	case isLimited:
+		c.learnWait(response, limits, now)
+	case response.Status != http.StatusServiceUnavailable:
+		limits.retryAfter = 0
 	}
 	e := c.failed(s.Request, class, hint, nil)
-	e.Status, e.RequestID, e.RetryAfter = answer.Status, answer.RequestID, told.retryAfter
-	// A party that fails may have failed after the effect, and one in between does not know.
-	e.Unknown = answer.Status >= 500 && (s.Write || !s.Safe) && !limited
-	// A wait that nobody knows cannot be kept, and to guess would be to go on asking too often.
-	return &failure{Error: e, passing: limited && told.retryAfter > 0 || isGateway(answer.Status) && !limited}
+	e.Status, e.RequestID, e.RetryAfter = response.Status, response.RequestID, limits.retryAfter
+	// A service that fails with a 5xx may have made the change first. The status of a proxy says
+	// nothing about it.
+	e.Unknown = response.Status >= 500 && (s.Write || !s.Safe) && !isLimited
+	// Without a known wait, a repetition would probably be rate-limited again.
+	return &failure{Error: e, passing: isLimited && limits.retryAfter > 0 || isGateway(response.Status) && !isLimited}
 }
 
-// learnWait finds out how long a party that has had too many requests wants to be left alone.
-func (c *Client) learnWait(answer *Response, told *heard, now time.Time) {
-	if told.told && told.remaining == 0 {
-		told.retryAfter = max(told.retryAfter, told.reset)
+// learnWait determines how long a rate-limited request must wait.
+func (c *Client) learnWait(response *Response, limits *rateLimits, now time.Time) {
+	if limits.known && limits.remaining == 0 {
+		limits.retryAfter = max(limits.retryAfter, limits.reset)
 	}
 	if c.party.Wait != nil {
-		told.retryAfter = max(told.retryAfter, bounded(c.party.Wait(answer, now)))
+		limits.retryAfter = max(limits.retryAfter, bounded(c.party.Wait(response, now)))
 	}
-	if told.retryAfter == 0 {
-		told.retryAfter = c.limiter.refused()
+	if limits.retryAfter == 0 {
+		limits.retryAfter = c.limiter.refused()
 	}
 }
 
@@ -56,67 +57,69 @@ func isGateway(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
-// general says what a status means where a party says nothing else.
-func general(status int, told heard) (class Class, hint string) {
+// general returns the class of a status if the party has no rule of its own.
+func general(status int, limits rateLimits) (class Class, hint string) {
 	switch {
 	case status < 400:
-		return Provider, "it redirects, which is not followed: give the address that it leads to, if that is to be trusted"
+		return Provider, "redirects are not followed: use the address that the redirect points to if you trust it"
 	case status == http.StatusUnauthorized:
-		return Auth, "the credential is refused: supply another"
+		return Auth, "the credential was rejected: supply a new credential"
 	case status == http.StatusTooManyRequests,
-		status == http.StatusForbidden && (told.retryAfter > 0 || told.told && told.remaining == 0): // as GitHub's secondary limits
+		status == http.StatusForbidden && (limits.retryAfter > 0 || limits.known && limits.remaining == 0):
 		return RateLimited, "too many requests"
 	case status == http.StatusForbidden, status == http.StatusUnavailableForLegalReasons:
-		return Permission, "the credential may not do this"
+		return Permission, "the credential is not permitted to do this"
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return NotFound, "it does not exist, or the credential may not see it"
+		return NotFound, "it does not exist or the credential cannot see it"
 	case status == http.StatusConflict, status == http.StatusPreconditionFailed, status == http.StatusLocked:
-		return Conflict, "what is there is not what was expected"
+		return Conflict, "the current state is not the expected one"
 	case status == http.StatusPaymentRequired, status == http.StatusInsufficientStorage:
 		return Limit, "a quota is used up"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusProxyAuthRequired, status >= 500:
-		return Provider, "the other side fails"
+		return Provider, "the service failed"
 	}
-	return Invalid, "the request is refused as it is"
+	return Invalid, "the service rejected the request as invalid"
 }
 
-// notBegun is a request that was not sent, for its time had not come.
-func (c *Client) notBegun(s sending, err error) *failure {
+// notSent returns the failure of a request that was not sent because of a wait.
+func (c *Client) notSent(s sending, err error) *failure {
 	var long tooLong
 	if errors.As(err, &long) {
-		e := c.failed(s.Request, RateLimited, "the limit of requests is used up for now", nil)
+		e := c.failed(s.Request, RateLimited, "the rate limit of the service is used up for now", nil)
 		e.RetryAfter = long.wait
 		return &failure{Error: e}
 	}
-	return &failure{Error: c.failed(s.Request, Network, "it was given up before it was sent", err)}
+	return &failure{Error: c.failed(s.Request, Network, "the request was canceled before it was sent", err)}
 }
 
-// unanswered says what it means that there is no whole answer.
-func (c *Client) unanswered(ctx context.Context, s sending, on progress, cause error) *failure {
+// noResponse returns the failure of a request without a complete response.
+func (c *Client) noResponse(ctx context.Context, s sending, p progress, cause error) *failure {
 	class := Network
-	hint, passing, unconnected := explainConnect(cause)
+	hint, passing, notConnected := explainConnect(cause)
 	switch {
 	case ctx.Err() != nil:
-		hint, passing = "it was given up while it was on its way", false
-	case unconnected:
+		hint, passing = "the request was canceled before the response was complete", false
+	case notConnected:
 	case errors.Is(cause, errTooMuch):
-		class, hint = Provider, fmt.Sprintf("its answer is larger than %d bytes", c.party.MaxBody)
-	case errors.Is(cause, context.DeadlineExceeded) && (on.sent || on.status != 0): // to wait for it anew would take as long
-		hint = fmt.Sprintf("no whole answer came within %s", c.party.Timeout)
-	case isConnection(cause) && !on.sent:
-		hint, passing = "the host is not reached", true
-	case on.answered && !isConnection(cause):
-		class, hint = Provider, "its answer cannot be understood: is it the right address?"
+		class, hint = Provider, fmt.Sprintf("the response is larger than %d bytes", c.party.MaxBody)
+	// It is not repeated, because that would take as long again.
+	case errors.Is(cause, context.DeadlineExceeded) && (p.sent || p.status != 0):
+		hint = fmt.Sprintf("no complete response arrived within %s", c.party.Timeout)
+	case isConnection(cause) && !p.sent:
+		hint, passing = "the host cannot be reached", true
+	case p.responded && !isConnection(cause):
+		class, hint = Provider, "the response is not valid HTTP: check the address"
 	default:
-		hint, passing = "the connection was cut before the whole answer was there", true
+		hint, passing = "the connection was closed before the response was complete", true
 	}
 	e := c.failed(s.Request, class, hint, cause)
-	e.Status = on.status
-	e.Unknown = on.sent && (s.Write || !s.Safe)
+	e.Status = p.status
+	e.Unknown = p.sent && (s.Write || !s.Safe)
 	return &failure{Error: e, passing: passing}
 }
 
-// explainConnect says why there is no connection, and whether another attempt may do better; known is false for all other failures.
+// explainConnect returns the hint for a failure to connect, and whether it may be temporary. known
+// is false for all other failures.
 func explainConnect(cause error) (hint string, passing, known bool) {
 	var refused *refusal
 	var handshake *handshakeError
@@ -124,23 +127,23 @@ func explainConnect(cause error) (hint string, passing, known bool) {
 	var unresolved *resolveError
 	switch {
 	case errors.As(cause, &refused) && errors.As(cause, &proxy):
-		return "of the mount's proxy_url: " + refused.hint, false, true
+		return "proxy_url: " + refused.hint, false, true
 	case errors.As(cause, &refused):
 		return refused.hint, false, true
 	case errors.As(cause, &proxy) && proxy.status != 0:
-		return fmt.Sprintf("the mount's proxy does not let it through: status %d", proxy.status), false, true
+		return fmt.Sprintf("the proxy of the mount rejected the connection with status %d", proxy.status), false, true
 	case errors.As(cause, &proxy):
-		return "the mount's proxy is not reached", true, true
+		return "the proxy of the mount cannot be reached", true, true
 	case errors.As(cause, &handshake):
 		hint, passing = explainHandshake(handshake.cause)
 		return hint, passing, true
 	case errors.As(cause, &unresolved):
-		return "no address is known of the host's name", true, true
+		return "the host name cannot be resolved", true, true
 	}
 	return "", false, false
 }
 
-// explainHandshake says why TLS has failed, and whether another attempt may do better.
+// explainHandshake returns the hint for a failed TLS handshake, and whether it may be temporary.
 func explainHandshake(cause error) (hint string, passing bool) {
 	var name x509.HostnameError
 	var certificate *tls.CertificateVerificationError
@@ -149,20 +152,20 @@ func explainHandshake(cause error) (hint string, passing bool) {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(cause, &name):
-		return "its certificate is for another name: check the address, or set the name that it must have", false
+		return "the certificate is for another name: check the address, or set the expected name", false
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
-		return "its certificate has expired or is not valid yet", false
+		return "the certificate has expired or is not valid yet", false
 	case errors.As(cause, &certificate):
-		return "its certificate is not trusted: is its authority in ca_pem?", false
+		return "the certificate is not trusted: check that ca_pem contains its CA", false
 	case errors.As(cause, &header):
-		return "it does not speak TLS: check scheme and port of the address", false
+		return "the server does not use TLS: check the scheme and port of the address", false
 	case errors.As(cause, &alert):
-		return "it refuses TLS as we offer it, which is 1.2 and newer", false
+		return "the server rejected the TLS handshake: it must support TLS 1.2 or newer", false
 	}
-	return "TLS is not agreed upon, which must be 1.2 or newer", isConnection(cause)
+	return "the TLS handshake failed: the server must support TLS 1.2 or newer", isConnection(cause)
 }
 
-// isConnection tells a connection that failed from an answer that is none.
+// isConnection reports whether err is a failure of the connection and not an invalid response.
 func isConnection(err error) bool {
 	var corrupt flate.CorruptInputError
 	if errors.As(err, &corrupt) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
@@ -175,7 +178,8 @@ func isConnection(err error) bool {
 		errors.As(err, &stream) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// streamError has the shape by which net/http gives its error for an HTTP/2 stream that was cut off: its own type is not exported.
+// streamError has the fields of the unexported error type of net/http for an HTTP/2 stream that was
+// reset. errors.As converts that type to it.
 type streamError struct {
 	StreamID uint32
 	Code     uint32

@@ -15,37 +15,42 @@ import (
 // Defaults of a client.
 const (
 	DefaultMaxBody = 8 << 20          // bytes
-	DefaultTimeout = 30 * time.Second // of one request, answer included
+	DefaultTimeout = 30 * time.Second // limit for one request including its response
 )
 
-// Bounds of every client.
+// Limits of every client.
 const (
-	maxHeader   = 64 << 10         // bytes of an answer's header
-	idleTimeout = 60 * time.Second // of a connection that nobody uses
-	pingAfter   = 15 * time.Second // of silence on an HTTP/2 connection that is in use
+	maxHeader   = 64 << 10         // maximum size of a response header in bytes
+	idleTimeout = 60 * time.Second // of an unused connection
+	pingAfter   = 15 * time.Second // idle time on an HTTP/2 connection with open requests
 	pingTimeout = 10 * time.Second
 )
 
-// Party is who a client talks to, and how it wants to be talked to.
+// Party describes the service that a client talks to.
 type Party struct {
-	Provider    string // for errors
-	Workspace   string // whose egress rules hold
-	CAPEM       string // certificates trusted beside the system's; "" for none
-	ServerName  string // name that the other side's certificate must have; "" for that of the URL
+	Provider  string // name for errors
+	Workspace string // workspace whose egress rules apply
+	CAPEM     string // CA certificates that are trusted in addition to the system's; "" for none
+	// ServerName is the name that the service's certificate must contain; "" for the host of the URL.
+	ServerName  string
 	Dialect     Dialect
 	Budgets     []Budget
-	Concurrency int           // requests at once; 0 means 1
-	Pause       time.Duration // after a refusal for too many requests that does not say how long to wait; it doubles with each in a row
-	MaxBody     int64         // bytes of an answer, unpacked; 0 means DefaultMaxBody
-	Timeout     time.Duration // of one request, answer included; 0 means DefaultTimeout
-	// Classify is asked first what a status of 400 or more means; nil for the general rules alone. Its hint may be empty.
+	Concurrency int // maximum number of parallel requests; 0 means 1
+	// Pause is the wait after a rate-limited response that names no wait. It doubles with each
+	// consecutive one.
+	Pause time.Duration
+	// MaxBody is the maximum size of a decompressed response in bytes; 0 means DefaultMaxBody.
+	MaxBody int64
+	Timeout time.Duration // for one request including its response; 0 means DefaultTimeout
+	// Classify classifies a response with a status of 400 or more. If it is nil or known is false,
+	// the general rules apply. The hint may be empty.
 	Classify func(r *Response) (class Class, hint string, known bool)
-	// Wait reads from the body of a refusal for too many requests how long to wait, for parties that say it there; nil for those that
-	// do not. 0 is for a body that does not say it.
+	// Wait returns the wait time in the body of a rate-limited response, or 0 if the body has none.
+	// It is nil for services that send no wait time in the body.
 	Wait func(r *Response, now time.Time) time.Duration
 }
 
-// Client talks to one party on behalf of one integration. It is safe for concurrent use.
+// Client sends requests to one service for one integration. It is safe for concurrent use.
 type Client struct {
 	party     Party
 	gateway   *Gateway
@@ -55,17 +60,17 @@ type Client struct {
 	closed    atomic.Bool
 }
 
-// Client makes a client. Its error is an *Error of class Invalid.
+// Client returns a client for a party. Its error is an *Error of class Invalid.
 func (g *Gateway) Client(p Party) (*Client, error) {
 	invalid := func(hint string, cause error) error {
-		return &Error{Class: Invalid, Provider: p.Provider, Operation: "make a client", Hint: hint, Cause: cause}
+		return &Error{Class: Invalid, Provider: p.Provider, Operation: "create the client", Hint: hint, Cause: cause}
 	}
 	if p.Concurrency < 0 || p.MaxBody < 0 || p.Timeout < 0 || p.Pause < 0 {
-		return nil, invalid("concurrency, pause, largest answer and time limit may not be negative", nil)
+		return nil, invalid("concurrency, pause, maximum response size and timeout must not be negative", nil)
 	}
 	for _, b := range p.Budgets {
 		if b.Requests < 0 || b.Per < 0 || b.Spacing < 0 || (b.Requests > 0) != (b.Per > 0) {
-			return nil, invalid("a budget is a positive number of requests in a positive span of time", nil)
+			return nil, invalid("a budget must have a positive number of requests within a positive period", nil)
 		}
 	}
 	p.Concurrency = max(p.Concurrency, 1)
@@ -77,7 +82,7 @@ func (g *Gateway) Client(p Party) (*Client, error) {
 	}
 	roots, err := trusted(p.CAPEM)
 	if err != nil {
-		return nil, invalid("ca_pem must hold certificates in PEM, and nothing else", err)
+		return nil, invalid("ca_pem must contain only certificates in PEM format", err)
 	}
 	t := &route{gateway: g, workspace: p.Workspace, tls: &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -91,11 +96,13 @@ func (g *Gateway) Client(p Party) (*Client, error) {
 	}, nil
 }
 
-// transport is a http.Transport that knows no proxy, for the route goes through one itself where it must.
+// transport returns an http.Transport without a proxy setting, because the route itself connects
+// through the proxy.
 //
-// A connection of HTTP/1 serves one request. In one that is kept, the transport would log what arrives while nobody has asked; and when
-// the other side closes it just as a request is sent, nobody knows whether that was received. A negative number of idle connections
-// says so, and leaves those of HTTP/2 alone.
+// An HTTP/1 connection serves one request. On an idle connection, the transport would log any data
+// that arrives. If the server closes an idle connection while a request is being sent, it is
+// unknown whether the server received the request. A negative MaxIdleConnsPerHost closes idle
+// HTTP/1 connections and does not affect HTTP/2.
 func (t *route) transport() *http.Transport {
 	return &http.Transport{
 		DialContext:            t.dialPlain,
@@ -108,7 +115,7 @@ func (t *route) transport() *http.Transport {
 	}
 }
 
-// trusted answers the system's certificates and those given; nil for the system's alone.
+// trusted returns a pool of the system's certificates and the given ones, or nil if none are given.
 func trusted(given string) (*x509.CertPool, error) {
 	if given == "" {
 		return nil, nil
@@ -121,12 +128,12 @@ func trusted(given string) (*x509.CertPool, error) {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			if len(bytes.TrimSpace(rest)) > 0 {
-				return nil, errors.New("what follows is no PEM")
+				return nil, errors.New("the text after the certificates is not PEM")
 			}
 			return pool, nil
 		}
 		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("a block is no certificate")
+			return nil, errors.New("a PEM block is not a certificate")
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -136,7 +143,7 @@ func trusted(given string) (*x509.CertPool, error) {
 	}
 }
 
-// Close ends the connections that nobody uses, and each of the others once its request is done.
+// Close closes the idle connections now and every other connection when its request ends.
 func (c *Client) Close() {
 	c.closed.Store(true)
 	c.transport.CloseIdleConnections()

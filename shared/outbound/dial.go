@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// How long and how much it takes to be connected.
+// Limits for making a connection.
 const (
-	connectTimeout  = 15 * time.Second // name, connection, proxy and TLS together
-	addressTimeout  = 5 * time.Second  // one address of several
-	maxAddresses    = 8                // of those that a name has, in the resolver's order
-	maxProxyAnswer  = 16 << 10         // bytes
-	keepAlivePeriod = 30 * time.Second
+	connectTimeout   = 15 * time.Second // name resolution, connection, proxy and TLS together
+	addressTimeout   = 5 * time.Second  // one of several addresses
+	maxAddresses     = 8                // first addresses of a name, in the order of the resolver
+	maxProxyResponse = 16 << 10         // bytes
+	keepAlivePeriod  = 30 * time.Second
 )
 
-// route makes a client's connections.
+// route makes the connections of a client.
 type route struct {
 	gateway   *Gateway
 	workspace string
@@ -66,41 +66,41 @@ func (t *route) dialTLS(ctx context.Context, _, hostport string) (net.Conn, erro
 	return newSilent(secured), nil
 }
 
-// silent is a connection of HTTP/1 on which nothing is heard until we have spoken: what arrives before is no answer, and the transport
-// would log it.
+// silent is an HTTP/1 connection from which nothing is read until a request is written. Data that
+// arrives earlier is not a response, and the transport would log it.
 type silent struct {
 	net.Conn
-	spoken chan struct{}
-	once   sync.Once
+	written chan struct{}
+	once    sync.Once
 }
 
-func newSilent(c net.Conn) *silent { return &silent{Conn: c, spoken: make(chan struct{})} }
+func newSilent(c net.Conn) *silent { return &silent{Conn: c, written: make(chan struct{})} }
 
 func (s *silent) Read(p []byte) (int, error) {
-	<-s.spoken
+	<-s.written
 	return s.Conn.Read(p)
 }
 
 func (s *silent) Write(p []byte) (int, error) {
-	s.once.Do(func() { close(s.spoken) })
+	s.once.Do(func() { close(s.written) })
 	return s.Conn.Write(p)
 }
 
-// Close ends the connection, and a Read that waits.
+// Close closes the connection and unblocks a waiting Read.
 func (s *silent) Close() error {
-	s.once.Do(func() { close(s.spoken) })
+	s.once.Do(func() { close(s.written) })
 	return s.Conn.Close()
 }
 
-// handshakeError tells a failure of TLS from one of the connection.
+// handshakeError distinguishes a failure of TLS from a failure of the connection.
 type handshakeError struct{ cause error }
 
 func (e *handshakeError) Error() string { return "TLS handshake" }
 
 func (e *handshakeError) Unwrap() error { return e.cause }
 
-// connect resolves a host once, and dials the addresses that have been judged: a name that is resolved again by whoever dials may have
-// another address by then.
+// connect resolves a host once and dials the addresses that the policy allows. If the dialer
+// resolved the name again, it could get an address that was not checked.
 func (t *route) connect(ctx context.Context, hostport string, plain bool) (*connection, error) {
 	policy := t.gateway.current()
 	targets, err := t.allowed(ctx, policy, hostport, plain)
@@ -132,10 +132,10 @@ func (t *route) connect(ctx context.Context, hostport string, plain bool) (*conn
 	return nil, last
 }
 
-// allowed answers the addresses of a host that may be dialled, at least one.
+// allowed returns the addresses of a host that may be dialled, at least one.
 func (t *route) allowed(ctx context.Context, policy *Policy, hostport string, plain bool) ([]destination, error) {
 	if policy.Paused {
-		return nil, policy.judge(destination{})
+		return nil, policy.check(destination{})
 	}
 	host, portText, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -149,20 +149,20 @@ func (t *route) allowed(ctx context.Context, policy *Policy, hostport string, pl
 	if err != nil {
 		return nil, err
 	}
-	var may []destination
+	var permitted []destination
 	var refused error
 	for _, a := range addresses {
 		to := destination{t.workspace, netip.AddrPortFrom(a, uint16(port)), plain}
-		if err := policy.judge(to); err != nil {
+		if err := policy.check(to); err != nil {
 			refused = err
 			continue
 		}
-		may = append(may, to)
+		permitted = append(permitted, to)
 	}
-	if len(may) == 0 {
+	if len(permitted) == 0 {
 		return nil, refused
 	}
-	return may[:min(len(may), maxAddresses)], nil
+	return permitted[:min(len(permitted), maxAddresses)], nil
 }
 
 func (t *route) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -179,7 +179,7 @@ func (t *route) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	return found, nil
 }
 
-// resolveError is a name of which no address was found.
+// resolveError is the failure to resolve a name.
 type resolveError struct{ cause error }
 
 func (e *resolveError) Error() string { return "no address was found" }
@@ -191,13 +191,14 @@ func dialAddress(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", to.String())
 }
 
-// tunnel has a proxy connect to an address. It is not told the name, which it would resolve by itself.
+// tunnel connects to an address through a proxy. The proxy receives the checked address and not the
+// name, which it would resolve itself.
 func (t *route) tunnel(ctx context.Context, policy *Policy, proxy *url.URL, to destination) (net.Conn, *destination, error) {
 	port := proxy.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[proxy.Scheme]
 	}
-	// A proxy that is spoken to without TLS sees only what goes through it under TLS.
+	// plain is false: even an http proxy sees only traffic that is encrypted with TLS.
 	vias, err := t.allowed(ctx, policy, net.JoinHostPort(proxy.Hostname(), port), false)
 	if err != nil {
 		return nil, nil, &proxyError{cause: err}
@@ -209,7 +210,7 @@ func (t *route) tunnel(ctx context.Context, policy *Policy, proxy *url.URL, to d
 			last = &proxyError{cause: err}
 			continue
 		}
-		if c, err = t.ask(ctx, c, proxy, to.address.String()); err != nil {
+		if c, err = t.requestTunnel(ctx, c, proxy, to.address.String()); err != nil {
 			return nil, nil, err
 		}
 		return c, &via, nil
@@ -217,8 +218,8 @@ func (t *route) tunnel(ctx context.Context, policy *Policy, proxy *url.URL, to d
 	return nil, nil, last
 }
 
-// ask asks a proxy for a connection to an address.
-func (t *route) ask(ctx context.Context, c net.Conn, proxy *url.URL, address string) (net.Conn, error) {
+// requestTunnel requests a tunnel to an address from a proxy.
+func (t *route) requestTunnel(ctx context.Context, c net.Conn, proxy *url.URL, address string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	tunnel, err := t.handshake(ctx, c, proxy, address)
 	if !stop() && err == nil {
@@ -243,19 +244,19 @@ func (t *route) handshake(ctx context.Context, c net.Conn, proxy *url.URL, addre
 	if _, err := io.WriteString(c, head); err != nil {
 		return nil, &proxyError{cause: err}
 	}
-	reader := bufio.NewReader(io.LimitReader(c, maxProxyAnswer))
-	//nolint:bodyclose // the answer to CONNECT has no body: what follows is the tunnel
-	answer, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
+	reader := bufio.NewReader(io.LimitReader(c, maxProxyResponse))
+	//nolint:bodyclose // The response to CONNECT has no body: the tunnel follows it.
+	response, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	switch {
 	case err != nil:
 		return nil, &proxyError{cause: err}
-	case answer.StatusCode != http.StatusOK || reader.Buffered() != 0:
-		return nil, &proxyError{status: answer.StatusCode}
+	case response.StatusCode != http.StatusOK || reader.Buffered() != 0:
+		return nil, &proxyError{status: response.StatusCode}
 	}
 	return c, nil
 }
 
-// proxyError is a failure between us and the proxy, or its refusal.
+// proxyError is a failure to connect to the proxy, or an error response of the proxy.
 type proxyError struct {
 	status int
 	cause  error

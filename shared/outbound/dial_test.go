@@ -20,7 +20,7 @@ func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 func fine(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"fine":true}`) }
 
-func TestEveryProtocolIsSpoken(t *testing.T) {
+func TestEveryProtocolIsSupported(t *testing.T) {
 	for name, c := range map[string]struct {
 		secure bool
 		change func(*httptest.Server)
@@ -31,25 +31,25 @@ func TestEveryProtocolIsSpoken(t *testing.T) {
 		"plain HTTP":      {false, nil, "HTTP/1.1"},
 		"TLS 1.2":         {true, atMost(0x0303), "HTTP/1.1"},
 	} {
-		var told string
+		var received string
 		f := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
-			told = r.Proto + " " + r.UserAgent() + " " + r.Header.Get("X-Mine")
+			received = r.Proto + " " + r.UserAgent() + " " + r.Header.Get("X-Mine")
 			fine(w, r)
 		}, c.secure, c.change)
 		r := f.get()
 		r.Header = http.Header{"X-Mine": {"yes"}}
-		answer, err := f.client(t).Do(t.Context(), r)
-		if err != nil || answer.Status != 200 || string(answer.Body) != `{"fine":true}` {
+		response, err := f.client(t).Do(t.Context(), r)
+		if err != nil || response.Status != 200 || string(response.Body) != `{"fine":true}` {
 			t.Errorf("%s: %v (%v)", name, err, errors.Unwrap(err))
 		}
-		if want := c.proto + " outbound-test/1 yes"; told != want {
-			t.Errorf("%s: the party sees %q, want %q", name, told, want)
+		if want := c.proto + " outbound-test/1 yes"; received != want {
+			t.Errorf("%s: the server received %q, want %q", name, received, want)
 		}
 	}
 }
 
-// HTTP/2 keeps its connection; HTTP/1 makes one for each request.
-func TestConnectionsAreKeptWhereThatIsSafe(t *testing.T) {
+// HTTP/2 keeps its connection. HTTP/1 makes one connection per request.
+func TestOnlyHTTP2ConnectionsAreReused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*httptest.Server)
 		want   int32
@@ -73,14 +73,14 @@ func TestConnectionsAreKeptWhereThatIsSafe(t *testing.T) {
 			t.Errorf("%s: %d connections for 5 requests, want %d", name, got, c.want)
 		}
 		client.Close()
-		eventually(t, name+": no connection stands after Close", func() bool { return f.standing() == 0 })
+		eventually(t, name+": no connection is left after Close", func() bool { return f.connections() == 0 })
 	}
 }
 
-func (f *fixture) standing() int {
+func (f *fixture) connections() int {
 	f.gateway.mu.Lock()
 	defer f.gateway.mu.Unlock()
-	return len(f.gateway.standing)
+	return len(f.gateway.connections)
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
@@ -90,17 +90,17 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			return
 		}
 	}
-	t.Error("not so: " + what)
+	t.Error("not true within 5 s: " + what)
 }
 
-func TestTheOtherSideIsRecognised(t *testing.T) {
+func TestTheServerIsAuthenticated(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*httptest.Server)
 		party  func(*Party)
 		hint   string
 	}{
-		{"a certificate of nobody known", nil, func(p *Party) { p.CAPEM = "" }, "ca_pem"},
+		{"a certificate of an unknown CA", nil, func(p *Party) { p.CAPEM = "" }, "ca_pem"},
 		{"a certificate for another name", nil, func(p *Party) { p.ServerName = "vault.acme.example" }, "another name"},
 		{"TLS 1.1", atMost(0x0302), func(*Party) {}, "TLS"},
 	} {
@@ -119,7 +119,7 @@ func TestTheOtherSideIsRecognised(t *testing.T) {
 	r := plain.get()
 	r.URL = strings.Replace(r.URL, "http:", "https:", 1)
 	_, err := plain.client(t).Do(t.Context(), r)
-	if known := failedAs(t, "no TLS", err, Network); !strings.Contains(known.Hint, "does not speak TLS") {
+	if known := failedAs(t, "no TLS", err, Network); !strings.Contains(known.Hint, "does not use TLS") {
 		t.Errorf("no TLS: the hint is %q", known.Hint)
 	}
 	named := overTLS(t, fine)
@@ -129,13 +129,13 @@ func TestTheOtherSideIsRecognised(t *testing.T) {
 	}
 }
 
-func TestCertificatesThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidCertificatesAreRejected(t *testing.T) {
 	good := overTLS(t, fine).party.CAPEM
 	for name, given := range map[string]string{
 		"no PEM":                "certificate",
 		"a key":                 "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
 		"no certificate inside": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-		"something behind":      good + "more",
+		"trailing text":         good + "more",
 	} {
 		_, err := NewGateway(Options{}).Client(Party{Provider: "party", CAPEM: given})
 		_ = failedAs(t, name, err, Invalid)
@@ -145,30 +145,31 @@ func TestCertificatesThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
-// A name that stands for one address when it is judged, and for another when it is dialled, is how a policy is got around.
-func TestTheAddressThatIsJudgedIsTheOneDialled(t *testing.T) {
+// DNS rebinding: a name that resolves to one address for the check and to another for the
+// connection could bypass the policy.
+func TestTheCheckedAddressIsDialled(t *testing.T) {
 	f := overTLS(t, fine)
 	f.party.ServerName = "example.com"
-	asked := 0
+	lookups := 0
 	f.resolve(func(string) ([]netip.Addr, error) {
-		asked++
-		if asked > 1 {
+		lookups++
+		if lookups > 1 {
 			return addresses("169.254.169.254"), nil
 		}
 		return addresses("127.0.0.1"), nil
 	})
 	r := f.get()
 	r.URL = "https://rebinding.example:" + f.port(t) + "/"
-	if _, err := f.client(t).Do(t.Context(), r); err != nil || asked != 1 {
-		t.Fatalf("the name was looked up %d times: %v", asked, err)
+	if _, err := f.client(t).Do(t.Context(), r); err != nil || lookups != 1 {
+		t.Fatalf("the name was resolved %d times, want once: %v", lookups, err)
 	}
 	_, err := f.client(t).Do(t.Context(), r)
-	if known := failedAs(t, "its other answer", err, Network); !errors.Is(err, ErrRefused) || !strings.Contains(known.Hint, "169.254.0.0/16") {
-		t.Errorf("its other answer: %v", err)
+	if known := failedAs(t, "the second address", err, Network); !errors.Is(err, ErrRefused) || !strings.Contains(known.Hint, "169.254.0.0/16") {
+		t.Errorf("the second address: %v", err)
 	}
 }
 
-func TestOfSeveralAddressesTheAllowedAreDialled(t *testing.T) {
+func TestOnlyAllowedAddressesAreDialled(t *testing.T) {
 	f := overTLS(t, fine)
 	f.party.ServerName = "example.com"
 	f.resolve(func(string) ([]netip.Addr, error) { return addresses("10.0.0.1", "169.254.169.254", "127.0.0.1"), nil })
@@ -179,23 +180,23 @@ func TestOfSeveralAddressesTheAllowedAreDialled(t *testing.T) {
 	}
 }
 
-func TestNamesWithoutAddressesAreTold(t *testing.T) {
+func TestNamesWithoutAddresses(t *testing.T) {
 	f := overTLS(t, fine)
 	r := f.get()
 	r.URL = "https://nowhere.example/"
-	for name, answer := range map[string]func(string) ([]netip.Addr, error){
+	for name, resolve := range map[string]func(string) ([]netip.Addr, error){
 		"an error": func(host string) ([]netip.Addr, error) {
 			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 		},
-		"no answer": func(string) ([]netip.Addr, error) { return nil, nil },
+		"no address": func(string) ([]netip.Addr, error) { return nil, nil },
 	} {
-		f.resolve(answer)
+		f.resolve(resolve)
 		_, err := f.client(t).Do(t.Context(), r)
 		_ = failedAs(t, name, err, Network)
 	}
 }
 
-func TestANewPolicyClosesWhatItDoesNotAllow(t *testing.T) {
+func TestANewPolicyClosesForbiddenConnections(t *testing.T) {
 	for name, c := range map[string]struct {
 		then Policy
 		want error
@@ -207,12 +208,12 @@ func TestANewPolicyClosesWhatItDoesNotAllow(t *testing.T) {
 	} {
 		f := newFixture(t, fine, true, withHTTP2)
 		client := f.client(t)
-		if _, err := client.Do(t.Context(), f.get()); err != nil || f.standing() != 1 {
-			t.Fatalf("%s: %d connections stand: %v", name, f.standing(), err)
+		if _, err := client.Do(t.Context(), f.get()); err != nil || f.connections() != 1 {
+			t.Fatalf("%s: %d open connections, want 1: %v", name, f.connections(), err)
 		}
 		f.gateway.Enforce(c.then)
-		if stands := f.standing() == 1; stands != (c.want == nil) {
-			t.Errorf("%s: %d connections stand", name, f.standing())
+		if open := f.connections() == 1; open != (c.want == nil) {
+			t.Errorf("%s: %d open connections", name, f.connections())
 		}
 		if _, err := client.Do(t.Context(), f.get()); !errors.Is(err, c.want) {
 			t.Errorf("%s: the next request: %v", name, err)
@@ -220,8 +221,8 @@ func TestANewPolicyClosesWhatItDoesNotAllow(t *testing.T) {
 	}
 }
 
-// A request that hangs is cut off at once when the operator pauses everything.
-func TestAPauseCutsWhatIsOnItsWay(t *testing.T) {
+// A running request fails immediately when the operator pauses outbound requests.
+func TestAPauseEndsRunningRequests(t *testing.T) {
 	begun, end := make(chan struct{}, attempts), make(chan struct{})
 	f := overTLS(t, func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-end })
 	t.Cleanup(func() { close(end) })
@@ -236,7 +237,7 @@ func TestAPauseCutsWhatIsOnItsWay(t *testing.T) {
 	group.Wait()
 }
 
-func TestNothingIsTakenFromTheEnvironment(t *testing.T) {
+func TestProxyEnvironmentVariablesAreIgnored(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}
@@ -251,8 +252,8 @@ func TestNothingIsTakenFromTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestAnEndedContextBeginsNothing(t *testing.T) {
-	f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Error("the party was asked") })
+func TestAnEndedContextSendsNothing(t *testing.T) {
+	f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Error("the server received a request") })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := f.client(t).Do(ctx, f.get())

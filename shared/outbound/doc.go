@@ -1,8 +1,10 @@
-// Package outbound owns the way out to the network: which addresses may be dialled, how the other side is recognised, how long and
-// how much is read, what is repeated, when to wait, and what of a failure may be told. It knows no vendor, no storage and no
-// Vault.
+// Package outbound makes all network requests of the engine. It decides which addresses may be
+// dialled, how the service is authenticated, how long to wait for a response and how much of it to
+// read, what is repeated, when to wait, and which parts of a failure an error may contain. It does
+// not depend on any vendor, on storage or on Vault.
 //
-// A mount has one [Gateway], which holds the egress policy in force. A [Client] is made from it for one integration and keeps that
-// integration's connections and its knowledge of the other side's rate limits. A request and its answer are never logged, and no
-// error holds a part of either.
+// A mount has one [Gateway], which enforces the current egress policy. A [Client] is created from
+// the gateway for one integration. It keeps the connections of that integration and the state of
+// the service's rate limits. Requests and responses are never logged, and no error contains a part
+// of either.
 package outbound

@@ -8,29 +8,31 @@ import (
 	"strings"
 )
 
-// Causes of errors of class Network that stand for our own refusal, for errors.Is.
+// Causes of errors of class Network that come from the mount's own configuration. Use them with
+// errors.Is.
 var (
-	// ErrRefused is for an address that the egress policy does not allow.
+	// ErrRefused is returned for an address that the egress policy does not allow.
 	ErrRefused = errors.New("refused by the egress policy")
-	// ErrPaused is for a request while the policy is paused.
-	ErrPaused = errors.New("everything outbound is paused")
+	// ErrPaused is returned while the policy is paused.
+	ErrPaused = errors.New("outbound requests are paused")
 )
 
-// Policy is what the mount's configuration says about the way out. It is immutable.
+// Policy is the egress policy in the mount's configuration. It is immutable.
 type Policy struct {
 	Allow  []Rule
-	Proxy  string // URL of an HTTP proxy; "" for none. Nothing is taken from the environment
-	Paused bool   // nothing goes out
+	Proxy  string // URL of an HTTP proxy; "" for none. Environment variables are ignored
+	Paused bool   // blocks all requests
 }
 
-// destination is where a connection leads to.
+// destination is the remote end of a connection.
 type destination struct {
 	workspace string
 	address   netip.AddrPort
 	plain     bool // http, without TLS
 }
 
-// refusal is why we ourselves do not connect. The hint is our words only.
+// refusal is the reason why the policy does not allow a connection. The hint contains only our own
+// words.
 type refusal struct {
 	hint  string
 	cause error
@@ -40,26 +42,26 @@ func (r *refusal) Error() string { return r.cause.Error() }
 
 func (r *refusal) Unwrap() error { return r.cause }
 
-// judge answers why a connection may not be made, or nil.
-func (p *Policy) judge(to destination) error {
+// check returns why the policy does not allow a connection, or nil if it does.
+func (p *Policy) check(to destination) error {
 	if p.Paused {
-		return &refusal{"everything outbound is paused by the mount's configuration: an operator can end that with paused=false", ErrPaused}
+		return &refusal{"outbound requests are paused in the mount's configuration: an operator can resume them with paused=false", ErrPaused}
 	}
-	all := meant(to.address.Addr())
+	all := effective(to.address.Addr())
 	if len(all) == 0 {
-		return &refusal{"the host's address stands for no other one", ErrRefused}
+		return &refusal{"the host's address is a translation address without an IPv4 address in it", ErrRefused}
 	}
 	for _, a := range all {
-		if err := p.judgeOne(to, a); err != nil {
+		if err := p.checkAddress(to, a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Policy) judgeOne(to destination, a netip.Addr) error {
+func (p *Policy) checkAddress(to destination, a netip.Addr) error {
 	if to.plain && !to.direct() {
-		return &refusal{"plain http goes to loopback addresses alone: use https", ErrRefused}
+		return &refusal{"plain http is allowed only to loopback addresses: use https", ErrRefused}
 	}
 	kind, ok := purposeOf(a)
 	if !ok {
@@ -71,16 +73,17 @@ func (p *Policy) judgeOne(to destination, a netip.Addr) error {
 		}
 	}
 	what := fmt.Sprintf("the host's address is within %s (%s), which the egress policy does not allow", kind.prefix, kind.use)
-	if own, isOwn := isApart(a); isOwn {
-		return &refusal{what + fmt.Sprintf(": it takes a rule of egress_allow for a network within %s", own), ErrRefused}
+	if own, ok := restrictedRange(a); ok {
+		return &refusal{what + fmt.Sprintf(": an operator can add a rule to egress_allow for a network within %s", own), ErrRefused}
 	}
 	if to.plain {
-		return &refusal{what + " for plain http: use https, or have an operator add a rule with +http to egress_allow", ErrRefused}
+		return &refusal{what + " for plain http: use https, or ask an operator to add a rule with +http to egress_allow", ErrRefused}
 	}
 	return &refusal{what + ": an operator can add a rule to egress_allow", ErrRefused}
 }
 
-// proxy answers where the proxy is, or nil. A proxy that cannot be understood lets nothing pass.
+// proxy returns the URL of the proxy, or nil if there is none. An invalid URL is an error, so that
+// no request bypasses the proxy.
 func (p *Policy) proxy() (*url.URL, error) {
 	if p.Proxy == "" {
 		return nil, nil
@@ -89,5 +92,5 @@ func (p *Policy) proxy() (*url.URL, error) {
 	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" {
 		return u, nil
 	}
-	return nil, &refusal{"the mount's proxy_url must be http://HOST:PORT or https://HOST:PORT, without user name and path", ErrRefused}
+	return nil, &refusal{"proxy_url of the mount must be http://HOST:PORT or https://HOST:PORT, without a user name or path", ErrRefused}
 }

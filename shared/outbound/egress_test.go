@@ -19,8 +19,8 @@ func rules(t testing.TB, texts ...string) []Rule {
 	return all
 }
 
-// Everything that is not the public Internet, by an address from each range and from its ends.
-func TestSpecialPurposeAddressesAreRefused(t *testing.T) {
+// Addresses from every special range, and the first and last addresses of ranges.
+func TestSpecialPurposeAddressesAreRejected(t *testing.T) {
 	for _, text := range []string{
 		"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.1", "127.255.255.255",
 		"169.254.169.254", "169.254.170.2", "172.16.0.0", "172.31.255.255", "192.0.0.0", "192.0.0.170", "192.0.0.192", "192.0.2.1", "192.31.196.1",
@@ -33,7 +33,7 @@ func TestSpecialPurposeAddressesAreRefused(t *testing.T) {
 		"64:ff9b:1::10.0.0.1", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00:808:808", "64:ff9b:1:a:0:a9fe:a9fe:0", "64:ff9b:1::", "64:ff9b:1::1",
 		"64:ff9b:1:0:a9:fea9:fe00:0", "2002:7f00:1::1", "2002:a00:1::", "2002:a9fe:a9fe::1",
 	} {
-		if err := new(Policy).judge(toward(text, 443)); !errors.Is(err, ErrRefused) {
+		if err := new(Policy).check(toward(text, 443)); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s is allowed (%v)", text, err)
 		}
 	}
@@ -50,18 +50,18 @@ func TestPublicAddressesAreAllowed(t *testing.T) {
 		"198.20.0.0", "223.255.255.255", "2606:4700::1111", "2001:200::1", "2001:4860:4860::8888", "2a00:1450::1",
 		"::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "64:ff9b:1::8.8.8.8", "2002:808:808::1",
 	} {
-		if err := new(Policy).judge(toward(text, 443)); err != nil {
-			t.Errorf("%s is refused: %v", text, err)
+		if err := new(Policy).check(toward(text, 443)); err != nil {
+			t.Errorf("%s is rejected: %v", text, err)
 		}
 		plain := toward(text, 80)
 		plain.plain = true
-		if err := (&Policy{Allow: rules(t, "127.0.0.0/8+http", "0.0.0.0/0", "::/0")}).judge(plain); !errors.Is(err, ErrRefused) {
+		if err := (&Policy{Allow: rules(t, "127.0.0.0/8+http", "0.0.0.0/0", "::/0")}).check(plain); !errors.Is(err, ErrRefused) {
 			t.Errorf("plain http to %s is allowed", text)
 		}
 	}
 }
 
-func TestRulesAllowWhatTheySay(t *testing.T) {
+func TestRulesAllowTheirRange(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		rule    string
@@ -95,7 +95,7 @@ func TestRulesAllowWhatTheySay(t *testing.T) {
 		{"http without +http", "127.0.0.0/8", destination{"acme", netip.MustParseAddrPort("127.0.0.1:80"), true}, false},
 		{"http to loopback through NAT64", "127.0.0.0/8+http", destination{"acme", netip.MustParseAddrPort("[64:ff9b::7f00:1]:80"), true}, false},
 	} {
-		err := (&Policy{Allow: rules(t, c.rule)}).judge(c.to)
+		err := (&Policy{Allow: rules(t, c.rule)}).check(c.to)
 		if (err == nil) != c.allowed || err != nil && !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %s for %s: %v", c.name, c.rule, c.to.address, err)
 		}
@@ -105,7 +105,7 @@ func TestRulesAllowWhatTheySay(t *testing.T) {
 func TestAPausedPolicyAllowsNothing(t *testing.T) {
 	p := &Policy{Allow: rules(t, "0.0.0.0/0", "127.0.0.0/8+http"), Paused: true}
 	for _, text := range []string{"8.8.8.8", "127.0.0.1", "10.0.0.1"} {
-		if err := p.judge(toward(text, 443)); !errors.Is(err, ErrPaused) {
+		if err := p.check(toward(text, 443)); !errors.Is(err, ErrPaused) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -9,47 +9,51 @@ import (
 	"time"
 )
 
-// Class says of a failure what is to be done about it. The set is closed.
+// Class is the class of a failure. It determines what to do about the failure. The set is closed.
 type Class string
 
 // The classes of failures.
 const (
-	Auth        Class = "auth"         // the credential is refused: supply another
-	Permission  Class = "permission"   // the credential is known, and may not do this
-	NotFound    Class = "not_found"    // what was asked about does not exist, or may not be seen
+	Auth        Class = "auth"         // the credential was rejected: supply a new credential
+	Permission  Class = "permission"   // the credential is valid but not permitted to do this
+	NotFound    Class = "not_found"    // the object does not exist or is not visible
 	RateLimited Class = "rate_limited" // too many requests: wait until RetryAfter has passed
-	Invalid     Class = "invalid"      // the other side refuses the input: the same again will not help
-	Limit       Class = "limit"        // a quota of the other side is used up
-	Conflict    Class = "conflict"     // what is there is not what was expected
-	Network     Class = "network"      // no answer: not reached, cut off, timed out, or refused by the egress policy
-	Provider    Class = "provider"     // the other side fails, or answers what cannot be understood
-	Internal    Class = "internal"     // our own fault
+	// Invalid means that the service rejects the input. The same input will fail again.
+	Invalid  Class = "invalid"
+	Limit    Class = "limit"    // a quota of the service is used up
+	Conflict Class = "conflict" // the current state is not the expected one
+	// Network means that there is no response: the service is unreachable, the connection was
+	// interrupted or timed out, or the egress policy blocks it.
+	Network  Class = "network"
+	Provider Class = "provider" // the service failed or sent an invalid response
+	Internal Class = "internal" // a defect in this program
 )
 
-// Classes lists every class, in the order of their declaration.
+// Classes returns every class, in the order of declaration.
 func Classes() []Class {
 	return []Class{Auth, Permission, NotFound, RateLimited, Invalid, Limit, Conflict, Network, Provider, Internal}
 }
 
-// Passing reports whether the same request may do better later without anybody's doing.
+// Passing reports whether the same request may succeed later without any change.
 func (c Class) Passing() bool { return c == RateLimited || c == Network || c == Provider }
 
-// Error is a failure of a request to another party. Its text says class, provider, operation, status, the other side's request id and a
-// hint; it holds nothing of what was sent or answered. The cause is reachable through Unwrap and is printed with no verb and in no JSON,
-// for the errors of net and of parsers quote their input.
+// Error is a failed request to a service. Its text consists of class, provider, operation, status,
+// the service's request id and a hint. It contains no part of the request or the response. Unwrap
+// returns the cause, but no verb and no JSON prints it, because the errors of package net and of
+// parsers quote their input.
 type Error struct {
 	Class      Class
-	Provider   string        // whom the request was for: "github"
-	Operation  string        // what was asked, as a person says it: "write a secret"
-	Status     int           // HTTP status; 0 where there was no answer
-	RequestID  string        // the other side's own id of the request, for its support; "" where it gave none
-	RetryAfter time.Duration // how long the other side asks to wait; 0 where it does not say
-	Unknown    bool          // the request may have had its effect: look before it is repeated
-	Hint       string        // what a person can do about it; our words only
+	Provider   string        // name of the provider: "github"
+	Operation  string        // what the request does: "write a secret"
+	Status     int           // HTTP status; 0 if there was no response
+	RequestID  string        // the service's id of the request, for its support; "" if unknown
+	RetryAfter time.Duration // wait that the service asks for; 0 if unknown
+	Unknown    bool          // the request may have had its effect; check before repeating it
+	Hint       string        // what to do about it; contains only our own words
 	Cause      error         `json:"-"` // not printed
 }
 
-// Error answers one line without a value.
+// Error returns one line without secrets.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(string(e.Class))
@@ -70,7 +74,7 @@ func (e *Error) Error() string {
 	return redact(b.String())
 }
 
-// Format prints what Error answers, whatever the verb: %+v and %#v would reach into the cause otherwise.
+// Format prints the text of Error for every verb. Without it, %+v and %#v would print the cause.
 func (e Error) Format(f fmt.State, verb rune) {
 	text := e.Error()
 	if verb == 'q' {
@@ -79,10 +83,11 @@ func (e Error) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Unwrap answers the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// ClassOf answers the class of an error: that of the *Error it is or wraps, Internal for any other, "" for nil.
+// ClassOf returns the class of the *Error that err is or wraps. It returns Internal for any other
+// error, and "" for nil.
 func ClassOf(err error) Class {
 	if err == nil {
 		return ""

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// fixture is a party on this machine, and a gateway that allows it.
+// fixture is a local server and a gateway that allows connections to it.
 type fixture struct {
 	server  *httptest.Server
 	gateway *Gateway
@@ -68,9 +68,9 @@ func newFixture(t *testing.T, handler http.HandlerFunc, secure bool, change func
 	return f
 }
 
-// resolve has every name stand for what answer gives.
-func (f *fixture) resolve(answer func(host string) ([]netip.Addr, error)) {
-	f.gateway.options.Resolver = func(_ context.Context, host string) ([]netip.Addr, error) { return answer(host) }
+// resolve makes lookup the resolver of the gateway.
+func (f *fixture) resolve(lookup func(host string) ([]netip.Addr, error)) {
+	f.gateway.options.Resolver = func(_ context.Context, host string) ([]netip.Addr, error) { return lookup(host) }
 }
 
 func (f *fixture) client(t *testing.T) *Client {
@@ -104,18 +104,18 @@ func addresses(texts ...string) []netip.Addr {
 	return all
 }
 
-// failedAs demands an *Error of a class.
+// failedAs requires an *Error of the given class with provider, operation and hint.
 func failedAs(t *testing.T, what string, err error, class Class) *Error {
 	t.Helper()
 	var known *Error
 	if !errors.As(err, &known) {
-		t.Fatalf("%s: %v is no *Error", what, err)
+		t.Fatalf("%s: %v is not an *Error", what, err)
 	}
 	if known.Class != class {
 		t.Errorf("%s: class %q, want %q: %v (%v)", what, known.Class, class, err, known.Cause)
 	}
 	if known.Provider != "party" || known.Operation == "" || known.Hint == "" {
-		t.Errorf("%s: it does not say who, what and what to do: %v", what, err)
+		t.Errorf("%s: provider, operation or hint is missing: %v", what, err)
 	}
 	return known
 }
@@ -130,7 +130,8 @@ func atMost(version uint16) func(*httptest.Server) {
 	}
 }
 
-// hang never answers. A server of net/http sees that its client is gone only once the body is read.
+// hang never responds. A server of net/http detects that its client is gone only after the body is
+// read.
 func hang(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

@@ -9,33 +9,33 @@ import (
 	"time"
 )
 
-// Resolver finds the addresses of a host.
+// Resolver returns the addresses of a host.
 type Resolver func(ctx context.Context, host string) ([]netip.Addr, error)
 
-// Clock is the time that waits and rate limits go by.
+// Clock is the clock for waits and rate limits.
 type Clock interface {
 	Now() time.Time
-	// Sleep waits until d has passed or ctx ends, whose error it then answers.
+	// Sleep waits for d, or until ctx ends, and then returns the error of ctx.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Options say what a Gateway works with; the zero value of each is the usual.
+// Options configure a Gateway. The zero value of each field selects its default.
 type Options struct {
-	UserAgent string   // project and version: "vault-stashbase/0.1.0"
-	Resolver  Resolver // the system's
-	Clock     Clock    // the system's
+	UserAgent string   // name and version: "vault-stashbase/0.1.0"
+	Resolver  Resolver // default: the system's
+	Clock     Clock    // default: the system's
 }
 
-// Gateway is the one way out of a mount. It is safe for concurrent use.
+// Gateway makes all outbound connections of a mount. It is safe for concurrent use.
 type Gateway struct {
 	options Options
 
-	mu       sync.Mutex
-	policy   *Policy // never changed, only replaced
-	standing map[*connection]bool
+	mu          sync.Mutex
+	policy      *Policy // replaced, never modified
+	connections map[*connection]bool
 }
 
-// NewGateway makes a gateway that lets nothing out but to public addresses.
+// NewGateway returns a gateway that allows only connections to public addresses.
 func NewGateway(o Options) *Gateway {
 	if o.Resolver == nil {
 		o.Resolver = systemResolver
@@ -43,16 +43,17 @@ func NewGateway(o Options) *Gateway {
 	if o.Clock == nil {
 		o.Clock = systemClock{}
 	}
-	return &Gateway{options: o, policy: &Policy{}, standing: map[*connection]bool{}}
+	return &Gateway{options: o, policy: &Policy{}, connections: map[*connection]bool{}}
 }
 
-// Enforce puts a policy in force: every connection from now on obeys it, and those that stand and would not be allowed are closed.
+// Enforce replaces the policy. New connections must comply with p, and existing connections that do
+// not comply are closed.
 func (g *Gateway) Enforce(p Policy) {
 	p.Allow = slices.Clone(p.Allow)
 	g.mu.Lock()
 	g.policy = &p
 	var over []*connection
-	for c := range g.standing {
+	for c := range g.connections {
 		if c.refusedBy(&p) {
 			over = append(over, c)
 		}
@@ -69,16 +70,17 @@ func (g *Gateway) current() *Policy {
 	return g.policy
 }
 
-// connection is one that stands, with all that the policy is asked about it.
+// connection is a network connection with everything that the policy checks.
 type connection struct {
 	net.Conn
 	gateway *Gateway
 	to      destination
-	proxy   string       // the policy's word for the proxy in between; "" for none
-	via     *destination // the proxy itself
+	proxy   string       // Policy.Proxy when the connection was made; "" for none
+	via     *destination // address of the proxy
 }
 
-// direct reports whether a connection to it goes around the proxy: what is allowed on the machine itself is not somebody else's.
+// direct reports whether a connection bypasses the proxy. Loopback addresses do: from the proxy
+// they would be another machine.
 func (d destination) direct() bool { return d.address.Addr().Unmap().IsLoopback() }
 
 func (c *connection) refusedBy(p *Policy) bool {
@@ -86,24 +88,24 @@ func (c *connection) refusedBy(p *Policy) bool {
 	if c.to.direct() {
 		proxy = ""
 	}
-	return p.judge(c.to) != nil || c.proxy != proxy || c.via != nil && p.judge(*c.via) != nil
+	return p.check(c.to) != nil || c.proxy != proxy || c.via != nil && p.check(*c.via) != nil
 }
 
-// admit lets a connection stand, unless the policy has become one that does not allow it.
+// admit registers a connection, unless the policy has changed and does not allow it.
 func (g *Gateway) admit(c *connection) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c.refusedBy(g.policy) {
-		return &refusal{"the egress policy has changed meanwhile", ErrRefused}
+		return &refusal{"the egress policy changed while the connection was being made", ErrRefused}
 	}
-	g.standing[c] = true
+	g.connections[c] = true
 	return nil
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (c *connection) Close() error {
 	c.gateway.mu.Lock()
-	delete(c.gateway.standing, c)
+	delete(c.gateway.connections, c)
 	c.gateway.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// hostile stands in every answer that no honest party gives.
+// hostile is part of every malicious response and must not be part of any error.
 const hostile = "Xq7-planted-by-a-hostile-party-Zk2"
 
-// windowOf is how many characters in a row of something secret a text may not hold.
+// windowOf is the number of consecutive characters of a secret that a text must not contain.
 const windowOf = 8
 
-// tellsNothing holds every way to print an error against what it must not tell.
-func tellsNothing(t *testing.T, err error, secrets ...string) {
+// leaksNothing checks that no way to print an error shows a part of the secrets.
+func leaksNothing(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	wrapped := fmt.Errorf("outer: %w", err)
 	texts := []string{fmt.Sprintf("%v|%+v|%#v|%s|%q|%v|%+v|%#v", err, err, err, err, err, wrapped, wrapped, wrapped)}
@@ -35,7 +35,7 @@ func tellsNothing(t *testing.T, err error, secrets ...string) {
 		for _, s := range secrets {
 			for i := 0; i+windowOf <= len(s); i++ {
 				if strings.Contains(text, s[i:i+windowOf]) {
-					t.Errorf("an error tells %q: %s", s[i:i+windowOf], text)
+					t.Errorf("an error contains %q: %s", s[i:i+windowOf], text)
 					return
 				}
 			}
@@ -43,7 +43,7 @@ func tellsNothing(t *testing.T, err error, secrets ...string) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestInvalidResponses(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -74,15 +74,15 @@ func TestAnswersThatAreNone(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, hostile)
 		}, Provider},
-		{"a connection that is cut before the answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Network},
-		{"a connection that is cut within the answer", func(w http.ResponseWriter, _ *http.Request) {
+		{"a connection that is closed before the response", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Network},
+		{"a connection that is closed within the response", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, hostile)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}, Network},
 		{"silence", hang, Network},
-		{"silence within the answer", func(w http.ResponseWriter, r *http.Request) {
+		{"silence within the response", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, hostile)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
@@ -97,14 +97,14 @@ func TestAnswersThatAreNone(t *testing.T) {
 			_, err := f.client(t).Do(t.Context(), f.get())
 			known := failedAs(t, c.name+" over "+protocol, err, c.class)
 			if known.Unknown {
-				t.Errorf("%s over %s: a request that changes nothing is unknown", c.name, protocol)
+				t.Errorf("%s over %s: the outcome of a read is unknown", c.name, protocol)
 			}
-			tellsNothing(t, err, hostile, f.server.URL)
+			leaksNothing(t, err, hostile, f.server.URL)
 		}
 	}
 }
 
-// HTTP/2 takes them for a fault of the connection.
+// HTTP/2 treats such headers as a connection error.
 func TestHeadersAreBounded(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"too long": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", strings.Repeat(hostile, 4<<10)) },
@@ -118,12 +118,12 @@ func TestHeadersAreBounded(t *testing.T) {
 			f := newFixture(t, handler, true, change)
 			_, err := f.client(t).Do(t.Context(), f.get())
 			_ = failedAs(t, name+" over "+protocol, err, map[string]Class{"HTTP/1": Provider, "HTTP/2": Network}[protocol])
-			tellsNothing(t, err, hostile)
+			leaksNothing(t, err, hostile)
 		}
 	}
 }
 
-// Bytes that are no HTTP. Nothing of them may end up in a log either, which net/http would write.
+// Bytes that are not HTTP. They must not appear in a log either: net/http would log them.
 func TestServersOfAnotherProtocol(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
@@ -132,10 +132,10 @@ func TestServersOfAnotherProtocol(t *testing.T) {
 		first, then string
 		class       Class
 	}{
-		"it speaks first":              {"SSH-2.0-" + hostile + "\r\n", "", Provider},
-		"it answers nonsense":          {"", hostile + "\r\n\r\n", Provider},
-		"it answers nothing":           {"", "", Network},
-		"it answers more than it says": {"", "HTTP/1.1 404 " + hostile + "\r\nContent-Length: 2\r\n\r\nok" + hostile, NotFound},
+		"data before the request":  {"SSH-2.0-" + hostile + "\r\n", "", Provider},
+		"an invalid response":      {"", hostile + "\r\n\r\n", Provider},
+		"no response":              {"", "", Network},
+		"more than Content-Length": {"", "HTTP/1.1 404 " + hostile + "\r\nContent-Length: 2\r\n\r\nok" + hostile, NotFound},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -158,24 +158,24 @@ func TestServersOfAnotherProtocol(t *testing.T) {
 		r.URL = "http://" + l.Addr().String()
 		_, err = f.client(t).Do(t.Context(), r)
 		_ = failedAs(t, name, err, c.class)
-		tellsNothing(t, err, hostile)
+		leaksNothing(t, err, hostile)
 		_ = l.Close()
 	}
 	if logged.Len() > 0 {
-		t.Errorf("it is logged: %s", &logged)
+		t.Errorf("logged: %s", &logged)
 	}
 }
 
-// A request that changes something may have had its effect once it was sent, and not before.
-func TestWhetherARequestHadItsEffect(t *testing.T) {
+// A write may have had its effect after it was sent, but not before.
+func TestUnknownOutcomes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		handler http.HandlerFunc
 		change  func(*Request)
 		want    bool
 	}{
-		{"no answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, true},
-		{"no answer to what is safe to repeat", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, func(r *Request) { r.Safe = true }, true},
+		{"no response", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, true},
+		{"no response to a safe request", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, func(r *Request) { r.Safe = true }, true},
 		{"status 502", status(502), nil, true},
 		{"status 500", status(500), nil, true},
 		{"status 400", status(400), nil, false},
@@ -199,18 +199,19 @@ func TestWhetherARequestHadItsEffect(t *testing.T) {
 	}
 }
 
-// An attempt that may have had its effect is not made good by a later one that has not.
-func TestWhatIsUnknownStaysUnknown(t *testing.T) {
-	var asked atomic.Int32
+// If an earlier attempt may have had its effect, the outcome stays unknown whatever a later attempt
+// returns.
+func TestAnUnknownOutcomeStaysUnknown(t *testing.T) {
+	var requests atomic.Int32
 	f := overTLS(t, func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) == 1 {
+		if requests.Add(1) == 1 {
 			panic(http.ErrAbortHandler)
 		}
 		w.WriteHeader(http.StatusConflict)
 	})
 	_, err := f.client(t).Do(t.Context(), Request{Operation: "change", Method: http.MethodPut, URL: f.server.URL, Safe: true, Write: true})
 	if known := failedAs(t, "the second attempt", err, Conflict); !known.Unknown {
-		t.Error("a conflict with oneself is taken for another's")
+		t.Error("a conflict with our own first attempt has a known outcome")
 	}
 }
 
@@ -220,19 +221,19 @@ func TestAWholeRequestEndsInTime(t *testing.T) {
 	begun := time.Now()
 	_, err := f.client(t).Do(t.Context(), f.get())
 	if _ = failedAs(t, "silence", err, Network); time.Since(begun) > 2*time.Second {
-		t.Errorf("it takes %s", time.Since(begun))
+		t.Errorf("took %s", time.Since(begun))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begun = time.Now()
 	_, err = f.client(t).Do(ctx, f.get())
 	if _ = failedAs(t, "a context that ends", err, Network); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > time.Second {
-		t.Errorf("it takes %s: %v", time.Since(begun), err)
+		t.Errorf("took %s: %v", time.Since(begun), err)
 	}
 }
 
-// What arrives before we have asked is not even read: the transport would log it.
-func TestNothingIsHeardBeforeWeSpeak(t *testing.T) {
+// Data that arrives before the request is not read, because the transport would log it.
+func TestNothingIsReadBeforeTheRequest(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -250,22 +251,22 @@ func TestNothingIsHeardBeforeWeSpeak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := make(chan string, 1)
+	read := make(chan string, 1)
 	go func() {
 		text := make([]byte, len(hostile))
 		n, _ := c.Read(text)
-		heard <- string(text[:n])
+		read <- string(text[:n])
 	}()
 	select {
-	case text := <-heard:
-		t.Fatalf("%q is heard", text)
+	case text := <-read:
+		t.Fatalf("%q is read before the request", text)
 	case <-time.After(100 * time.Millisecond):
 	}
 	if _, err := io.WriteString(c, "a request"); err != nil {
 		t.Fatal(err)
 	}
-	if text := <-heard; text != hostile {
-		t.Errorf("after that, %q is heard", text)
+	if text := <-read; text != hostile {
+		t.Errorf("%q is read after the request", text)
 	}
 	_ = c.Close()
 }

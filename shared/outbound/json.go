@@ -8,9 +8,10 @@ import (
 	"io"
 )
 
-// DoJSON sends a request whose body is in, and reads the answer's body into out; nil stands for none. The answer's body must be one
-// JSON value of out's shape, whatever fields it has besides; without out it may be anything. What is read differently is an *Error of
-// class Provider. In and out are encoded as encoding/json does, without escapes for HTML.
+// DoJSON sends a request with in encoded as the JSON body, and decodes the response body into out.
+// Either may be nil. If out is not nil, the response body must be one JSON value that fits it;
+// unknown fields are ignored. Any other body is an *Error of class Provider. Encoding follows
+// encoding/json, without escapes for HTML.
 func (c *Client) DoJSON(ctx context.Context, r Request, in, out any) (*Response, error) {
 	r.Header = r.Header.Clone()
 	if r.Header == nil {
@@ -24,7 +25,7 @@ func (c *Client) DoJSON(ctx context.Context, r Request, in, out any) (*Response,
 		encoder := json.NewEncoder(&b)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(in); err != nil {
-			return nil, c.failed(r, Internal, "the request cannot be written as JSON", err)
+			return nil, c.failed(r, Internal, "the request cannot be encoded as JSON", err)
 		}
 		r.Body = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 		defer clear(b.Bytes())
@@ -32,29 +33,29 @@ func (c *Client) DoJSON(ctx context.Context, r Request, in, out any) (*Response,
 			r.Header.Set("Content-Type", "application/json")
 		}
 	}
-	answer, err := c.Do(ctx, r)
+	response, err := c.Do(ctx, r)
 	if err != nil || out == nil {
-		return answer, err
+		return response, err
 	}
-	if err := decodeJSON(answer.Body, out); err != nil {
-		e := c.failed(r, Provider, "its answer is not the JSON that is expected: is it the right address?", err)
-		e.Status, e.RequestID, e.Unknown = answer.Status, answer.RequestID, r.Write || !r.Safe
+	if err := decodeJSON(response.Body, out); err != nil {
+		e := c.failed(r, Provider, "the response is not the expected JSON: check the address", err)
+		e.Status, e.RequestID, e.Unknown = response.Status, response.RequestID, r.Write || !r.Safe
 		return nil, e
 	}
-	return answer, nil
+	return response, nil
 }
 
-// decodeJSON reads one JSON value with nothing behind it, and does not take null for one.
+// decodeJSON decodes one JSON value. It rejects trailing data and null.
 func decodeJSON(body []byte, out any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if err := decoder.Decode(out); err != nil {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the value")
+		return errors.New("data follows the JSON value")
 	}
 	if string(bytes.TrimSpace(body)) == "null" {
-		return errors.New("the value is null")
+		return errors.New("the JSON value is null")
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ func TestJSONIsExchanged(t *testing.T) {
 	f := overTLS(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if string(body) != `{"name":"a<b>"}` || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Accept") != "application/json" {
-			t.Errorf("the party sees %q, %v", body, r.Header)
+			t.Errorf("the server received %q, %v", body, r.Header)
 		}
 		w.Header().Set("X-Request-Id", "an-id-of-its-own")
 		w.WriteHeader(http.StatusCreated)
@@ -21,13 +21,13 @@ func TestJSONIsExchanged(t *testing.T) {
 		Name string `json:"name"`
 	}{"a<b>"}
 	r := Request{Operation: "create", Method: http.MethodPost, URL: f.server.URL, Write: true}
-	answer, err := f.client(t).DoJSON(t.Context(), r, in, &out)
-	if err != nil || out.Count != 3 || answer.Status != 201 || answer.RequestID != "an-id-of-its-own" || r.Header != nil {
-		t.Errorf("%+v, %+v, %v", answer, out, err)
+	response, err := f.client(t).DoJSON(t.Context(), r, in, &out)
+	if err != nil || out.Count != 3 || response.Status != 201 || response.RequestID != "an-id-of-its-own" || r.Header != nil {
+		t.Errorf("%+v, %+v, %v", response, out, err)
 	}
 }
 
-func TestAnswersThatAreNoJSON(t *testing.T) {
+func TestResponsesThatAreNotJSON(t *testing.T) {
 	for name, body := range map[string]string{
 		"HTML":           "<html>" + hostile + "</html>",
 		"nothing":        "",
@@ -46,20 +46,20 @@ func TestAnswersThatAreNoJSON(t *testing.T) {
 		if known := failedAs(t, name, err, Provider); known.Unknown || known.Status != 200 {
 			t.Errorf("%s: %+v", name, known)
 		}
-		tellsNothing(t, err, hostile)
+		leaksNothing(t, err, hostile)
 		r := f.get()
 		r.Method, r.Safe, r.Write = http.MethodPost, false, true
 		if _, err = client.DoJSON(t.Context(), r, nil, &out); !failedAs(t, name, err, Provider).Unknown {
-			t.Errorf("%s: in answer to a write it is known", name)
+			t.Errorf("%s: the outcome of a write is known", name)
 		}
 	}
 }
 
-func TestWithoutAValueAnyAnswerDoes(t *testing.T) {
+func TestWithoutAValueAnyResponseIsAccepted(t *testing.T) {
 	f := overTLS(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	if _, err := f.client(t).DoJSON(t.Context(), f.get(), nil, nil); err != nil {
 		t.Error(err)
 	}
 	_, err := f.client(t).DoJSON(t.Context(), f.get(), func() {}, nil)
-	_ = failedAs(t, "what is no JSON", err, Internal)
+	_ = failedAs(t, "a value without a JSON form", err, Internal)
 }

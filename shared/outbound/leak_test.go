@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// planted are secrets in every part of a request, each with nothing else in it.
+// planted holds one secret for each part of a request.
 type planted struct{ token, query, path, body string }
 
 func plant() planted {
@@ -28,9 +28,9 @@ func (p planted) request(base string) Request {
 	}
 }
 
-// Whatever goes wrong, and however the error is printed, it tells nothing of request and answer; also where the other side gives back
-// as its own all that it was sent.
-func TestErrorsTellNothing(t *testing.T) {
+// An error contains no part of the request or the response, whatever fails and however the error is
+// printed. This holds even if the server sends back everything that it received.
+func TestErrorsLeakNothing(t *testing.T) {
 	echo := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -66,16 +66,16 @@ func TestErrorsTellNothing(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s over %s: no error", name, protocol)
 			}
-			tellsNothing(t, err, p.all()...)
+			leaksNothing(t, err, p.all()...)
 			if text, marshalErr := json.Marshal(err); marshalErr == nil {
-				tellsNothing(t, errors.New(string(text)), p.all()...)
+				leaksNothing(t, errors.New(string(text)), p.all()...)
 			}
 		}
 	}
 }
 
-func TestRequestsThatAreNoneTellNothing(t *testing.T) {
-	f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
+func TestInvalidRequestsLeakNothing(t *testing.T) {
+	f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Error("the request was sent") })
 	p := plant()
 	for name, change := range map[string]func(*Request){
 		"no URL":                  func(r *Request) { r.URL = "https://[" + p.query },
@@ -84,10 +84,10 @@ func TestRequestsThatAreNoneTellNothing(t *testing.T) {
 		"another scheme":          func(r *Request) { r.URL = "ftp://127.0.0.1/" + p.path },
 		"no scheme":               func(r *Request) { r.URL = "/" + p.path },
 		"a password":              func(r *Request) { r.URL = "https://user:" + p.token + "@127.0.0.1/" },
-		"a port that is none":     func(r *Request) { r.URL = "https://127.0.0.1:99999/" + p.path },
+		"an invalid port":         func(r *Request) { r.URL = "https://127.0.0.1:99999/" + p.path },
 		"a line break in a value": func(r *Request) { r.Header.Set("X-Mine", p.token+"\r\nX-More: 1") },
-		"a name that is none":     func(r *Request) { r.Header["X "+p.token] = []string{"1"} },
-		"a method that is none":   func(r *Request) { r.Method = "GET " + p.token },
+		"an invalid header name":  func(r *Request) { r.Header["X "+p.token] = []string{"1"} },
+		"an invalid method":       func(r *Request) { r.Method = "GET " + p.token },
 		"a private address":       func(r *Request) { r.URL = "https://10.0.0.1/" + p.path },
 		"plain http":              func(r *Request) { r.URL = "http://8.8.8.8/" + p.path },
 	} {
@@ -98,15 +98,16 @@ func TestRequestsThatAreNoneTellNothing(t *testing.T) {
 		if !errors.As(err, &known) || known.Hint == "" || known.Unknown {
 			t.Errorf("%s: %v", name, err)
 		}
-		tellsNothing(t, err, p.all()...)
+		leaksNothing(t, err, p.all()...)
 	}
 }
 
-// And an error still helps: it says who, what, how, and the other side's own id.
-func TestErrorsStillHelp(t *testing.T) {
+// An error is still useful: it contains the provider, the operation, the cause and the service's
+// request id.
+func TestErrorsAreUseful(t *testing.T) {
 	f := overTLS(t, status(403, "X-GitHub-Request-Id", "C0DE:1F2E:3D4C5B:6A7988:65F0A1B2"))
 	_, err := f.client(t).Do(t.Context(), f.get())
-	want := "permission: party: look: status 403, request C0DE:1F2E:3D4C5B:6A7988:65F0A1B2; the credential may not do this"
+	want := "permission: party: look: status 403, request C0DE:1F2E:3D4C5B:6A7988:65F0A1B2; the credential is not permitted to do this"
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if got := fmt.Sprintf(verb, err); got != want {
 			t.Errorf("%s prints %q, want %q", verb, got, want)
@@ -114,7 +115,7 @@ func TestErrorsStillHelp(t *testing.T) {
 	}
 }
 
-func TestIDsThatAreNoneAreLeftOut(t *testing.T) {
+func TestUnsafeRequestIDsAreLeftOut(t *testing.T) {
 	sent := Request{URL: "https://party.example/", Header: http.Header{"Authorization": {"Bearer made-up-token-1234"}}, Body: []byte("a value that is sent")}
 	for id, want := range map[string]string{
 		"req_0123-4567:89.ab":               "req_0123-4567:89.ab",
@@ -143,10 +144,10 @@ func TestShapesOfTokensAreRedacted(t *testing.T) {
 		"ghp_" + filler, "gho_" + filler, "ghs_123_eyJ" + filler + "." + filler, "github_pat_" + filler, "glpat-" + filler, "hvs." + filler, "s." + filler,
 		"AKIA" + strings.Repeat("Z", 16), "eyJ" + filler + "." + filler + "." + filler, "xoxb-" + filler, "Bearer " + filler,
 	} {
-		err := &Error{Class: Auth, Provider: "party", Operation: "use " + token, Hint: "the token " + token + " is refused"}
-		tellsNothing(t, err, token)
-		if text := err.Error(); !strings.Contains(text, "is refused") {
-			t.Errorf("all of it is redacted: %s", text)
+		err := &Error{Class: Auth, Provider: "party", Operation: "use " + token, Hint: "the token " + token + " is rejected"}
+		leaksNothing(t, err, token)
+		if text := err.Error(); !strings.Contains(text, "is rejected") {
+			t.Errorf("the whole text is redacted: %s", text)
 		}
 	}
 	ordinary := "the token's policies must allow sys/internal/ui/mounts/kv; see docs.github.com/en/rest, base_url is https://HOST/api/v3"

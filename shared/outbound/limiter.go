@@ -6,29 +6,31 @@ import (
 	"time"
 )
 
-// MaxWait is how long one call waits, all in all, for budgets, rate limits and between repetitions. It is more than a minute, which is
-// the span of most budgets; what takes longer is told to the caller, who has other work.
+// MaxWait is the maximum total time that one call waits for budgets, for rate limits and between
+// repetitions. It is longer than a minute, the period of most budgets. For a longer wait, the call
+// fails with class RateLimited.
 const MaxWait = 90 * time.Second
 
-// limiter lets requests begin when the party's limits allow it.
+// limiter delays requests until the limits of the party allow them.
 type limiter struct {
 	clock Clock
-	slots chan struct{}    // one for each request at once
-	turns [2]chan struct{} // those that wait, in their order: [0] what only reads, [1] what changes something, which does not delay the former
+	slots chan struct{} // one slot per parallel request
+	// Waiting requests in order: [0] reads, [1] writes; a waiting write does not delay reads.
+	turns [2]chan struct{}
 
-	mu      sync.Mutex
-	windows []*window
-	running int
-	hold    time.Time // the party has asked to wait until then
-	left    int       // what the party has said to be left until reset
-	reset   time.Time
-	pause   time.Duration
-	unsaid  int           // refusals in a row that did not say how long to wait
-	changed chan struct{} // closed when a request ends
+	mu          sync.Mutex
+	windows     []*window
+	running     int
+	hold        time.Time // the service asked to wait until then
+	left        int       // requests left until reset, as the service reported
+	reset       time.Time
+	pause       time.Duration
+	unspecified int           // consecutive rate-limited responses without a wait time
+	ended       chan struct{} // closed when a request ends
 }
 
 func newLimiter(clock Clock, p Party) *limiter {
-	l := &limiter{clock: clock, slots: make(chan struct{}, p.Concurrency), pause: p.Pause, changed: make(chan struct{})}
+	l := &limiter{clock: clock, slots: make(chan struct{}, p.Concurrency), pause: p.Pause, ended: make(chan struct{})}
 	for i := range l.turns {
 		l.turns[i] = make(chan struct{}, 1)
 	}
@@ -38,15 +40,15 @@ func newLimiter(clock Clock, p Party) *limiter {
 	return l
 }
 
-// patience is what is left of MaxWait in one call.
+// patience is the part of MaxWait that one call has left.
 type patience struct{ left time.Duration }
 
-// tooLong is a wait that is longer than a call's patience.
+// tooLong is the error for a wait that exceeds the patience of a call.
 type tooLong struct{ wait time.Duration }
 
 func (tooLong) Error() string { return "the wait is too long" }
 
-// enter waits until a request may begin. Each enter without an error is followed by a leave.
+// enter waits until a request may start. Every successful enter must be followed by leave.
 func (l *limiter) enter(ctx context.Context, write bool, p *patience) error {
 	turn := l.turns[0]
 	if write {
@@ -62,14 +64,14 @@ func (l *limiter) enter(ctx context.Context, write bool, p *patience) error {
 		if err := take(ctx, l.slots); err != nil {
 			return err
 		}
-		wait, change, ok := l.begin(write)
+		wait, ended, ok := l.begin(write)
 		if ok {
 			return nil
 		}
 		<-l.slots
 		var err error
-		if change != nil {
-			err = receive(ctx, change)
+		if ended != nil {
+			err = receive(ctx, ended)
 		} else {
 			err = l.wait(ctx, wait, p)
 		}
@@ -79,7 +81,7 @@ func (l *limiter) enter(ctx context.Context, write bool, p *patience) error {
 	}
 }
 
-// wait waits for as long as the call has patience for.
+// wait waits for d if the call has enough patience left.
 func (l *limiter) wait(ctx context.Context, d time.Duration, p *patience) error {
 	if d > p.left {
 		return tooLong{d}
@@ -90,15 +92,16 @@ func (l *limiter) wait(ctx context.Context, d time.Duration, p *patience) error 
 	return err
 }
 
-// begin counts a request in, or answers how long it has to wait for that, or what it has to wait for.
-func (l *limiter) begin(write bool) (wait time.Duration, change <-chan struct{}, ok bool) {
+// begin counts a request as running if the limits allow it. Otherwise it returns how long to wait,
+// or a channel that is closed when another request ends.
+func (l *limiter) begin(write bool) (wait time.Duration, ended <-chan struct{}, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock.Now()
 	wait = max(0, l.hold.Sub(now))
 	if left := l.reset.Sub(now); left > 0 && l.left <= l.running {
-		if l.running > 0 { // one of them may be told of more
-			return 0, l.changed, false
+		if l.running > 0 { // a running request may learn of more
+			return 0, l.ended, false
 		}
 		wait = max(wait, left)
 	}
@@ -108,7 +111,7 @@ func (l *limiter) begin(write bool) (wait time.Duration, change <-chan struct{},
 		}
 		d, known := w.until(now)
 		if !known {
-			return 0, l.changed, false
+			return 0, l.ended, false
 		}
 		wait = max(wait, d)
 	}
@@ -124,8 +127,8 @@ func (l *limiter) begin(write bool) (wait time.Duration, change <-chan struct{},
 	return 0, nil, true
 }
 
-// leave counts a request out, with what its answer has told.
-func (l *limiter) leave(write bool, h heard) {
+// leave counts a request as ended and applies the limits of its response.
+func (l *limiter) leave(write bool, r rateLimits) {
 	l.mu.Lock()
 	now := l.clock.Now()
 	l.running--
@@ -134,53 +137,55 @@ func (l *limiter) leave(write bool, h heard) {
 			w.end(now)
 		}
 	}
-	l.learn(now, h)
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.learn(now, r)
+	close(l.ended)
+	l.ended = make(chan struct{})
 	l.mu.Unlock()
 	<-l.slots
 }
 
-// longestPause bounds what a pause that doubles becomes.
+// longestPause is the maximum of a pause that doubles.
 const longestPause = time.Hour
 
-// refused answers how long to wait after a refusal that does not say.
+// refused returns the wait after a rate-limited response without a wait time.
 func (l *limiter) refused() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wait := l.pause
-	for range l.unsaid {
+	for range l.unspecified {
 		wait = min(2*wait, longestPause)
 	}
-	l.unsaid = min(l.unsaid+1, 32)
+	l.unspecified = min(l.unspecified+1, 32)
 	return wait
 }
 
-// served ends a row of refusals.
+// served resets the pause after a successful response.
 func (l *limiter) served() {
 	l.mu.Lock()
-	l.unsaid = 0
+	l.unspecified = 0
 	l.mu.Unlock()
 }
 
-// resetSlack is how far two answers about the same window may be apart about its end, for they give it in whole seconds.
+// resetSlack is the maximum difference between the window ends in two responses about the same
+// window, because responses have a resolution of one second.
 const resetSlack = 2 * time.Second
 
-func (l *limiter) learn(now time.Time, h heard) {
-	if h.retryAfter > 0 {
-		if until := now.Add(h.retryAfter); until.After(l.hold) {
+func (l *limiter) learn(now time.Time, r rateLimits) {
+	if r.retryAfter > 0 {
+		if until := now.Add(r.retryAfter); until.After(l.hold) {
 			l.hold = until
 		}
 	}
-	if !h.told {
+	if !r.known {
 		return
 	}
-	reset := now.Add(h.reset)
+	reset := now.Add(r.reset)
 	switch {
 	case reset.After(l.reset.Add(resetSlack)): // a new window
-		l.left, l.reset = h.remaining, reset
-	case reset.After(l.reset.Add(-resetSlack)): // the same: answers may come in any order
-		l.left = min(l.left, h.remaining)
+		l.left, l.reset = r.remaining, reset
+	// The same window; responses may arrive in any order.
+	case reset.After(l.reset.Add(-resetSlack)):
+		l.left = min(l.left, r.remaining)
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// proxy is one that connects everything to one address, and remembers what it was asked for.
+// proxy is a proxy that connects every tunnel to one address and records the requests.
 type proxy struct {
 	listener net.Listener
 	to       string
-	refuse   string // an answer instead
+	refuse   string // response instead of a tunnel; "" for none
 
-	mu    sync.Mutex
-	asked []string
+	mu       sync.Mutex
+	requests []string
 }
 
 func newProxy(t *testing.T, to string) *proxy {
@@ -51,7 +51,7 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	}
 	p.mu.Lock()
-	p.asked = append(p.asked, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization"))
+	p.requests = append(p.requests, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization"))
 	p.mu.Unlock()
 	if p.refuse != "" {
 		_, _ = io.WriteString(c, p.refuse)
@@ -67,13 +67,13 @@ func (p *proxy) serve(c net.Conn) {
 	_, _ = io.Copy(c, other)
 }
 
-func (p *proxy) saw() []string {
+func (p *proxy) received() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.asked)
+	return slices.Clone(p.requests)
 }
 
-// throughProxy is a party behind a proxy, under a public address.
+// throughProxy returns a server with a public address behind a proxy.
 func throughProxy(t *testing.T) (*fixture, *proxy, Request) {
 	t.Helper()
 	f := newFixture(t, fine, true, withHTTP2)
@@ -96,7 +96,7 @@ func port(l net.Listener) string {
 	return port
 }
 
-func TestAProxyIsToldTheAddressThatWasJudged(t *testing.T) {
+func TestAProxyReceivesTheCheckedAddress(t *testing.T) {
 	f, p, r := throughProxy(t)
 	client := f.client(t)
 	for range 2 {
@@ -104,16 +104,16 @@ func TestAProxyIsToldTheAddressThatWasJudged(t *testing.T) {
 			t.Fatalf("%v (%v)", err, errors.Unwrap(err))
 		}
 	}
-	if got := p.saw(); len(got) != 1 || got[0] != "CONNECT 93.184.215.14:443 " {
-		t.Errorf("the proxy was asked %q", got)
+	if got := p.received(); len(got) != 1 || got[0] != "CONNECT 93.184.215.14:443 " {
+		t.Errorf("the proxy received %q", got)
 	}
 	f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8")})
-	if f.standing() != 0 {
-		t.Error("a connection through a proxy that is gone stands")
+	if f.connections() != 0 {
+		t.Error("a connection through a removed proxy is still open")
 	}
 }
 
-func TestATargetIsJudgedThoughAProxyWouldReachIt(t *testing.T) {
+func TestTheTargetBehindAProxyIsChecked(t *testing.T) {
 	f, p, r := throughProxy(t)
 	f.resolve(func(host string) ([]netip.Addr, error) {
 		if host == "proxy.example" {
@@ -122,48 +122,48 @@ func TestATargetIsJudgedThoughAProxyWouldReachIt(t *testing.T) {
 		return addresses("10.0.0.1"), nil
 	})
 	_, err := f.client(t).Do(t.Context(), r)
-	if _ = failedAs(t, "a private target", err, Network); !errors.Is(err, ErrRefused) || len(p.saw()) != 0 {
-		t.Errorf("%v, and the proxy was asked %q", err, p.saw())
+	if _ = failedAs(t, "a private target", err, Network); !errors.Is(err, ErrRefused) || len(p.received()) != 0 {
+		t.Errorf("%v, and the proxy received %q", err, p.received())
 	}
 }
 
-func TestAProxyIsJudgedToo(t *testing.T) {
+func TestTheAddressOfAProxyIsChecked(t *testing.T) {
 	f, p, r := throughProxy(t)
 	f.gateway.Enforce(Policy{Proxy: f.gateway.current().Proxy})
 	_, err := f.client(t).Do(t.Context(), r)
 	if known := failedAs(t, "a proxy without a rule", err, Network); !errors.Is(err, ErrRefused) || !strings.Contains(known.Hint, "proxy_url") {
 		t.Errorf("a proxy without a rule: %v", err)
 	}
-	if len(p.saw()) != 0 {
-		t.Errorf("it was asked %q", p.saw())
+	if len(p.received()) != 0 {
+		t.Errorf("the proxy received %q", p.received())
 	}
 }
 
-// What is on the machine itself would be another machine's seen from the proxy.
-func TestLoopbackGoesAroundTheProxy(t *testing.T) {
+// From the proxy, a loopback address would be another machine.
+func TestLoopbackBypassesTheProxy(t *testing.T) {
 	f, p, _ := throughProxy(t)
 	f.party.ServerName = ""
-	if _, err := f.client(t).Do(t.Context(), f.get()); err != nil || len(p.saw()) != 0 {
-		t.Errorf("%v, and the proxy was asked %q", err, p.saw())
+	if _, err := f.client(t).Do(t.Context(), f.get()); err != nil || len(p.received()) != 0 {
+		t.Errorf("%v, and the proxy received %q", err, p.received())
 	}
 }
 
-func TestProxiesThatFailAreTold(t *testing.T) {
-	for name, answer := range map[string]string{
-		"it refuses":            "HTTP/1.1 403 " + hostile + "\r\nX-Reason: " + hostile + "\r\n\r\n" + hostile,
-		"it wants a credential": "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-		"it speaks first":       "HTTP/1.1 200 OK\r\n\r\n" + hostile,
-		"it answers nonsense":   hostile,
-		"it answers nothing":    " ",
-		"it never stops":        "HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat(hostile, 2000),
+func TestFailuresOfAProxy(t *testing.T) {
+	for name, response := range map[string]string{
+		"it rejects the tunnel":          "HTTP/1.1 403 " + hostile + "\r\nX-Reason: " + hostile + "\r\n\r\n" + hostile,
+		"it wants a credential":          "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+		"it sends data after the header": "HTTP/1.1 200 OK\r\n\r\n" + hostile,
+		"it sends an invalid response":   hostile,
+		"it sends nothing":               " ",
+		"it never stops":                 "HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat(hostile, 2000),
 	} {
 		f, p, r := throughProxy(t)
-		p.refuse = answer
+		p.refuse = response
 		_, err := f.client(t).Do(t.Context(), r)
 		if known := failedAs(t, name, err, Network); !strings.Contains(known.Hint, "proxy") || known.Unknown {
 			t.Errorf("%s: %v", name, err)
 		}
-		tellsNothing(t, err, hostile)
+		leaksNothing(t, err, hostile)
 	}
 	for name, url := range map[string]string{
 		"no URL": "::", "another scheme": "socks5://127.0.0.1:1080", "a password": "http://user:" + hostile + "@127.0.0.1:3128",
@@ -172,6 +172,6 @@ func TestProxiesThatFailAreTold(t *testing.T) {
 		f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8"), Proxy: url})
 		_, err := f.client(t).Do(t.Context(), r)
 		_ = failedAs(t, name, err, Network)
-		tellsNothing(t, err, hostile)
+		leaksNothing(t, err, hostile)
 	}
 }

@@ -7,45 +7,49 @@ import (
 	"time"
 )
 
-// Dialect is how a party tells of its rate limits.
+// Dialect is the form in which a service reports its rate limits.
 type Dialect string
 
 // The dialects.
 const (
-	NoDialect      Dialect = ""            // Retry-After alone, as everywhere
-	XRateLimit     Dialect = "x-ratelimit" // X-RateLimit-Remaining and -Reset, in seconds since 1970 (GitHub, Vercel) or from now (HCP Terraform)
-	RateLimitDraft Dialect = "ratelimit"   // RateLimit-Remaining and -Reset in seconds from now (IETF draft): GitLab, Heroku
+	NoDialect Dialect = "" // only Retry-After, which every dialect includes
+	// XRateLimit is X-RateLimit-Remaining and -Reset. The latter is a Unix time (GitHub, Vercel) or
+	// a number of seconds from now (HCP Terraform).
+	XRateLimit Dialect = "x-ratelimit"
+	// RateLimitDraft is RateLimit-Remaining and -Reset of an IETF draft, the latter in seconds from
+	// now: GitLab, Heroku.
+	RateLimitDraft Dialect = "ratelimit"
 )
 
-// longestWait bounds what a party may ask for: one that asks for more is asked again after a day.
+// longestWait is the maximum wait that a service can ask for. After it, the request is sent again.
 const longestWait = 24 * time.Hour
 
-// heard is what an answer tells about the party's rate limits.
-type heard struct {
-	retryAfter time.Duration // 0 where it does not say
-	told       bool          // remaining and reset are told
+// rateLimits holds the rate limits that a response reports.
+type rateLimits struct {
+	retryAfter time.Duration // 0 if not reported
+	known      bool          // remaining and reset are set
 	remaining  int
 	reset      time.Duration // from now
 }
 
-// listen reads an answer's header.
-func (d Dialect) listen(header http.Header, now time.Time) heard {
-	var h heard
-	there := partyTime(header, now)
-	h.retryAfter, _ = parseRetryAfter(header.Get("Retry-After"), there)
+// read returns the rate limits in a response header.
+func (d Dialect) read(header http.Header, now time.Time) rateLimits {
+	var r rateLimits
+	remoteNow := partyTime(header, now)
+	r.retryAfter, _ = parseRetryAfter(header.Get("Retry-After"), remoteNow)
 	prefix := map[Dialect]string{XRateLimit: "X-Ratelimit-", RateLimitDraft: "Ratelimit-"}[d]
 	if prefix == "" {
-		return h
+		return r
 	}
 	remaining, ok := parseCount(header.Get(prefix + "Remaining"))
-	reset, ok2 := parseReset(header.Get(prefix+"Reset"), there)
+	reset, ok2 := parseReset(header.Get(prefix+"Reset"), remoteNow)
 	if ok && ok2 {
-		h.told, h.remaining, h.reset = true, remaining, reset
+		r.known, r.remaining, r.reset = true, remaining, reset
 	}
-	return h
+	return r
 }
 
-// partyTime is the time by the party's clock, which its dates are to be held against.
+// partyTime returns the time of the service's clock. Times in the header are compared with it.
 func partyTime(header http.Header, now time.Time) time.Time {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		return date
@@ -53,7 +57,7 @@ func partyTime(header http.Header, now time.Time) time.Time {
 	return now
 }
 
-// parseRetryAfter reads a Retry-After of RFC 9110, 10.2.3: seconds or a date.
+// parseRetryAfter parses a Retry-After header: seconds or a date (RFC 9110, section 10.2.3).
 func parseRetryAfter(text string, now time.Time) (wait time.Duration, ok bool) {
 	text = strings.TrimSpace(text)
 	if wait, ok := parseSeconds(text); ok {
@@ -66,14 +70,16 @@ func parseRetryAfter(text string, now time.Time) (wait time.Duration, ok bool) {
 	return bounded(date.Sub(now)), true
 }
 
-// epoch is where a number of seconds is taken for a moment and no longer for a span of time, and milli where one of milliseconds is.
-// The first is in 2001, and 31 years long.
+// A number of at least epoch is a Unix time in seconds, and of at least milli a Unix time in
+// milliseconds. A smaller number is a duration in seconds. epoch is a time in 2001, or a duration
+// of 31 years.
 const (
 	epoch = 1_000_000_000
 	milli = 1_000_000_000_000
 )
 
-// parseReset reads when a window of a rate limit ends: seconds from now, or seconds or milliseconds since 1970.
+// parseReset parses the end of a rate limit window: seconds from now, or seconds or milliseconds
+// since 1970.
 func parseReset(text string, now time.Time) (wait time.Duration, ok bool) {
 	text = strings.TrimSpace(text)
 	whole, _, _ := strings.Cut(text, ".")
@@ -87,7 +93,7 @@ func parseReset(text string, now time.Time) (wait time.Duration, ok bool) {
 	return bounded(time.Unix(n, 0).Sub(now)), true
 }
 
-// parseSeconds reads a number of seconds, with a fraction or without. A fraction is rounded up.
+// parseSeconds parses a number of seconds and rounds a fraction up.
 func parseSeconds(text string) (wait time.Duration, ok bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if !isDigits(whole) || fraction != "" && !isDigits(fraction) {
@@ -103,7 +109,8 @@ func parseSeconds(text string) (wait time.Duration, ok bool) {
 	return bounded(time.Duration(seconds) * time.Second), true
 }
 
-// parseCount reads how many requests are left; of more than fit, the most that do.
+// parseCount parses the number of requests left. A number that is too large becomes the largest
+// int32.
 func parseCount(text string) (n int, ok bool) {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), ";")
 	if !isDigits(text) {

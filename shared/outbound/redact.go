@@ -6,10 +6,11 @@ import (
 	"regexp"
 )
 
-// shapes are those of credentials that could have slipped into a text of ours: through a hint, or by an other side that gives back as
-// its request's id what it was sent.
+// shapes matches credentials that could have entered one of our texts: through a hint, or because a
+// service returned a part of the request as its request id.
 var shapes = regexp.MustCompile(`(?i)` +
-	`gh[a-z]_[A-Za-z0-9._]{16,}|github_pat_\w{16,}` + // GitHub, the stateless installation tokens included
+	// GitHub, including stateless installation tokens
+	`gh[a-z]_[A-Za-z0-9._]{16,}|github_pat_\w{16,}` +
 	`|gl[a-z]{2,5}-[\w.-]{16,}` + // GitLab
 	`|\b(hv[sbr]|[sbr])\.[\w-]{20,}` + // Vault
 	`|\b(AKIA|ASIA)[A-Z0-9]{12,}` + // AWS
@@ -19,24 +20,24 @@ var shapes = regexp.MustCompile(`(?i)` +
 
 func redact(text string) string { return shapes.ReplaceAllString(text, "[redacted]") }
 
-// idHeaders are where parties tell their own id of a request, the more telling first.
+// idHeaders are the headers in which services send their request id, the most specific first.
 var idHeaders = []string{"X-Github-Request-Id", "X-Vercel-Id", "X-Amzn-Requestid", "Cf-Ray", "X-Request-Id", "Request-Id"}
 
 const (
-	maxID = 96 // bytes; Vercel's have some 60
-	// echo is how many bytes in a row of a request make an id one that gives back what it was sent.
+	maxID = 96 // bytes; Vercel's ids have about 60
+	// echo is the number of consecutive bytes of the request that an id must not contain.
 	echo = 8
 )
 
-// requestID answers the other side's id of a request, "" where it gives none that can be shown: it may hold nothing but what ids are
-// made of, and nothing of the request.
+// requestID returns the service's id of a request, or "" if there is none that is safe to show. A
+// safe id has only characters that are usual in ids and contains no part of the request.
 func requestID(header http.Header, sent Request) string {
 	for _, name := range idHeaders {
 		id := header.Get(name)
 		if id == "" {
 			continue
 		}
-		if len(id) > maxID || !isID(id) || redact(id) != id || gaveBack(id, sent) {
+		if len(id) > maxID || !isID(id) || redact(id) != id || containsRequest(id, sent) {
 			return ""
 		}
 		return id
@@ -53,8 +54,8 @@ func isID(text string) bool {
 	return true
 }
 
-// gaveBack reports whether a part of the request stands in an id.
-func gaveBack(id string, sent Request) bool {
+// containsRequest reports whether an id contains a part of the request.
+func containsRequest(id string, sent Request) bool {
 	parts := [][]byte{[]byte(sent.URL), sent.Body}
 	for _, values := range sent.Header {
 		for _, v := range values {

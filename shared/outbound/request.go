@@ -15,18 +15,19 @@ import (
 	"time"
 )
 
-// Request is one request. URL is absolute.
+// Request is one HTTP request. URL is absolute.
 type Request struct {
-	Operation string // for errors, as a person says it: "write a secret"
+	Operation string // what the request does, for errors: "write a secret"
 	Method    string
 	URL       string
 	Header    http.Header
-	Body      []byte // not used any more once Do has answered
-	Safe      bool   // it may be repeated: its effect is the same, done once or twice
-	Write     bool   // it changes something: counts against budgets of writes
+	Body      []byte // not used after Do has returned
+	Safe      bool   // repeating the request has the same effect as sending it once
+	Write     bool   // the request changes something and counts against budgets of writes
 }
 
-// Response is an answer of a status below 400, or one to be classified. Body is whole, and at most Party.MaxBody bytes.
+// Response is a complete response: one with a status below 400, or one that Party.Classify
+// classifies. Body has at most Party.MaxBody bytes.
 type Response struct {
 	Status    int
 	Header    http.Header
@@ -34,8 +35,9 @@ type Response struct {
 	RequestID string
 }
 
-// Do sends a request and reads the whole answer. It waits for the budgets and the party's rate limits as long as ctx allows and at most
-// MaxWait; it repeats what is Safe after failures that pass. A status of 300 or more is an *Error, and so is every other failure.
+// Do sends a request and reads the complete response. It waits for the budgets and rate limits of
+// the service for at most MaxWait and until ctx ends. It repeats a Safe request after temporary
+// failures. A status of 300 or more, and every other failure, is an *Error.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	s, err := c.prepare(r)
 	if err != nil {
@@ -44,9 +46,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	p := &patience{left: MaxWait}
 	unknown := false
 	for n := 1; ; n++ {
-		answer, failed := c.attempt(ctx, s, p)
+		response, failed := c.attempt(ctx, s, p)
 		if failed == nil {
-			return answer, nil
+			return response, nil
 		}
 		unknown = unknown || failed.Unknown
 		failed.Unknown = unknown
@@ -57,7 +59,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 }
 
-// sending is a request that has been found to be one.
+// sending is a validated request.
 type sending struct {
 	Request
 	url *url.URL
@@ -66,7 +68,7 @@ type sending struct {
 // failure is a failed attempt.
 type failure struct {
 	*Error
-	passing bool // it may be over the next time, and to try is not held against us
+	passing bool // temporary, and a repetition is not harmful
 }
 
 func (c *Client) prepare(r Request) (sending, error) {
@@ -74,13 +76,13 @@ func (c *Client) prepare(r Request) (sending, error) {
 	hint := ""
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		hint = "the address is no URL of a host"
+		hint = "the address must be a URL with a host"
 	case u.Scheme != "https" && u.Scheme != "http":
 		hint = "the address must begin with https://"
 	case u.User != nil:
-		hint = "the address may not hold a user name or password"
+		hint = "the address must not contain a user name or password"
 	case !isMethod(r.Method) || !isHeader(r.Header):
-		return sending{}, c.failed(r, Internal, "the request cannot be sent: a method or header is none", nil)
+		return sending{}, c.failed(r, Internal, "the request cannot be sent: its method or a header is invalid", nil)
 	}
 	if hint != "" {
 		return sending{}, c.failed(r, Invalid, hint, err)
@@ -93,69 +95,71 @@ func (c *Client) failed(r Request, class Class, hint string, cause error) *Error
 	return &Error{Class: class, Provider: c.party.Provider, Operation: r.Operation, Hint: hint, Cause: cause}
 }
 
-// attempt sends a request once, when the limits allow it.
+// attempt sends a request once, after waiting for the limits.
 func (c *Client) attempt(ctx context.Context, s sending, p *patience) (*Response, *failure) {
 	if err := c.limiter.enter(ctx, s.Write, p); err != nil {
-		return nil, c.notBegun(s, err)
+		return nil, c.notSent(s, err)
 	}
-	var told heard
-	defer func() { c.limiter.leave(s.Write, told) }()
+	var limits rateLimits
+	defer func() { c.limiter.leave(s.Write, limits) }()
 	if c.closed.Load() {
 		defer c.transport.CloseIdleConnections()
 	}
-	// What the policy pauses is refused here too: a connection may have been taken out of the pool just before it was closed.
+	// A pause is checked here too, because a connection may have been taken from the pool just
+	// before it was closed.
 	if policy := c.gateway.current(); policy.Paused {
-		return nil, c.unanswered(ctx, s, progress{}, policy.judge(destination{}))
+		return nil, c.noResponse(ctx, s, progress{}, policy.check(destination{}))
 	}
 	limited, cancel := context.WithTimeout(ctx, c.party.Timeout)
 	defer cancel()
-	answer, on, err := c.roundTrip(limited, s)
+	response, reached, err := c.roundTrip(limited, s)
 	if err != nil {
-		return nil, c.unanswered(ctx, s, on, err)
+		return nil, c.noResponse(ctx, s, reached, err)
 	}
 	now := c.limiter.clock.Now()
-	told = c.party.Dialect.listen(answer.Header, now)
-	if answer.Status < 300 {
-		told.retryAfter = 0
+	limits = c.party.Dialect.read(response.Header, now)
+	if response.Status < 300 {
+		limits.retryAfter = 0
 		c.limiter.served()
-		return answer, nil
+		return response, nil
 	}
-	failed := c.classify(s, answer, &told, now)
+	failed := c.classify(s, response, &limits, now)
 	return nil, failed
 }
 
-// progress is how far a request has come.
+// progress is how far an attempt got.
 type progress struct {
-	sent     bool // the party may have it
-	answered bool // something of an answer has arrived
-	status   int  // 0 until the header is whole
+	sent      bool // the service may have received the request
+	responded bool // a part of the response has arrived
+	status    int  // 0 until the header is complete
 }
 
-// roundTrip sends a request and reads the answer. It follows no redirect.
+// roundTrip sends a request and reads the response. It does not follow redirects.
 func (c *Client) roundTrip(ctx context.Context, s sending) (*Response, progress, error) {
-	var sent, answered atomic.Bool
+	var sent, responded atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders:         func() { sent.Store(true) },
-		GotFirstResponseByte: func() { answered.Store(true) },
+		GotFirstResponseByte: func() { responded.Store(true) },
 	})
-	answer, err := c.transport.RoundTrip(c.request(ctx, s))
-	on := progress{sent: sent.Load(), answered: answered.Load()}
+	received, err := c.transport.RoundTrip(c.request(ctx, s))
+	reached := progress{sent: sent.Load(), responded: responded.Load()}
 	if err != nil {
-		return nil, on, err
+		return nil, reached, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	on.status = answer.StatusCode
-	body, err := readAtMost(answer.Body, c.party.MaxBody)
+	defer func() { _ = received.Body.Close() }()
+	reached.status = received.StatusCode
+	body, err := readAtMost(received.Body, c.party.MaxBody)
 	if err == nil {
-		// The other side sees our connection being closed, and may end its answer as if that were all of it before we see it closed.
+		// When ctx ends, the service may see the closed connection and end its response as if it
+		// were complete, before this side sees the connection closed.
 		err = ctx.Err()
 	}
-	if err != nil && (answer.StatusCode < 300 || !errors.Is(err, errTooMuch)) {
-		return nil, on, err
+	if err != nil && (received.StatusCode < 300 || !errors.Is(err, errTooMuch)) {
+		return nil, reached, err
 	}
 	return &Response{
-		Status: answer.StatusCode, Header: answer.Header, Body: body, RequestID: requestID(answer.Header, s.Request),
-	}, on, nil
+		Status: received.StatusCode, Header: received.Header, Body: body, RequestID: requestID(received.Header, s.Request),
+	}, reached, nil
 }
 
 func (c *Client) request(ctx context.Context, s sending) *http.Request {
@@ -174,14 +178,15 @@ func (c *Client) request(ctx context.Context, s sending) *http.Request {
 		r.Body = newSentBody(s.Body)
 	}
 	if len(s.Body) > 0 && s.Safe {
-		// By this the transport itself may send the body again, on another connection. Without it, it does so only where nothing was sent.
+		// With GetBody, the transport may send the body again on another connection. Without it,
+		// the transport does so only if nothing was sent.
 		r.GetBody = func() (io.ReadCloser, error) { return newSentBody(s.Body), nil }
 	}
 	return r
 }
 
-// sentBody is a copy of a request's body, wiped once it is closed: the transport may go on reading after it has answered, when the
-// caller has wiped its own.
+// sentBody is a copy of a request body that is cleared on Close. The transport may read it after
+// RoundTrip has returned, when the caller has already cleared its own copy.
 type sentBody struct {
 	mu   sync.Mutex
 	all  []byte
@@ -202,7 +207,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return b.rest.Read(p)
 }
 
-// Close wipes the copy.
+// Close clears the copy.
 func (b *sentBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -211,9 +216,10 @@ func (b *sentBody) Close() error {
 	return nil
 }
 
-var errTooMuch = errors.New("the answer is larger than allowed")
+var errTooMuch = errors.New("the response is larger than allowed")
 
-// readAtMost reads a body to its end. It is unpacked by then, so that a small answer cannot become a large one.
+// readAtMost reads a body to its end. The limit applies to the decompressed body, so a small
+// response cannot expand to a large one.
 func readAtMost(body io.Reader, most int64) ([]byte, error) {
 	read, err := io.ReadAll(io.LimitReader(body, most+1))
 	if int64(len(read)) > most {
@@ -222,12 +228,14 @@ func readAtMost(body io.Reader, most int64) ([]byte, error) {
 	return read, err
 }
 
-// isMethod is the rule for a method: a token of RFC 9110, of letters alone.
+// isMethod reports whether text is a method: a token of RFC 9110 that consists of upper-case
+// letters.
 func isMethod(text string) bool {
 	return text != "" && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// isHeader reports whether a header is one that can be sent. The transport would name the values that are not.
+// isHeader reports whether all headers are valid. The error of the transport would quote an invalid
+// value.
 func isHeader(header http.Header) bool {
 	for name, values := range header {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }) {
@@ -242,18 +250,20 @@ func isHeader(header http.Header) bool {
 	return true
 }
 
-// What is Safe is sent at most attempts times, with waits that grow from firstBackoff to largestBackoff, each a random part of that so
-// that many who have failed together do not come back together.
+// A Safe request is sent at most attempts times. The waits grow from firstBackoff to
+// largestBackoff. Each wait is a random part of that, so that requests that failed together are not
+// repeated together.
 const (
 	attempts       = 4
 	firstBackoff   = 500 * time.Millisecond
 	largestBackoff = 8 * time.Second
-	// longestRetry is the longest wait that a party may ask for before a repetition; the caller has other work than to wait for more.
+	// longestRetry is the maximum wait before a repetition. For a longer one, Do returns, so that
+	// the caller can do other work.
 	longestRetry = 10 * time.Second
 )
 
-// repetition decides, after the n-th attempt has failed, whether there is another one, and how long to wait for it. jitter is at least
-// 0 and below 1.
+// repetition decides whether a request is repeated after its n-th attempt failed, and how long to
+// wait before that. jitter is at least 0 and below 1.
 func repetition(n int, safe bool, failed *failure, jitter float64) (wait time.Duration, again bool) {
 	if !safe || !failed.passing || n >= attempts || failed.RetryAfter > longestRetry {
 		return 0, false
@@ -261,7 +271,7 @@ func repetition(n int, safe bool, failed *failure, jitter float64) (wait time.Du
 	return failed.RetryAfter + backoff(n, jitter), true
 }
 
-// backoff is the wait after the n-th attempt: exponential with full jitter.
+// backoff returns the wait after the n-th attempt: exponential with full jitter.
 func backoff(n int, jitter float64) time.Duration {
 	most := float64(firstBackoff) * math.Pow(2, float64(n-1))
 	return time.Duration(jitter * min(most, float64(largestBackoff)))

@@ -50,13 +50,13 @@ func TestStatusesHaveClasses(t *testing.T) {
 		_, err := f.client(t).Do(t.Context(), f.get())
 		known := failedAs(t, strconv.Itoa(c.status), err, c.class)
 		if known.Status != c.status || known.RetryAfter != c.after {
-			t.Errorf("%d %q: status %d, again after %s, want %s", c.status, c.headers, known.Status, known.RetryAfter, c.after)
+			t.Errorf("%d %q: status %d, RetryAfter %s, want %s", c.status, c.headers, known.Status, known.RetryAfter, c.after)
 		}
-		tellsNothing(t, err, hostile)
+		leaksNothing(t, err, hostile)
 	}
 }
 
-func TestAPartysOwnRulesComeFirst(t *testing.T) {
+func TestRulesOfThePartyTakePrecedence(t *testing.T) {
 	f := overTLS(t, status(422, "X-Reason", "quota"))
 	f.party.Classify = func(r *Response) (Class, string, bool) {
 		if r.Header.Get("X-Reason") == "quota" && string(r.Body) == hostile {
@@ -70,7 +70,7 @@ func TestAPartysOwnRulesComeFirst(t *testing.T) {
 	}
 }
 
-func TestHowOftenItIsAsked(t *testing.T) {
+func TestNumberOfAttempts(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -80,7 +80,7 @@ func TestHowOftenItIsAsked(t *testing.T) {
 		{"502, safe", status(502), true, attempts},
 		{"503, safe", status(503), true, attempts},
 		{"504, safe", status(504), true, attempts},
-		{"a cut connection, safe", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, attempts},
+		{"a closed connection, safe", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, attempts},
 		{"429 with a short wait, safe", status(429, "Retry-After", "2"), true, attempts},
 		{"429 with a long wait, safe", status(429, "Retry-After", "60"), true, 1},
 		{"429 without a wait, safe", status(429), true, 1},
@@ -92,12 +92,12 @@ func TestHowOftenItIsAsked(t *testing.T) {
 		{"502, not safe", status(502), false, 1},
 		{"503, not safe", status(503), false, 1},
 		{"429 with a short wait, not safe", status(429, "Retry-After", "2"), false, 1},
-		{"a cut connection, not safe", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, 1},
+		{"a closed connection, not safe", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, 1},
 	} {
 		for protocol, change := range protocols() {
-			var asked atomic.Int32
+			var requests atomic.Int32
 			f := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
-				asked.Add(1)
+				requests.Add(1)
 				if body, _ := io.ReadAll(r.Body); string(body) != "the body" {
 					t.Errorf("%s: the body is %q", c.name, body)
 				}
@@ -107,17 +107,17 @@ func TestHowOftenItIsAsked(t *testing.T) {
 			if _, err := f.client(t).Do(t.Context(), r); err == nil {
 				t.Errorf("%s: no error", c.name)
 			}
-			if got := asked.Load(); got != c.want {
-				t.Errorf("%s over %s: asked %d times, want %d", c.name, protocol, got, c.want)
+			if got := requests.Load(); got != c.want {
+				t.Errorf("%s over %s: %d requests, want %d", c.name, protocol, got, c.want)
 			}
 		}
 	}
 }
 
-func TestAPassingFailurePasses(t *testing.T) {
-	var asked atomic.Int32
+func TestATemporaryFailureIsRepeated(t *testing.T) {
+	var requests atomic.Int32
 	f := overTLS(t, func(w http.ResponseWriter, r *http.Request) {
-		if asked.Add(1) < attempts {
+		if requests.Add(1) < attempts {
 			status(503)(w, r)
 			return
 		}
@@ -128,8 +128,8 @@ func TestAPassingFailurePasses(t *testing.T) {
 	}
 }
 
-// What the party asks for holds for every request that comes after.
-func TestOneRefusalHoldsTheNext(t *testing.T) {
+// The wait that a service asks for applies to all later requests.
+func TestAWaitAppliesToLaterRequests(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
 		change  func(*Party)
@@ -145,9 +145,9 @@ func TestOneRefusalHoldsTheNext(t *testing.T) {
 		}},
 		"nothing, and a pause declared": {status(429), func(p *Party) { p.Pause = time.Hour }},
 	} {
-		var asked atomic.Int32
+		var requests atomic.Int32
 		f := overTLS(t, func(w http.ResponseWriter, r *http.Request) {
-			asked.Add(1)
+			requests.Add(1)
 			c.handler(w, r)
 		})
 		c.change(&f.party)
@@ -156,20 +156,20 @@ func TestOneRefusalHoldsTheNext(t *testing.T) {
 			_, err := client.Do(t.Context(), f.get())
 			known := failedAs(t, name, err, RateLimited)
 			if known.RetryAfter < 59*time.Minute || known.RetryAfter > time.Hour {
-				t.Errorf("%s: again after %s", name, known.RetryAfter)
+				t.Errorf("%s: RetryAfter is %s", name, known.RetryAfter)
 			}
 		}
-		if got := asked.Load(); got != 1 {
-			t.Errorf("%s: asked %d times", name, got)
+		if got := requests.Load(); got != 1 {
+			t.Errorf("%s: %d requests, want 1", name, got)
 		}
 	}
 }
 
-func TestTheLimitIsSeenBeforeItIsHit(t *testing.T) {
+func TestAReportedLimitIsNotExceeded(t *testing.T) {
 	left := 3
 	f := overTLS(t, func(w http.ResponseWriter, r *http.Request) {
 		if left == 0 {
-			t.Error("asked with nothing left")
+			t.Error("a request was sent although none is left")
 		}
 		left--
 		w.Header().Set("RateLimit-Remaining", strconv.Itoa(left))
@@ -185,6 +185,6 @@ func TestTheLimitIsSeenBeforeItIsHit(t *testing.T) {
 	}
 	_, err := client.Do(t.Context(), f.get())
 	if known := failedAs(t, "the fourth", err, RateLimited); known.RetryAfter < 9*time.Minute {
-		t.Errorf("again after %s", known.RetryAfter)
+		t.Errorf("RetryAfter is %s", known.RetryAfter)
 	}
 }

@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// Rule allows a special-purpose range of addresses: `[workspace=]CIDR[:port][+http]`, as egress_allow has them.
+// Rule allows connections to a special-purpose range of addresses. Its form in egress_allow is
+// `[workspace=]CIDR[:port][+http]`.
 type Rule struct {
 	Workspace string // "" for every workspace
 	Prefix    netip.Prefix
 	Port      uint16 // 0 for every port
-	HTTP      bool   // plain http is allowed too; loopback only
+	HTTP      bool   // also allows plain http; only for loopback
 }
 
-// maxRule is longer than any rule: a workspace's name of 64 bytes, the longest network and port.
+// maxRule is longer than any rule: a workspace name of 64 bytes, the longest network and a port.
 const maxRule = 160
 
-// ParseRule reads a rule. Its error says what would be right and holds nothing of the text.
+// ParseRule parses a rule. Its error describes valid rules and contains no part of text.
 func ParseRule(text string) (Rule, error) {
 	if len(text) > maxRule {
 		return Rule{}, errors.New("is too long: a rule is [workspace=]CIDR[:port][+http]")
@@ -27,7 +28,7 @@ func ParseRule(text string) (Rule, error) {
 	rest := text
 	if workspace, after, scoped := strings.Cut(text, "="); scoped {
 		if !isName(workspace) {
-			return Rule{}, errors.New("must have the name of a workspace before '=', such as acme=10.1.0.0/16")
+			return Rule{}, errors.New("must have a workspace name before '=', such as acme=10.1.0.0/16")
 		}
 		r.Workspace, rest = workspace, after
 	}
@@ -35,7 +36,7 @@ func ParseRule(text string) (Rule, error) {
 	network, after, ok := strings.Cut(rest, "/")
 	bits, port, hasPort := strings.Cut(after, ":")
 	if !ok {
-		return Rule{}, errors.New("must be [workspace=]CIDR[:port][+http], such as 10.1.0.0/16 or acme=192.168.7.5/32:8200; a single address is written with /32 or /128")
+		return Rule{}, errors.New("must be [workspace=]CIDR[:port][+http], such as 10.1.0.0/16 or acme=192.168.7.5/32:8200; a single address needs /32 or /128")
 	}
 	var err error
 	if r.Prefix, err = parseNetwork(network + "/" + bits); err != nil {
@@ -44,12 +45,12 @@ func ParseRule(text string) (Rule, error) {
 	if hasPort {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 || port[0] == '0' || port[0] == '+' {
-			return Rule{}, errors.New("must have a port from 1 to 65535 after ':', or none for all ports")
+			return Rule{}, errors.New("must have a port from 1 to 65535 after ':', or no ':' for all ports")
 		}
 		r.Port = uint16(n)
 	}
 	if r.HTTP && !isLoopback(r.Prefix) {
-		return Rule{}, errors.New("may say +http of loopback addresses alone, which are within 127.0.0.0/8 or ::1/128")
+		return Rule{}, errors.New("must not have +http except for loopback addresses, which are within 127.0.0.0/8 or ::1/128")
 	}
 	return r, nil
 }
@@ -58,15 +59,15 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, errors.New("must name a network as address/bits, such as 10.1.0.0/16 or fd12:3456::/32")
+		return netip.Prefix{}, errors.New("must have a network of the form address/bits, such as 10.1.0.0/16 or fd12:3456::/32")
 	case p != p.Masked():
-		return netip.Prefix{}, errors.New("must name a network by its first address: the bits behind those of the prefix are zero")
+		return netip.Prefix{}, errors.New("must have the first address of the network: all bits after the prefix must be zero")
 	case p.Addr().Is4In6():
-		return netip.Prefix{}, errors.New("must name a network of IPv4 addresses as such, not as mapped into IPv6")
+		return netip.Prefix{}, errors.New("must have an IPv4 network in its own form, not mapped to IPv6")
 	}
 	for _, e := range embedding {
 		if within(p, e.prefix) {
-			return netip.Prefix{}, errors.New("must name the IPv4 network that is meant: addresses of NAT64 and 6to4 are judged by the one inside")
+			return netip.Prefix{}, errors.New("must have an IPv4 network: addresses of NAT64 and 6to4 are checked by the IPv4 address in them")
 		}
 	}
 	for _, s := range special {
@@ -74,10 +75,10 @@ func parseNetwork(text string) (netip.Prefix, error) {
 			return p, nil
 		}
 	}
-	return netip.Prefix{}, errors.New("must name a special-purpose range, such as a private network: public addresses need no rule")
+	return netip.Prefix{}, errors.New("must have a special-purpose range, such as a private network: public addresses need no rule")
 }
 
-// String answers the rule as ParseRule reads it, in its only form.
+// String returns the rule in the canonical form that ParseRule accepts.
 func (r Rule) String() string {
 	var b strings.Builder
 	if r.Workspace != "" {
@@ -93,12 +94,12 @@ func (r Rule) String() string {
 	return b.String()
 }
 
-// allows reports whether the rule lets a connection to a special-purpose address pass.
+// allows reports whether the rule allows a connection to a special-purpose address.
 func (r Rule) allows(to destination, a netip.Addr) bool {
 	if r.Workspace != "" && r.Workspace != to.workspace || r.Port != 0 && r.Port != to.address.Port() || to.plain && !r.HTTP {
 		return false
 	}
-	if own, ok := isApart(a); ok && !within(r.Prefix, own) {
+	if own, ok := restrictedRange(a); ok && !within(r.Prefix, own) {
 		return false
 	}
 	return r.Prefix.Contains(a)
@@ -108,7 +109,7 @@ func isLoopback(p netip.Prefix) bool {
 	return within(p, netip.MustParsePrefix("127.0.0.0/8")) || within(p, netip.MustParsePrefix("::1/128"))
 }
 
-// isName is the engine's rule for the name of a workspace.
+// isName reports whether text is a valid workspace name in the engine.
 func isName(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false

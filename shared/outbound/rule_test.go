@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestRulesAreRead(t *testing.T) {
+func TestValidRules(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		want Rule
@@ -34,7 +34,7 @@ func TestRulesAreRead(t *testing.T) {
 	}
 }
 
-func TestRulesAreRefused(t *testing.T) {
+func TestInvalidRules(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":                      "",
 		"no network":                 "acme=",
@@ -72,7 +72,7 @@ func TestRulesAreRefused(t *testing.T) {
 		"endless":                    strings.Repeat("1", 1<<20),
 	} {
 		if r, err := ParseRule(text); err == nil || r != (Rule{}) {
-			t.Errorf("%s: read as %s (%v)", name, r, err)
+			t.Errorf("%s: parsed as %s (%v)", name, r, err)
 		}
 	}
 }
@@ -85,17 +85,17 @@ func FuzzParseRule(f *testing.F) {
 		r, err := ParseRule(text)
 		if err != nil {
 			if r != (Rule{}) {
-				t.Fatalf("a refused rule is %+v", r)
+				t.Fatalf("a rejected rule is %+v", r)
 			}
-			// Its error holds no piece of the text that is not in every error.
+			// The error contains no part of the text, except what is in every error.
 			if len(text) > 24 && strings.Contains(err.Error(), text[:24]) {
-				t.Fatalf("the error holds the text: %v", err)
+				t.Fatalf("the error contains the text: %v", err)
 			}
 			return
 		}
 		again, err := ParseRule(r.String())
 		if err != nil || again != r {
-			t.Fatalf("%q is read as %s, and that as %s (%v)", text, r, again, err)
+			t.Fatalf("%q is parsed as %s, which is parsed as %s (%v)", text, r, again, err)
 		}
 		if r.HTTP && !r.Prefix.Addr().IsLoopback() {
 			t.Fatalf("%q allows http beyond loopback", text)

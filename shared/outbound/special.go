@@ -2,16 +2,22 @@ package outbound
 
 import "net/netip"
 
-// purpose is a range of addresses that is not the public Internet, with what it is for.
+// purpose is a range of addresses that is not part of the public Internet, with its use.
 type purpose struct {
 	prefix netip.Prefix
 	use    string
 }
 
-// special are the ranges that are dialled only where a rule says so: those of IANA's IPv4 and IPv6 Special-Purpose Address Registries
-// (iana.org/assignments/iana-ipv4-special-registry and -ipv6-, last updated 2025-10-09), also those that are marked there as globally
-// reachable, for no provider has a reason to be in one; multicast; and of IPv6 all that is no global unicast address (RFC 4291). The
-// ranges that carry an IPv4 address are in embedding instead. The first that holds an address names it.
+// special lists the ranges that are dialled only if a rule allows them:
+//
+//   - The ranges of IANA's IPv4 and IPv6 Special-Purpose Address Registries
+//     (iana.org/assignments/iana-ipv4-special-registry and -ipv6-, last updated 2025-10-09). They
+//     include those marked as globally reachable, because no provider has a reason to use them.
+//   - Multicast.
+//   - All IPv6 addresses that are not global unicast (RFC 4291).
+//
+// Ranges that contain an IPv4 address are listed in embedding instead. The first range that
+// contains an address determines its use.
 var special = []purpose{
 	{netip.MustParsePrefix("0.0.0.0/8"), "this network"},
 	{netip.MustParsePrefix("10.0.0.0/8"), "private use"},
@@ -31,7 +37,8 @@ var special = []purpose{
 	{netip.MustParsePrefix("203.0.113.0/24"), "documentation"},
 	{netip.MustParsePrefix("224.0.0.0/4"), "multicast"},
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved"},
-	{netip.MustParsePrefix("168.63.129.16/32"), "cloud metadata"}, // Azure's WireServer: a public number, answered by the host itself
+	// Azure's WireServer: a public address that the host itself serves.
+	{netip.MustParsePrefix("168.63.129.16/32"), "cloud metadata"},
 
 	{netip.MustParsePrefix("::1/128"), "loopback"},
 	{netip.MustParsePrefix("::/128"), "unspecified"},
@@ -51,9 +58,10 @@ var special = []purpose{
 	{netip.MustParsePrefix("8000::/1"), "no global unicast"},
 }
 
-// apart are the ranges that only a rule for them, or for a part of them, allows: a machine's own link, and the metadata services of
-// clouds, which hand credentials to whoever asks. Who writes a rule for a wider range means something else.
-var apart = []netip.Prefix{
+// restricted lists the ranges that only a rule for the range itself, or for a part of it, allows:
+// link-local addresses and the metadata services of clouds, which hand credentials to any client. A
+// rule for a larger range is usually not meant to include them.
+var restricted = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("fe80::/10"),
 	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba Cloud
@@ -65,32 +73,35 @@ var apart = []netip.Prefix{
 	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
 }
 
-// embedding are the IPv6 ranges whose addresses stand for IPv4 addresses, and which bytes of an address may be those of the IPv4 one.
+// embedding lists the IPv6 ranges whose addresses represent IPv4 addresses, with the possible
+// positions of the IPv4 bytes.
 var embedding = []struct {
 	prefix  netip.Prefix
 	layouts [][4]int
 }{
 	{netip.MustParsePrefix("::ffff:0:0/96"), [][4]int{{12, 13, 14, 15}}}, // IPv4-mapped: RFC 4291
 	{netip.MustParsePrefix("64:ff9b::/96"), [][4]int{{12, 13, 14, 15}}},  // NAT64: RFC 6052
-	// NAT64 of one's own: RFC 8215. The translator's prefix, and with it the place (RFC 6052, 2.2), is not known here.
+	// Local NAT64: RFC 8215. The prefix of the translator is not known here, so all positions of
+	// RFC 6052, section 2.2, are possible.
 	{netip.MustParsePrefix("64:ff9b:1::/48"), [][4]int{{6, 7, 9, 10}, {7, 9, 10, 11}, {9, 10, 11, 12}, {12, 13, 14, 15}}},
 	{netip.MustParsePrefix("2002::/16"), [][4]int{{2, 3, 4, 5}}}, // 6to4: RFC 3056
 }
 
 var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 
-// meant answers the addresses that an address may stand for: itself, or the IPv4 addresses inside. Where there is more than one place
-// for them, all but those of 0.0.0.0/8 count, which are what an unused place holds; none left means that it stands for nothing.
-func meant(a netip.Addr) []netip.Addr {
+// effective returns the addresses that an address may represent: itself, or the IPv4 addresses in
+// it. If several positions are possible, addresses of 0.0.0.0/8 are ignored, because an unused
+// position contains zeros. An empty result means that the address represents none.
+func effective(a netip.Addr) []netip.Addr {
 	a = a.WithZone("")
 	for _, e := range embedding {
-		if !a.Is6() || !holds(e.prefix, a) {
+		if !a.Is6() || !contains(e.prefix, a) {
 			continue
 		}
 		bytes := a.As16()
 		var inside []netip.Addr
-		for _, at := range e.layouts {
-			v4 := netip.AddrFrom4([4]byte{bytes[at[0]], bytes[at[1]], bytes[at[2]], bytes[at[3]]})
+		for _, layout := range e.layouts {
+			v4 := netip.AddrFrom4([4]byte{bytes[layout[0]], bytes[layout[1]], bytes[layout[2]], bytes[layout[3]]})
 			if len(e.layouts) == 1 || !thisNetwork.Contains(v4) {
 				inside = append(inside, v4)
 			}
@@ -100,8 +111,9 @@ func meant(a netip.Addr) []netip.Addr {
 	return []netip.Addr{a}
 }
 
-// holds is Contains by the bytes of IPv6: netip takes a mapped address for no member of the range of mapped ones.
-func holds(p netip.Prefix, a netip.Addr) bool {
+// contains compares the bytes of IPv6 addresses. netip.Prefix.Contains reports false for a mapped
+// address in the range of mapped addresses.
+func contains(p netip.Prefix, a netip.Addr) bool {
 	bytes, first := a.As16(), p.Addr().As16()
 	for i := range p.Bits() {
 		if (bytes[i/8]^first[i/8])>>(7-i%8)&1 != 0 {
@@ -111,7 +123,7 @@ func holds(p netip.Prefix, a netip.Addr) bool {
 	return true
 }
 
-// purposeOf answers the special range that an address is in.
+// purposeOf returns the first special range that contains an address.
 func purposeOf(a netip.Addr) (purpose, bool) {
 	for _, p := range special {
 		if p.prefix.Contains(a) {
@@ -121,9 +133,9 @@ func purposeOf(a netip.Addr) (purpose, bool) {
 	return purpose{}, false
 }
 
-// isApart answers the range of apart that an address is in.
-func isApart(a netip.Addr) (netip.Prefix, bool) {
-	for _, p := range apart {
+// restrictedRange returns the restricted range that contains an address.
+func restrictedRange(a netip.Addr) (netip.Prefix, bool) {
+	for _, p := range restricted {
 		if p.Contains(a) {
 			return p, true
 		}
@@ -131,7 +143,7 @@ func isApart(a netip.Addr) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// within reports whether the whole of inner is in outer.
+// within reports whether inner is completely inside outer.
 func within(inner, outer netip.Prefix) bool {
 	return inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr())
 }
