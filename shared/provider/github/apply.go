@@ -11,27 +11,29 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// writer changes the secrets of one scope, for the time of one Apply.
+// writer changes the secrets of one scope during one Apply.
 type writer struct {
 	client *client
 	scope  scope
 
-	key       *publicKey // nil until it is needed
+	key       *publicKey // nil until first used
 	refetched bool
 }
 
-// apply fills in results until a failure that would meet all further changes too, which it answers.
+// apply makes the changes one after another and fills in their results. It returns the error that
+// ended the batch, if any; the results of the remaining changes are then empty.
 func (w *writer) apply(ctx context.Context, changes []provider.Change, results []provider.Result) error {
-	twice := collisions(changes)
+	count := countNames(changes)
 	for i, c := range changes {
-		if err := legal(c, twice); err != nil {
+		if err := checkChange(c, count); err != nil {
 			results[i] = provider.FailedWith(err)
 			continue
 		}
 		if ctx.Err() != nil {
 			return &outbound.Error{Class: outbound.Network, Provider: "github", Operation: "change a secret", Cause: ctx.Err()}
 		}
-		// Without the key nothing can be written, and without it nobody can tell that what is not found is just gone.
+		// The key is needed for every write. For a deletion, the request shows that the scope
+		// exists, so that a secret that is not found is known to be deleted.
 		if _, err := w.publicKey(ctx); err != nil {
 			return err
 		}
@@ -47,8 +49,8 @@ func (w *writer) apply(ctx context.Context, changes []provider.Change, results [
 	return nil
 }
 
-// collisions counts the changes of each name as GitHub compares it.
-func collisions(changes []provider.Change) map[string]int {
+// countNames returns the number of changes for each name in the form that GitHub compares.
+func countNames(changes []provider.Change) map[string]int {
 	count := make(map[string]int, len(changes))
 	for _, c := range changes {
 		count[fold(c.Name)]++
@@ -56,23 +58,23 @@ func collisions(changes []provider.Change) map[string]int {
 	return count
 }
 
-// legal refuses a change that the plan should have.
-func legal(c provider.Change, count map[string]int) error {
+// checkChange returns an error for a change that the plan should have excluded.
+func checkChange(c provider.Change, count map[string]int) error {
 	const op = "change a secret"
 	name := fold(c.Name)
 	switch {
 	case !legalName.MatchString(name):
-		return refusal(outbound.Invalid, op, "a name has "+nameRule)
+		return refusal(outbound.Invalid, op, "a name must consist of "+nameRule)
 	case count[name] > 1:
-		return refusal(outbound.Invalid, op, "two names that differ in case alone are the same secret for GitHub: give one of them another name")
+		return refusal(outbound.Invalid, op, "two names that differ only in case are the same secret for GitHub: rename one of them")
 	case c.Delete:
 		return nil
 	case strings.HasPrefix(name, reserved):
-		return refusal(outbound.Invalid, op, "no name may begin with "+reserved)
+		return refusal(outbound.Invalid, op, "a name must not begin with "+reserved)
 	case !utf8.Valid(c.Value):
-		return refusal(outbound.Invalid, op, "GitHub keeps text: a value must be UTF-8")
+		return refusal(outbound.Invalid, op, "GitHub stores text: a value must be valid UTF-8")
 	case len(c.Value) > maxValue:
-		return refusal(outbound.Limit, op, "GitHub takes values of "+strconv.Itoa(maxValue)+" bytes at the most")
+		return refusal(outbound.Limit, op, "a value must be at most "+strconv.Itoa(maxValue)+" bytes")
 	}
 	return nil
 }
@@ -88,29 +90,31 @@ func (w *writer) publicKey(ctx context.Context) (publicKey, error) {
 	return *w.key, nil
 }
 
-// put writes a secret, and asks what GitHub tells of it then: its clock is the one by which a later write shows.
+// put writes a secret and then reads its time of the last write. The time comes from GitHub's
+// clock, by which later writes of others are detected.
 func (w *writer) put(ctx context.Context, c provider.Change) provider.Result {
 	err := w.write(ctx, c)
-	if outbound.ClassOf(err) == outbound.Invalid && w.otherKey(ctx) {
+	if outbound.ClassOf(err) == outbound.Invalid && w.refetchKey(ctx) {
 		err = w.write(ctx, c)
 	}
 	if err != nil {
 		return provider.FailedWith(err)
 	}
-	op := w.scope.reading("read when the secret was written")
-	var told secret
-	if _, err := w.client.get(ctx, op, w.path(c), &told); err != nil {
+	op := w.scope.reading("read the time of the last write")
+	var written secret
+	if _, err := w.client.get(ctx, op, w.path(c), &written); err != nil {
 		return unread(err)
 	}
-	entry, ok := told.entry()
+	entry, ok := written.entry()
 	if !ok || entry.Name != fold(c.Name) {
-		return unread(strange(op, false, nil))
+		return unread(unexpected(op, false, nil))
 	}
 	return provider.Result{Outcome: provider.Done, Entry: entry}
 }
 
-// otherKey asks for the key again, once, and reports whether it is another one: of a refused write, that is what a repetition can mend.
-func (w *writer) otherKey(ctx context.Context) bool {
+// refetchKey fetches the public key again, at most once per writer, and reports whether it has
+// changed. If so, a write that was rejected as invalid can succeed with the new key.
+func (w *writer) refetchKey(ctx context.Context) bool {
 	if w.refetched {
 		return false
 	}
@@ -136,7 +140,8 @@ func (w *writer) write(ctx context.Context, c provider.Change) error {
 	return w.client.change(ctx, op, http.MethodPut, w.path(c), body)
 }
 
-// remove deletes a secret. The scope is known to be there, so one that is not found is gone.
+// remove deletes a secret. The scope is known to exist, so NotFound means that the secret is
+// already deleted.
 func (w *writer) remove(ctx context.Context, c provider.Change) provider.Result {
 	err := w.client.change(ctx, w.scope.writing("delete a secret"), http.MethodDelete, w.path(c), nil)
 	if err != nil && outbound.ClassOf(err) != outbound.NotFound {
@@ -145,15 +150,16 @@ func (w *writer) remove(ctx context.Context, c provider.Change) provider.Result 
 	return provider.Result{Outcome: provider.Done}
 }
 
-// path is that of a secret, whose name is legal.
+// path returns the path of a secret whose name is valid.
 func (w *writer) path(c provider.Change) string { return w.scope.path + "/" + fold(c.Name) }
 
-// unread is the result of a write that was made and cannot be told of: without the time, a later write by others would not show, so it
-// is to be made again.
+// unread returns the result of a write that succeeded, but whose time could not be read. Without
+// that time, a later write by others cannot be detected, so the outcome is Unknown and the write is
+// repeated.
 func unread(err error) provider.Result { return provider.Result{Outcome: provider.Unknown, Err: err} }
 
-// endsBatch reports whether err would repeat for every further change. Permission and NotFound end a
-// batch here because GitHub decides them for the repository or environment, not for one secret.
+// endsBatch reports whether err would repeat for every further change. Permission and NotFound end
+// a batch here because GitHub decides them for the repository or environment, not for one secret.
 func endsBatch(err error) bool {
 	class := outbound.ClassOf(err)
 	return class == outbound.Permission || class == outbound.NotFound || provider.EndsBatch(class)

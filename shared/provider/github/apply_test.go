@@ -13,8 +13,9 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/github/githubtest"
 )
 
-// A key that is cut or filled up to 32 bytes, or has a low order, seals for somebody else, or for anybody.
-func TestKeysThatAreNoneAreRefused(t *testing.T) {
+// A key that was truncated or padded to 32 bytes belongs to nobody or to someone else. A value that
+// is sealed with a key of low order can be opened by anyone.
+func TestInvalidPublicKeysAreRejected(t *testing.T) {
 	of := func(n int, b byte) string {
 		return base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(b), n)))
 	}
@@ -24,7 +25,7 @@ func TestKeysThatAreNoneAreRefused(t *testing.T) {
 	} {
 		for _, place := range []githubtest.Place{inRepository, inEnvironment} {
 			t.Run(name+"/"+place.Environment, func(t *testing.T) {
-				s := newStand(t, githubtest.Options{})
+				s := newFixture(t, githubtest.Options{})
 				s.ShowKey(place, shown)
 				s.Plant(place, "B", "old")
 				for _, result := range s.apply(t, place, write("A", "one"), provider.Change{Name: "B", Delete: true}) {
@@ -34,28 +35,29 @@ func TestKeysThatAreNoneAreRefused(t *testing.T) {
 					fails(t, result.Err, outbound.Provider, "32 bytes")
 				}
 				if truth := s.Truth(place); s.puts() != 0 || len(truth) != 1 {
-					t.Errorf("%d writes, and the place holds %d secrets", s.puts(), len(truth))
+					t.Errorf("%d writes were sent and the place has %d secrets", s.puts(), len(truth))
 				}
 			})
 		}
 	}
 }
 
-// github.com/cli/cli issue 3831: the key of the repository was used for its environment, and the secret was garbage.
-func TestEachPlaceIsSealedForWithItsOwnKey(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+// github.com/cli/cli issue 3831: the key of the repository was used for its environment, and the
+// secret was unusable.
+func TestEachPlaceUsesItsOwnKey(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	for _, place := range []githubtest.Place{inRepository, inEnvironment} {
 		if r := s.apply(t, place, write("A", "of "+place.Environment))[0]; r.Outcome != provider.Done {
 			t.Fatalf("%s: %v", r.Outcome, r.Err)
 		}
 		if truth := s.Truth(place); truth["A"] != "of "+place.Environment || len(truth) != 1 {
-			t.Errorf("the place holds %q", truth)
+			t.Errorf("the place has %q", truth)
 		}
 	}
 }
 
-func TestNamesThatFoldToOneAreRefusedTogether(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+func TestNamesThatDifferOnlyInCaseAreRejected(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	s.Plant(inRepository, "Token", "foreign")
 	results := s.apply(t, inRepository, write("token", "one"), write("OTHER", "two"), write("Token", "three"))
 	for _, i := range []int{0, 2} {
@@ -65,11 +67,11 @@ func TestNamesThatFoldToOneAreRefusedTogether(t *testing.T) {
 		fails(t, results[i].Err, outbound.Invalid, "case")
 	}
 	if truth := s.Truth(inRepository); results[1].Outcome != provider.Done || truth["TOKEN"] != "foreign" || truth["OTHER"] != "two" {
-		t.Errorf("the place holds %q", truth)
+		t.Errorf("the place has %q", truth)
 	}
 }
 
-func TestFoldChangesASCIIAlone(t *testing.T) {
+func TestFoldChangesOnlyASCII(t *testing.T) {
 	d := github.New().Declare().Destinations[0]
 	for name, want := range map[string]string{"aZ_9": "AZ_9", "ſecret": "ſECRET", "ı": "ı", "\u212a": "\u212a", "ß": "ß", "": ""} {
 		folded := d.Fold(name)
@@ -77,56 +79,57 @@ func TestFoldChangesASCIIAlone(t *testing.T) {
 			t.Errorf("%q folds to %q, want %q", name, folded, want)
 		}
 		if ascii := name == "aZ_9"; d.Limits.Name.MatchString(folded) != ascii {
-			t.Errorf("%q is a legal name: %t", folded, !ascii)
+			t.Errorf("%q is a valid name: %t", folded, !ascii)
 		}
 	}
 }
 
-func TestKeyRotatedOnTheWayIsFetchedAgainOnce(t *testing.T) {
+func TestARotatedKeyIsFetchedAgainOnce(t *testing.T) {
 	for _, rotations := range []int{1, 2} {
-		var s *stand
+		var s *fixture
 		left := rotations
-		s = newStand(t, githubtest.Options{Before: func(r *http.Request) {
+		s = newFixture(t, githubtest.Options{Before: func(r *http.Request) {
 			if r.Method == http.MethodPut && left > 0 {
 				left--
 				s.RotateKey(inRepository)
 			}
 		}})
 		results := s.apply(t, inRepository, write("A", "one"), write("B", "two"))
-		// The second rotation meets the repetition, after which A has failed; B is sealed for a key that is gone by then too.
+		// The second rotation happens before the repetition, so A fails. By then B is sealed for an
+		// old key too.
 		wantOutcome, wantPuts := provider.Done, 3
 		if rotations == 2 {
 			wantOutcome, wantPuts = provider.Failed, 3
 			fails(t, results[0].Err, outbound.Invalid)
 		}
 		if results[0].Outcome != wantOutcome || s.puts() != wantPuts {
-			t.Errorf("after %d rotations %s with %d writes: %v", rotations, results[0].Outcome, s.puts(), results[0].Err)
+			t.Errorf("after %d rotations: %s with %d writes: %v", rotations, results[0].Outcome, s.puts(), results[0].Err)
 		}
 		if rotations == 1 && s.Truth(inRepository)["A"] != "one" {
-			t.Errorf("the place holds %q", s.Truth(inRepository))
+			t.Errorf("the place has %q", s.Truth(inRepository))
 		}
 	}
 }
 
-func TestRefusedInputIsNotRepeatedWithTheSameKey(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+func TestARejectedWriteIsNotRepeatedWithTheSameKey(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	s.Refuse(&githubtest.Refusal{Status: 422, Message: "no", WritesOnly: true})
 	results := s.apply(t, inRepository, write("A", "one"), write("B", "two"))
 	fails(t, results[0].Err, outbound.Invalid)
 	fails(t, results[1].Err, outbound.Invalid)
 	if s.puts() != 2 {
-		t.Errorf("%d writes of 2", s.puts())
+		t.Errorf("got %d writes, want 2", s.puts())
 	}
 }
 
-func TestTimeOfTheWriteIsGitHubs(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+func TestUpdatedIsTheTimeOfGitHub(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	var last time.Time
 	for i, value := range []string{"one", "two", "two"} {
 		s.clock.now = s.clock.now.Add(90*time.Second + 123*time.Millisecond)
 		entry := s.apply(t, inEnvironment, write("a", value))[0].Entry
 		if want := s.Updated(inEnvironment, "A"); !entry.Updated.Equal(want) || entry.Name != "A" || !want.After(last) {
-			t.Errorf("write %d: %+v, GitHub says %v", i, entry, want)
+			t.Errorf("write %d: got %+v, want the time %v", i, entry, want)
 		}
 		last = entry.Updated
 	}
@@ -134,13 +137,13 @@ func TestTimeOfTheWriteIsGitHubs(t *testing.T) {
 	s.Plant(inEnvironment, "A", "foreign")
 	entries, err := github.New().List(t.Context(), s.session, at(inEnvironment))
 	if err != nil || len(entries) != 1 || !entries[0].Updated.After(last) {
-		t.Errorf("a later write by others does not show: %+v, %v", entries, err)
+		t.Errorf("a later write by others is not listed: %+v, %v", entries, err)
 	}
 }
 
-func TestWriteOfWhichTheTimeIsNotToldIsUnknown(t *testing.T) {
-	var s *stand
-	s = newStand(t, githubtest.Options{Before: func(r *http.Request) {
+func TestAWriteWithoutATimeIsUnknown(t *testing.T) {
+	var s *fixture
+	s = newFixture(t, githubtest.Options{Before: func(r *http.Request) {
 		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/secrets/A") {
 			s.Remove(inRepository, "A")
 		}
@@ -153,21 +156,21 @@ func TestWriteOfWhichTheTimeIsNotToldIsUnknown(t *testing.T) {
 }
 
 func TestSecretsAreListedOverPages(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+	s := newFixture(t, githubtest.Options{})
 	const many = 250
 	for i := range many {
 		s.Plant(inRepository, "NAME_"+strings.Repeat("X", i), "value")
 	}
 	entries, err := github.New().List(t.Context(), s.session, at(inRepository))
 	if err != nil || len(entries) != many {
-		t.Errorf("%d secrets of %d: %v", len(entries), many, err)
+		t.Errorf("got %d secrets, want %d: %v", len(entries), many, err)
 	}
 	if asked := s.Asked(); len(asked) != 3 {
-		t.Errorf("%d requests for 3 pages", len(asked))
+		t.Errorf("got %d requests, want 3, one per page", len(asked))
 	}
 }
 
-func TestPlacesAreComparedAsGitHubDoes(t *testing.T) {
+func TestTargetsAreNotCaseSensitive(t *testing.T) {
 	d := github.New().Declare()
 	target := func(base, owner, repository, environment string) provider.Target {
 		return d.Destinations[0].Target(provider.Values{"base_url": base}, place(githubtest.Place{Owner: owner, Repository: repository, Environment: environment}))
@@ -181,12 +184,12 @@ func TestPlacesAreComparedAsGitHubDoes(t *testing.T) {
 		t.Errorf("the path of a repository is %q", got.Path)
 	}
 	if target("https://ghe.example.com/api/v3", "acme", "api", "") == target(public, "acme", "api", "") {
-		t.Error("two servers are one target")
+		t.Error("places of two servers have the same target")
 	}
 }
 
-func TestServersThatAreNoGitHubDotCom(t *testing.T) {
-	s := newStand(t, githubtest.Options{BasePath: "/api/v3"})
+func TestAServerWithABasePath(t *testing.T) {
+	s := newFixture(t, githubtest.Options{BasePath: "/api/v3"})
 	if r := s.apply(t, inEnvironment, write("A", "one"))[0]; r.Outcome != provider.Done || s.Truth(inEnvironment)["A"] != "one" {
 		t.Errorf("%s: %v", r.Outcome, r.Err)
 	}

@@ -8,21 +8,26 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 )
 
-// What GitHub says, in the one place that compares its words. They are looked at in lower case.
+// Parts of GitHub's error messages, in lower case. Only this file compares them.
 const (
-	saysSecondary = "secondary rate limit"                        // docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
-	saysPrimary   = "api rate limit exceeded"                     // the same page
-	saysAbuse     = "abuse detection mechanism"                   // GitHub Enterprise Server, and the page's older form
-	saysAllowList = "ip allow list enabled"                       // "Although you appear to have the correct authorization credentials, ..."
-	saysClassic   = "access via a personal access token (classic" // "`ORG` forbids access via a personal access token (classic)."
-	saysLifetime  = "token's lifetime is greater than"            // "... forbids access via a fine-grained personal access tokens if the token's lifetime is ..."
+	// Docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api.
+	saysSecondary = "secondary rate limit"
+	saysPrimary   = "api rate limit exceeded" // same page
+	// GitHub Enterprise Server, and an older version of the page.
+	saysAbuse = "abuse detection mechanism"
+	// "Although you appear to have the correct authorization credentials, ..."
+	saysAllowList = "ip allow list enabled"
+	// "`ORG` forbids access via a personal access token (classic)."
+	saysClassic = "access via a personal access token (classic"
+	// "... forbids access via a fine-grained personal access tokens if the token's lifetime is ..."
+	saysLifetime = "token's lifetime is greater than"
 )
 
-// classify tells what a refusal of GitHub means.
+// classify returns the class of an error response of GitHub.
 func classify(r *outbound.Response) (class outbound.Class, hint string, known bool) {
 	switch r.Status {
 	case http.StatusUnauthorized:
-		return outbound.Auth, "the token has expired, was revoked, or is of another GitHub: supply another", true
+		return outbound.Auth, "the token has expired, was revoked or belongs to another GitHub: supply a new token", true
 	case http.StatusTooManyRequests:
 		return outbound.RateLimited, "", true
 	case http.StatusForbidden:
@@ -30,36 +35,36 @@ func classify(r *outbound.Response) (class outbound.Class, hint string, known bo
 	case http.StatusNotFound:
 		return outbound.NotFound, "", true
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
-		return outbound.Invalid, "GitHub does not take it: the name, the size of the value, or the number of secrets there is against its rules", true
+		return outbound.Invalid, "GitHub rejects the secret: check its name, the size of its value and the number of secrets at the place", true
 	}
 	return "", "", false
 }
 
-// classifyForbidden: 403 means that the token may not, and also that it has asked too often.
+// classifyForbidden classifies a 403, which means either a missing permission or too many requests.
 func classifyForbidden(r *outbound.Response) (class outbound.Class, hint string, known bool) {
-	said := messageOf(r.Body)
+	message := messageOf(r.Body)
 	switch {
 	case r.Header.Get("Retry-After") != "", r.Header.Get("X-Ratelimit-Remaining") == "0",
-		strings.Contains(said, saysSecondary), strings.Contains(said, saysPrimary), strings.Contains(said, saysAbuse):
+		strings.Contains(message, saysSecondary), strings.Contains(message, saysPrimary), strings.Contains(message, saysAbuse):
 		return outbound.RateLimited, "", true
 	case r.Header.Get("X-Github-Sso") != "":
-		return outbound.Permission, "the organization asks for single sign-on: authorize the token for it in the settings of the account", true
-	case strings.Contains(said, saysAllowList):
-		return outbound.Permission, "the organization allows certain IP addresses alone: the address that Vault goes out from must be on its list", true
-	case strings.Contains(said, saysClassic):
-		return outbound.Permission, "the organization takes no classic tokens: supply a fine-grained one", true
-	case strings.Contains(said, saysLifetime):
-		return outbound.Permission, "the organization takes no tokens that live as long as this one: supply one that expires earlier", true
+		return outbound.Permission, "the organization requires single sign-on: authorize the token for it in the settings of its account", true
+	case strings.Contains(message, saysAllowList):
+		return outbound.Permission, "the organization has an IP allow list: add the address that Vault connects from", true
+	case strings.Contains(message, saysClassic):
+		return outbound.Permission, "the organization does not accept classic tokens: supply a fine-grained token", true
+	case strings.Contains(message, saysLifetime):
+		return outbound.Permission, "the organization does not accept tokens with such a long lifetime: supply a token that expires earlier", true
 	}
 	return outbound.Permission, "", true
 }
 
 func messageOf(body []byte) string {
-	var told struct {
+	var response struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &told) != nil {
+	if json.Unmarshal(body, &response) != nil {
 		return ""
 	}
-	return strings.ToLower(told.Message)
+	return strings.ToLower(response.Message)
 }

@@ -11,18 +11,20 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// apiVersion is the oldest that GitHub still serves, and the only one that every supported GitHub Enterprise Server knows. Support for
-// it ends in March 2028 at the earliest: docs.github.com/en/rest/about-the-rest-api/api-versions, read 2026-11.
+// apiVersion is the oldest version that GitHub still serves, and the only one that every supported
+// GitHub Enterprise Server implements. GitHub supports it at least until March 2028:
+// docs.github.com/en/rest/about-the-rest-api/api-versions, read 2026-11.
 const apiVersion = "2022-11-28"
 
-// client makes requests to one API with one token.
+// client sends requests to one API with one token.
 type client struct {
 	http   *outbound.Client
-	base   string // without a slash at its end
+	base   string // without a trailing slash
 	header http.Header
 }
 
-// operation is what a request is for, what a token needs for it, and the kind of scope it is about, all as a person says it.
+// operation describes a request for error messages: what it does, which permissions the token needs
+// for it, and which kind of scope it concerns.
 type operation struct{ name, needs, scope string }
 
 func open(s *provider.Session) (*client, error) {
@@ -32,7 +34,7 @@ func open(s *provider.Session) (*client, error) {
 	}
 	token := s.Credential.Text(fieldToken)
 	if !provider.IsToken(token) {
-		return nil, refusal(outbound.Auth, "connect", "the token is empty or holds characters that no token has: supply it again")
+		return nil, refusal(outbound.Auth, "connect", "the token is empty or contains characters that are not valid in a token: supply it again")
 	}
 	return &client{s.HTTP, strings.TrimRight(base, "/"), http.Header{
 		"Authorization":        {"Bearer " + token},
@@ -41,31 +43,32 @@ func open(s *provider.Session) (*client, error) {
 	}}, nil
 }
 
-// get asks for what stands at a path, and reads the answer into told.
-func (c *client) get(ctx context.Context, op operation, path string, told any) (*outbound.Response, error) {
-	answer, err := c.send(ctx, op, outbound.Request{Method: http.MethodGet, URL: c.base + path, Safe: true})
+// get sends a GET request for path and decodes the response body into out.
+func (c *client) get(ctx context.Context, op operation, path string, out any) (*outbound.Response, error) {
+	response, err := c.send(ctx, op, outbound.Request{Method: http.MethodGet, URL: c.base + path, Safe: true})
 	if err != nil {
 		return nil, err
 	}
-	if answer.Status != http.StatusOK {
-		return nil, strange(op, false, nil)
+	if response.Status != http.StatusOK {
+		return nil, unexpected(op, false, nil)
 	}
-	if err := json.Unmarshal(answer.Body, told); err != nil {
-		return nil, strange(op, false, err)
+	if err := json.Unmarshal(response.Body, out); err != nil {
+		return nil, unexpected(op, false, err)
 	}
-	return answer, nil
+	return response, nil
 }
 
-// change makes a request that changes something. Each has the same effect, done once or twice; a repetition that comes after another's
-// write takes its place, as the first one would have.
+// change sends a request that changes something. Repeating it has the same effect as sending it
+// once, so it is marked Safe. A repetition may overwrite a write that others made in between, as
+// the first attempt would have.
 func (c *client) change(ctx context.Context, op operation, method, path string, body []byte) error {
-	answer, err := c.send(ctx, op, outbound.Request{Method: method, URL: c.base + path, Body: body, Safe: true, Write: true})
+	response, err := c.send(ctx, op, outbound.Request{Method: method, URL: c.base + path, Body: body, Safe: true, Write: true})
 	if err != nil {
 		return err
 	}
-	created := method == http.MethodPut && answer.Status == http.StatusCreated
-	if answer.Status != http.StatusNoContent && !created {
-		return strange(op, true, nil)
+	created := method == http.MethodPut && response.Status == http.StatusCreated
+	if response.Status != http.StatusNoContent && !created {
+		return unexpected(op, true, nil)
 	}
 	return nil
 }
@@ -75,22 +78,23 @@ func (c *client) send(ctx context.Context, op operation, r outbound.Request) (*o
 	if r.Body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := c.http.Do(ctx, r)
+	response, err := c.http.Do(ctx, r)
 	if err != nil {
 		return nil, explain(err, op)
 	}
-	return answer, nil
+	return response, nil
 }
 
-// strange is for an answer that is none of GitHub's.
-func strange(op operation, wrote bool, cause error) error {
+// unexpected returns the error for a response that GitHub does not send. wrote reports whether the
+// request may have changed something.
+func unexpected(op operation, wrote bool, cause error) error {
 	return &outbound.Error{
 		Class: outbound.Provider, Provider: "github", Operation: op.name, Unknown: wrote, Cause: cause,
-		Hint: "the answer is none of GitHub's: check base_url, which is https://HOST/api/v3 for a GitHub Enterprise Server, and what stands between",
+		Hint: "the response did not come from GitHub: check base_url, which is https://HOST/api/v3 for a GitHub Enterprise Server, and any proxy in between",
 	}
 }
 
-// explain adds to an error what a person can do about it, where nobody has yet.
+// explain adds a hint to an error that has none yet.
 func explain(err error, op operation) error {
 	var known *outbound.Error
 	if !errors.As(err, &known) {
@@ -100,16 +104,16 @@ func explain(err error, op operation) error {
 	switch {
 	case known.Status >= 300 && known.Status < 400:
 		explained.Class = outbound.Invalid
-		explained.Hint = "a redirect is not followed: has the repository been renamed or moved to another owner? Set owner and repository to what they are now"
+		explained.Hint = "redirects are not followed: if the repository was renamed or moved to another owner, set owner and repository to the new names"
 	case known.Class == outbound.NotFound && op.scope != "":
-		explained.Hint = "the " + op.scope + " does not exist, or the token may not see it: it must be given access to the repository, and " + op.needs
+		explained.Hint = "the " + op.scope + " does not exist or the token cannot see it: give the token access to the repository and " + op.needs
 	case known.Class == outbound.Permission && known.Hint == "" && op.needs != "":
-		explained.Hint = "the token must be given access to the repository, and " + op.needs
+		explained.Hint = "give the token access to the repository and " + op.needs
 	}
 	return &explained
 }
 
-// refusal is an error that no answer of the other side stands behind.
+// refusal returns an error that is not based on a response of GitHub.
 func refusal(class outbound.Class, operation, hint string) error {
 	return &outbound.Error{Class: class, Provider: "github", Operation: operation, Hint: hint}
 }

@@ -21,7 +21,7 @@ func FuzzNextPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, link string, current int) {
 		switch next := nextPage(link, current); {
 		case next != 0 && next != current+1:
-			t.Errorf("after page %d comes %d", current, next)
+			t.Errorf("the page after %d is %d", current, next)
 		case next != 0 && !strings.Contains(strings.ToLower(link), "next"):
 			t.Errorf("%q has no next page", link)
 		}
@@ -33,13 +33,14 @@ func TestNextPage(t *testing.T) {
 		`<https://api.github.com/x?per_page=100&page=3>; rel="next", <https://api.github.com/x?page=5>; rel="last"`: 3,
 		`<https://api.github.com/x?page=1>; rel="prev", <https://evil.example.com/?page=3>;REL=next`:                3,
 		`<https://api.github.com/x?page=1>; rel="first"`:                                                            0,
-		`<https://api.github.com/x?page=2>; rel="next"`:                                                             0, // where it is already
-		`<https://api.github.com/x?page=9>; rel="next"`:                                                             0,
-		`garbage; rel="next"`: 0,
-		"":                    0,
+		// The current page.
+		`<https://api.github.com/x?page=2>; rel="next"`: 0,
+		`<https://api.github.com/x?page=9>; rel="next"`: 0,
+		`garbage; rel="next"`:                           0,
+		"":                                              0,
 	} {
 		if got := nextPage(link, 2); got != want {
-			t.Errorf("after page 2 of %q comes %d, want %d", link, got, want)
+			t.Errorf("the page after 2 in %q is %d, want %d", link, got, want)
 		}
 	}
 }
@@ -85,10 +86,10 @@ func FuzzPublicKey(f *testing.F) {
 		}
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil || len(raw) != 32 || string(raw) != string(key.Key[:]) || key.ID != id {
-			t.Errorf("%q is taken for a key", encoded)
+			t.Errorf("%q is accepted as a key", encoded)
 		}
 		if _, err := key.seal([]byte("value")); err != nil {
-			t.Errorf("nothing can be sealed for %q: %v", encoded, err)
+			t.Errorf("sealing for %q failed: %v", encoded, err)
 		}
 	})
 }
@@ -105,7 +106,7 @@ func FuzzClassify(f *testing.F) {
 		}
 		class, hint, known := classify(r)
 		if !known && (class != "" || hint != "") || known && class == "" {
-			t.Errorf("%d is of class %q with the hint %q, known: %t", status, class, hint, known)
+			t.Errorf("%d has class %q and hint %q, known: %t", status, class, hint, known)
 		}
 	})
 }
@@ -115,11 +116,11 @@ func FuzzListedSecret(f *testing.F) {
 	f.Add(`{"name":"a\nb","updated_at":"2026-01-01T00:00:00Z"}`)
 	f.Add(`{"name":"A","updated_at":"0001-01-01T00:00:00Z"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		var told secret
-		if json.Unmarshal([]byte(text), &told) != nil {
+		var listed secret
+		if json.Unmarshal([]byte(text), &listed) != nil {
 			return
 		}
-		if e, ok := told.entry(); ok && (e.Name == "" || e.Name != fold(e.Name) || e.Updated.IsZero()) {
+		if e, ok := listed.entry(); ok && (e.Name == "" || e.Name != fold(e.Name) || e.Updated.IsZero()) {
 			t.Errorf("%q is the entry %+v", text, e)
 		}
 	})

@@ -1,7 +1,7 @@
-// Package github syncs to the secrets of GitHub Actions: of a repository, or of one of its environments.
+// Package github syncs to GitHub Actions secrets of a repository, or of one of its environments.
 //
-// GitHub takes values sealed for a key of the place they go to, and answers none of them again: of what it keeps it tells names and the
-// times of the last writes.
+// GitHub accepts values that are sealed with the public key of their scope, and never returns a
+// value. It lists only the names of secrets and the times of their last writes.
 package github
 
 import (
@@ -34,33 +34,33 @@ type Provider struct{}
 
 var _ provider.Provider = Provider{}
 
-// New makes the provider.
+// New returns the provider.
 func New() Provider { return Provider{} }
 
-// Declare says what the provider takes and can do.
+// Declare returns the declaration.
 func (Provider) Declare() provider.Declaration {
 	return provider.Declaration{
 		Name:  "github",
 		Title: "GitHub",
-		Help: "An account at GitHub, or at a GitHub Enterprise Server. Its credential is a token that may write the secrets of the repositories that are synced to, " +
-			"and nothing else: a fine-grained personal access token for just these, or an installation token of a GitHub App.",
+		Help: "An account at GitHub or at a GitHub Enterprise Server. The credential is a token with write access to the secrets of the target repositories and nothing else: " +
+			"a fine-grained personal access token for these repositories, or an installation token of a GitHub App.",
 		Fields: []provider.Field{
 			{
 				Name: fieldBaseURL, Endpoint: provider.EndpointURL, Default: defaultBaseURL, Example: "https://github.example.com/api/v3", Check: checkBaseURL,
-				Help: "URL of the API. Of a GitHub Enterprise Server it is `https://HOST/api/v3`, of GHE.com `https://api.SUBDOMAIN.ghe.com`.",
+				Help: "URL of the API. For a GitHub Enterprise Server it is `https://HOST/api/v3`, for GHE.com `https://api.SUBDOMAIN.ghe.com`.",
 			},
 			{
 				Name: provider.FieldCAPEM, Endpoint: provider.EndpointPEM,
-				Help: "Certificates in PEM that the server's own may be signed with, beside those the system trusts.",
+				Help: "CA certificates in PEM format that are trusted in addition to the system's.",
 			},
 		},
 		Auth: []provider.AuthKind{{
 			Name: authToken,
-			Help: "A token of an account, or of an installation of a GitHub App.",
+			Help: "A token of an account or of an installation of a GitHub App.",
 			Fields: []provider.Field{{
 				Name: fieldToken, Secret: true, Required: true,
-				Help: "The token. Fine-grained: the repository permission \"Secrets\" (read and write), and \"Environments\" (read and write) for secrets of an " +
-					"environment. Classic: the scope `repo`.",
+				Help: "The token. A fine-grained token needs the repository permission \"Secrets\" (read and write), and \"Environments\" (read and write) for secrets of an " +
+					"environment. A classic token needs the scope `repo`.",
 			}},
 		}},
 		Destinations: []provider.Destination{actions()},
@@ -74,20 +74,20 @@ func actions() provider.Destination {
 	return provider.Destination{
 		Name:  "github-actions",
 		Title: "GitHub Actions",
-		Help: "Secrets of a repository for GitHub Actions, or of one of its environments. Names are upper case there, and values cannot be read back: a change " +
-			"by others shows as a later time of the last write.",
+		Help: "GitHub Actions secrets of a repository or of one of its environments. GitHub stores names in upper case and does not return values. A change " +
+			"by others is detected by the time of the last write.",
 		Fields: []provider.Field{
 			{
 				Name: fieldOwner, Required: true, Fixed: true, Example: "acme", Check: checkOwner,
-				Help: "Account or organization that the repository belongs to. Case does not matter.",
+				Help: "Account or organization that owns the repository. Not case-sensitive.",
 			},
 			{
 				Name: fieldRepository, Required: true, Fixed: true, Example: "api", Check: checkRepository,
-				Help: "Name of the repository, without its owner. Case does not matter.",
+				Help: "Name of the repository, without its owner. Not case-sensitive.",
 			},
 			{
 				Name: fieldEnvironment, Fixed: true, Example: "production", Check: checkEnvironment,
-				Help: "Environment of the repository whose secrets are written. It must exist. Empty for the secrets of the repository itself.",
+				Help: "Environment of the repository whose secrets are written. The environment must exist. Leave it empty for the secrets of the repository itself.",
 			},
 		},
 		Granularities: []provider.Granularity{provider.Key},
@@ -101,7 +101,7 @@ func actions() provider.Destination {
 	}
 }
 
-// target is a place as GitHub compares it: none of the three names is case-sensitive.
+// target returns the target of a place. GitHub compares none of the three names by case.
 func target(integration, destination provider.Values) provider.Target {
 	host, err := provider.CanonicalURL(integration.Text(fieldBaseURL))
 	if err != nil {
@@ -127,7 +127,7 @@ func checkBaseURL(value any) error {
 }
 
 var (
-	// legalOwner takes the '_' that names of managed users have.
+	// legalOwner accepts '_', which the names of managed users contain.
 	legalOwner      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 	legalRepository = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 )
@@ -142,36 +142,37 @@ func checkOwner(value any) error {
 func checkRepository(value any) error {
 	name, _ := value.(string)
 	if !legalRepository.MatchString(name) || name == "." || name == ".." || strings.HasSuffix(strings.ToLower(name), ".git") {
-		return errors.New("must be the name of a repository without owner and .git, as in https://github.com/OWNER/REPOSITORY")
+		return errors.New("must be the name of a repository without its owner and without .git, as in https://github.com/OWNER/REPOSITORY")
 	}
 	return nil
 }
 
-// checkEnvironment: a name "may not exceed 255 characters" (docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments,
-// read 2026-11). It may hold slashes.
+// checkEnvironment checks the name of an environment. A name "may not exceed 255 characters"
+// (docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments, read 2026-11). It
+// may contain slashes.
 func checkEnvironment(value any) error {
 	name, _ := value.(string)
 	if name == "." || name == ".." || !utf8.ValidString(name) || utf8.RuneCountInString(name) > 255 || strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("must be the name of an environment of the repository, of 255 characters at the most")
+		return errors.New("must be the name of an environment of the repository, at most 255 characters")
 	}
 	return nil
 }
 
-// List answers the secrets at a place.
-func (Provider) List(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
+// List returns the secrets at a place.
+func (Provider) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
 	c, err := open(s)
 	if err != nil {
 		return nil, err
 	}
-	return c.list(ctx, scopeOf(at))
+	return c.list(ctx, scopeOf(place))
 }
 
-// Apply makes changes at a place, one after the other.
-func (Provider) Apply(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+// Apply makes the changes at a place one after another.
+func (Provider) Apply(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
 	results := make([]provider.Result, len(changes))
 	c, err := open(s)
 	if err == nil {
-		w := writer{client: c, scope: scopeOf(at)}
+		w := writer{client: c, scope: scopeOf(place)}
 		err = w.apply(ctx, changes, results)
 	}
 	return provider.SkipRest(results, err)

@@ -13,13 +13,13 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// secret is one secret as GitHub tells of it.
+// secret is one secret as GitHub lists it.
 type secret struct {
 	Name    string    `json:"name"`
 	Updated time.Time `json:"updated_at"`
 }
 
-// entry answers false for what is none of GitHub's.
+// entry returns the secret as an entry. It returns false for a secret that GitHub cannot have sent.
 func (s secret) entry() (provider.Entry, bool) {
 	name := fold(s.Name)
 	if name == "" || s.Updated.IsZero() || strings.ContainsFunc(name, unicode.IsControl) {
@@ -28,39 +28,41 @@ func (s secret) entry() (provider.Entry, bool) {
 	return provider.Entry{Name: name, Updated: s.Updated.UTC()}, true
 }
 
-// list reads all pages. A secret that is made or removed meanwhile may move others from page to page, so one may come twice.
-func (c *client) list(ctx context.Context, at scope) ([]provider.Entry, error) {
-	op := at.reading("list the secrets")
+// list reads all pages. If a secret is created or deleted meanwhile, other secrets may move to
+// another page and appear twice.
+func (c *client) list(ctx context.Context, sc scope) ([]provider.Entry, error) {
+	op := sc.reading("list the secrets")
 	var entries []provider.Entry
 	for page := 1; page != 0; {
 		if page > maxPages {
-			return nil, strange(op, false, nil)
+			return nil, unexpected(op, false, nil)
 		}
-		var told struct {
+		var body struct {
 			Secrets *[]secret `json:"secrets"`
 		}
-		answer, err := c.get(ctx, op, at.path+"?per_page="+strconv.Itoa(pageSize)+"&page="+strconv.Itoa(page), &told)
+		response, err := c.get(ctx, op, sc.path+"?per_page="+strconv.Itoa(pageSize)+"&page="+strconv.Itoa(page), &body)
 		if err != nil {
 			return nil, err
 		}
-		if told.Secrets == nil {
-			return nil, strange(op, false, nil)
+		if body.Secrets == nil {
+			return nil, unexpected(op, false, nil)
 		}
-		for _, s := range *told.Secrets {
+		for _, s := range *body.Secrets {
 			e, ok := s.entry()
 			if !ok {
-				return nil, strange(op, false, nil)
+				return nil, unexpected(op, false, nil)
 			}
 			entries = append(entries, e)
 		}
-		page = nextPage(strings.Join(answer.Header.Values("Link"), ","), page)
+		page = nextPage(strings.Join(response.Header.Values("Link"), ","), page)
 	}
 	slices.SortFunc(entries, func(a, b provider.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(entries, func(a, b provider.Entry) bool { return a.Name == b.Name }), nil
 }
 
-// nextPage reads a Link header (RFC 8288) for the number of the page after the current one; 0 where there is none. Of the URL it takes
-// the number alone: where the token is sent to, the integration decides and not an answer.
+// nextPage returns the number of the next page from a Link header (RFC 8288), or 0 if there is
+// none. It uses only the page number of the URL: the integration decides where the token is sent,
+// never a response.
 func nextPage(link string, current int) int {
 	for part := range strings.SplitSeq(link, ",") {
 		target, parameters, found := strings.Cut(strings.TrimSpace(part), ">")

@@ -13,7 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/github/githubtest"
 )
 
-func TestLimitsOfRequestsAreWaitedFor(t *testing.T) {
+func TestRateLimitsHaveAWait(t *testing.T) {
 	const secondary = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 	start := newClock().Now()
 	tests := []struct {
@@ -32,18 +32,18 @@ func TestLimitsOfRequestsAreWaitedFor(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStand(t, githubtest.Options{})
+			s := newFixture(t, githubtest.Options{})
 			tt.refusal.WritesOnly = true
 			s.Refuse(&tt.refusal)
 			results := s.apply(t, inRepository, write("A", "one"), write("B", "two"))
 			for i, want := range []provider.Outcome{provider.Failed, provider.Skipped} {
 				wait := fails(t, results[i].Err, outbound.RateLimited)
 				if results[i].Outcome != want || wait < tt.want-2*time.Second || wait > tt.want+2*time.Second {
-					t.Errorf("change %d is %s and waits %v, want %v", i, results[i].Outcome, wait, tt.want)
+					t.Errorf("change %d is %s with the wait %v, want %v", i, results[i].Outcome, wait, tt.want)
 				}
 			}
 			if s.puts() != 1 {
-				t.Errorf("%d writes against a party that refuses", s.puts())
+				t.Errorf("got %d writes during a rate limit, want 1", s.puts())
 			}
 			s.Refuse(nil)
 			s.clock.now = s.clock.now.Add(tt.want + time.Second)
@@ -54,8 +54,8 @@ func TestLimitsOfRequestsAreWaitedFor(t *testing.T) {
 	}
 }
 
-func TestPausesGrowWhileGitHubDoesNotSayHowLong(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+func TestPausesGrowWithoutRetryAfter(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	s.Refuse(&githubtest.Refusal{Status: 403, Message: "You have exceeded a secondary rate limit."})
 	for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute} {
 		_, err := github.New().List(t.Context(), s.session, at(inRepository))
@@ -66,26 +66,26 @@ func TestPausesGrowWhileGitHubDoesNotSayHowLong(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhatTheTokenNeeds(t *testing.T) {
+func TestErrorsNameTheMissingPermission(t *testing.T) {
 	tests := []struct {
 		name  string
 		token githubtest.Token
-		at    githubtest.Place
+		place githubtest.Place
 		class outbound.Class
 		words []string
 	}{
-		{"reads alone", githubtest.Token{Login: "ada", Secrets: githubtest.Read}, inRepository, outbound.Permission, []string{`"Secrets" (read and write)`, "`repo`"}},
-		{"has nothing", githubtest.Token{Login: "ada"}, inRepository, outbound.Permission, []string{`"Secrets" (read)`}},
+		{"read only", githubtest.Token{Login: "ada", Secrets: githubtest.Read}, inRepository, outbound.Permission, []string{`"Secrets" (read and write)`, "`repo`"}},
+		{"no permission", githubtest.Token{Login: "ada"}, inRepository, outbound.Permission, []string{`"Secrets" (read)`}},
 		{
-			"of the repository's secrets alone", githubtest.Token{Login: "ada", Secrets: githubtest.Write}, inEnvironment, outbound.Permission,
+			"only secrets of the repository", githubtest.Token{Login: "ada", Secrets: githubtest.Write}, inEnvironment, outbound.Permission,
 			[]string{`"Environments" (read)`},
 		},
 		{
-			"reads environments alone", githubtest.Token{Login: "ada", Environments: githubtest.Read}, inEnvironment, outbound.Permission,
+			"read only, environments", githubtest.Token{Login: "ada", Environments: githubtest.Read}, inEnvironment, outbound.Permission,
 			[]string{`"Environments" (read and write)`},
 		},
 		{
-			"of other repositories", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Repositories: []string{"acme/web"}}, inRepository, outbound.NotFound,
+			"only other repositories", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Repositories: []string{"acme/web"}}, inRepository, outbound.NotFound,
 			[]string{"repository does not exist", "access to the repository", `"Secrets"`},
 		},
 		{"classic without the scope", githubtest.Token{Login: "ada", Scope: []string{"gist"}}, inRepository, outbound.NotFound, []string{"scope `repo`"}},
@@ -94,48 +94,49 @@ func TestRefusalsSayWhatTheTokenNeeds(t *testing.T) {
 			githubtest.Place{Owner: "acme", Repository: "api", Environment: "nowhere"}, outbound.NotFound, []string{"environment does not exist", `"Environments"`},
 		},
 		{"without single sign-on", githubtest.Token{Login: "ada", Secrets: githubtest.Write, SSO: true}, inRepository, outbound.Permission, []string{"single sign-on"}},
-		{"an expired one", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Expires: newClock().Now()}, inRepository, outbound.Auth, []string{"expired"}},
+		{"an expired token", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Expires: newClock().Now()}, inRepository, outbound.Auth, []string{"expired"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStand(t, githubtest.Options{})
-			result := github.New().Apply(t.Context(), s.open(t, tt.token), at(tt.at), []provider.Change{write("A", "one")})[0]
+			s := newFixture(t, githubtest.Options{})
+			result := github.New().Apply(t.Context(), s.open(t, tt.token), at(tt.place), []provider.Change{write("A", "one")})[0]
 			fails(t, result.Err, tt.class, tt.words...)
 			if result.Outcome == provider.Done || result.Outcome == provider.Unknown {
-				t.Errorf("the change is %s", result.Outcome)
+				t.Errorf("the change has the outcome %s", result.Outcome)
 			}
 		})
 	}
 }
 
-func TestRefusalsInWordsAreToldApart(t *testing.T) {
+func TestForbiddenResponsesAreDistinguished(t *testing.T) {
 	for message, word := range map[string]string{
-		"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted": "IP addresses",
+		"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted": "IP allow list",
 		"`acme` forbids access via a personal access token (classic). Please use a GitHub App":                                                                          "classic",
 		"The 'acme' organization forbids access via a fine-grained personal access tokens if the token's lifetime is greater than 366 days.":                            "expires earlier",
 		"Resource not accessible by personal access token":                                                                                                              `"Secrets"`,
 	} {
-		s := newStand(t, githubtest.Options{})
+		s := newFixture(t, githubtest.Options{})
 		s.Refuse(&githubtest.Refusal{Status: 403, Message: message})
 		_, err := github.New().List(t.Context(), s.session, at(inRepository))
 		fails(t, err, outbound.Permission, word)
 		if strings.Contains(err.Error(), "acme") {
-			t.Errorf("the error tells of the answer: %v", err)
+			t.Errorf("the error contains a part of the response: %v", err)
 		}
 	}
 }
 
-// The names of a renamed repository lead to its new ones by a redirect, which would take the token along.
-func TestRenamedRepositoryIsSaidToBe(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+// GitHub redirects from the old names of a renamed repository to the new ones. A followed redirect
+// would send the token along.
+func TestARenamedRepositoryHasAHint(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	s.Refuse(&githubtest.Refusal{Status: 301, Message: "Moved Permanently", Header: map[string]string{"Location": s.URL + "/repositories/1/actions/secrets"}})
 	_, err := github.New().List(t.Context(), s.session, at(inRepository))
 	fails(t, err, outbound.Invalid, "renamed")
 }
 
-// A thousand secrets take as long as GitHub's limits make them, and not much longer; and not one write is refused.
-func TestThousandSecretsUseTheBudgetOfWrites(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+// A thousand secrets take about as long as GitHub's limits require, and no write is rejected.
+func TestAThousandSecretsUseTheWriteBudget(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	const repositories, each = 10, 100
 	start := s.clock.Now()
 	for i := range repositories {
@@ -147,25 +148,27 @@ func TestThousandSecretsUseTheBudgetOfWrites(t *testing.T) {
 		}
 		s.converge(t, p, changes)
 		if n := len(s.Truth(p)); n != each {
-			t.Fatalf("repository %d holds %d secrets", i, n)
+			t.Fatalf("repository %d has %d secrets", i, n)
 		}
 	}
 	const total = repositories * each
 	if s.Over() != 0 || s.puts() != total {
 		t.Errorf("%d writes for %d secrets, %d of them over GitHub's limits", s.puts(), total, s.Over())
 	}
-	// 500 of them fill the first hour. The other 500 begin with the second, and take 6 minutes with 80 each and a part of the next.
+	// The first 500 writes fill the first hour. The other 500 start with the second hour and take 6
+	// minutes at 80 per minute plus a part of the next minute.
 	ideal := time.Hour + 6*time.Minute
 	took := s.clock.Now().Sub(start)
 	if used := ideal.Seconds() / took.Seconds(); used < 0.95 {
-		t.Errorf("%v for what the limits allow in %v: %.1f%%", took, ideal, 100*used)
+		t.Errorf("took %v, the limits allow %v: %.1f%%", took, ideal, 100*used)
 	} else {
 		t.Logf("%d secrets in %v, the limits allow %v: %.1f%%", total, took, ideal, 100*used)
 	}
 }
 
-// converge applies changes in batches until all are done, as the engine does: what is skipped comes again when it may.
-func (s *stand) converge(t *testing.T, p githubtest.Place, changes []provider.Change) {
+// converge applies changes in batches until all are done, as the engine does: skipped changes are
+// repeated after the wait.
+func (s *fixture) converge(t *testing.T, p githubtest.Place, changes []provider.Change) {
 	t.Helper()
 	batch := github.New().Declare().Destinations[0].Batch
 	for len(changes) > 0 {

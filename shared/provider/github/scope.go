@@ -6,19 +6,21 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// scope is a place that has secrets, and a key of its own that they are sealed for.
+// scope is a repository or an environment: a place with secrets and its own public key.
 type scope struct {
-	path  string // of its secrets, from the API's base, escaped
-	read  string // what a token needs to look at them, as a person says it
-	write string // and to change them
+	path  string // path of its secrets relative to the base URL, escaped
+	read  string // permissions for reading, as a phrase for hints
+	write string // permissions for writing
 	name  string // "repository" or "environment"
 }
 
-func scopeOf(at provider.Place) scope {
-	path := "/repos/" + url.PathEscape(at.Settings.Text(fieldOwner)) + "/" + url.PathEscape(at.Settings.Text(fieldRepository))
-	if environment := at.Settings.Text(fieldEnvironment); environment != "" {
-		// Environments is the permission for their secrets too; "Secrets" is for those of the repository alone:
-		// docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens, read 2026-11.
+func scopeOf(place provider.Place) scope {
+	path := "/repos/" + url.PathEscape(place.Settings.Text(fieldOwner)) + "/" + url.PathEscape(place.Settings.Text(fieldRepository))
+	if environment := place.Settings.Text(fieldEnvironment); environment != "" {
+		// The permission "Environments" covers the secrets of environments, and "Secrets" only
+		// those of the repository:
+		// docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens,
+		// read 2026-11.
 		return scope{
 			path:  path + "/environments/" + url.PathEscape(environment) + "/secrets",
 			read:  `the repository permission "Environments" (read)` + orClassic,
@@ -34,8 +36,8 @@ func scopeOf(at provider.Place) scope {
 	}
 }
 
-const orClassic = ", or the scope `repo` where it is a classic one"
+const orClassic = ", or the scope `repo` for a classic token"
 
-// reading and writing are operations on a scope.
+// reading and writing return the operation with the given name on a scope.
 func (s scope) reading(name string) operation { return operation{name, s.read, s.name} }
 func (s scope) writing(name string) operation { return operation{name, s.write, s.name} }

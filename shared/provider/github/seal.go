@@ -13,34 +13,36 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 )
 
-// publicKey is the key of a scope. Each scope has its own, and GitHub keeps what was sealed for another one without a word: the secret
-// is garbage then (github.com/cli/cli issue 3831).
+// publicKey is the public key of a scope. Each scope has its own key. GitHub accepts a value that
+// is sealed for another key without an error, and the secret is unusable then (github.com/cli/cli
+// issue 3831).
 type publicKey struct {
 	ID  string
 	Key [32]byte
 }
 
-// publicKey asks for the key of a scope.
-func (c *client) publicKey(ctx context.Context, at scope) (publicKey, error) {
-	op := at.reading("get the public key")
-	var told struct {
+// publicKey fetches the public key of a scope.
+func (c *client) publicKey(ctx context.Context, sc scope) (publicKey, error) {
+	op := sc.reading("get the public key")
+	var body struct {
 		ID  string `json:"key_id"`
 		Key string `json:"key"`
 	}
-	if _, err := c.get(ctx, op, at.path+"/public-key", &told); err != nil {
+	if _, err := c.get(ctx, op, sc.path+"/public-key", &body); err != nil {
 		return publicKey{}, err
 	}
-	key, ok := parseKey(told.ID, told.Key)
+	key, ok := parseKey(body.ID, body.Key)
 	if !ok {
 		return publicKey{}, &outbound.Error{
 			Class: outbound.Provider, Provider: "github", Operation: op.name,
-			Hint: "the " + at.name + "'s public key is no X25519 key of 32 bytes, so nothing is sealed for it: check base_url, and what stands between",
+			Hint: "the " + sc.name + "'s public key is not an X25519 key of 32 bytes, so nothing was sealed for it: check base_url and any proxy in between",
 		}
 	}
 	return key, nil
 }
 
-// parseKey refuses what is no key: one of another length that is cut or filled up, and one of low order, seal for anybody.
+// parseKey decodes a public key and rejects an invalid one. A key of another length would be
+// truncated or padded. A value that is sealed with a key of low order can be opened by anyone.
 func parseKey(id, encoded string) (publicKey, bool) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(raw) != 32 || id == "" || len(id) > maxKeyID || !agrees(raw) {
@@ -49,7 +51,8 @@ func parseKey(id, encoded string) (publicKey, bool) {
 	return publicKey{id, [32]byte(raw)}, true
 }
 
-// agrees reports whether a key agreement with a public key is one: crypto/ecdh refuses points of low order.
+// agrees reports whether a key agreement with the public key succeeds. Package crypto/ecdh rejects
+// points of low order.
 func agrees(public []byte) (ok bool) {
 	fips140.WithoutEnforcement(func() {
 		key, err := ecdh.X25519().NewPublicKey(public)
@@ -66,8 +69,8 @@ func agrees(public []byte) (ok bool) {
 	return ok
 }
 
-// seal makes the body of a write. What a sealed box is made of, X25519 and XSalsa20-Poly1305, is no approved algorithm of FIPS 140; it
-// is what GitHub takes, so these two functions alone go without the enforcement.
+// seal returns the body of a write. A sealed box uses X25519 and XSalsa20-Poly1305, which are not
+// approved by FIPS 140. GitHub requires them, so only seal and agrees run without the enforcement.
 func (k publicKey) seal(value []byte) ([]byte, error) {
 	var sealed []byte
 	var err error

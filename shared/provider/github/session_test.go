@@ -14,7 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/github/githubtest"
 )
 
-// clock is one for server and client, on which waiting takes no time.
+// clock is the clock of server and client. Waiting on it takes no time.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -35,17 +35,18 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// stand is a GitHub with one repository and one environment, and a session with a token that may do all.
-type stand struct {
+// fixture is a GitHub server with one repository and one environment, and a session with a token
+// that has all permissions.
+type fixture struct {
 	*githubtest.Server
 	clock   *clock
 	gateway *outbound.Gateway
 	session *provider.Session
 }
 
-func newStand(t testing.TB, o githubtest.Options) *stand {
+func newFixture(t testing.TB, o githubtest.Options) *fixture {
 	t.Helper()
-	s := &stand{clock: newClock()}
+	s := &fixture{clock: newClock()}
 	o.Now = s.clock.Now
 	s.Server = githubtest.New(t, o)
 	s.Add(inEnvironment)
@@ -59,8 +60,8 @@ func newStand(t testing.TB, o githubtest.Options) *stand {
 	return s
 }
 
-// open is a session with another token.
-func (s *stand) open(t testing.TB, token githubtest.Token) *provider.Session {
+// open returns a session with another token.
+func (s *fixture) open(t testing.TB, token githubtest.Token) *provider.Session {
 	t.Helper()
 	d := github.New().Declare()
 	settings, err := provider.Complete(d.SettingsOf("token"), provider.Values{"base_url": s.URL, "ca_pem": s.CAPEM})
@@ -80,7 +81,7 @@ func at(p githubtest.Place) provider.Place {
 	return provider.Place{Destination: "github-actions", Granularity: provider.Key, Settings: place(p)}
 }
 
-func (s *stand) apply(t testing.TB, p githubtest.Place, changes ...provider.Change) []provider.Result {
+func (s *fixture) apply(t testing.TB, p githubtest.Place, changes ...provider.Change) []provider.Result {
 	t.Helper()
 	return github.New().Apply(t.Context(), s.session, at(p), changes)
 }
@@ -89,8 +90,8 @@ func write(name, value string) provider.Change {
 	return provider.Change{Name: name, Value: []byte(value)}
 }
 
-// puts counts the writes that were asked for.
-func (s *stand) puts() int {
+// puts returns the number of PUT requests.
+func (s *fixture) puts() int {
 	n := 0
 	for _, asked := range s.Asked() {
 		if strings.HasPrefix(asked, "PUT ") {
@@ -100,7 +101,8 @@ func (s *stand) puts() int {
 	return n
 }
 
-// fails demands an error of a class whose hint holds some words, and answers how long it asks to wait.
+// fails requires an error of the given class whose hint contains the given words. It returns the
+// wait that the error asks for.
 func fails(t testing.TB, err error, class outbound.Class, words ...string) (wait time.Duration) {
 	t.Helper()
 	var known *outbound.Error
@@ -109,7 +111,7 @@ func fails(t testing.TB, err error, class outbound.Class, words ...string) (wait
 	}
 	for _, word := range words {
 		if !strings.Contains(known.Hint, word) {
-			t.Errorf("the hint %q does not speak of %q", known.Hint, word)
+			t.Errorf("the hint %q does not contain %q", known.Hint, word)
 		}
 	}
 	return known.RetryAfter

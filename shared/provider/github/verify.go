@@ -12,13 +12,14 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// Headers that tell of a token.
+// Headers that describe the token.
 const (
-	headerScopes  = "X-Oauth-Scopes"                         // of a classic one
-	headerExpires = "Github-Authentication-Token-Expiration" // of one that expires
+	headerScopes  = "X-Oauth-Scopes"                         // only for a classic token
+	headerExpires = "Github-Authentication-Token-Expiration" // only for a token that expires
 )
 
-// Verify asks GitHub whose token it is. An installation of a GitHub App is no user, so it is asked what it reaches.
+// Verify returns the account of the token. An installation of a GitHub App has no account, so its
+// repositories are counted instead.
 func (Provider) Verify(ctx context.Context, s *provider.Session) (provider.Identity, error) {
 	c, err := open(s)
 	if err != nil {
@@ -29,7 +30,7 @@ func (Provider) Verify(ctx context.Context, s *provider.Session) (provider.Ident
 		Login string `json:"login"`
 		Type  string `json:"type"`
 	}
-	answer, err := c.get(ctx, op, "/user", &user)
+	response, err := c.get(ctx, op, "/user", &user)
 	if outbound.ClassOf(err) == outbound.Permission {
 		return c.installation(ctx)
 	}
@@ -37,9 +38,9 @@ func (Provider) Verify(ctx context.Context, s *provider.Session) (provider.Ident
 		return provider.Identity{}, err
 	}
 	if !legalLogin.MatchString(user.Login) {
-		return provider.Identity{}, strange(op, false, nil)
+		return provider.Identity{}, unexpected(op, false, nil)
 	}
-	identity := identify(answer.Header)
+	identity := identify(response.Header)
 	identity.Account = user.Login
 	if user.Type == "User" || user.Type == "Bot" || user.Type == "Organization" {
 		identity.Detail["account_type"] = user.Type
@@ -47,29 +48,30 @@ func (Provider) Verify(ctx context.Context, s *provider.Session) (provider.Ident
 	return identity, nil
 }
 
-// legalLogin takes what bots have beside the names of people.
+// legalLogin matches the names of people and of bots, which end with "[bot]".
 var legalLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?$`)
 
 func (c *client) installation(ctx context.Context) (provider.Identity, error) {
 	op := operation{name: "look up the installation"}
-	var told struct {
+	var body struct {
 		Count *int `json:"total_count"`
 	}
-	answer, err := c.get(ctx, op, "/installation/repositories?per_page=1", &told)
+	response, err := c.get(ctx, op, "/installation/repositories?per_page=1", &body)
 	if err != nil {
 		return provider.Identity{}, err
 	}
-	if told.Count == nil {
-		return provider.Identity{}, strange(op, false, nil)
+	if body.Count == nil {
+		return provider.Identity{}, unexpected(op, false, nil)
 	}
-	identity := identify(answer.Header)
+	identity := identify(response.Header)
 	identity.Account = "installation of a GitHub App"
 	identity.Detail["token_type"] = "installation"
-	identity.Detail["repositories"] = strconv.Itoa(*told.Count)
+	identity.Detail["repositories"] = strconv.Itoa(*body.Count)
 	return identity, nil
 }
 
-// identify reads what headers tell of a token. Those of fine-grained tokens tell no permissions.
+// identify returns the identity that response headers describe. For a fine-grained token they
+// contain no permissions.
 func identify(h http.Header) provider.Identity {
 	identity := provider.Identity{Expires: parseExpiry(h.Get(headerExpires)), Detail: map[string]string{"token_type": "fine-grained"}}
 	if values, classic := h[headerScopes]; classic {
@@ -81,7 +83,7 @@ func identify(h http.Header) provider.Identity {
 
 var legalScope = regexp.MustCompile(`^[a-z_]+(:[a-z_]+)?$`)
 
-// parseScopes reads `repo, read:org`. What is no scope is left out.
+// parseScopes parses a list such as "repo, read:org". It ignores words that are not scopes.
 func parseScopes(header string) []string {
 	scopes := []string{}
 	for word := range strings.SplitSeq(header, ",") {
@@ -92,11 +94,12 @@ func parseScopes(header string) []string {
 	return scopes
 }
 
-// parseExpiry reads `2027-01-31 09:00:00 UTC` and `2027-01-31 10:00:00 +0100`; zero for anything else. GitHub has sent both.
+// parseExpiry parses "2027-01-31 09:00:00 UTC" and "2027-01-31 10:00:00 +0100". GitHub has sent
+// both forms. It returns the zero time for anything else.
 func parseExpiry(header string) time.Time {
 	for _, layout := range []string{"2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05 -0700"} {
-		if at, err := time.Parse(layout, header); err == nil {
-			return at.UTC()
+		if expires, err := time.Parse(layout, header); err == nil {
+			return expires.UTC()
 		}
 	}
 	return time.Time{}

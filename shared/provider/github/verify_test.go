@@ -11,7 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/github/githubtest"
 )
 
-func TestVerifyTellsWhoATokenIs(t *testing.T) {
+func TestVerifyIdentifiesTheToken(t *testing.T) {
 	expires := newClock().Now().Add(30 * 24 * time.Hour)
 	tests := []struct {
 		name  string
@@ -36,7 +36,7 @@ func TestVerifyTellsWhoATokenIs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStand(t, githubtest.Options{})
+			s := newFixture(t, githubtest.Options{})
 			got, err := github.New().Verify(t.Context(), s.open(t, tt.token))
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("%+v, want %+v: %v", got, tt.want, err)
@@ -45,17 +45,17 @@ func TestVerifyTellsWhoATokenIs(t *testing.T) {
 	}
 }
 
-func TestVerifyTakesALimitForNothingElse(t *testing.T) {
-	s := newStand(t, githubtest.Options{})
+func TestVerifyReportsARateLimit(t *testing.T) {
+	s := newFixture(t, githubtest.Options{})
 	s.Refuse(&githubtest.Refusal{Status: 403, Message: "You have exceeded a secondary rate limit."})
 	_, err := github.New().Verify(t.Context(), s.session)
 	fails(t, err, outbound.RateLimited)
 	if asked := s.Asked(); len(asked) != 1 {
-		t.Errorf("asked %q", asked)
+		t.Errorf("requests: %q", asked)
 	}
 }
 
-func TestSettingsThatLeadNowhereAreRefused(t *testing.T) {
+func TestInvalidSettingsAreRejected(t *testing.T) {
 	d := github.New().Declare()
 	integration := func(field, value string) error {
 		_, err := provider.Complete(d.Fields, provider.Values{field: value})
@@ -79,7 +79,7 @@ func TestSettingsThatLeadNowhereAreRefused(t *testing.T) {
 	for field, errs := range refused {
 		for i, err := range errs {
 			if err == nil {
-				t.Errorf("%s %d is taken", field, i)
+				t.Errorf("invalid value %[2]d of %[1]s is accepted", field, i)
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func TestSettingsThatLeadNowhereAreRefused(t *testing.T) {
 		destination("repository", ".github"), destination("github_environment", "production/eu west 1 (blue) ü"),
 	} {
 		if err != nil {
-			t.Errorf("good setting %d: %v", i, err)
+			t.Errorf("valid setting %d: %v", i, err)
 		}
 	}
 }

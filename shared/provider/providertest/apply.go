@@ -10,14 +10,14 @@ import (
 
 var applyChecks = []check{
 	{"create, update and delete", nil, createUpdateDelete},
-	{"an entry is answered as list shows it", nil, entryAsListed},
-	{"one call makes changes of every kind, and answers in their order", nil, mixedBatch},
+	{"Apply returns entries as List does", nil, entryAsListed},
+	{"one call makes changes of every kind and returns results in their order", nil, mixedBatch},
 	{"a full batch", nil, fullBatch},
-	{"no change is no request that changes something", nil, nothingToDo},
-	{"deleting what is gone is done", nil, deleteGone},
-	{"what others have taken away is created again", nil, createAgain},
-	{"entries of others survive", nil, foreignSurvive},
-	{"two calls at once do not disturb each other", func(r *rig) string {
+	{"without changes no writing request is sent", nil, nothingToDo},
+	{"deleting a deleted entry is done", nil, deleteGone},
+	{"an entry that others deleted is created again", nil, createAgain},
+	{"entries of others are kept", nil, foreignSurvive},
+	{"two parallel calls do not affect each other", func(r *rig) string {
 		if r.Racy != "" {
 			return "Party.Racy: " + r.Racy
 		}
@@ -31,7 +31,7 @@ func createUpdateDelete(t testing.TB, r *rig) {
 	r.done(t, provider.Change{Name: name, Value: []byte("two"), Expect: r.expect(t, name)})
 	r.done(t, provider.Change{Name: name, Delete: true, Expect: r.expect(t, name)})
 	if e := r.expect(t, name); e != nil {
-		t.Errorf("List shows what was deleted: %+v", *e)
+		t.Errorf("List returns a deleted entry: %+v", *e)
 	}
 }
 
@@ -39,15 +39,15 @@ func entryAsListed(t testing.TB, r *rig) {
 	name := r.names(t, 1)[0]
 	var before *provider.Entry
 	for _, value := range []string{"one", "two", "three"} {
-		answered := r.done(t, provider.Change{Name: name, Value: []byte(value), Expect: before})[0].Entry
-		listed, ok := r.list(t)[r.kept(name)]
-		if !ok || !same(listed, answered) {
-			t.Fatalf("Apply answers %+v, List %+v", answered, listed)
+		returned := r.done(t, provider.Change{Name: name, Value: []byte(value), Expect: before})[0].Entry
+		listed, ok := r.list(t)[r.stored(name)]
+		if !ok || !same(listed, returned) {
+			t.Fatalf("Apply returned %+v, List %+v", returned, listed)
 		}
-		if before != nil && before.Version != "" && before.Version == answered.Version {
-			t.Errorf("another write has the same version %q", answered.Version)
+		if before != nil && before.Version != "" && before.Version == returned.Version {
+			t.Errorf("two writes have the same version %q", returned.Version)
 		}
-		before = &answered
+		before = &returned
 	}
 }
 
@@ -62,7 +62,7 @@ func mixedBatch(t testing.TB, r *rig) {
 	}
 	now := r.list(t)
 	expect := func(i int) *provider.Entry {
-		e := now[r.kept(names[i])]
+		e := now[r.stored(names[i])]
 		return &e
 	}
 	changes := []provider.Change{
@@ -74,7 +74,7 @@ func mixedBatch(t testing.TB, r *rig) {
 	}
 	r.done(t, changes...)
 	if len(r.Truth()) != 4 {
-		t.Errorf("there are %d entries, want 4", len(r.Truth()))
+		t.Errorf("the place has %d entries, want 4", len(r.Truth()))
 	}
 }
 
@@ -85,21 +85,21 @@ func fullBatch(t testing.TB, r *rig) {
 		changes[i] = provider.Change{Name: name, Value: fmt.Appendf(nil, "value %d", i)}
 	}
 	for i, result := range r.done(t, changes...) {
-		if result.Entry.Name != r.kept(changes[i].Name) {
-			t.Errorf("result %d is of %q, the change of %q", i, result.Entry.Name, changes[i].Name)
+		if result.Entry.Name != r.stored(changes[i].Name) {
+			t.Errorf("result %d is for %q, want %q", i, result.Entry.Name, changes[i].Name)
 		}
 	}
 }
 
 func nothingToDo(t testing.TB, r *rig) {
-	if results := r.Provider.Apply(t.Context(), r.session, r.at, nil); len(results) != 0 {
-		t.Errorf("Apply of nothing answers %d results", len(results))
+	if results := r.Provider.Apply(t.Context(), r.session, r.place, nil); len(results) != 0 {
+		t.Errorf("Apply without changes returned %d results", len(results))
 	}
 	if r.front == nil {
 		return
 	}
 	if _, writes := r.front.counted(); writes != 0 {
-		t.Errorf("Apply of nothing makes %d requests that change something", writes)
+		t.Errorf("Apply without changes sent %d writing requests", writes)
 	}
 }
 
@@ -124,12 +124,12 @@ func foreignSurvive(t testing.TB, r *rig) {
 	names := r.names(t, 4)
 	r.Plant(names[0], "foreign")
 	r.Plant(names[3], "foreign too")
-	// The rig holds every entry that a call does not name against what it was.
+	// The rig checks that entries that a call does not name are unchanged.
 	r.done(t, provider.Change{Name: names[1], Value: []byte("ours")})
 	r.done(t, provider.Change{Name: names[1], Value: []byte("ours, changed"), Expect: r.expect(t, names[1])})
 	r.done(t, provider.Change{Name: names[1], Delete: true, Expect: r.expect(t, names[1])})
 	if truth := r.Truth(); len(truth) != 2 {
-		t.Errorf("there are %d entries, want the two of others", len(truth))
+		t.Errorf("the place has %d entries, want the two of others", len(truth))
 	}
 }
 
@@ -139,14 +139,14 @@ func twoAtOnce(t testing.TB, r *rig) {
 	failures := make([]error, len(names))
 	for i, name := range names {
 		group.Go(func() {
-			results := r.Provider.Apply(t.Context(), r.session, r.at, []provider.Change{{Name: name, Value: []byte(name)}})
+			results := r.Provider.Apply(t.Context(), r.session, r.place, []provider.Change{{Name: name, Value: []byte(name)}})
 			failures[i] = results[0].Err
 		})
 	}
 	group.Wait()
 	truth := r.Truth()
 	for i, name := range names {
-		if failures[i] != nil || truth[r.kept(name)] != name {
+		if failures[i] != nil || truth[r.stored(name)] != name {
 			t.Errorf("%s: %v", name, failures[i])
 		}
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 var cancelChecks = []check{
-	{"a context that has ended begins nothing", nil, endedContext},
-	{"a context that ends on the way is told truly", overHTTP, endsOnTheWay},
+	{"an ended context sends nothing", nil, endedContext},
+	{"a context that ends during Apply has true results", overHTTP, endsDuringApply},
 }
 
 func endedContext(t testing.TB, r *rig) {
@@ -19,19 +19,19 @@ func endedContext(t testing.TB, r *rig) {
 	cancel()
 	_, err := r.Provider.Verify(ctx, r.session)
 	classIn(t, "Verify", err, outbound.Network)
-	_, err = r.Provider.List(ctx, r.session, r.at)
+	_, err = r.Provider.List(ctx, r.session, r.place)
 	classIn(t, "List", err, outbound.Network)
 	names := r.names(t, 2)
 	for _, result := range r.apply(ctx, t, provider.Change{Name: names[0], Value: []byte("one")}, provider.Change{Name: names[1], Delete: true}) {
 		if result.Outcome == provider.Done {
-			t.Error("a change is answered as done")
+			t.Error("a change has the outcome done")
 		}
 		classIn(t, "Apply", result.Err, outbound.Network)
 	}
 }
 
-// endsOnTheWay ends the context with the second write on its way to the party.
-func endsOnTheWay(t testing.TB, r *rig) {
+// endsDuringApply ends the context while the second write is being sent.
+func endsDuringApply(t testing.TB, r *rig) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r.front.play(onWrites(2, func(f *front, w http.ResponseWriter, q *http.Request) {
@@ -47,11 +47,11 @@ func endsOnTheWay(t testing.TB, r *rig) {
 		}
 	}
 	if _, writes := r.front.counted(); writes > 1 && done == len(results) {
-		t.Error("every change is answered as done")
+		t.Error("every change has the outcome done")
 	}
 }
 
-// creations are n changes that make an entry each, as far as one call takes them.
+// creations returns up to n changes that create one entry each, at most one batch.
 func (r *rig) creations(t testing.TB, n int) []provider.Change {
 	t.Helper()
 	changes := make([]provider.Change, min(n, r.destination.Batch))

@@ -8,10 +8,10 @@ import (
 )
 
 var compareChecks = []check{
-	{"creating what others have created is a conflict", compares, createOverForeign},
-	{"writing and deleting what others have changed is a conflict", compares, writeOverChanged},
-	{"writing what others have taken away is a conflict", compares, writeOverRemoved},
-	{"a conflict does not keep the others from their change", compares, conflictAmongOthers},
+	{"creating an entry that others created is a conflict", compares, createOverForeign},
+	{"writing and deleting an entry that others changed is a conflict", compares, writeOverChanged},
+	{"writing an entry that others deleted is a conflict", compares, writeOverRemoved},
+	{"a conflict does not affect the other changes", compares, conflictAmongOthers},
 }
 
 func conflicts(t testing.TB, what string, result provider.Result) {

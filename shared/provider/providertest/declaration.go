@@ -10,26 +10,26 @@ import (
 )
 
 var declarationChecks = []check{
-	{"declaration is legal", nil, declarationIsLegal},
-	{"declaration is the same each time", nil, declarationIsTheSame},
-	{"help begins with a short sentence", nil, helpBeginsShort},
-	{"required settings have an example that is one of their values", nil, examplesAreValues},
-	{"limits refuse names that lead elsewhere", func(r *rig) string {
+	{"declaration is valid", nil, declarationIsValid},
+	{"declaration is the same on every call", nil, declarationIsTheSame},
+	{"help starts with a short sentence", nil, helpStartsShort},
+	{"required settings have a valid example", nil, examplesAreValues},
+	{"limits reject names that address something else", func(r *rig) string {
 		if r.destination.Limits.Name == nil {
 			return "Limits.Name is nil"
 		}
 		return ""
-	}, limitsRefuseStrangeNames},
-	{"folding twice is folding once", func(r *rig) string {
+	}, limitsRejectUnsafeNames},
+	{"folding is idempotent", func(r *rig) string {
 		if r.destination.Fold == nil {
 			return "Destination.Fold is nil"
 		}
 		return ""
-	}, foldingIsStable},
-	{"target tells places apart", nil, targetTellsApart},
+	}, foldingIsIdempotent},
+	{"different places have different targets", nil, targetsDiffer},
 }
 
-func declarationIsLegal(t testing.TB, r *rig) {
+func declarationIsValid(t testing.TB, r *rig) {
 	if _, err := provider.NewRegistry(r.Provider); err != nil {
 		t.Error(err)
 	}
@@ -37,11 +37,11 @@ func declarationIsLegal(t testing.TB, r *rig) {
 
 func declarationIsTheSame(t testing.TB, r *rig) {
 	if a, b := shape(r.Provider.Declare()), shape(r.Provider.Declare()); a != b {
-		t.Errorf("two answers of Declare differ:\n%s\n%s", a, b)
+		t.Errorf("two calls of Declare differ:\n%s\n%s", a, b)
 	}
 }
 
-// shape is all of a declaration that is no function.
+// shape returns everything in a declaration except functions.
 func shape(d provider.Declaration) string {
 	var b strings.Builder
 	fields := func(all []provider.Field) {
@@ -63,8 +63,9 @@ func shape(d provider.Declaration) string {
 	return b.String()
 }
 
-// helpBeginsShort: lists of paths and fields show the first sentence alone.
-func helpBeginsShort(t testing.TB, r *rig) {
+// helpStartsShort checks the first sentence of each help text, because lists of paths and fields
+// show only that sentence.
+func helpStartsShort(t testing.TB, r *rig) {
 	help := map[string]string{r.declaration.Name: r.declaration.Help, r.destination.Name: r.destination.Help}
 	for _, kind := range r.declaration.Auth {
 		help["auth kind "+kind.Name] = kind.Help
@@ -83,13 +84,13 @@ func helpBeginsShort(t testing.TB, r *rig) {
 		first := []rune(short + " ")[0]
 		switch {
 		case !strings.HasSuffix(short, "."):
-			t.Errorf("help of %s: its first sentence has no end: %q", what, short)
+			t.Errorf("help of %s: the first sentence has no period: %q", what, short)
 		case len(short) > 150:
-			t.Errorf("help of %s: its first sentence has %d characters, over 150", what, len(short))
+			t.Errorf("help of %s: the first sentence has %d characters, more than 150", what, len(short))
 		case !unicode.IsUpper(first) && first != '`':
-			t.Errorf("help of %s: it does not begin with a capital: %q", what, short)
+			t.Errorf("help of %s: it does not start with a capital letter: %q", what, short)
 		case strings.ContainsAny(text, "\n\t"):
-			t.Errorf("help of %s: it is more than one line", what)
+			t.Errorf("help of %s: it has more than one line", what)
 		}
 	}
 }
@@ -99,17 +100,17 @@ func examplesAreValues(t testing.TB, r *rig) {
 		wants := f.Required && f.Type == provider.Text && f.Choices == nil
 		if f.Example == "" {
 			if wants {
-				t.Errorf("field %s: it is required and has no example", f.Name)
+				t.Errorf("field %s: a required field must have an example", f.Name)
 			}
 			continue
 		}
 		if _, err := provider.Complete([]provider.Field{f}, provider.Values{f.Name: f.Example}); err != nil {
-			t.Errorf("field %s: its example is refused: %v", f.Name, err)
+			t.Errorf("field %s: the example is invalid: %v", f.Name, err)
 		}
 	}
 }
 
-func limitsRefuseStrangeNames(t testing.TB, r *rig) {
+func limitsRejectUnsafeNames(t testing.TB, r *rig) {
 	for _, name := range []string{"", "..", "../x", "A\n", "A\nB", "A\x00", " A", "A?x=1", "A#x", "A%2fB", "\xff"} {
 		if r.destination.Limits.Name.MatchString(name) {
 			t.Errorf("Limits.Name matches %q", name)
@@ -117,26 +118,26 @@ func limitsRefuseStrangeNames(t testing.TB, r *rig) {
 	}
 }
 
-func foldingIsStable(t testing.TB, r *rig) {
+func foldingIsIdempotent(t testing.TB, r *rig) {
 	for _, name := range append(r.names(t, 3), "MiXed_1", "ß", "İ") {
 		once := r.destination.Fold(name)
 		if twice := r.destination.Fold(once); twice != once {
-			t.Errorf("%q folds to %q, and that to %q", name, once, twice)
+			t.Errorf("%q folds to %q, which folds to %q", name, once, twice)
 		}
 	}
 }
 
-func targetTellsApart(t testing.TB, r *rig) {
-	given := r.destination.Target(r.session.Settings, r.at.Settings)
+func targetsDiffer(t testing.TB, r *rig) {
+	given := r.destination.Target(r.session.Settings, r.place.Settings)
 	if given.Host == "" || given.Path == "" {
-		t.Errorf("Target of the party's place is %+v", given)
+		t.Errorf("the target of the party's place is incomplete: %+v", given)
 	}
-	if again := r.destination.Target(r.session.Settings, r.at.Settings); again != given {
-		t.Errorf("two Targets of one place: %+v and %+v", given, again)
+	if again := r.destination.Target(r.session.Settings, r.place.Settings); again != given {
+		t.Errorf("one place has two targets: %+v and %+v", given, again)
 	}
 	for _, settings := range r.Elsewhere {
-		if other := r.destination.Target(r.session.Settings, r.place(t, settings).Settings); other == given {
-			t.Errorf("another place has the same Target %+v", given)
+		if other := r.destination.Target(r.session.Settings, r.newPlace(t, settings).Settings); other == given {
+			t.Errorf("another place has the same target %+v", given)
 		}
 	}
 }

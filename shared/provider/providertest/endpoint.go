@@ -17,9 +17,9 @@ import (
 )
 
 var endpointChecks = []check{
-	{"another endpoint is another digest", nil, anotherEndpoint},
-	{"equal spellings of an endpoint are one digest", nil, equalSpellings},
-	{"settings that are no endpoint do not change the digest", nil, otherSettings},
+	{"another endpoint has another digest", nil, anotherEndpoint},
+	{"equal spellings of an endpoint have one digest", nil, equalSpellings},
+	{"other settings do not change the digest", nil, otherSettings},
 }
 
 func (r *rig) digest(t testing.TB, settings provider.Values) [32]byte {
@@ -31,7 +31,7 @@ func (r *rig) digest(t testing.TB, settings provider.Values) [32]byte {
 	return digest
 }
 
-// with is the session's settings with one other.
+// with returns the session's settings with one changed value.
 func (r *rig) with(field string, value any) provider.Values {
 	settings := maps.Clone(r.session.Settings)
 	settings[field] = value
@@ -44,14 +44,14 @@ func anotherEndpoint(t testing.TB, r *rig) {
 		for _, value := range otherValues(t, r, f) {
 			digest := r.digest(t, r.with(f.Name, value))
 			if before, taken := seen[digest]; taken {
-				t.Errorf("another %s has the digest of %s", f.Name, before)
+				t.Errorf("another %s has the same digest as %s", f.Name, before)
 			}
 			seen[digest] = "another " + f.Name
 		}
 	}
 }
 
-// otherValues are values of an endpoint that are not the party's.
+// otherValues returns valid values of an endpoint field that differ from the party's value.
 func otherValues(t testing.TB, r *rig, f provider.Field) []string {
 	t.Helper()
 	switch {
@@ -103,12 +103,12 @@ func otherSettings(t testing.TB, r *rig) {
 		}
 		other := map[provider.Type]any{provider.Text: "other", provider.Flag: true, provider.Whole: 7, provider.Words: []string{"other"}}
 		if r.digest(t, r.with(f.Name, other[f.Type])) != want {
-			t.Errorf("field %s is no endpoint and changes the digest", f.Name)
+			t.Errorf("field %s is not an endpoint, but it changes the digest", f.Name)
 		}
 	}
 }
 
-// certificate makes one that nobody has the key of.
+// certificate returns a self-signed certificate whose key is discarded.
 func certificate(t testing.TB) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// front is a server that stands before the party.
+// front is a server between the provider and the party.
 type front struct {
 	url   string
 	party http.Handler
@@ -24,19 +24,19 @@ type front struct {
 	trick  func(r request) trick
 }
 
-// request is what a trick may be chosen by.
+// request is a request with its position, by which a trick is chosen.
 type request struct {
 	*http.Request
-	N     int // of all requests, from 1
-	Write int // of those that change something, from 1; 0 for another one
+	N     int // number among all requests, from 1
+	Write int // number among the writing requests, from 1; 0 for a reading one
 }
 
-// trick answers a request in the party's place.
+// trick responds to a request instead of the party.
 type trick func(f *front, w http.ResponseWriter, r *http.Request)
 
 func newFront(t testing.TB, party, caPEM string) *front {
 	t.Helper()
-	at, err := url.Parse(party)
+	target, err := url.Parse(party)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func newFront(t testing.TB, party, caPEM string) *front {
 	}
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(at) },
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 	}
 	f := &front{party: proxy, ended: make(chan struct{})}
 	server := httptest.NewServer(f)
@@ -61,14 +61,15 @@ func newFront(t testing.TB, party, caPEM string) *front {
 	return f
 }
 
-// play has tricks played from now on; choose answers nil for a request that passes.
+// play sets choose, which returns the trick for a request or nil to pass the request to the party.
+// It resets the counts.
 func (f *front) play(choose func(r request) trick) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trick, f.all, f.writes = choose, 0, 0
 }
 
-// counted answers how many requests there were since the last play, and how many of them would change something.
+// counted returns the number of requests and of writing requests since the last play.
 func (f *front) counted() (all, writes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,17 +79,17 @@ func (f *front) counted() (all, writes int) {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.all++
-	asked := request{Request: r, N: f.all}
+	numbered := request{Request: r, N: f.all}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, "LIST":
 	default:
 		f.writes++
-		asked.Write = f.writes
+		numbered.Write = f.writes
 	}
 	choose := f.trick
 	f.mu.Unlock()
 	if choose != nil {
-		if play := choose(asked); play != nil {
+		if play := choose(numbered); play != nil {
 			play(f, w, r)
 			return
 		}
@@ -99,7 +100,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // always plays a trick on every request.
 func always(play trick) func(request) trick { return func(request) trick { return play } }
 
-// onWrites plays a trick on the n-th request that changes something, and on all later ones.
+// onWrites plays a trick on the n-th writing request and on all later ones.
 func onWrites(n int, play trick) func(request) trick {
 	return func(r request) trick {
 		if r.Write < n || r.Write == 0 {
@@ -109,7 +110,7 @@ func onWrites(n int, play trick) func(request) trick {
 	}
 }
 
-// hostile stands in every answer that no honest party gives, and must be in no error.
+// hostile is part of every dishonest response and must not be part of any error.
 const hostile = "Xq7-planted-by-a-hostile-party-Zk2"
 
 func body(status int, kind, text string) trick {
@@ -127,14 +128,14 @@ var (
 	nothing = body(http.StatusOK, "application/json", "")
 )
 
-// redirect sends to another server.
+// redirect redirects to another server.
 func redirect(to string) trick {
 	return func(_ *front, w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 	}
 }
 
-// tooMuch answers JSON without end.
+// tooMuch sends JSON without an end.
 func tooMuch(f *front, w http.ResponseWriter, r *http.Request) {
 	chunk := []byte(strings.Repeat(hostile, 1<<10))
 	_, _ = w.Write([]byte(`{"data":"`))
@@ -152,7 +153,7 @@ func tooMuch(f *front, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// hang never answers.
+// hang never responds.
 func hang(f *front, _ http.ResponseWriter, r *http.Request) {
 	select {
 	case <-f.ended:
@@ -160,19 +161,19 @@ func hang(f *front, _ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cut ends the connection before an answer.
+// cut closes the connection before the response.
 func cut(*front, http.ResponseWriter, *http.Request) { abort() }
 
-// lose has the party do what it is asked, and ends the connection before its answer is through.
+// lose passes the request to the party and closes the connection before the response is complete.
 func lose(f *front, _ http.ResponseWriter, r *http.Request) {
 	f.party.ServeHTTP(httptest.NewRecorder(), r)
 	abort()
 }
 
-// abort is how a handler of net/http ends a connection.
-func abort() { panic(http.ErrAbortHandler) } //nolint:forbidigo // net/http takes it for the wish to cut the connection.
+// abort closes the connection of the current request.
+func abort() { panic(http.ErrAbortHandler) } //nolint:forbidigo // net/http closes the connection on this panic.
 
-// limited refuses for a time that nobody waits for.
+// limited sends a rate-limited response with a wait that is longer than any retry.
 func limited(_ *front, w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Retry-After", "3600")
 	w.WriteHeader(http.StatusTooManyRequests)

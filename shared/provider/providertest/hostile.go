@@ -11,61 +11,61 @@ import (
 )
 
 var hostileChecks = []check{
-	{"a party that answers nonsense is of class provider", overHTTP, nonsense},
-	{"a party that does not answer is of class network", overHTTP, noAnswer},
+	{"an invalid response is an error of class provider", overHTTP, invalidResponses},
+	{"a missing response is an error of class network", overHTTP, noResponse},
 	{"a redirect is not followed", overHTTP, redirected},
-	{"nonsense in answer to a write is not taken for success", overHTTP, nonsenseToWrites},
-	{"a write whose answer is lost is unknown, and repeated after a look", overHTTP, lostAnswer},
+	{"an invalid response to a write is not a success", overHTTP, invalidResponseToWrites},
+	{"a write whose response is lost is unknown, and repeated after listing", overHTTP, lostResponse},
 }
 
-// asks makes every kind of question, and answers the errors.
-func (r *rig) asks(t testing.TB) map[string]error {
+// readErrors calls every reading method and returns the errors by method.
+func (r *rig) readErrors(t testing.TB) map[string]error {
 	t.Helper()
 	errs := make(map[string]error)
 	_, errs["Verify"] = r.Provider.Verify(t.Context(), r.session)
-	_, errs["List"] = r.Provider.List(t.Context(), r.session, r.at)
+	_, errs["List"] = r.Provider.List(t.Context(), r.session, r.place)
 	if reader, ok := r.Provider.(provider.Reader); ok && r.destination.ReadBack == provider.ReadBackValue {
-		_, errs["Read"] = reader.Read(t.Context(), r.session, r.at, r.names(t, 1))
+		_, errs["Read"] = reader.Read(t.Context(), r.session, r.place, r.names(t, 1))
 	}
 	if r.destination.Looks {
 		_, errs["Look"] = r.look(t, r.session, r.names(t, 1)...)
 	}
 	if r.destination.Checks {
-		_, errs["Lacks"] = r.lacks(t, r.session, r.at)
+		_, errs["Lacks"] = r.lacks(t, r.session, r.place)
 	}
 	for _, err := range errs {
-		r.tellsNothing(t, err)
+		r.leaksNothing(t, err)
 	}
 	return errs
 }
 
-func nonsense(t testing.TB, r *rig) {
+func invalidResponses(t testing.TB, r *rig) {
 	for name, play := range map[string]trick{"garbage": garbage, "HTML": html, "status 500": broken, "nothing": nothing, "too much": tooMuch} {
 		r.front.play(always(play))
-		for what, err := range r.asks(t) {
-			classIn(t, what+" answered with "+name, err, outbound.Provider)
+		for what, err := range r.readErrors(t) {
+			classIn(t, what+" with "+name, err, outbound.Provider)
 		}
 		r.nothingDone(t, name)
 	}
 }
 
-func noAnswer(t testing.TB, r *rig) {
+func noResponse(t testing.TB, r *rig) {
 	r.session = r.newSession(t, r.session.Settings, r.Credential, impatience)
 	for name, play := range map[string]trick{"a cut connection": cut, "silence": hang} {
 		r.front.play(always(play))
-		for what, err := range r.asks(t) {
-			classIn(t, what+" answered with "+name, err, outbound.Network)
+		for what, err := range r.readErrors(t) {
+			classIn(t, what+" with "+name, err, outbound.Network)
 		}
 		r.nothingDone(t, name)
 	}
 }
 
-// nothingDone makes changes at a party of which nothing is to be believed.
+// nothingDone checks that no change is done while the party's responses are invalid.
 func (r *rig) nothingDone(t testing.TB, name string) {
 	t.Helper()
 	for _, result := range r.apply(t.Context(), t, r.creations(t, 3)...) {
 		if result.Outcome == provider.Done {
-			t.Errorf("a write answered with %s is done", name)
+			t.Errorf("a write with %s has the outcome done", name)
 		}
 	}
 }
@@ -75,26 +75,27 @@ func redirected(t testing.TB, r *rig) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
 	t.Cleanup(other.Close)
 	r.front.play(always(redirect(other.URL + "/" + hostile)))
-	for what, err := range r.asks(t) {
-		classIn(t, what+" answered with a redirect", err, outbound.Provider, outbound.Invalid)
+	for what, err := range r.readErrors(t) {
+		classIn(t, what+" with a redirect", err, outbound.Provider, outbound.Invalid)
 	}
 	r.nothingDone(t, "a redirect")
 	if reached.Load() {
-		t.Error("the other server was asked")
+		t.Error("the redirect was followed")
 	}
 }
 
-func nonsenseToWrites(t testing.TB, r *rig) {
+func invalidResponseToWrites(t testing.TB, r *rig) {
 	for name, play := range map[string]trick{"garbage": garbage, "HTML": html, "status 500": broken, "a cut connection": cut} {
 		r.front.play(onWrites(1, play))
 		r.nothingDone(t, name)
 	}
-	r.session = r.newSession(t, r.session.Settings, r.Credential, 4*impatience) // the rest is answered honestly
+	// The other requests have honest responses.
+	r.session = r.newSession(t, r.session.Settings, r.Credential, 4*impatience)
 	r.front.play(onWrites(1, hang))
 	r.nothingDone(t, "silence")
 }
 
-func lostAnswer(t testing.TB, r *rig) {
+func lostResponse(t testing.TB, r *rig) {
 	r.front.play(func(q request) trick {
 		if q.Write != 1 {
 			return nil
@@ -109,13 +110,13 @@ func lostAnswer(t testing.TB, r *rig) {
 			unknown++
 			classIn(t, "the lost write", result.Err, outbound.Network)
 		case provider.Failed:
-			t.Errorf("a write after one whose answer is lost has failed: %v", result.Err)
+			t.Errorf("a write after the lost one has failed: %v", result.Err)
 		}
 	}
 	if unknown == 0 && len(r.Truth()) != len(changes) {
-		t.Error("a write is lost, and no result says so")
+		t.Error("a write is lost, but no result is unknown")
 	}
-	// As it was asked for the first time: what has had its effect may be a conflict now.
+	// The changes have their first Expect, so a change that had its effect may be a conflict now.
 	for _, result := range r.apply(t.Context(), t, changes...) {
 		if result.Outcome != provider.Done {
 			classIn(t, "the same again", result.Err, outbound.Conflict)
@@ -123,7 +124,7 @@ func lostAnswer(t testing.TB, r *rig) {
 	}
 	now := r.list(t)
 	for i := range changes {
-		if e, ok := now[r.kept(changes[i].Name)]; ok {
+		if e, ok := now[r.stored(changes[i].Name)]; ok {
 			changes[i].Expect = &e
 		}
 	}

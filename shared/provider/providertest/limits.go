@@ -9,31 +9,31 @@ import (
 )
 
 var limitChecks = []check{
-	{"the longest name is taken, and a longer one refused", func(r *rig) string {
+	{"the longest name is accepted and a longer one rejected", func(r *rig) string {
 		if r.destination.Limits.MaxNameBytes == 0 {
 			return "Limits.MaxNameBytes is 0"
 		}
 		return ""
 	}, longestName},
-	{"names against the rule are refused", func(r *rig) string {
+	{"names that violate the rule are rejected", func(r *rig) string {
 		if r.destination.Limits.Name == nil {
 			return "Limits.Name is nil"
 		}
 		return ""
 	}, namesAgainstTheRule},
-	{"names with a reserved beginning are refused", func(r *rig) string {
+	{"names with a reserved prefix are rejected", func(r *rig) string {
 		if len(r.destination.Limits.Reserved) == 0 {
 			return "Limits.Reserved is empty"
 		}
 		return ""
 	}, reservedNames},
-	{"the largest value is taken, and a larger one refused", func(r *rig) string {
+	{"the largest value is accepted and a larger one rejected", func(r *rig) string {
 		if r.destination.Limits.MaxValueBytes == 0 {
 			return "Limits.MaxValueBytes is 0"
 		}
 		return ""
 	}, largestValue},
-	{"a full place takes no more", func(r *rig) string {
+	{"a full place accepts no further entry", func(r *rig) string {
 		switch n := r.destination.Limits.MaxEntries; {
 		case n == 0:
 			return "Limits.MaxEntries is 0"
@@ -42,24 +42,24 @@ var limitChecks = []check{
 		}
 		return ""
 	}, fullPlace},
-	{"values of all bytes arrive as they are", func(r *rig) string {
+	{"values of arbitrary bytes arrive unchanged", func(r *rig) string {
 		if r.destination.Limits.TextOnly {
 			return "Limits.TextOnly is true"
 		}
 		return ""
 	}, allBytes},
-	{"values of all kinds of text arrive as they are", nil, allText},
-	{"what is no text is refused", func(r *rig) string {
+	{"values of arbitrary text arrive unchanged", nil, allText},
+	{"values that are not text are rejected", func(r *rig) string {
 		if !r.destination.Limits.TextOnly {
 			return "Limits.TextOnly is false"
 		}
 		return ""
-	}, noText},
+	}, notText},
 	{"an empty value", nil, emptyValue},
 }
 
-// refusedFor demands that a change has failed for what it is.
-func refusedFor(t testing.TB, what string, result provider.Result) {
+// rejected requires that a change has failed with class Invalid or Limit.
+func rejected(t testing.TB, what string, result provider.Result) {
 	t.Helper()
 	if result.Outcome != provider.Failed {
 		t.Errorf("%s: %s, want %s: %v", what, result.Outcome, provider.Failed, result.Err)
@@ -72,36 +72,36 @@ func longestName(t testing.TB, r *rig) {
 	name := r.names(t, 1)[0]
 	longest := name + strings.Repeat("0", r.destination.Limits.MaxNameBytes-len(name))
 	r.done(t, provider.Change{Name: longest, Value: []byte("one")})
-	if _, ok := r.list(t)[r.kept(longest)]; !ok {
-		t.Error("List does not show the longest name")
+	if _, ok := r.list(t)[r.stored(longest)]; !ok {
+		t.Error("List does not return the longest name")
 	}
-	refusedFor(t, "a longer name", r.apply(t.Context(), t, provider.Change{Name: longest + "0", Value: []byte("one")})[0])
+	rejected(t, "a longer name", r.apply(t.Context(), t, provider.Change{Name: longest + "0", Value: []byte("one")})[0])
 }
 
 func namesAgainstTheRule(t testing.TB, r *rig) {
 	for _, name := range []string{"", "..", "A\x00", "A\nB", "A%2fB", "A?list=true", "A#B", "../" + r.names(t, 1)[0]} {
-		refusedFor(t, "the name "+name, r.apply(t.Context(), t, provider.Change{Name: name, Value: []byte("one")})[0])
+		rejected(t, "the name "+name, r.apply(t.Context(), t, provider.Change{Name: name, Value: []byte("one")})[0])
 	}
 	if truth := r.Truth(); len(truth) != 0 {
-		t.Errorf("there are entries now: %d", len(truth))
+		t.Errorf("the place has %d entries, want none", len(truth))
 	}
 }
 
 func reservedNames(t testing.TB, r *rig) {
 	for _, prefix := range r.destination.Limits.Reserved {
-		refusedFor(t, "a reserved name", r.apply(t.Context(), t, provider.Change{Name: prefix + "A", Value: []byte("one")})[0])
+		rejected(t, "a reserved name", r.apply(t.Context(), t, provider.Change{Name: prefix + "A", Value: []byte("one")})[0])
 	}
 }
 
 func largestValue(t testing.TB, r *rig) {
 	names, n := r.names(t, 2), r.destination.Limits.MaxValueBytes
-	if r.at.Granularity == provider.Bundle {
-		// The names count too.
+	if r.place.Granularity == provider.Bundle {
+		// In a bundle the names count as well.
 		n -= 1 << 10
 	}
 	r.done(t, provider.Change{Name: names[0], Value: []byte(strings.Repeat("v", n))})
 	over := r.destination.Limits.MaxValueBytes + 1
-	refusedFor(t, "a larger value", r.apply(t.Context(), t, provider.Change{Name: names[1], Value: []byte(strings.Repeat("v", over))})[0])
+	rejected(t, "a larger value", r.apply(t.Context(), t, provider.Change{Name: names[1], Value: []byte(strings.Repeat("v", over))})[0])
 }
 
 func fullPlace(t testing.TB, r *rig) {
@@ -109,7 +109,7 @@ func fullPlace(t testing.TB, r *rig) {
 	for _, name := range names[1:] {
 		r.Plant(name, "foreign")
 	}
-	refusedFor(t, "one more", r.apply(t.Context(), t, provider.Change{Name: names[0], Value: []byte("one")})[0])
+	rejected(t, "one more", r.apply(t.Context(), t, provider.Change{Name: names[0], Value: []byte("one")})[0])
 	r.done(t, provider.Change{Name: names[1], Value: []byte("two"), Expect: r.expect(t, names[1])})
 }
 
@@ -123,14 +123,14 @@ func (r *rig) roundTrip(t testing.TB, values ...string) {
 	if !ok || r.destination.ReadBack != provider.ReadBackValue {
 		return
 	}
-	read, err := reader.Read(t.Context(), r.session, r.at, names)
+	read, err := reader.Read(t.Context(), r.session, r.place, names)
 	if err != nil || len(read) != len(values) {
-		t.Fatalf("Read answers %d values and the error %v", len(read), err)
+		t.Fatalf("Read returned %d values and the error %v", len(read), err)
 	}
 	for _, v := range read {
 		for i, name := range names {
 			if v.Name == name && string(v.Bytes) != values[i] {
-				t.Errorf("value %d: Read answers another one than was written", i)
+				t.Errorf("value %d: Read returned another value than was written", i)
 			}
 		}
 	}
@@ -153,16 +153,16 @@ func allText(t testing.TB, r *rig) {
 		"\u00e9 e\u0301 \u2028\u2029 \ufeff \U0001f511", "null", "true", "12345678901234567890.0", "-----BEGIN X-----\nAA==\n-----END X-----\n")
 }
 
-func noText(t testing.TB, r *rig) {
+func notText(t testing.TB, r *rig) {
 	for i, name := range r.names(t, 3) {
 		value := [][]byte{{0xff}, []byte("a\xc3"), []byte("\xed\xa0\x80")}[i]
-		refusedFor(t, "what is no UTF-8", r.apply(t.Context(), t, provider.Change{Name: name, Value: value})[0])
+		rejected(t, "a value that is not UTF-8", r.apply(t.Context(), t, provider.Change{Name: name, Value: value})[0])
 	}
 }
 
 func emptyValue(t testing.TB, r *rig) {
 	if r.destination.Limits.NoEmptyValue {
-		refusedFor(t, "an empty value", r.apply(t.Context(), t, provider.Change{Name: r.names(t, 1)[0], Value: []byte{}})[0])
+		rejected(t, "an empty value", r.apply(t.Context(), t, provider.Change{Name: r.names(t, 1)[0], Value: []byte{}})[0])
 		return
 	}
 	r.roundTrip(t, "")

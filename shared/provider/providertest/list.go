@@ -10,20 +10,20 @@ import (
 
 var listChecks = []check{
 	{"an empty place lists nothing", nil, listNothing},
-	{"list shows the entries of others, sorted, and changes nothing", nil, listForeign},
-	{"a place that is not there is not_found or invalid, with a hint", func(r *rig) string {
+	{"list returns the entries of others, sorted, and changes nothing", nil, listForeign},
+	{"a missing place is not_found or invalid, with a hint", func(r *rig) string {
 		if len(r.Elsewhere) == 0 {
 			return "Party.Elsewhere is empty: every place exists"
 		}
 		return ""
 	}, listElsewhere},
-	{"what is looked at is what list shows", looks, lookAtSome},
+	{"Look returns entries as List does", looks, lookAtSome},
 }
 
 func listNothing(t testing.TB, r *rig) {
-	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	entries, err := r.Provider.List(t.Context(), r.session, r.place)
 	if err != nil || len(entries) != 0 {
-		t.Errorf("List of nothing answers %d entries and the error %v", len(entries), err)
+		t.Errorf("List of an empty place returned %d entries and the error %v", len(entries), err)
 	}
 }
 
@@ -33,7 +33,7 @@ func listForeign(t testing.TB, r *rig) {
 	for i := len(names) - 1; i >= 0; i-- {
 		r.Plant(names[i], "value of "+names[i])
 	}
-	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	entries, err := r.Provider.List(t.Context(), r.session, r.place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +46,13 @@ func listForeign(t testing.TB, r *rig) {
 	}
 	slices.Sort(planted)
 	if !slices.Equal(listed, planted) || len(listed) != len(names) {
-		t.Errorf("List answers %q, and there are %q", listed, planted)
+		t.Errorf("List returned %q, want %q", listed, planted)
 	}
 	if r.front == nil {
 		return
 	}
 	if _, writes := r.front.counted(); writes != 0 {
-		t.Errorf("List makes %d requests that change something", writes)
+		t.Errorf("List sent %d writing requests", writes)
 	}
 }
 
@@ -62,7 +62,7 @@ func lookAtSome(t testing.TB, r *rig) {
 	r.Plant(names[1], "foreign too")
 	r.done(t, provider.Change{Name: names[2], Value: []byte("ours")})
 	listed := make(map[string]provider.Entry)
-	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	entries, err := r.Provider.List(t.Context(), r.session, r.place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,26 +74,26 @@ func lookAtSome(t testing.TB, r *rig) {
 		t.Fatal(err)
 	}
 	if len(seen) != 2 {
-		t.Errorf("Look at two that exist, one of them ours, and two that do not answers %d entries", len(seen))
+		t.Errorf("Look returned %d entries, want the two of four that exist", len(seen))
 	}
 	for _, e := range seen {
-		if e != listed[e.Name] || e.Name != r.kept(names[0]) && e.Name != r.kept(names[2]) {
-			t.Errorf("Look answers %+v, and List %+v", e, listed[e.Name])
+		if e != listed[e.Name] || e.Name != r.stored(names[0]) && e.Name != r.stored(names[2]) {
+			t.Errorf("Look returned %+v, List %+v", e, listed[e.Name])
 		}
 	}
 	if seen, err := r.look(t, r.session); err != nil || len(seen) != 0 {
-		t.Errorf("Look at nothing answers %d entries and the error %v", len(seen), err)
+		t.Errorf("Look without names returned %d entries and the error %v", len(seen), err)
 	}
 }
 
-// look is Look, of a provider that declares it.
+// look calls Look of a provider whose destination declares Looks.
 func (r *rig) look(t testing.TB, s *provider.Session, names ...string) ([]provider.Entry, error) {
 	t.Helper()
 	looker, ok := r.Provider.(provider.Looker)
 	if !ok {
-		t.Fatal("Destination.Looks is true, and the provider is no Looker")
+		t.Fatal("Destination.Looks is true, but the provider does not implement Looker")
 	}
-	return looker.Look(t.Context(), s, r.at, names)
+	return looker.Look(t.Context(), s, r.place, names)
 }
 
 func maxEntries(r *rig) int {
@@ -105,15 +105,15 @@ func maxEntries(r *rig) int {
 
 func listElsewhere(t testing.TB, r *rig) {
 	for _, settings := range r.Elsewhere {
-		at := r.place(t, settings)
-		_, err := r.Provider.List(t.Context(), r.session, at)
+		missing := r.newPlace(t, settings)
+		_, err := r.Provider.List(t.Context(), r.session, missing)
 		classIn(t, "List", err, outbound.NotFound, outbound.Invalid)
 		hinted(t, "List", err)
-		results := r.applyAs(t.Context(), t, r.session, at, provider.Change{Name: r.names(t, 1)[0], Value: []byte("one")})
+		results := r.applyAs(t.Context(), t, r.session, missing, provider.Change{Name: r.names(t, 1)[0], Value: []byte("one")})
 		classIn(t, "Apply", results[0].Err, outbound.NotFound, outbound.Invalid)
 		hinted(t, "Apply", results[0].Err)
 		if results[0].Outcome != provider.Skipped && results[0].Outcome != provider.Failed {
-			t.Errorf("a change of a place that is not there is %s", results[0].Outcome)
+			t.Errorf("a change at a missing place has the outcome %s", results[0].Outcome)
 		}
 	}
 }

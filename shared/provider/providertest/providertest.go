@@ -1,14 +1,16 @@
-// Package providertest holds a provider to the contract of package provider: one check for each behaviour, by area one file. Every
-// check runs, unless the provider's declaration or the party under test rules it out; what is skipped says which line of it does.
+// Package providertest checks a provider against the contract of package provider. Each check
+// covers one behaviour, and each file covers one area. Every check runs unless the declaration or
+// the party excludes it. The message of a skipped check names the reason.
 //
-// A provider's own test opens a party and runs the suite:
+// A provider's test starts a party and runs the suite:
 //
 //	func TestConformance(t *testing.T) {
 //		providertest.Run(t, func(t testing.TB) providertest.Party { ... })
 //	}
 //
-// Between the provider and a party that is reached over HTTP stands a server of the suite's own, which counts requests, and for some
-// checks answers as no honest party would.
+// If the party is reached over HTTP, the suite puts its own server between the provider and the
+// party. The server counts requests, and for some checks it sends responses that no honest party
+// would send.
 package providertest
 
 import (
@@ -17,7 +19,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// Party is the other side, running, with an empty place for one check.
+// Party is a running service with an empty place for one check.
 type Party struct {
 	Provider    provider.Provider
 	Destination string
@@ -25,31 +27,32 @@ type Party struct {
 
 	Settings   provider.Values   // of the integration
 	Auth       string            // "" for the provider's default
-	Credential map[string]string // secret fields that are accepted
-	Refused    map[string]string // secret fields that are well formed and not accepted
+	Credential map[string]string // secret fields that the service accepts
+	Refused    map[string]string // well-formed secret fields that the service rejects
 
-	Place     provider.Values   // the destination's settings: a place that exists, and holds nothing
-	Elsewhere []provider.Values // places that do not exist, or cannot hold entries
+	Place     provider.Values   // the destination's settings for a place that exists and is empty
+	Elsewhere []provider.Values // places that do not exist or cannot hold entries
 
-	// Address is the setting that holds the party's URL. Empty for a party that is not reached over HTTP.
+	// Address is the name of the setting with the party's URL. It is empty for a party that is not
+	// reached over HTTP.
 	Address string
 
-	// Racy says why two calls at once may undo each other's changes at this place, where the declaration cannot. Empty for a place where
-	// they may not.
+	// Racy is the reason why two parallel calls may undo each other's changes at this place, if the
+	// declaration cannot express it. It is empty for all other places.
 	Racy string
 
-	// Weak is the integration's settings and a credential that may look at the place and change nothing there; nil where there is no such
-	// thing, or nobody could tell.
+	// Weak returns settings of the integration and a credential that can read the place but cannot
+	// change it. It is nil if there is no such credential, or if a provider cannot detect it.
 	Weak func() (settings provider.Values, credential map[string]string)
 
-	// Plant puts an entry there, or a new value in one, as somebody else would. Remove takes one away. Truth answers the values of all
-	// entries there, by a way that is not the provider's.
+	// Plant writes an entry at the place as another client would, and Remove deletes one. Truth
+	// returns the values of all entries at the place without using the provider.
 	Plant  func(name, value string)
 	Remove func(name string)
 	Truth  func() map[string]string
 }
 
-// check is one behaviour. unless answers the line that rules it out; "" for none.
+// check is the check of one behaviour. unless returns the reason to skip it, or "" to run it.
 type check struct {
 	name   string
 	unless func(r *rig) string
@@ -66,7 +69,8 @@ func allChecks() []check {
 	return all
 }
 
-// Run holds a provider to the contract. open is called for each check, and answers a party with an empty place each time.
+// Run runs all checks. It calls open once for each check, which must return a party with an empty
+// place.
 func Run(t *testing.T, open func(t testing.TB) Party) {
 	t.Helper()
 	for _, c := range allChecks() {
@@ -84,11 +88,11 @@ func (c check) try(t testing.TB, open func(t testing.TB) Party) {
 	c.run(t, r)
 }
 
-// The lines that rule checks out.
+// Reasons to skip a check.
 
 func overHTTP(r *rig) string {
 	if r.Address == "" {
-		return "Party.Address is empty: it is not reached over HTTP"
+		return "Party.Address is empty: the party is not reached over HTTP"
 	}
 	return ""
 }

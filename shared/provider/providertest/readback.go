@@ -9,8 +9,8 @@ import (
 
 var readChecks = []check{
 	{"values are read back", readsBack(provider.ReadBackValue), readValues},
-	{"times of writes are told", readsBack(provider.ReadBackTimestamp), readTimes},
-	{"what cannot be read back is not pretended to be", func(r *rig) string {
+	{"times of writes are returned", readsBack(provider.ReadBackTimestamp), readTimes},
+	{"only a destination with ReadBackValue has a Reader", func(r *rig) string {
 		if r.destination.ReadBack == provider.ReadBackValue {
 			return "Destination.ReadBack is " + string(provider.ReadBackValue)
 		}
@@ -24,23 +24,23 @@ func readValues(t testing.TB, r *rig) {
 	r.done(t, provider.Change{Name: names[1], Value: []byte("ours")}, provider.Change{Name: names[2], Value: []byte("ours too")})
 	reader, ok := r.Provider.(provider.Reader)
 	if !ok {
-		t.Fatal("Destination.ReadBack is value, and the provider is no Reader")
+		t.Fatal("Destination.ReadBack is value, but the provider does not implement Reader")
 	}
-	values, err := reader.Read(t.Context(), r.session, r.at, []string{names[3], names[2], names[0], names[1]})
+	values, err := reader.Read(t.Context(), r.session, r.place, []string{names[3], names[2], names[0], names[1]})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var read []string
 	for _, v := range values {
-		read = append(read, r.kept(v.Name)+"="+string(v.Bytes))
+		read = append(read, r.stored(v.Name)+"="+string(v.Bytes))
 	}
 	slices.Sort(read)
-	want := []string{r.kept(names[0]) + "=foreign", r.kept(names[1]) + "=ours", r.kept(names[2]) + "=ours too"}
+	want := []string{r.stored(names[0]) + "=foreign", r.stored(names[1]) + "=ours", r.stored(names[2]) + "=ours too"}
 	if !slices.Equal(read, want) {
-		t.Errorf("Read answers %q, want %q", read, want)
+		t.Errorf("Read returned %q, want %q", read, want)
 	}
-	if values, err := reader.Read(t.Context(), r.session, r.at, nil); err != nil || len(values) != 0 {
-		t.Errorf("Read of nothing answers %d values and the error %v", len(values), err)
+	if values, err := reader.Read(t.Context(), r.session, r.place, nil); err != nil || len(values) != 0 {
+		t.Errorf("Read without names returned %d values and the error %v", len(values), err)
 	}
 }
 
@@ -59,8 +59,8 @@ func readNothing(t testing.TB, r *rig) {
 	}
 	for _, d := range r.declaration.Destinations {
 		if d.ReadBack == provider.ReadBackValue {
-			t.Skip("another destination of the provider is read back")
+			t.Skip("another destination of the provider has ReadBackValue")
 		}
 	}
-	t.Error("the provider is a Reader, and none of its destinations is read back by value")
+	t.Error("the provider implements Reader, but none of its destinations has ReadBackValue")
 }

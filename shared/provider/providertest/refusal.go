@@ -10,24 +10,24 @@ import (
 )
 
 var refusalChecks = []check{
-	{"a party that limits requests is waited for by who asked", overHTTP, limitedReads},
-	{"a limit within a batch skips the rest", overHTTP, limitedWrites},
+	{"a rate limit is returned with its wait", overHTTP, limitedReads},
+	{"a rate limit within a batch skips the rest", overHTTP, limitedWrites},
 }
 
 func limitedReads(t testing.TB, r *rig) {
 	r.front.play(always(limited))
-	_, err := r.Provider.List(t.Context(), r.session, r.at)
+	_, err := r.Provider.List(t.Context(), r.session, r.place)
 	rateLimited(t, err)
-	r.tellsNothing(t, err)
+	r.leaksNothing(t, err)
 }
 
-// rateLimited demands that an error says how long the party asks to wait.
+// rateLimited requires an error with the wait that the party asks for.
 func rateLimited(t testing.TB, err error) {
 	t.Helper()
 	classIn(t, "a limited request", err, outbound.RateLimited)
 	var known *outbound.Error
 	if errors.As(err, &known) && (known.RetryAfter < 50*time.Minute || known.RetryAfter > time.Hour) {
-		t.Errorf("the error asks to wait %v, the party an hour", known.RetryAfter)
+		t.Errorf("the error has a wait of %v, want the party's hour", known.RetryAfter)
 	}
 }
 
@@ -41,7 +41,7 @@ func limitedWrites(t testing.TB, r *rig) {
 		case provider.Done:
 			done++
 		case provider.Unknown:
-			t.Errorf("%s: a refused request leaves it open whether it had its effect", changes[i].Name)
+			t.Errorf("%s: the outcome of a rate-limited request is unknown", changes[i].Name)
 		default:
 			rateLimited(t, result.Err)
 		}
@@ -49,10 +49,10 @@ func limitedWrites(t testing.TB, r *rig) {
 	all, writes := r.front.counted()
 	switch {
 	case writes < 2:
-		// One request was enough for all.
+		// One request was enough for all changes.
 	case done == len(results):
-		t.Errorf("all is done with %d writes, and only the first was let through", writes)
+		t.Errorf("all changes are done with %d writes, but only the first was passed to the party", writes)
 	case writes > 1+max(1, r.declaration.Client.Concurrency):
-		t.Errorf("%d writes of %d requests: the party was asked again although it refuses", writes, all)
+		t.Errorf("%d writes of %d requests: the rate limit was ignored", writes, all)
 	}
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// rig is a party with all that it takes to talk to it.
+// rig is a party together with everything that a check needs to use it.
 type rig struct {
 	Party
 	declaration provider.Declaration
 	destination provider.Destination
-	front       *front // nil for a party that is not reached over HTTP
+	front       *front // nil if the party is not reached over HTTP
 	session     *provider.Session
-	at          provider.Place
+	place       provider.Place
 }
 
 func newRig(t testing.TB, p Party) *rig {
@@ -43,7 +43,7 @@ func newRig(t testing.TB, p Party) *rig {
 		settings[p.Address] = r.front.url
 	}
 	r.session = r.newSession(t, complete(t, r.declaration.SettingsOf(r.Auth), settings), p.Credential, patience)
-	r.at = r.place(t, p.Place)
+	r.place = r.newPlace(t, p.Place)
 	return r
 }
 
@@ -56,13 +56,13 @@ func complete(t testing.TB, fields []provider.Field, given provider.Values) prov
 	return values
 }
 
-func (r *rig) place(t testing.TB, settings provider.Values) provider.Place {
+func (r *rig) newPlace(t testing.TB, settings provider.Values) provider.Place {
 	t.Helper()
 	granularity := cmp.Or(r.Granularity, r.destination.Granularities[0])
 	return provider.Place{Destination: r.destination.Name, Granularity: granularity, Settings: complete(t, r.destination.Fields, settings)}
 }
 
-// How long a request may take: of an honest party, and where the check is that it takes too long.
+// Time limits of a request: for an honest party, and for checks of the time limit itself.
 const (
 	patience   = 20 * time.Second
 	impatience = 150 * time.Millisecond
@@ -75,13 +75,13 @@ func (r *rig) newSession(t testing.TB, settings provider.Values, credential map[
 	}
 	party := r.declaration.Party("providertest", settings)
 	party.Timeout = timeout
-	// The server in between has no certificate.
+	// The server in between does not use TLS.
 	party.CAPEM, party.ServerName = "", ""
 	return &provider.Session{Settings: settings, Auth: r.Auth, Credential: secret(credential), HTTP: client(t, party)}
 }
 
-// Session opens a session to a party on the loopback interface, for what a provider tests beside the suite. Its client waits for
-// nobody: time that it would wait for passes at once.
+// Session returns a session with a party on the loopback interface, for tests outside the suite.
+// Waits take no time on its clock.
 func Session(t testing.TB, p provider.Provider, auth string, settings provider.Values, credential map[string]string) *provider.Session {
 	t.Helper()
 	d := p.Declare()
@@ -105,7 +105,7 @@ func client(t testing.TB, party outbound.Party) *outbound.Client {
 	return c
 }
 
-// refused is a session whose credential is not accepted.
+// refused returns a session whose credential the party rejects.
 func (r *rig) refused(t testing.TB) *provider.Session {
 	return r.newSession(t, r.session.Settings, r.Refused, patience)
 }
@@ -118,7 +118,7 @@ func secret(fields map[string]string) provider.Credential {
 	return provider.NewCredential(copied)
 }
 
-// clock is one on which waiting takes no time.
+// clock is a clock on which waiting takes no time.
 type clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
@@ -137,7 +137,7 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// names answers n different names that the destination takes.
+// names returns n different names that the destination accepts.
 func (r *rig) names(t testing.TB, n int) []string {
 	t.Helper()
 	limits := r.destination.Limits
@@ -146,16 +146,16 @@ func (r *rig) names(t testing.TB, n int) []string {
 		for i := range names {
 			names[i] = fmt.Sprintf(pattern, i)
 		}
-		if limits.Name == nil || limits.Name.MatchString(r.kept(names[0])) {
+		if limits.Name == nil || limits.Name.MatchString(r.stored(names[0])) {
 			return names
 		}
 	}
-	t.Fatal("Limits.Name matches none of the names that the suite has")
+	t.Fatal("Limits.Name matches none of the names that the suite uses")
 	return nil
 }
 
-// kept is a name as the other side keeps it.
-func (r *rig) kept(name string) string {
+// stored returns a name as the service stores it.
+func (r *rig) stored(name string) string {
 	if r.destination.Fold == nil {
 		return name
 	}
@@ -164,7 +164,7 @@ func (r *rig) kept(name string) string {
 
 func (r *rig) list(t testing.TB) map[string]provider.Entry {
 	t.Helper()
-	entries, err := r.Provider.List(t.Context(), r.session, r.at)
+	entries, err := r.Provider.List(t.Context(), r.session, r.place)
 	if err != nil {
 		t.Fatalf("List: %v", err)
 	}
@@ -175,37 +175,37 @@ func (r *rig) list(t testing.TB) map[string]provider.Entry {
 	return byName
 }
 
-// expect answers the entry of a name as List has it now; nil where there is none.
+// expect returns the entry with the given name as List returns it, or nil if there is none.
 func (r *rig) expect(t testing.TB, name string) *provider.Entry {
 	t.Helper()
-	e, ok := r.list(t)[r.kept(name)]
+	e, ok := r.list(t)[r.stored(name)]
 	if !ok {
 		return nil
 	}
 	return &e
 }
 
-// apply makes changes and holds the results against what has become of the place.
+// apply makes changes and compares the results with the content of the place.
 func (r *rig) apply(ctx context.Context, t testing.TB, changes ...provider.Change) []provider.Result {
 	t.Helper()
-	return r.applyAs(ctx, t, r.session, r.at, changes...)
+	return r.applyAs(ctx, t, r.session, r.place, changes...)
 }
 
-func (r *rig) applyAs(ctx context.Context, t testing.TB, s *provider.Session, at provider.Place, changes ...provider.Change) []provider.Result {
+func (r *rig) applyAs(ctx context.Context, t testing.TB, s *provider.Session, place provider.Place, changes ...provider.Change) []provider.Result {
 	t.Helper()
 	before := r.Truth()
 	given := make([]string, len(changes))
 	for i := range changes {
 		given[i] = string(changes[i].Value)
 	}
-	results := r.Provider.Apply(ctx, s, at, changes)
+	results := r.Provider.Apply(ctx, s, place, changes)
 	if len(results) != len(changes) {
-		t.Fatalf("Apply of %d changes answers %d results", len(changes), len(results))
+		t.Fatalf("Apply of %d changes returned %d results", len(changes), len(results))
 	}
 	after := r.Truth()
 	for i, c := range changes {
 		if string(c.Value) != given[i] {
-			t.Errorf("%s: the value given is not as it was", c.Name)
+			t.Errorf("%s: Apply modified the given value", c.Name)
 		}
 		r.honest(t, c, results[i], before, after)
 	}
@@ -213,55 +213,56 @@ func (r *rig) applyAs(ctx context.Context, t testing.TB, s *provider.Session, at
 	return results
 }
 
-// honest holds a result against the place before and after.
+// honest compares a result with the place before and after.
 func (r *rig) honest(t testing.TB, c provider.Change, result provider.Result, before, after map[string]string) {
 	t.Helper()
-	name := r.kept(c.Name)
+	name := r.stored(c.Name)
 	was, had := before[name]
 	is, has := after[name]
 	changed := had != has || was != is
-	asked := c.Delete != has && (c.Delete || is == string(c.Value))
+	applied := c.Delete != has && (c.Delete || is == string(c.Value))
 	switch result.Outcome {
 	case provider.Done:
-		if !asked {
-			t.Errorf("%s is answered as done, and is not", name)
+		if !applied {
+			t.Errorf("%s has the outcome done, but the change was not made", name)
 		}
 		if result.Err != nil {
-			t.Errorf("%s is done and has an error: %v", name, result.Err)
+			t.Errorf("%s has the outcome done and an error: %v", name, result.Err)
 		}
 		return
 	case provider.Failed, provider.Skipped:
 		if changed {
-			t.Errorf("%s is answered as %s, and has changed", name, result.Outcome)
+			t.Errorf("%s has the outcome %s, but it has changed", name, result.Outcome)
 		}
 	case provider.Unknown:
-		if changed && !asked {
-			t.Errorf("%s has become something that nobody asked for", name)
+		if changed && !applied {
+			t.Errorf("%s has neither its old nor its new value", name)
 		}
 	default:
 		t.Errorf("%s has the outcome %q", name, result.Outcome)
 	}
 	if class := outbound.ClassOf(result.Err); class == "" || class == outbound.Internal {
-		t.Errorf("%s is %s with an error of class %q: %v", name, result.Outcome, class, result.Err)
+		t.Errorf("%s has the outcome %s and an error of class %q: %v", name, result.Outcome, class, result.Err)
 	}
-	r.tellsNothing(t, result.Err, string(c.Value))
+	r.leaksNothing(t, result.Err, string(c.Value))
 }
 
 func (r *rig) othersUntouched(t testing.TB, changes []provider.Change, before, after map[string]string) {
 	t.Helper()
 	for name, was := range before {
-		named := slices.ContainsFunc(changes, func(c provider.Change) bool { return r.kept(c.Name) == name })
+		named := slices.ContainsFunc(changes, func(c provider.Change) bool { return r.stored(c.Name) == name })
 		if is, has := after[name]; !named && (!has || is != was) {
-			t.Errorf("%s was not named, and has changed", name)
+			t.Errorf("%s has changed, but no change names it", name)
 		}
 	}
 }
 
-// window is how many characters in a row of something secret an error may not hold.
+// window is the number of consecutive characters of a secret that an error must not contain.
 const window = 8
 
-// tellsNothing holds the text of an error against all that it must not tell.
-func (r *rig) tellsNothing(t testing.TB, err error, secrets ...string) {
+// leaksNothing checks that an error contains no part of a value, a credential or a hostile
+// response.
+func (r *rig) leaksNothing(t testing.TB, err error, secrets ...string) {
 	t.Helper()
 	if err == nil {
 		return
@@ -274,14 +275,14 @@ func (r *rig) tellsNothing(t testing.TB, err error, secrets ...string) {
 	for _, s := range secrets {
 		for ; len(s) >= window; s = s[1:] {
 			if strings.Contains(text, s[:window]) {
-				t.Errorf("an error tells of a value, a credential or an answer: %q", err)
+				t.Errorf("an error contains a part of a value, a credential or a response: %q", err)
 				return
 			}
 		}
 	}
 }
 
-// done is apply where everything must succeed, in as many calls as it takes.
+// done makes changes in batches and requires that all of them are Done.
 func (r *rig) done(t testing.TB, changes ...provider.Change) []provider.Result {
 	t.Helper()
 	var results []provider.Result
@@ -296,11 +297,11 @@ func (r *rig) done(t testing.TB, changes ...provider.Change) []provider.Result {
 	return results
 }
 
-// classIn demands an error of one of the classes, with a hint.
+// classIn requires an error of one of the classes.
 func classIn(t testing.TB, what string, err error, classes ...outbound.Class) {
 	t.Helper()
 	class := outbound.ClassOf(err)
 	if !slices.Contains(classes, class) {
-		t.Errorf("%s: an error of class %q, want one of %q: %v", what, class, classes, err)
+		t.Errorf("%s: got an error of class %q, want one of %q: %v", what, class, classes, err)
 	}
 }

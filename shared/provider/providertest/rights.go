@@ -10,35 +10,35 @@ import (
 )
 
 var rightChecks = []check{
-	{"a credential that may do all lacks nothing", checks, lackNothing},
-	{"what a credential lacks is told, and it does lack it", func(r *rig) string {
+	{"a sufficient credential lacks nothing", checks, lackNothing},
+	{"a missing permission is reported and does prevent changes", func(r *rig) string {
 		if r.Weak == nil {
 			return "Party.Weak is nil"
 		}
 		return checks(r)
 	}, lackSomething},
-	{"of a place that is not there nothing is said to be lacking", checks, lackElsewhere},
+	{"a missing place is an error and not a missing permission", checks, lackElsewhere},
 }
 
-// lacks is Lacks, of a provider that declares it.
-func (r *rig) lacks(t testing.TB, s *provider.Session, at provider.Place) ([]string, error) {
+// lacks calls Lacks of a provider whose destination declares Checks.
+func (r *rig) lacks(t testing.TB, s *provider.Session, place provider.Place) ([]string, error) {
 	t.Helper()
 	checker, ok := r.Provider.(provider.Checker)
 	if !ok {
-		t.Fatal("Destination.Checks is true, and the provider is no Checker")
+		t.Fatal("Destination.Checks is true, but the provider does not implement Checker")
 	}
-	return checker.Lacks(t.Context(), s, at, r.names(t, 1)[0])
+	return checker.Lacks(t.Context(), s, place, r.names(t, 1)[0])
 }
 
 func lackNothing(t testing.TB, r *rig) {
 	r.Plant(r.names(t, 1)[0], "foreign")
 	before := r.Truth()
-	lacks, err := r.lacks(t, r.session, r.at)
+	lacks, err := r.lacks(t, r.session, r.place)
 	if err != nil || len(lacks) != 0 {
-		t.Errorf("Lacks answers %q and the error %v", lacks, err)
+		t.Errorf("Lacks returned %q and the error %v", lacks, err)
 	}
 	if after := r.Truth(); !maps.Equal(before, after) {
-		t.Errorf("Lacks has changed %v to %v", before, after)
+		t.Errorf("Lacks changed %v to %v", before, after)
 	}
 }
 
@@ -47,24 +47,24 @@ func lackSomething(t testing.TB, r *rig) {
 	settings := maps.Clone(r.session.Settings)
 	maps.Copy(settings, given)
 	weak := r.newSession(t, settings, credential, patience)
-	lacks, err := r.lacks(t, weak, r.at)
+	lacks, err := r.lacks(t, weak, r.place)
 	if err != nil || len(lacks) == 0 {
-		t.Errorf("Lacks answers %q and the error %v", lacks, err)
+		t.Errorf("Lacks returned %q and the error %v", lacks, err)
 	}
 	for _, phrase := range lacks {
 		if phrase == "" || strings.ContainsAny(phrase, "\n") || strings.HasSuffix(phrase, ".") {
-			t.Errorf("%q is no phrase that follows \"lacks\"", phrase)
+			t.Errorf("%q is not a phrase that can follow \"lacks\"", phrase)
 		}
 	}
-	result := r.applyAs(t.Context(), t, weak, r.at, provider.Change{Name: r.names(t, 1)[0], Value: []byte("one")})[0]
+	result := r.applyAs(t.Context(), t, weak, r.place, provider.Change{Name: r.names(t, 1)[0], Value: []byte("one")})[0]
 	if result.Outcome == provider.Done {
-		t.Error("what is said to be lacking is not: the change is made")
+		t.Error("the change is done although Lacks reports a missing permission")
 	}
 }
 
 func lackElsewhere(t testing.TB, r *rig) {
 	for _, settings := range r.Elsewhere {
-		_, err := r.lacks(t, r.session, r.place(t, settings))
+		_, err := r.lacks(t, r.session, r.newPlace(t, settings))
 		classIn(t, "Lacks", err, outbound.NotFound, outbound.Invalid)
 		hinted(t, "Lacks", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 )
 
-// recorder is a test that may fail.
+// recorder is a test that records whether it failed.
 type recorder struct {
 	testing.TB
 	failed atomic.Bool
@@ -31,7 +31,7 @@ func (r *recorder) FailNow() {
 	runtime.Goexit()
 }
 
-// fails reports whether a check finds fault with a party.
+// fails reports whether a check fails for a party.
 func fails(t *testing.T, name string, open func(testing.TB) Party) bool {
 	t.Helper()
 	all := allChecks()
@@ -49,16 +49,16 @@ func fails(t *testing.T, name string, open func(testing.TB) Party) bool {
 	return r.failed.Load()
 }
 
-// spoiled is the toy with something else in the place of a method.
+// spoiled is the toy with replaced methods.
 type spoiled struct {
 	provider.Provider
 	declare func(d provider.Declaration) provider.Declaration
-	list    func(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error)
-	apply   func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result
+	list    func(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error)
+	apply   func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result
 	read    func(values []provider.Value, names []string) []provider.Value
 	look    func(entries []provider.Entry, names []string) []provider.Entry
 	lacks   func(phrases []string) []string
-	ignore  bool // the end of a context
+	ignore  bool // ignores the end of a context
 }
 
 func (p spoiled) Declare() provider.Declaration {
@@ -68,41 +68,41 @@ func (p spoiled) Declare() provider.Declaration {
 	return p.declare(p.Provider.Declare())
 }
 
-func (p spoiled) List(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
+func (p spoiled) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
 	if p.list == nil {
-		return p.Provider.List(p.context(ctx), s, at)
+		return p.Provider.List(p.context(ctx), s, place)
 	}
-	return p.list(ctx, s, at)
+	return p.list(ctx, s, place)
 }
 
-func (p spoiled) Apply(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+func (p spoiled) Apply(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
 	if p.apply == nil {
-		return p.Provider.Apply(p.context(ctx), s, at, changes)
+		return p.Provider.Apply(p.context(ctx), s, place, changes)
 	}
-	return p.apply(ctx, s, at, changes)
+	return p.apply(ctx, s, place, changes)
 }
 
-func (p spoiled) Read(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Value, error) {
+func (p spoiled) Read(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Value, error) {
 	reader, _ := p.Provider.(provider.Reader)
-	values, err := reader.Read(p.context(ctx), s, at, names)
+	values, err := reader.Read(p.context(ctx), s, place, names)
 	if p.read == nil {
 		return values, err
 	}
 	return p.read(values, names), err
 }
 
-func (p spoiled) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
+func (p spoiled) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {
 	looker, _ := p.Provider.(provider.Looker)
-	entries, err := looker.Look(p.context(ctx), s, at, names)
+	entries, err := looker.Look(p.context(ctx), s, place, names)
 	if p.look == nil {
 		return entries, err
 	}
 	return p.look(entries, names), err
 }
 
-func (p spoiled) Lacks(ctx context.Context, s *provider.Session, at provider.Place, name string) ([]string, error) {
+func (p spoiled) Lacks(ctx context.Context, s *provider.Session, place provider.Place, name string) ([]string, error) {
 	checker, _ := p.Provider.(provider.Checker)
-	phrases, err := checker.Lacks(p.context(ctx), s, at, name)
+	phrases, err := checker.Lacks(p.context(ctx), s, place, name)
 	if p.lacks == nil {
 		return phrases, err
 	}
@@ -119,8 +119,8 @@ func (p spoiled) context(ctx context.Context) context.Context {
 // each changes the results of Apply.
 func each(change func(c provider.Change, r *provider.Result)) func(provider.Provider) provider.Provider {
 	return func(p provider.Provider) provider.Provider {
-		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
-			results := p.Apply(ctx, s, at, changes)
+		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+			results := p.Apply(ctx, s, place, changes)
 			for i := range results {
 				change(changes[i], &results[i])
 			}
@@ -129,24 +129,24 @@ func each(change func(c provider.Change, r *provider.Result)) func(provider.Prov
 	}
 }
 
-// before changes what Apply is asked for.
+// before changes the changes that Apply receives.
 func before(change func(c *provider.Change)) func(provider.Provider) provider.Provider {
 	return func(p provider.Provider) provider.Provider {
-		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+		return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
 			others := slices.Clone(changes)
 			for i := range others {
 				change(&others[i])
 			}
-			return p.Apply(ctx, s, at, others)
+			return p.Apply(ctx, s, place, others)
 		}}
 	}
 }
 
-// listing changes what List answers.
+// listing changes the result of List.
 func listing(change func(entries []provider.Entry, err error) ([]provider.Entry, error)) func(provider.Provider) provider.Provider {
 	return func(p provider.Provider) provider.Provider {
-		return spoiled{Provider: p, list: func(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
-			return change(p.List(ctx, s, at))
+		return spoiled{Provider: p, list: func(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
+			return change(p.List(ctx, s, place))
 		}}
 	}
 }
@@ -160,9 +160,9 @@ func declaring(change func(d *provider.Declaration)) func(provider.Provider) pro
 	}
 }
 
-// A suite that finds no fault with a faulty provider shows nothing: here each mistake is made, and the check that is there for it must
-// see it.
-func TestTheSuiteFindsMistakes(t *testing.T) {
+// Each case makes one mistake, and the check for that mistake must fail. Otherwise a passing suite
+// proves nothing.
+func TestTheSuiteDetectsMistakes(t *testing.T) {
 	declared := 0
 	for mistake, c := range map[string]struct {
 		check   string
@@ -178,12 +178,12 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 				return results
 			}}
 		}},
-		"what is done is answered as failed": {"a full batch", toy.Options{}, each(func(_ provider.Change, r *provider.Result) {
+		"a change that was made is failed": {"a full batch", toy.Options{}, each(func(_ provider.Change, r *provider.Result) {
 			*r = provider.Result{Outcome: provider.Failed, Err: &outbound.Error{Class: outbound.Invalid}}
 		})},
-		"results in another order": {"one call makes changes of every kind, and answers in their order", toy.Options{}, func(p provider.Provider) provider.Provider {
-			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
-				results := p.Apply(ctx, s, at, changes)
+		"results in another order": {"one call makes changes of every kind and returns results in their order", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, place, changes)
 				slices.Reverse(results)
 				if len(results) > 1 {
 					results[0].Outcome, results[0].Err = provider.Failed, &outbound.Error{Class: outbound.Invalid}
@@ -192,74 +192,74 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 			}}
 		}},
 		"a result is missing": {"a full batch", toy.Options{}, func(p provider.Provider) provider.Provider {
-			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
-				return p.Apply(ctx, s, at, changes)[1:]
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+				return p.Apply(ctx, s, place, changes)[1:]
 			}}
 		}},
-		"no version is answered":             {"an entry is answered as list shows it", toy.Options{}, each(func(_ provider.Change, r *provider.Result) { r.Entry.Version = "" })},
+		"no version is returned":             {"Apply returns entries as List does", toy.Options{}, each(func(_ provider.Change, r *provider.Result) { r.Entry.Version = "" })},
 		"the value given is cleared":         {"create, update and delete", toy.Options{}, each(func(c provider.Change, _ *provider.Result) { clear(c.Value) })},
-		"values lose the spaces around them": {"values of all kinds of text arrive as they are", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.TrimSpace(c.Value) })},
-		"values become text":                 {"values of all bytes arrive as they are", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.ToValidUTF8(c.Value, []byte("?")) })},
-		"a longer value is cut":              {"the largest value is taken, and a larger one refused", toy.Options{}, before(func(c *provider.Change) { c.Value = c.Value[:min(len(c.Value), 4096)] })},
-		"limits are declared and not kept":   {"the longest name is taken, and a longer one refused", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
-		"a rule for names is not kept":       {"names against the rule are refused", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
-		"nothing is compared":                {"creating what others have created is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
-		"versions are not compared":          {"writing and deleting what others have changed is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
-		"what is gone is made again":         {"writing what others have taken away is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
-		"a conflict ends the batch": {"a conflict does not keep the others from their change", toy.Options{}, func(p provider.Provider) provider.Provider {
-			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
-				results := p.Apply(ctx, s, at, changes[:min(2, len(changes))])
+		"values lose the spaces around them": {"values of arbitrary text arrive unchanged", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.TrimSpace(c.Value) })},
+		"values become text":                 {"values of arbitrary bytes arrive unchanged", toy.Options{}, before(func(c *provider.Change) { c.Value = bytes.ToValidUTF8(c.Value, []byte("?")) })},
+		"a longer value is truncated":        {"the largest value is accepted and a larger one rejected", toy.Options{}, before(func(c *provider.Change) { c.Value = c.Value[:min(len(c.Value), 4096)] })},
+		"declared limits are not enforced":   {"the longest name is accepted and a longer one rejected", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
+		"the rule for names is not enforced": {"names that violate the rule are rejected", toy.Options{Limits: &provider.Limits{}}, declaring(usualLimits)},
+		"nothing is compared":                {"creating an entry that others created is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"versions are not compared":          {"writing and deleting an entry that others changed is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"a deleted entry is written again":   {"writing an entry that others deleted is a conflict", toy.Options{Incomparable: true}, declaring(comparing)},
+		"a conflict ends the batch": {"a conflict does not affect the other changes", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, place, changes[:min(2, len(changes))])
 				for range changes[len(results):] {
 					results = append(results, provider.Result{Outcome: provider.Skipped, Err: &outbound.Error{Class: outbound.Conflict}})
 				}
 				return results
 			}}
 		}},
-		"deleting what is gone fails": {"deleting what is gone is done", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
+		"deleting a deleted entry fails": {"deleting a deleted entry is done", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
 			if c.Delete {
 				*r = provider.Result{Outcome: provider.Failed, Err: &outbound.Error{Class: outbound.NotFound}}
 			}
 		})},
-		"the entries of others are removed": {"entries of others survive", toy.Options{}, func(p provider.Provider) provider.Provider {
-			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
-				results := p.Apply(ctx, s, at, changes)
-				entries, _ := p.List(ctx, s, at)
+		"the entries of others are removed": {"entries of others are kept", toy.Options{}, func(p provider.Provider) provider.Provider {
+			return spoiled{Provider: p, apply: func(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+				results := p.Apply(ctx, s, place, changes)
+				entries, _ := p.List(ctx, s, place)
 				for _, e := range entries {
 					if !slices.ContainsFunc(changes, func(c provider.Change) bool { return c.Name == e.Name }) {
-						p.Apply(ctx, s, at, []provider.Change{{Name: e.Name, Delete: true, Expect: &e}})
+						p.Apply(ctx, s, place, []provider.Change{{Name: e.Name, Delete: true, Expect: &e}})
 					}
 				}
 				return results
 			}}
 		}},
-		"the entries of others are hidden": {"list shows the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+		"the entries of others are hidden": {"list returns the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
 			return entries[:len(entries)/2], err
 		})},
-		"a list is not sorted": {"list shows the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+		"a list is not sorted": {"list returns the entries of others, sorted, and changes nothing", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
 			slices.Reverse(entries)
 			return entries, err
 		})},
-		"a place that is not there is empty": {"a place that is not there is not_found or invalid, with a hint", toy.Options{}, listing(func(entries []provider.Entry, _ error) ([]provider.Entry, error) {
+		"a missing place is empty": {"a missing place is not_found or invalid, with a hint", toy.Options{}, listing(func(entries []provider.Entry, _ error) ([]provider.Entry, error) {
 			return entries, nil
 		})},
-		"a bad credential is nothing special": {"a refused credential is of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+		"a rejected credential has another class": {"a rejected credential is an error of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
 			if err != nil {
 				err = &outbound.Error{Class: outbound.Provider, Hint: "try again"}
 			}
 			return entries, err
 		})},
-		"an error without a hint": {"a refused credential is of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
+		"an error without a hint": {"a rejected credential is an error of class auth, with a hint", toy.Options{}, listing(func(entries []provider.Entry, err error) ([]provider.Entry, error) {
 			if err != nil {
 				err = &outbound.Error{Class: outbound.Auth, Provider: "toy", Operation: "list"}
 			}
 			return entries, err
 		})},
-		"an error tells the value": {"the largest value is taken, and a larger one refused", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
+		"an error contains the value": {"the largest value is accepted and a larger one rejected", toy.Options{}, each(func(c provider.Change, r *provider.Result) {
 			if r.Err != nil {
 				r.Err = fmt.Errorf("value %s: %w", c.Value[:20], r.Err)
 			}
 		})},
-		"what is missing is read as empty": {"values are read back", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"a missing entry is read as empty": {"values are read back", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, read: func(values []provider.Value, names []string) []provider.Value {
 				for _, name := range names[:min(1, len(names))] {
 					values = append(values, provider.Value{Name: name})
@@ -267,7 +267,7 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 				return values
 			}}
 		}},
-		"what is missing is seen": {"what is looked at is what list shows", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"Look returns a missing entry": {"Look returns entries as List does", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, look: func(entries []provider.Entry, names []string) []provider.Entry {
 				for _, name := range names[:min(1, len(names))] {
 					entries = append(entries, provider.Entry{Name: name})
@@ -275,7 +275,7 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 				return entries
 			}}
 		}},
-		"what is there is seen in another state": {"what is looked at is what list shows", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"Look returns another version": {"Look returns entries as List does", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, look: func(entries []provider.Entry, _ []string) []provider.Entry {
 				for i := range entries {
 					entries[i].Version = ""
@@ -283,29 +283,29 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 				return entries
 			}}
 		}},
-		"what is lacking is not told": {"what a credential lacks is told, and it does lack it", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"a missing permission is not reported": {"a missing permission is reported and does prevent changes", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, lacks: func([]string) []string { return nil }}
 		}},
-		"something is always lacking": {"a credential that may do all lacks nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"a missing permission is always reported": {"a sufficient credential lacks nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, lacks: func([]string) []string { return []string{"luck"} }}
 		}},
-		"the end of a context is not seen": {"a context that has ended begins nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
+		"the end of a context is ignored": {"an ended context sends nothing", toy.Options{}, func(p provider.Provider) provider.Provider {
 			return spoiled{Provider: p, ignore: true}
 		}},
-		"another declaration each time": {"declaration is the same each time", toy.Options{}, declaring(func(d *provider.Declaration) {
+		"another declaration on every call": {"declaration is the same on every call", toy.Options{}, declaring(func(d *provider.Declaration) {
 			declared++
 			d.Title = fmt.Sprint("Toy ", declared)
 		})},
-		"help of two lines": {"help begins with a short sentence", toy.Options{}, declaring(func(d *provider.Declaration) { d.Help = "A box.\nOf toys." })},
-		"an illegal field":  {"declaration is legal", toy.Options{}, declaring(func(d *provider.Declaration) { d.Fields[0].Name = "Address" })},
-		"no example":        {"required settings have an example that is one of their values", toy.Options{}, declaring(func(d *provider.Declaration) { d.Destinations[0].Fields[0].Example = "" })},
+		"help of two lines": {"help starts with a short sentence", toy.Options{}, declaring(func(d *provider.Declaration) { d.Help = "A box.\nOf toys." })},
+		"an invalid field":  {"declaration is valid", toy.Options{}, declaring(func(d *provider.Declaration) { d.Fields[0].Name = "Address" })},
+		"no example":        {"required settings have a valid example", toy.Options{}, declaring(func(d *provider.Declaration) { d.Destinations[0].Fields[0].Example = "" })},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			if fails(t, c.check, toyParty(c.options, provider.Key, nil)) {
 				t.Fatal("the check fails without the mistake")
 			}
 			if !fails(t, c.check, toyParty(c.options, provider.Key, c.spoil)) {
-				t.Error("the suite does not see it")
+				t.Error("the check passes with the mistake")
 			}
 		})
 	}

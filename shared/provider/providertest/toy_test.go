@@ -10,7 +10,7 @@ import (
 
 func upper(name string) string { return strings.ToUpper(name) }
 
-// toyParty opens toys. spoil, where there is one, puts a mistake into the provider.
+// toyParty returns parties of toys. If spoil is not nil, it puts a mistake into the provider.
 func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provider) provider.Provider) func(testing.TB) Party {
 	return func(testing.TB) Party {
 		p, server := o.New()

@@ -10,8 +10,10 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// bundle keeps entries as fields of one KV secret. Its version changes with every field, others' too, so it is not answered as that of
-// an entry: of a field it is compared whether it exists. All changes of one call become one version, or none does.
+// bundle stores entries as fields of one KV secret. The version of the secret changes with every
+// field, including fields of others, so it is not reported as the version of an entry. For a field,
+// only its existence is compared. All changes of one call are made in one new version, or none is
+// made.
 type bundle struct {
 	engine
 	path string
@@ -32,11 +34,11 @@ func (b bundle) list(ctx context.Context) ([]provider.Entry, error) {
 
 func (b bundle) look(ctx context.Context, names []string) ([]provider.Entry, error) {
 	all, err := b.list(ctx)
-	return chosen(all, names), err
+	return filterByName(all, names), err
 }
 
-// chosen leaves of entries those of the names.
-func chosen(all []provider.Entry, names []string) []provider.Entry {
+// filterByName returns the entries with one of the given names.
+func filterByName(all []provider.Entry, names []string) []provider.Entry {
 	return slices.DeleteFunc(all, func(e provider.Entry) bool { return !slices.Contains(names, e.Name) })
 }
 
@@ -55,16 +57,16 @@ func (b bundle) read(ctx context.Context, names []string) ([]provider.Value, err
 	return values, nil
 }
 
-// apply reads, changes and writes, and does so again when somebody else has written in between. KV v1 does not tell that: there, what
-// was written in between is lost.
+// apply reads the KV secret, changes its fields and writes it. If others wrote the secret in
+// between, apply starts again. KV v1 does not detect such a write, so it is overwritten there.
 func (b bundle) apply(ctx context.Context, changes []provider.Change, results []provider.Result) error {
 	for attempt := 0; ; attempt++ {
 		err := b.attempt(ctx, changes, results)
-		if outbound.ClassOf(err) == outbound.Conflict && attempt < rereads {
+		if outbound.ClassOf(err) == outbound.Conflict && attempt < maxRereads {
 			continue
 		}
 		for i := range results {
-			// Its one write was theirs too.
+			// The changes share one write, so its error applies to each of them.
 			if err != nil && !provider.EndsBatch(outbound.ClassOf(err)) && results[i].Outcome == "" {
 				results[i] = provider.FailedWith(err)
 			}
@@ -73,10 +75,11 @@ func (b bundle) apply(ctx context.Context, changes []provider.Change, results []
 	}
 }
 
-// attempt fills in all results, or leaves those of changes that it could not make empty and says why.
+// attempt makes one attempt. It fills in all results, or returns an error and leaves the results of
+// the changes that were not made empty.
 func (b bundle) attempt(ctx context.Context, changes []provider.Change, results []provider.Result) error {
 	clear(results)
-	f, at, err := b.engine.read(ctx, b.path)
+	f, current, err := b.engine.read(ctx, b.path)
 	defer f.wipe()
 	if err != nil {
 		return err
@@ -86,14 +89,14 @@ func (b bundle) attempt(ctx context.Context, changes []provider.Change, results 
 		return err
 	}
 	if next != nil {
-		_, err = b.write(ctx, b.path, next, at)
+		_, err = b.write(ctx, b.path, next, current)
 	}
 	for i := range results {
 		if results[i].Outcome != "" {
 			continue
 		}
 		if err == nil {
-			results[i] = provider.Result{Outcome: provider.Done, Entry: written(changes[i])}
+			results[i] = provider.Result{Outcome: provider.Done, Entry: entryOf(changes[i])}
 		} else if failed := provider.FailedWith(err); failed.Outcome == provider.Unknown {
 			results[i] = failed
 		}
@@ -101,22 +104,23 @@ func (b bundle) attempt(ctx context.Context, changes []provider.Change, results 
 	return err
 }
 
-func written(c provider.Change) provider.Entry {
+func entryOf(c provider.Change) provider.Entry {
 	if c.Delete {
 		return provider.Entry{}
 	}
 	return provider.Entry{Name: c.Name}
 }
 
-// change answers the fields as they shall be; nil where nothing is to be written. It fills in the results of changes that are refused.
+// change returns the new fields, or nil if nothing must be written. It fills in the results of the
+// changes that it rejects.
 func (b bundle) change(f fields, changes []provider.Change, results []provider.Result) (fields, error) {
-	next, changed := maps.Clone(f), false
+	next, modified := maps.Clone(f), false
 	if next == nil {
 		next = fields{}
 	}
 	for i, c := range changes {
 		_, exists := f[c.Name]
-		err := legal(c)
+		err := checkChange(c)
 		switch {
 		case err != nil:
 			results[i] = provider.FailedWith(err)
@@ -124,13 +128,13 @@ func (b bundle) change(f fields, changes []provider.Change, results []provider.R
 			results[i] = provider.FailedWith(conflict())
 		case c.Delete:
 			delete(next, c.Name)
-			changed = changed || exists
+			modified = modified || exists
 		default:
 			value, err := encode(string(c.Value))
 			if err != nil {
 				return nil, &outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: "write a secret", Cause: err}
 			}
-			next[c.Name], changed = value, true
+			next[c.Name], modified = value, true
 		}
 	}
 	size := 0
@@ -138,11 +142,11 @@ func (b bundle) change(f fields, changes []provider.Change, results []provider.R
 		size += len(name) + len(value) + len(`"":,`)
 	}
 	switch {
-	case !changed:
+	case !modified:
 		return nil, nil
 	case size > maxEntry || len(next) > maxFields:
-		return nil, refusal(outbound.Limit, "write a secret", "Vault takes a KV secret of "+strconv.Itoa(maxEntry)+" bytes and "+
-			strconv.Itoa(maxFields)+" fields at the most: use granularity key, or split it over several syncs")
+		return nil, refusal(outbound.Limit, "write a secret", "a KV secret must have at most "+strconv.Itoa(maxEntry)+" bytes and "+
+			strconv.Itoa(maxFields)+" fields: use granularity key, or split the environment over several syncs")
 	}
 	return next, nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // The bodies are those of Vault 1.21.
-func TestRefusalsAreClassified(t *testing.T) {
+func TestErrorResponsesAreClassified(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -42,7 +42,7 @@ func TestRefusalsAreClassified(t *testing.T) {
 				t.Errorf("class %q, %t; want %q, %t", class, known, c.class, c.known)
 			}
 			if !known && hint != "" {
-				t.Errorf("a hint %q to what is not known", hint)
+				t.Errorf("an unknown response has the hint %q", hint)
 			}
 		})
 	}

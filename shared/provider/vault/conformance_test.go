@@ -9,7 +9,8 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// other is the Vault that is synced to. It keeps its data on disk, for integrated storage has the limits that a Vault in use has.
+// other is the Vault that is synced to. It stores its data on disk, because integrated storage has
+// the limits of a production Vault.
 var other = vaulttest.Shared(vaulttest.Options{NoPlugin: true, Storage: vaulttest.Raft})
 
 // settings returns the settings of an integration with the other Vault.

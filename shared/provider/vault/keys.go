@@ -12,10 +12,10 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// fieldValue is the field of a KV secret that holds the value in granularity Key.
+// fieldValue is the field of a KV secret that holds the value of an entry in granularity Key.
 const fieldValue = "value"
 
-// keys keeps each entry as a KV secret of its own.
+// keys stores each entry as a KV secret of its own.
 type keys struct {
 	engine
 	folder string
@@ -35,9 +35,9 @@ func (k keys) read(ctx context.Context, names []string) ([]provider.Value, error
 		if !addressable(names[i]) {
 			return nil
 		}
-		f, at, err := k.engine.read(ctx, k.path(names[i]))
+		f, current, err := k.engine.read(ctx, k.path(names[i]))
 		defer f.wipe()
-		if err != nil || !at.exists {
+		if err != nil || !current.exists {
 			return err
 		}
 		found[i] = &provider.Value{Name: names[i], Bytes: f.value()}
@@ -58,8 +58,8 @@ func (k keys) read(ctx context.Context, names []string) ([]provider.Value, error
 	return values, nil
 }
 
-// value answers the value of a KV secret that is one entry. One that others keep in another form is answered in a way that equals no
-// text.
+// value returns the value of a KV secret that is one entry. If others stored the secret in another
+// form, the returned bytes are not valid UTF-8 and therefore equal no value of ours.
 func (f fields) value() []byte {
 	raw, ok := f[fieldValue]
 	if !ok {
@@ -72,10 +72,11 @@ func (f fields) value() []byte {
 	return text(raw)
 }
 
-// notText is no beginning of a text in UTF-8.
+// notText is a byte that does not occur in UTF-8.
 const notText = 0xff
 
-// text answers the bytes of a string in JSON.
+// text returns the content of a JSON string. For any other JSON value, the returned bytes are not
+// valid UTF-8.
 func text(raw json.RawMessage) []byte {
 	var s *string
 	if err := json.Unmarshal(raw, &s); err != nil || s == nil {
@@ -84,7 +85,7 @@ func text(raw json.RawMessage) []byte {
 	return []byte(*s)
 }
 
-// addressable reports whether a name is one segment of a path, and leads nowhere else.
+// addressable reports whether a name is exactly one segment of a path.
 func addressable(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.Contains(name, "/")
 }
@@ -92,7 +93,7 @@ func addressable(name string) bool {
 func (k keys) apply(ctx context.Context, changes []provider.Change, results []provider.Result) error {
 	return each(ctx, len(changes), func(i int) error {
 		c := changes[i]
-		switch err := legal(c); {
+		switch err := checkChange(c); {
 		case err != nil:
 			results[i] = provider.FailedWith(err)
 		case c.Delete:
@@ -107,22 +108,23 @@ func (k keys) apply(ctx context.Context, changes []provider.Change, results []pr
 	})
 }
 
-// legal refuses a change that the plan should have: JSON would put another character in place of what is no text.
-func legal(c provider.Change) error {
+// checkChange returns an error for a change that the plan should have excluded. A value must be
+// text because JSON encoding replaces invalid UTF-8.
+func checkChange(c provider.Change) error {
 	const op = "change an entry"
 	switch {
 	case c.Delete && !addressable(c.Name), !c.Delete && (len(c.Name) > maxName || !legalName.MatchString(c.Name)):
-		return refusal(outbound.Invalid, op, "a name has "+nameRule+", and "+strconv.Itoa(maxName)+" bytes at the most")
+		return refusal(outbound.Invalid, op, "a name must consist of "+nameRule+", at most "+strconv.Itoa(maxName)+" bytes")
 	case !c.Delete && !utf8.Valid(c.Value):
-		return refusal(outbound.Invalid, op, "KV keeps text: a value must be UTF-8")
+		return refusal(outbound.Invalid, op, "KV stores text: a value must be valid UTF-8")
 	case !c.Delete && len(c.Value) > maxEntry:
-		return refusal(outbound.Limit, op, "Vault takes values of "+strconv.Itoa(maxEntry)+" bytes at the most")
+		return refusal(outbound.Limit, op, "a value must be at most "+strconv.Itoa(maxEntry)+" bytes")
 	}
 	return nil
 }
 
 func (k keys) put(ctx context.Context, c provider.Change) provider.Result {
-	at, err := k.expected(ctx, c)
+	expected, err := k.expected(ctx, c)
 	if err != nil {
 		return provider.FailedWith(err)
 	}
@@ -132,24 +134,25 @@ func (k keys) put(ctx context.Context, c provider.Change) provider.Result {
 	}
 	f := fields{fieldValue: value}
 	defer f.wipe()
-	now, err := k.write(ctx, k.path(c.Name), f, at)
+	written, err := k.write(ctx, k.path(c.Name), f, expected)
 	if outbound.ClassOf(err) == outbound.Conflict && c.Expect == nil {
-		// A deleted version counts as missing, and yet its number is what the engine compares with.
-		deleted, unseen := k.stat(ctx, k.path(c.Name))
+		// A deleted version counts as missing, but the engine still compares with its number.
+		deleted, statErr := k.stat(ctx, k.path(c.Name))
 		switch {
-		case unseen != nil:
-			err = unseen
+		case statErr != nil:
+			err = statErr
 		case !deleted.exists:
-			now, err = k.write(ctx, k.path(c.Name), f, deleted)
+			written, err = k.write(ctx, k.path(c.Name), f, deleted)
 		}
 	}
 	if err != nil {
 		return provider.FailedWith(err)
 	}
-	return provider.Result{Outcome: provider.Done, Entry: now.entry(c.Name)}
+	return provider.Result{Outcome: provider.Done, Entry: written.entry(c.Name)}
 }
 
-// expected is the state that a write has to meet. It costs a request only where the change does not tell it.
+// expected returns the state that a write must find. It sends a request only if the state does not
+// follow from the change.
 func (k keys) expected(ctx context.Context, c provider.Change) (state, error) {
 	if k.compares() && (c.Expect == nil || c.Expect.Version != "") {
 		if c.Expect == nil {
@@ -161,30 +164,31 @@ func (k keys) expected(ctx context.Context, c provider.Change) (state, error) {
 		}
 		return state{exists: true, version: number}, nil
 	}
-	at, err := k.stat(ctx, k.path(c.Name))
-	if err == nil && at.exists != (c.Expect != nil) {
+	current, err := k.stat(ctx, k.path(c.Name))
+	if err == nil && current.exists != (c.Expect != nil) {
 		err = conflict()
 	}
-	return at, err
+	return current, err
 }
 
 func conflict() error {
-	return refusal(outbound.Conflict, "compare an entry", "the secret has been made, changed or removed meanwhile")
+	return refusal(outbound.Conflict, "compare an entry", "the secret was created, changed or deleted by others in the meantime")
 }
 
-// delete looks first, for no engine compares when it removes: what somebody else writes between our look and the removal is lost.
+// delete compares before it removes, because no engine compares on removal. A write by others
+// between the two requests is lost.
 func (k keys) delete(ctx context.Context, c provider.Change) provider.Result {
-	at, err := k.stat(ctx, k.path(c.Name))
-	ours := c.Expect != nil && (c.Expect.Version == "" || c.Expect.Version == at.entry("").Version)
+	current, err := k.stat(ctx, k.path(c.Name))
+	matches := c.Expect != nil && (c.Expect.Version == "" || c.Expect.Version == current.entry("").Version)
 	switch {
 	case err != nil:
 		return provider.FailedWith(err)
-	case at.exists && !ours:
+	case current.exists && !matches:
 		return provider.FailedWith(conflict())
-	case !at.exists && (at.version == 0 || !ours):
+	case !current.exists && (current.version == 0 || !matches):
 		return provider.Result{Outcome: provider.Done}
 	}
-	// Here it exists, or what is left of it could be undeleted.
+	// The secret exists, or a deleted version of it could be undeleted.
 	if err := k.remove(ctx, k.path(c.Name)); err != nil {
 		return provider.FailedWith(err)
 	}

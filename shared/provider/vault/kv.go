@@ -22,16 +22,16 @@ func destination() provider.Destination {
 	return provider.Destination{
 		Name:  destinationKV,
 		Title: "Vault KV",
-		Help: "Secrets of a KV engine, version 1 or 2. In granularity `key` each is a KV secret `<path>/<NAME>` with the one field `value`; in `bundle` all are fields of the " +
-			"KV secret `<path>`, and fields of others stay. A deleted secret is removed with all its versions; a deleted field stays readable in older versions of its KV secret.",
+		Help: "Secrets of a KV engine, version 1 or 2. In granularity `key`, each secret is a KV secret `<path>/<NAME>` with the field `value`. In `bundle`, all secrets are fields of the " +
+			"KV secret `<path>`, and fields of others are kept. A KV secret is deleted with all its versions. A deleted field stays readable in older versions of its KV secret.",
 		Fields: []provider.Field{
 			{
 				Name: fieldMount, Required: true, Fixed: true, Example: "secret", Check: checkPath,
-				Help: "Path of the KV engine's mount. A mount of another type is refused.",
+				Help: "Path of the KV engine's mount. A mount of another type is rejected.",
 			},
 			{
 				Name: fieldPath, Required: true, Fixed: true, Example: "acme/api/production", Check: checkPath,
-				Help: "Path within the mount, without `data/`. The folder of the KV secrets in granularity `key`, the KV secret in `bundle`.",
+				Help: "Path within the mount, without `data/`. In granularity `key` it is the folder of the KV secrets, in `bundle` the KV secret.",
 			},
 		},
 		Granularities: []provider.Granularity{provider.Key, provider.Bundle},
@@ -63,127 +63,131 @@ func trim(path string) string { return strings.Trim(path, "/") }
 func checkPath(value any) error {
 	path, _ := value.(string)
 	if trim(path) == "" {
-		return errors.New("must name at least one segment: acme/api")
+		return errors.New("must have at least one segment, such as acme/api")
 	}
 	return checkSegments(trim(path))
 }
 
-// checkSegments refuses what Vault refuses in paths, and what it would take for another path than it looks like.
+// checkSegments rejects paths that Vault rejects, and paths that Vault reads differently than they
+// look.
 func checkSegments(path string) error {
 	if len(path) > maxPath {
-		return fmt.Errorf("must be %d bytes at the most", maxPath)
+		return fmt.Errorf("must be at most %d bytes", maxPath)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		switch {
 		case segment == "":
-			return errors.New("must not have an empty segment: acme/api, not acme//api")
+			return errors.New("must not have an empty segment: use acme/api, not acme//api")
 		case segment == "." || strings.Contains(segment, ".."):
-			return errors.New("must not have `.` or `..` in place of a segment, nor `..` within one")
+			return errors.New("must not have the segments `.` and `..`, nor `..` within a segment")
 		case strings.TrimSpace(segment) != segment || strings.ContainsFunc(segment, func(r rune) bool { return !unicode.IsPrint(r) }):
-			return errors.New("must not have control characters, nor spaces at the ends of a segment")
+			return errors.New("must not have control characters, nor spaces at the start or end of a segment")
 		}
 	}
 	return nil
 }
 
-// keeper is a way in which entries are kept at a place.
-type keeper interface {
+// store is a form in which entries are stored at a place: as KV secrets or as fields of one.
+type store interface {
 	list(ctx context.Context) ([]provider.Entry, error)
 	look(ctx context.Context, names []string) ([]provider.Entry, error)
 	read(ctx context.Context, names []string) ([]provider.Value, error)
-	// apply fills in the results, and answers what kept it from those that it left empty.
+	// apply makes the changes and fills in their results. If it returns an error, the empty results
+	// are those of the changes that the error prevented.
 	apply(ctx context.Context, changes []provider.Change, results []provider.Result) error
 }
 
-// engine is a KV engine. Paths are those of KV secrets, without data/ and metadata/.
+// engine is a KV engine. Paths are paths of KV secrets without data/ and metadata/.
 type engine interface {
-	// entries lists the secrets in a folder, without those in deeper ones, sorted.
+	// entries returns the secrets in a folder, sorted. It leaves out subfolders.
 	entries(ctx context.Context, folder string) ([]provider.Entry, error)
-	// stats answers those of the secrets named in a folder that exist, in the order of the names.
+	// stats returns the named secrets of a folder that exist, in the order of names.
 	stats(ctx context.Context, folder string, names []string) ([]provider.Entry, error)
-	// stat answers the state of a secret.
+	// stat returns the state of a secret.
 	stat(ctx context.Context, path string) (state, error)
-	// read answers the fields of a secret: nil where it does not exist.
+	// read returns the fields of a secret, or nil if it does not exist.
 	read(ctx context.Context, path string) (fields, state, error)
-	// write puts a secret in place of one whose state was `at`. It is an error of class Conflict where the engine compares and the state is another.
-	write(ctx context.Context, path string, f fields, at state) (state, error)
-	// remove ends a secret and its versions.
+	// write replaces a secret whose state was expected. If the engine compares and the state is
+	// another one, the error has the class Conflict.
+	write(ctx context.Context, path string, f fields, expected state) (state, error)
+	// remove deletes a secret with all its versions.
 	remove(ctx context.Context, path string) error
-	// compares reports whether write does.
+	// compares reports whether write compares the state.
 	compares() bool
 }
 
-// place is where entries are kept, as the mount there tells of itself.
-type place struct {
+// mount is a KV mount as Vault describes it, with the path of a place in it.
+type mount struct {
 	*client
-	mount, path string
+	name, path  string
 	granularity provider.Granularity
 	versioned   bool // version 2
 }
 
-// find opens a place.
-func find(ctx context.Context, s *provider.Session, at provider.Place) (keeper, error) {
-	p, err := locate(ctx, s, at)
+// openStore returns the store of a place.
+func openStore(ctx context.Context, s *provider.Session, place provider.Place) (store, error) {
+	m, err := openMount(ctx, s, place)
 	if err != nil {
 		return nil, err
 	}
-	return p.keeper(), nil
+	return m.store(), nil
 }
 
-func (p *place) keeper() keeper {
-	var e engine = kv1{p.client, escape(p.mount)}
-	if p.versioned {
-		e = kv2{p.client, escape(p.mount)}
+func (m *mount) store() store {
+	var e engine = kv1{m.client, escape(m.name)}
+	if m.versioned {
+		e = kv2{m.client, escape(m.name)}
 	}
-	if p.granularity == provider.Bundle {
-		return bundle{e, p.path}
+	if m.granularity == provider.Bundle {
+		return bundle{e, m.path}
 	}
-	return keys{e, p.path}
+	return keys{e, m.path}
 }
 
-// locate asks a mount which engine it is.
-func locate(ctx context.Context, s *provider.Session, at provider.Place) (*place, error) {
-	const looking = "look at the mount"
+// openMount looks up the mount of a place and its type.
+func openMount(ctx context.Context, s *provider.Session, place provider.Place) (*mount, error) {
+	const op = "look up the mount"
 	for _, field := range []string{fieldMount, fieldPath} {
-		if err := checkPath(at.Settings.Text(field)); err != nil {
-			return nil, refusal(outbound.Invalid, looking, field+" "+err.Error())
+		if err := checkPath(place.Settings.Text(field)); err != nil {
+			return nil, refusal(outbound.Invalid, op, field+" "+err.Error())
 		}
 	}
 	c, err := open(s)
 	if err != nil {
 		return nil, err
 	}
-	mount, path := trim(at.Settings.Text(fieldMount)), trim(at.Settings.Text(fieldPath))
-	var told struct {
+	name, path := trim(place.Settings.Text(fieldMount)), trim(place.Settings.Text(fieldPath))
+	var body struct {
 		Path    string            `json:"path"`
 		Type    string            `json:"type"`
 		Options map[string]string `json:"options"`
 	}
-	if _, err := c.get(ctx, operation{looking, "anything below the mount"}, "sys/internal/ui/mounts/"+escape(mount), &told); err != nil {
-		return nil, c.unseen(ctx, err)
+	if _, err := c.get(ctx, operation{op, "anything below the mount"}, "sys/internal/ui/mounts/"+escape(name), &body); err != nil {
+		return nil, c.explainHidden(ctx, err)
 	}
 	switch {
-	case told.Path == "" || told.Type == "":
-		return nil, c.strange(looking, false, nil)
-	case trim(told.Path) != mount:
-		return nil, refusal(outbound.Invalid, looking, "mount names a path within a mount: move the rest of it to `path`")
-	case told.Type != "kv":
-		return nil, refusal(outbound.Invalid, looking, "the mount is not of type kv: name one that is, or make one with `vault secrets enable -version=2 -path=<mount> kv`")
+	case body.Path == "" || body.Type == "":
+		return nil, c.unexpected(op, false, nil)
+	case trim(body.Path) != name:
+		return nil, refusal(outbound.Invalid, op, "mount is a path within a mount: move the rest of it to `path`")
+	case body.Type != "kv":
+		return nil, refusal(outbound.Invalid, op, "the mount is not of type kv: set mount to a KV engine, or enable one with `vault secrets enable -version=2 -path=<mount> kv`")
 	}
-	return &place{c, mount, path, at.Granularity, told.Options["version"] == "2"}, nil
+	return &mount{c, name, path, place.Granularity, body.Options["version"] == "2"}, nil
 }
 
-// unseen explains that a mount was not shown. Vault answers the same for one that does not exist and one that the token has no right
-// to, and older ones the same for a bad token, which looking it up tells.
-func (c *client) unseen(ctx context.Context, err error) error {
+// explainHidden explains why Vault does not show a mount. Vault sends the same error for a mount
+// that does not exist and for a mount that the token has no access to. Versions before 1.12 also
+// send it for an invalid token, which looking up the token detects.
+func (c *client) explainHidden(ctx context.Context, err error) error {
 	class := outbound.ClassOf(err)
 	if class != outbound.NotFound && class != outbound.Permission {
 		return err
 	}
-	var told lookedUp
-	if lookUp := c.lookUp(ctx, &told); outbound.ClassOf(lookUp) == outbound.Auth {
-		return lookUp
+	var token tokenInfo
+	if tokenErr := c.lookUp(ctx, &token); outbound.ClassOf(tokenErr) == outbound.Auth {
+		return tokenErr
 	}
-	return refusal(outbound.NotFound, "look at the mount",
-		"there is no such mount in this Vault and namespace, or the token's policies allow nothing below it: `vault secrets list` shows the mounts")
+	return refusal(outbound.NotFound, "look up the mount",
+		"the mount does not exist in this Vault and namespace, or the token's policies allow nothing below it: list the mounts with `vault secrets list`")
 }

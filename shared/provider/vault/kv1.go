@@ -7,8 +7,9 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// kv1 is a KV engine of version 1. It has no versions and compares nothing: what somebody else writes to a secret of ours between our
-// look and our write is lost. Only whether a secret exists is looked at, right before a write.
+// kv1 is a KV engine of version 1. It has no versions and cannot compare. Whether a secret exists
+// is checked right before a write. Any other change by others between the check and the write is
+// lost.
 type kv1 struct {
 	*client
 	mount string // escaped
@@ -17,7 +18,7 @@ type kv1 struct {
 func (e kv1) compares() bool { return false }
 
 func (e kv1) entries(ctx context.Context, folder string) ([]provider.Entry, error) {
-	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/<path>, with and without a slash at its end"}, e.mount+"/"+escape(folder)+"/")
+	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/<path>, with and without a trailing slash"}, e.mount+"/"+escape(folder)+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -28,30 +29,30 @@ func (e kv1) entries(ctx context.Context, folder string) ([]provider.Entry, erro
 	return entries, nil
 }
 
-// stats lists: to look at one secret were to read it.
+// stats lists the folder, because looking up one secret would read its value.
 func (e kv1) stats(ctx context.Context, folder string, names []string) ([]provider.Entry, error) {
 	all, err := e.entries(ctx, folder)
-	return chosen(all, names), err
+	return filterByName(all, names), err
 }
 
 func (e kv1) stat(ctx context.Context, path string) (state, error) {
-	f, at, err := e.read(ctx, path)
+	f, current, err := e.read(ctx, path)
 	f.wipe()
-	return at, err
+	return current, err
 }
 
 func (e kv1) read(ctx context.Context, path string) (fields, state, error) {
-	var told fields
-	_, err := e.get(ctx, operation{"read a secret", "read on the secret"}, e.mount+"/"+escape(path), &told)
+	var f fields
+	_, err := e.get(ctx, operation{"read a secret", "read on the secret"}, e.mount+"/"+escape(path), &f)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		return nil, state{}, nil
 	}
-	return told, state{exists: err == nil}, err
+	return f, state{exists: err == nil}, err
 }
 
 func (e kv1) write(ctx context.Context, path string, f fields, _ state) (state, error) {
 	if len(f) == 0 {
-		// The engine takes no secret without fields.
+		// KV v1 rejects a secret without fields.
 		return state{}, e.remove(ctx, path)
 	}
 	op := operation{"write a secret", "create and update on the secret"}

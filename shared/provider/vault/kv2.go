@@ -15,10 +15,12 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// state is what an engine tells of a KV secret beside its fields.
+// state is the state of a KV secret without its fields.
 type state struct {
-	exists  bool
-	version int       // the newest, deleted or not; 0 where there never was one, or the engine has no versions
+	exists bool
+	// version is the newest version, deleted or not. It is 0 if there never was one or if the
+	// engine has no versions.
+	version int
 	updated time.Time // of the newest version
 }
 
@@ -30,7 +32,8 @@ func (s state) entry(name string) provider.Entry {
 	return e
 }
 
-// fields are those of a KV secret, as JSON: what others keep there need not be text.
+// fields holds the fields of a KV secret as JSON, because others may store values there that are
+// not text.
 type fields map[string]json.RawMessage
 
 func (f fields) wipe() {
@@ -47,9 +50,10 @@ type kv2 struct {
 
 func (e kv2) compares() bool { return true }
 
-// entries asks for each name by itself, for a list tells neither versions nor which secrets are deleted.
+// entries requests the metadata of each secret, because a list shows neither versions nor
+// deletions.
 func (e kv2) entries(ctx context.Context, folder string) ([]provider.Entry, error) {
-	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/metadata/<path>, with and without a slash at its end"}, e.mount+"/metadata/"+escape(folder)+"/")
+	names, err := e.names(ctx, operation{"list the secrets", "list on <mount>/metadata/<path>, with and without a trailing slash"}, e.mount+"/metadata/"+escape(folder)+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -74,38 +78,40 @@ func (e kv2) stats(ctx context.Context, folder string, names []string) ([]provid
 	return entries, nil
 }
 
-// names lists what is in a folder and no folder itself.
+// names lists the names in a folder without its subfolders.
 func (c *client) names(ctx context.Context, op operation, path string) ([]string, error) {
-	var told struct {
+	var body struct {
 		Keys []string `json:"keys"`
 	}
-	_, err := c.get(ctx, op, path+"?list=true", &told)
+	_, err := c.get(ctx, op, path+"?list=true", &body)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range told.Keys {
-		// Vault keeps no such name, and in the path of a request it would lead elsewhere.
+	for _, name := range body.Keys {
+		// Vault does not store such a name. In the path of a request it would address something
+		// else.
 		if plain := strings.TrimSuffix(name, "/"); plain == "" || plain == "." || plain == ".." || strings.Contains(plain, "/") {
-			return nil, c.strange(op.name, false, nil)
+			return nil, c.unexpected(op.name, false, nil)
 		}
 	}
-	names := slices.DeleteFunc(told.Keys, func(name string) bool { return strings.HasSuffix(name, "/") })
+	names := slices.DeleteFunc(body.Keys, func(name string) bool { return strings.HasSuffix(name, "/") })
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
 
-// version is one version as data/ and metadata/ tell of it.
+// version describes one version, as returned below data/ and metadata/.
 type version struct {
 	Number    int       `json:"version"`
 	Created   time.Time `json:"created_time"`
-	Deletion  string    `json:"deletion_time"` // may lie ahead: delete_version_after
+	Deletion  string    `json:"deletion_time"` // may be in the future: delete_version_after
 	Destroyed bool      `json:"destroyed"`
 }
 
-// alive reports whether the version can be read at a time of Vault's own clock, which is told in whole seconds.
+// alive reports whether the version can be read at the given time of Vault's clock, which has a
+// resolution of one second.
 func (v version) alive(now time.Time) bool {
 	if v.Destroyed {
 		return false
@@ -115,78 +121,81 @@ func (v version) alive(now time.Time) bool {
 }
 
 func (e kv2) stat(ctx context.Context, path string) (state, error) {
-	var told struct {
+	var body struct {
 		Current  int                `json:"current_version"`
 		Versions map[string]version `json:"versions"`
 	}
-	op := operation{"look at a secret", "read on the secret below <mount>/metadata/"}
-	answer, err := e.get(ctx, op, e.mount+"/metadata/"+escape(path), &told)
+	op := operation{"look up a secret", "read on the secret below <mount>/metadata/"}
+	response, err := e.get(ctx, op, e.mount+"/metadata/"+escape(path), &body)
 	if outbound.ClassOf(err) == outbound.NotFound {
 		return state{}, nil
 	}
 	if err != nil {
 		return state{}, err
 	}
-	// Metadata may be written before the first version is.
-	newest, kept := told.Versions[strconv.Itoa(told.Current)]
-	if told.Current < 0 || told.Current > 0 && newest.Created.IsZero() {
-		return state{}, e.strange(op.name, false, nil)
+	// Metadata can exist before the first version.
+	newest, listed := body.Versions[strconv.Itoa(body.Current)]
+	if body.Current < 0 || body.Current > 0 && newest.Created.IsZero() {
+		return state{}, e.unexpected(op.name, false, nil)
 	}
-	now, err := http.ParseTime(answer.Header.Get("Date"))
+	now, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
 		now = time.Now()
 	}
-	return state{kept && newest.alive(now), told.Current, newest.Created}, nil
+	return state{listed && newest.alive(now), body.Current, newest.Created}, nil
 }
 
 func (e kv2) read(ctx context.Context, path string) (fields, state, error) {
-	var told struct {
+	var body struct {
 		Data     fields  `json:"data"`
 		Metadata version `json:"metadata"`
 	}
 	op := operation{"read a secret", "read on the secret below <mount>/data/"}
 	for attempt := 0; ; attempt++ {
-		_, err := e.get(ctx, op, e.mount+"/data/"+escape(path), &told)
+		_, err := e.get(ctx, op, e.mount+"/data/"+escape(path), &body)
 		if outbound.ClassOf(err) != outbound.NotFound {
-			if err == nil && (told.Data == nil || told.Metadata.Number < 1) {
-				err = e.strange(op.name, false, nil)
+			if err == nil && (body.Data == nil || body.Metadata.Number < 1) {
+				err = e.unexpected(op.name, false, nil)
 			}
-			return told.Data, state{err == nil, told.Metadata.Number, told.Metadata.Created}, err
+			return body.Data, state{err == nil, body.Metadata.Number, body.Metadata.Created}, err
 		}
-		// It never was, or its newest version is deleted, whose number the next one must name. One that is there by now has been written
-		// since we looked: to name its number would be to write over what we have not seen.
-		at, err := e.stat(ctx, path)
-		if err != nil || !at.exists {
-			return nil, at, err
+		// The secret never existed, or its newest version is deleted. A write must then name the
+		// number of that version. If the secret exists by now, others wrote it after the first
+		// request. To name its number would overwrite a version that was not read.
+		current, err := e.stat(ctx, path)
+		if err != nil || !current.exists {
+			return nil, current, err
 		}
-		if attempt == rereads {
+		if attempt == maxRereads {
 			return nil, state{}, conflict()
 		}
 	}
 }
 
-func (e kv2) write(ctx context.Context, path string, f fields, at state) (state, error) {
+func (e kv2) write(ctx context.Context, path string, f fields, expected state) (state, error) {
 	op := operation{"write a secret", "create and update on the secret below <mount>/data/"}
-	body, err := encode(map[string]any{"data": f, "options": map[string]int{"cas": at.version}})
+	body, err := encode(map[string]any{"data": f, "options": map[string]int{"cas": expected.version}})
 	if err != nil {
 		return state{}, &outbound.Error{Class: outbound.Internal, Provider: "vault", Operation: op.name, Cause: err}
 	}
-	var told version
-	if err := e.post(ctx, op, e.mount+"/data/"+escape(path), body, &told); err != nil {
+	var written version
+	if err := e.post(ctx, op, e.mount+"/data/"+escape(path), body, &written); err != nil {
 		return state{}, err
 	}
-	if told.Number < 1 {
-		return state{}, e.strange(op.name, true, nil)
+	if written.Number < 1 {
+		return state{}, e.unexpected(op.name, true, nil)
 	}
-	return state{true, told.Number, told.Created}, nil
+	return state{true, written.Number, written.Created}, nil
 }
 
-// remove deletes the metadata, and with it all versions: one that is only marked as deleted could be had back by whoever may undelete.
+// remove deletes the metadata and with it all versions. A version that is only marked as deleted
+// could be undeleted.
 func (e kv2) remove(ctx context.Context, path string) error {
 	return e.client.remove(ctx, operation{"remove a secret", "delete on the secret below <mount>/metadata/"}, e.mount+"/metadata/"+escape(path))
 }
 
-// each calls f for each number below n, a few at once. It begins no more after an error, and answers the first.
+// each calls f for 0 <= i < n with up to concurrency calls in parallel. After the first error it
+// starts no further call and returns that error.
 func each(ctx context.Context, n int, f func(i int) error) error {
 	var (
 		next  atomic.Int64
@@ -206,7 +215,7 @@ func each(ctx context.Context, n int, f func(i int) error) error {
 					return
 				}
 				if err := ctx.Err(); err != nil {
-					stop(&outbound.Error{Class: outbound.Network, Provider: "vault", Hint: "there was no time left for it", Cause: err})
+					stop(&outbound.Error{Class: outbound.Network, Provider: "vault", Hint: "the time limit was reached before the request was sent", Cause: err})
 					return
 				}
 				if err := f(i); err != nil {

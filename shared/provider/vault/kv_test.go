@@ -13,24 +13,24 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/vault"
 )
 
-// sync is a bench with a session to it.
+// sync is a bench with a session for it.
 type sync struct {
 	*bench
 	session *provider.Session
-	at      provider.Place
+	place   provider.Place
 }
 
 func newSync(t *testing.T, version string, g provider.Granularity) sync {
 	t.Helper()
 	b := newBench(t, version, g)
 	p := b.party()
-	at := provider.Place{Destination: p.Destination, Granularity: g, Settings: p.Place}
-	return sync{b, providertest.Session(t, p.Provider, "token", p.Settings, p.Credential), at}
+	place := provider.Place{Destination: p.Destination, Granularity: g, Settings: p.Place}
+	return sync{b, providertest.Session(t, p.Provider, "token", p.Settings, p.Credential), place}
 }
 
 func (s sync) list(t *testing.T) map[string]provider.Entry {
 	t.Helper()
-	entries, err := vault.New().List(t.Context(), s.session, s.at)
+	entries, err := vault.New().List(t.Context(), s.session, s.place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func (s sync) list(t *testing.T) map[string]provider.Entry {
 
 func (s sync) apply(t *testing.T, changes ...provider.Change) []provider.Result {
 	t.Helper()
-	return vault.New().Apply(t.Context(), s.session, s.at, changes)
+	return vault.New().Apply(t.Context(), s.session, s.place, changes)
 }
 
 func (s sync) done(t *testing.T, changes ...provider.Change) []provider.Result {
@@ -73,7 +73,7 @@ func TestADeletedVersionCountsAsMissing(t *testing.T) {
 			s.done(t, provider.Change{Name: "A", Value: []byte("one")})
 			end(t, s)
 			if listed := s.list(t); len(listed) != 0 {
-				t.Fatalf("List shows %v", listed)
+				t.Fatalf("List returned %v", listed)
 			}
 			created := s.done(t, provider.Change{Name: "A", Value: []byte("two")})[0].Entry
 			if created.Version != "2" || s.truth()["A"] != "two" {
@@ -83,26 +83,27 @@ func TestADeletedVersionCountsAsMissing(t *testing.T) {
 	}
 }
 
-func TestAVersionThatIsDeletedLaterStillCounts(t *testing.T) {
+func TestAVersionWithAFutureDeletionTimeIsListed(t *testing.T) {
 	s := newSync(t, "2", provider.Key)
 	s.raw(t, "metadata/acme/api/A", map[string]any{"delete_version_after": "1h"})
 	s.plant("A", "one")
 	if _, ok := s.list(t)["A"]; !ok {
-		t.Error("List does not show it")
+		t.Error("List does not return the secret")
 	}
 }
 
-func TestMetadataWithoutAVersionIsNoEntry(t *testing.T) {
+func TestMetadataWithoutAVersionIsNotListed(t *testing.T) {
 	s := newSync(t, "2", provider.Key)
 	s.raw(t, "metadata/acme/api/A", map[string]any{"custom_metadata": map[string]string{"owner": "them"}})
 	if listed := s.list(t); len(listed) != 0 {
-		t.Fatalf("List shows %v", listed)
+		t.Fatalf("List returned %v", listed)
 	}
 	s.done(t, provider.Change{Name: "A", Value: []byte("one")})
 }
 
-// What is left of a secret of ours could be undeleted; what others have left is theirs.
-func TestDeleteLeavesNoVersionOfOurs(t *testing.T) {
+// A deleted version of our secret could be undeleted, so it is removed. Versions of others are
+// kept.
+func TestDeleteRemovesAllVersionsOfOurSecret(t *testing.T) {
 	s := newSync(t, "2", provider.Key)
 	ours := s.done(t, provider.Change{Name: "A", Value: []byte("one")}, provider.Change{Name: "B", Value: []byte("two")})
 	again := s.done(t, provider.Change{Name: "A", Value: []byte("one, changed"), Expect: &ours[0].Entry})
@@ -111,23 +112,23 @@ func TestDeleteLeavesNoVersionOfOurs(t *testing.T) {
 	s.raw(t, "delete/acme/api/B", map[string]any{"versions": []int{2}})
 	s.done(t, provider.Change{Name: "B", Delete: true, Expect: &ours[1].Entry})
 	for name, kept := range map[string]bool{"A": false, "B": true} {
-		answer, err := s.root.Logical().Read(s.mount + "/metadata/acme/api/" + name)
+		secret, err := s.root.Logical().Read(s.mount + "/metadata/acme/api/" + name)
 		s.must(err)
-		if (answer != nil) != kept {
-			t.Errorf("%s: metadata are kept: %t, want %t", name, answer != nil, kept)
+		if (secret != nil) != kept {
+			t.Errorf("%s: metadata exists: %t, want %t", name, secret != nil, kept)
 		}
 	}
 }
 
-func TestSecretsInOtherFormsAreShownAndLeft(t *testing.T) {
+func TestSecretsInOtherFormsAreListedAndKept(t *testing.T) {
 	for _, version := range []string{"1", "2"} {
 		t.Run("KV v"+version, func(t *testing.T) {
 			s := newSync(t, version, provider.Key)
-			strange := []string{"OTHER_FIELDS", "s p%", "ä", "q?a=b#c", "a+b&c"}
+			unusual := []string{"OTHER_FIELDS", "s p%", "ä", "q?a=b#c", "a+b&c"}
 			if version == "2" {
-				strange = append(strange, "..x")
+				unusual = append(unusual, "..x")
 			}
-			for _, name := range strange {
+			for _, name := range unusual {
 				s.put("acme/api/"+name, map[string]any{"user": "them", "n": 1})
 			}
 			s.put("acme/api/below/DEEPER", map[string]any{"value": "theirs"})
@@ -135,13 +136,13 @@ func TestSecretsInOtherFormsAreShownAndLeft(t *testing.T) {
 			s.put("acme/api/NUMBER", map[string]any{"value": 17})
 			s.plant("TEXT", "theirs")
 			before := s.list(t)
-			want := append(slices.Clone(strange), "NUMBER", "TEXT")
+			want := append(slices.Clone(unusual), "NUMBER", "TEXT")
 			if slices.Sort(want); !slices.Equal(slices.Sorted(maps.Keys(before)), want) {
-				t.Fatalf("List shows %q, want %q", slices.Sorted(maps.Keys(before)), want)
+				t.Fatalf("List returned %q, want %q", slices.Sorted(maps.Keys(before)), want)
 			}
-			values, err := vault.New().Read(t.Context(), s.session, s.at, want)
+			values, err := vault.New().Read(t.Context(), s.session, s.place, want)
 			if err != nil || len(values) != len(want) {
-				t.Fatalf("Read answers %d values and %v", len(values), err)
+				t.Fatalf("Read returned %d values and %v", len(values), err)
 			}
 			for _, v := range values {
 				if (v.Name == "TEXT") != (string(v.Bytes) == "theirs") || (v.Name == "TEXT") == (v.Bytes[0] == 0xff) {
@@ -158,7 +159,7 @@ func TestSecretsInOtherFormsAreShownAndLeft(t *testing.T) {
 	}
 }
 
-func TestABundleKeepsTheFieldsOfOthersAsTheyAre(t *testing.T) {
+func TestABundleKeepsTheFieldsOfOthers(t *testing.T) {
 	for _, version := range []string{"1", "2"} {
 		t.Run("KV v"+version, func(t *testing.T) {
 			s := newSync(t, version, provider.Bundle)
@@ -179,14 +180,14 @@ func TestABundleIsOneVersionForAllChanges(t *testing.T) {
 	s := newSync(t, "2", provider.Bundle)
 	s.done(t, provider.Change{Name: "A", Value: []byte("1")}, provider.Change{Name: "B", Value: []byte("2")}, provider.Change{Name: "C", Value: []byte("3")})
 	s.done(t, provider.Change{Name: "GONE", Delete: true})
-	answer, err := s.root.Logical().Read(s.mount + "/metadata/" + s.path)
+	secret, err := s.root.Logical().Read(s.mount + "/metadata/" + s.path)
 	s.must(err)
-	if version := fmt.Sprint(answer.Data["current_version"]); version != "1" {
+	if version := fmt.Sprint(secret.Data["current_version"]); version != "1" {
 		t.Errorf("version %s", version)
 	}
 }
 
-func TestABundleOverTheLimitOfAnEntryChangesNothing(t *testing.T) {
+func TestABundleThatIsTooLargeChangesNothing(t *testing.T) {
 	s := newSync(t, "2", provider.Bundle)
 	s.plant("THEIRS", "stays")
 	large := []byte(strings.Repeat("v", 600_000))
@@ -200,8 +201,8 @@ func TestABundleOverTheLimitOfAnEntryChangesNothing(t *testing.T) {
 	}
 }
 
-// A quote takes two bytes in JSON, so this is within our limit and over Vault's.
-func TestWhatOnlyVaultFindsTooLargeIsALimit(t *testing.T) {
+// A quote takes two bytes in JSON, so the value is below our limit and above Vault's.
+func TestAValueThatOnlyVaultRejectsIsClassLimit(t *testing.T) {
 	s := newSync(t, "2", provider.Key)
 	r := s.apply(t, provider.Change{Name: "A", Value: []byte(strings.Repeat(`"`, 1_040_000))})[0]
 	if r.Outcome != provider.Failed || outbound.ClassOf(r.Err) != outbound.Limit {
@@ -213,9 +214,9 @@ func TestAKV1BundleWithoutFieldsIsRemoved(t *testing.T) {
 	s := newSync(t, "1", provider.Bundle)
 	s.done(t, provider.Change{Name: "A", Value: []byte("1")})
 	s.done(t, provider.Change{Name: "A", Delete: true, Expect: &provider.Entry{Name: "A"}})
-	answer, err := s.root.Logical().Read(s.mount + "/" + s.path)
+	secret, err := s.root.Logical().Read(s.mount + "/" + s.path)
 	s.must(err)
-	if answer != nil {
-		t.Errorf("it is still there: %v", answer.Data)
+	if secret != nil {
+		t.Errorf("the KV secret still exists: %v", secret.Data)
 	}
 }

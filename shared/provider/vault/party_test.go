@@ -17,7 +17,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/vault"
 )
 
-// policy is what a sync to one path needs, as the guide has it.
+// policy contains the rules that a sync to one path needs, as the guide lists them.
 const policy = `
 path "%[1]s/data/%[2]s"       { capabilities = ["create", "read", "update"] }
 path "%[1]s/data/%[2]s/*"     { capabilities = ["create", "read", "update"] }
@@ -27,15 +27,15 @@ path "%[1]s/%[2]s"            { capabilities = ["create", "read", "update", "del
 path "%[1]s/%[2]s/*"          { capabilities = ["create", "read", "update", "delete", "list"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }`
 
-// asks is what the policy default adds to that.
-const asks = `
+// lookUp contains the rule for capabilities-self, which the policy `default` grants too.
+const lookUp = `
 path "sys/capabilities-self"  { capabilities = ["update"] }`
 
 const readOnly = `
 path "%[1]s/*"                { capabilities = ["read", "list"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }`
 
-// bench is a KV engine of the other Vault, and the official client's view of a place there.
+// bench is a KV engine of the other Vault, accessed with the official client.
 type bench struct {
 	t           testing.TB
 	root        *api.Client
@@ -44,7 +44,7 @@ type bench struct {
 	mount, path string
 }
 
-// party opens an empty place, with a token that may do no more than a sync needs.
+// party returns an empty place and a token with only the permissions that a sync needs.
 func party(version string, g provider.Granularity) func(testing.TB) providertest.Party {
 	return func(t testing.TB) providertest.Party { return newBench(t, version, g).party() }
 }
@@ -54,7 +54,7 @@ func newBench(t testing.TB, version string, g provider.Granularity) *bench {
 	b := &bench{t, other.Server(t).Client(), version, g, "kv-" + strings.ToLower(rand.Text()[:10]), "acme/api"}
 	b.must(b.root.Sys().Mount(b.mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": version}}))
 	if version == "2" {
-		// A new engine of version 2 refuses requests for a moment, while it upgrades nothing.
+		// A new engine of version 2 rejects requests for a moment while it is upgraded.
 		other.Server(t).Eventually(t, 10*time.Second, "the KV engine to be ready", func(ctx context.Context) error {
 			_, err := b.root.Logical().ListWithContext(ctx, b.mount+"/metadata")
 			return err
@@ -69,7 +69,7 @@ func (b *bench) party() providertest.Party {
 	if b.version == "1" && b.granularity == provider.Bundle {
 		racy = "KV v1 has no check-and-set"
 	}
-	token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(policy, b.mount, b.path)+asks).Token()
+	token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(policy, b.mount, b.path)+lookUp).Token()
 	return providertest.Party{
 		Provider:    vault.New(),
 		Destination: "vault-kv",
@@ -84,7 +84,7 @@ func (b *bench) party() providertest.Party {
 		Address: "address",
 		Racy:    racy,
 		Weak: func() (provider.Values, map[string]string) {
-			token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(readOnly, b.mount)+asks).Token()
+			token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(readOnly, b.mount)+lookUp).Token()
 			return nil, map[string]string{"token": token}
 		},
 		Plant:  b.plant,
@@ -93,8 +93,8 @@ func (b *bench) party() providertest.Party {
 	}
 }
 
-// at is where the official client finds a KV secret.
-func (b *bench) at(kind, secret string) string {
+// apiPath returns the API path of a KV secret.
+func (b *bench) apiPath(kind, secret string) string {
 	if b.version == "1" {
 		return path.Join(b.mount, secret)
 	}
@@ -106,21 +106,21 @@ func (b *bench) put(secret string, fields map[string]any) {
 	if b.version == "2" {
 		fields = map[string]any{"data": fields}
 	}
-	_, err := b.root.Logical().Write(b.at("data", secret), fields)
+	_, err := b.root.Logical().Write(b.apiPath("data", secret), fields)
 	b.must(err)
 }
 
-func (b *bench) get(secret string) map[string]any {
+func (b *bench) get(path string) map[string]any {
 	b.t.Helper()
-	answer, err := b.root.Logical().Read(b.at("data", secret))
+	secret, err := b.root.Logical().Read(b.apiPath("data", path))
 	b.must(err)
-	if answer == nil {
+	if secret == nil {
 		return nil
 	}
 	if b.version == "1" {
-		return answer.Data
+		return secret.Data
 	}
-	fields, _ := answer.Data["data"].(map[string]any)
+	fields, _ := secret.Data["data"].(map[string]any)
 	return fields
 }
 
@@ -141,14 +141,14 @@ func (b *bench) plant(name, value string) {
 func (b *bench) remove(name string) {
 	b.t.Helper()
 	if b.granularity == provider.Key {
-		_, err := b.root.Logical().Delete(b.at("metadata", b.path+"/"+name))
+		_, err := b.root.Logical().Delete(b.apiPath("metadata", b.path+"/"+name))
 		b.must(err)
 		return
 	}
 	fields := b.get(b.path)
 	delete(fields, name)
 	if len(fields) == 0 {
-		_, err := b.root.Logical().Delete(b.at("data", b.path))
+		_, err := b.root.Logical().Delete(b.apiPath("data", b.path))
 		b.must(err)
 		return
 	}
@@ -164,12 +164,12 @@ func (b *bench) truth() map[string]string {
 		}
 		return truth
 	}
-	answer, err := b.root.Logical().List(b.at("metadata", b.path))
+	secret, err := b.root.Logical().List(b.apiPath("metadata", b.path))
 	b.must(err)
-	if answer == nil {
+	if secret == nil {
 		return truth
 	}
-	names, _ := answer.Data["keys"].([]any)
+	names, _ := secret.Data["keys"].([]any)
 	for _, name := range names {
 		if fields := b.get(b.path + "/" + name.(string)); fields != nil {
 			truth[name.(string)] = plain(fields["value"])
@@ -178,7 +178,7 @@ func (b *bench) truth() map[string]string {
 	return truth
 }
 
-// plain is a text as it is, and anything else as JSON.
+// plain returns a string unchanged and any other value as JSON.
 func plain(value any) string {
 	if text, ok := value.(string); ok {
 		return text

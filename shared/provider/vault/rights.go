@@ -11,46 +11,50 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// right is what a token's policies must allow on a path.
+// right is a set of capabilities that the token's policies must grant on a path.
 type right struct {
 	path         string
 	capabilities []string
-	folder       bool // it is asked for with a slash at its end, and a policy may name it with or without
+	// folder is set for a path that Vault checks with a trailing slash. A policy may contain the
+	// path with or without the slash.
+	folder bool
 }
 
-// rights are those that keeping a place takes, for an entry of a name. The guide on syncing to a KV engine lists the same.
-func (p *place) rights(name string) []right {
+// rights returns the rights that are needed to manage the entry with the given name. The guide on
+// syncing to a KV engine lists the same rights.
+func (m *mount) rights(name string) []right {
 	all := []string{"create", "read", "update", "delete"}
-	one := p.path
-	if p.granularity == provider.Key {
+	one := m.path
+	if m.granularity == provider.Key {
 		one += "/" + name
 	}
 	switch {
-	case p.versioned && p.granularity == provider.Key:
+	case m.versioned && m.granularity == provider.Key:
 		return []right{
-			{path: p.mount + "/data/" + one, capabilities: all[:3]}, {path: p.mount + "/metadata/" + one, capabilities: []string{"read", "delete"}},
-			{p.mount + "/metadata/" + p.path, []string{"list"}, true},
+			{path: m.name + "/data/" + one, capabilities: all[:3]}, {path: m.name + "/metadata/" + one, capabilities: []string{"read", "delete"}},
+			{m.name + "/metadata/" + m.path, []string{"list"}, true},
 		}
-	case p.versioned:
-		return []right{{path: p.mount + "/data/" + one, capabilities: all[:3]}, {path: p.mount + "/metadata/" + one, capabilities: []string{"read"}}}
-	case p.granularity == provider.Key:
-		return []right{{path: p.mount + "/" + one, capabilities: all}, {p.mount + "/" + p.path, []string{"list"}, true}}
+	case m.versioned:
+		return []right{{path: m.name + "/data/" + one, capabilities: all[:3]}, {path: m.name + "/metadata/" + one, capabilities: []string{"read"}}}
+	case m.granularity == provider.Key:
+		return []right{{path: m.name + "/" + one, capabilities: all}, {m.name + "/" + m.path, []string{"list"}, true}}
 	default:
-		return []right{{path: p.mount + "/" + one, capabilities: all}}
+		return []right{{path: m.name + "/" + one, capabilities: all}}
 	}
 }
 
-// Lacks asks the Vault what the token's policies allow at a place. A token may ask that by the policy `default`; of one that may not, only
-// a list shows what it lacks.
-func (Provider) Lacks(ctx context.Context, s *provider.Session, at provider.Place, name string) ([]string, error) {
-	p, err := locate(ctx, s, at)
+// Lacks compares the capabilities of the token at a place with the needed rights. The policy
+// `default` allows a token to look up its capabilities. If the token may not do so, Lacks lists the
+// entries instead, which detects only missing rights to list.
+func (Provider) Lacks(ctx context.Context, s *provider.Session, place provider.Place, name string) ([]string, error) {
+	m, err := openMount(ctx, s, place)
 	if err != nil {
 		return nil, err
 	}
-	needed := p.rights(name)
-	has, err := p.capabilities(ctx, needed)
+	needed := m.rights(name)
+	has, err := m.capabilities(ctx, needed)
 	if outbound.ClassOf(err) == outbound.Permission {
-		_, err = p.keeper().list(ctx)
+		_, err = m.store().list(ctx)
 		return nil, err
 	}
 	if err != nil {
@@ -66,11 +70,11 @@ func (Provider) Lacks(ctx context.Context, s *provider.Session, at provider.Plac
 	return lacks, nil
 }
 
-// capabilities answers what the token may do on each path.
-func (p *place) capabilities(ctx context.Context, of []right) (map[string][]string, error) {
-	op := operation{"look at the token's capabilities", "update on sys/capabilities-self, as the policy `default` does"}
+// capabilities returns the capabilities of the token on each path.
+func (m *mount) capabilities(ctx context.Context, needed []right) (map[string][]string, error) {
+	op := operation{"look up the token's capabilities", "update on sys/capabilities-self, as the policy `default` does"}
 	var paths []string
-	for _, r := range of {
+	for _, r := range needed {
 		if paths = append(paths, r.path); r.folder {
 			paths = append(paths, r.path+"/")
 		}
@@ -79,18 +83,18 @@ func (p *place) capabilities(ctx context.Context, of []right) (map[string][]stri
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op.name, err)
 	}
-	told := make(map[string][]string)
-	request := outbound.Request{Method: http.MethodPost, URL: p.base + "sys/capabilities-self", Body: body, Safe: true}
-	if _, err := p.send(ctx, op, request, &told); err != nil {
+	granted := make(map[string][]string)
+	request := outbound.Request{Method: http.MethodPost, URL: m.base + "sys/capabilities-self", Body: body, Safe: true}
+	if _, err := m.send(ctx, op, request, &granted); err != nil {
 		return nil, err
 	}
-	for _, r := range of {
-		if told[r.path] == nil {
-			return nil, p.strange(op.name, false, nil)
+	for _, r := range needed {
+		if granted[r.path] == nil {
+			return nil, m.unexpected(op.name, false, nil)
 		}
 		if r.folder {
-			told[r.path] = append(told[r.path], told[r.path+"/"]...)
+			granted[r.path] = append(granted[r.path], granted[r.path+"/"]...)
 		}
 	}
-	return told, nil
+	return granted, nil
 }

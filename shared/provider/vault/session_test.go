@@ -22,7 +22,7 @@ import (
 
 func jsonNumber(digits string) json.Number { return json.Number(digits) }
 
-func TestVerifyTellsOfTheTokenWhatIsNoSecret(t *testing.T) {
+func TestVerifyDescribesTheTokenWithoutSecrets(t *testing.T) {
 	server := other.Server(t)
 	made, err := server.Client().Auth().Token().Create(&api.TokenCreateRequest{Policies: []string{"default", "sync"}, TTL: "1h", DisplayName: "nightly", NoParent: true})
 	if err != nil {
@@ -36,12 +36,12 @@ func TestVerifyTellsOfTheTokenWhatIsNoSecret(t *testing.T) {
 	if identity.Account != "token-nightly" || !slices.Equal(identity.Scopes, []string{"default", "sync"}) || time.Until(identity.Expires) > time.Hour || time.Until(identity.Expires) < time.Minute {
 		t.Errorf("%+v", identity)
 	}
-	if told := fmt.Sprint(identity); strings.Contains(told, made.Auth.Accessor) || strings.Contains(told, made.Auth.ClientToken) {
-		t.Errorf("the identity holds token or accessor: %+v", identity)
+	if printed := fmt.Sprint(identity); strings.Contains(printed, made.Auth.Accessor) || strings.Contains(printed, made.Auth.ClientToken) {
+		t.Errorf("the identity contains the token or the accessor: %+v", identity)
 	}
 }
 
-func TestATokenThatMayNotLookItselfUpIsNotTakenForABadOne(t *testing.T) {
+func TestATokenThatMayNotLookItselfUpIsClassPermission(t *testing.T) {
 	server := other.Server(t)
 	token := server.ClientWithPolicy(t, `path "secret/*" { capabilities = ["read"] }`).Token()
 	s := providertest.Session(t, vault.New(), "token", settings(t), map[string]string{"token": token})
@@ -51,7 +51,7 @@ func TestATokenThatMayNotLookItselfUpIsNotTakenForABadOne(t *testing.T) {
 	}
 }
 
-func TestATokenWithBytesThatNoTokenHasIsNotSent(t *testing.T) {
+func TestATokenWithInvalidBytesIsNotSent(t *testing.T) {
 	for _, token := range []string{"", "hvs.a\nb", "hvs.ä", " hvs.a"} {
 		s := providertest.Session(t, vault.New(), "token", provider.Values{"address": "http://127.0.0.1:1"}, map[string]string{"token": token})
 		if _, err := vault.New().Verify(t.Context(), s); outbound.ClassOf(err) != outbound.Auth {
@@ -60,7 +60,7 @@ func TestATokenWithBytesThatNoTokenHasIsNotSent(t *testing.T) {
 	}
 }
 
-// fake answers as the handler does, and opens a session to it.
+// fake starts a server with the handler and returns a session for it.
 func fake(t *testing.T, settings provider.Values, handler http.HandlerFunc) *provider.Session {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -69,10 +69,10 @@ func fake(t *testing.T, settings provider.Values, handler http.HandlerFunc) *pro
 	return providertest.Session(t, vault.New(), "token", settings, map[string]string{"token": "hvs." + rand.Text()})
 }
 
-func TestRequestsCarryWhatVaultWants(t *testing.T) {
-	var asked *http.Request
+func TestRequestsHaveVaultsHeaders(t *testing.T) {
+	var received *http.Request
 	s := fake(t, provider.Values{"address": "/behind/a%20proxy/", "namespace": "admin/platform"}, func(w http.ResponseWriter, r *http.Request) {
-		asked = r.Clone(t.Context())
+		received = r.Clone(t.Context())
 		_, _ = w.Write([]byte(`{"request_id":"1","data":{"type":"service","display_name":"x"}}`))
 	})
 	if _, err := vault.New().Verify(t.Context(), s); err != nil {
@@ -80,16 +80,16 @@ func TestRequestsCarryWhatVaultWants(t *testing.T) {
 	}
 	want := map[string]string{"X-Vault-Namespace": "admin/platform", "X-Vault-Request": "true", "X-Vault-Token": s.Credential.Text("token")}
 	for header, value := range want {
-		if asked.Header.Get(header) != value {
-			t.Errorf("%s is not as it must be", header)
+		if received.Header.Get(header) != value {
+			t.Errorf("the header %s has another value than %q", header, value)
 		}
 	}
-	if asked.URL.EscapedPath() != "/behind/a%20proxy/v1/auth/token/lookup-self" {
-		t.Errorf("path %s", asked.URL.EscapedPath())
+	if received.URL.EscapedPath() != "/behind/a%20proxy/v1/auth/token/lookup-self" {
+		t.Errorf("path %s", received.URL.EscapedPath())
 	}
 }
 
-func TestARedirectOfAStandbyNamesTheWayOut(t *testing.T) {
+func TestARedirectOfAStandbyHasAHint(t *testing.T) {
 	s := fake(t, provider.Values{}, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://active.example.com"+r.URL.Path, http.StatusTemporaryRedirect)
 	})
@@ -99,7 +99,7 @@ func TestARedirectOfAStandbyNamesTheWayOut(t *testing.T) {
 	}
 }
 
-func TestASealedVaultIsTriedAgainLater(t *testing.T) {
+func TestASealedVaultIsATemporaryFailure(t *testing.T) {
 	s := fake(t, provider.Values{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte(`{"errors":["Vault is sealed"]}`))
@@ -110,15 +110,16 @@ func TestASealedVaultIsTriedAgainLater(t *testing.T) {
 	}
 }
 
-// Vault before 1.12 answers a bad token as it answers one that may not.
-func TestABadTokenIsFoundByLookingItUp(t *testing.T) {
+// Versions of Vault before 1.12 send the same error for an invalid token and for a missing
+// permission.
+func TestAnInvalidTokenIsDetectedByLookUp(t *testing.T) {
 	s := fake(t, provider.Values{}, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
-		said := "permission denied"
+		message := "permission denied"
 		if strings.HasSuffix(r.URL.Path, "lookup-self") {
-			said = "bad token: invalid token"
+			message = "bad token: invalid token"
 		}
-		_, _ = fmt.Fprintf(w, `{"errors":[%q]}`, said)
+		_, _ = fmt.Fprintf(w, `{"errors":[%q]}`, message)
 	})
 	_, err := vault.New().List(t.Context(), s, provider.Place{Settings: provider.Values{"mount": "secret", "path": "a"}})
 	if outbound.ClassOf(err) != outbound.Auth {
@@ -126,7 +127,7 @@ func TestABadTokenIsFoundByLookingItUp(t *testing.T) {
 	}
 }
 
-func TestNamesThatLeadElsewhereAreNotFollowed(t *testing.T) {
+func TestListRejectsNamesThatAreNotOneSegment(t *testing.T) {
 	for _, name := range []string{"..", ".", "", "a/b", "../../sys/seal"} {
 		var asked []string
 		s := fake(t, provider.Values{}, func(w http.ResponseWriter, r *http.Request) {
@@ -140,12 +141,12 @@ func TestNamesThatLeadElsewhereAreNotFollowed(t *testing.T) {
 		_, err := vault.New().List(t.Context(), s, provider.Place{Settings: provider.Values{"mount": "secret", "path": "a"}})
 		var known *outbound.Error
 		if !errors.As(err, &known) || known.Class != outbound.Provider || len(asked) != 2 {
-			t.Errorf("%q: %v, asked for %q", name, err, asked)
+			t.Errorf("%q: %v, requested paths %q", name, err, asked)
 		}
 	}
 }
 
-func TestTargetsAreEqualWhereThePlaceIs(t *testing.T) {
+func TestEqualPlacesHaveEqualTargets(t *testing.T) {
 	target := vault.New().Declare().Destinations[0].Target
 	of := func(address, namespace, mount, path string) provider.Target {
 		return target(provider.Values{"address": address, "namespace": namespace}, provider.Values{"mount": mount, "path": path})
@@ -153,7 +154,7 @@ func TestTargetsAreEqualWhereThePlaceIs(t *testing.T) {
 	one := of("https://vault.example.com", "", "secret", "acme/api")
 	for _, same := range []provider.Target{of("HTTPS://Vault.example.com:443/", "", "/secret/", "/acme/api/")} {
 		if same != one {
-			t.Errorf("%+v and %+v", one, same)
+			t.Errorf("%+v differs from %+v", same, one)
 		}
 	}
 	for _, another := range []provider.Target{
@@ -161,7 +162,7 @@ func TestTargetsAreEqualWhereThePlaceIs(t *testing.T) {
 		of("https://vault.example.com", "", "kv", "acme/api"), of("https://vault.example.com", "", "secret", "acme/API"),
 	} {
 		if another == one {
-			t.Errorf("%+v", another)
+			t.Errorf("another place has the same target %+v", another)
 		}
 	}
 	if one.Path != "secret/acme/api" {

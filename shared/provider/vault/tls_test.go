@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-func TestAVaultIsRecognisedByItsCertificate(t *testing.T) {
+func TestTheCertificateOfTheVaultIsVerified(t *testing.T) {
 	server := other.Server(t)
 	ca := server.CACertPEM()
 	for name, c := range map[string]struct {

@@ -1,6 +1,8 @@
-// Package vault syncs to the KV engines of a Vault: any Vault that its address reaches, the one this engine runs in included.
+// Package vault syncs to the KV engines of a Vault. It can be any Vault that its address reaches,
+// including the one that this engine runs in.
 //
-// It speaks Vault's HTTP API through outbound. Of the engines it knows KV version 1 and 2; which one a mount is, the mount itself says.
+// The provider uses Vault's HTTP API through package outbound. It supports KV version 1 and 2 and
+// reads the version from the mount.
 package vault
 
 import (
@@ -32,32 +34,32 @@ var _ interface {
 	provider.Reader
 } = Provider{}
 
-// New makes the provider.
+// New returns the provider.
 func New() Provider { return Provider{} }
 
-// Declare says what the provider takes and can do.
+// Declare returns the declaration.
 func (Provider) Declare() provider.Declaration {
 	return provider.Declaration{
 		Name:  "vault",
 		Title: "Vault",
-		Help: "A Vault whose KV engines take secrets: any that the address reaches, this one included. Its credential is a token, whose policies say what a sync may " +
-			"write: give it a periodic one of its own, with a policy for the one path that is synced.",
+		Help: "A Vault whose KV engines receive secrets. It can be any Vault that the address reaches, including this one. The credential is a token, whose policies decide what a sync can " +
+			"write. Use a separate periodic token with a policy for only the path that is synced.",
 		Fields: []provider.Field{
 			{
 				Name: fieldAddress, Required: true, Endpoint: provider.EndpointURL, Example: "https://vault.example.com:8200",
-				Help: "URL of the Vault. Of a cluster, that of its active node or of a load balancer: the redirect of a standby is not followed.",
+				Help: "URL of the Vault. For a cluster, use the URL of the active node or of a load balancer: redirects of a standby are not followed.",
 			},
 			{
 				Name: fieldNamespace, Endpoint: provider.EndpointText, Example: "admin/platform", Check: checkNamespace,
-				Help: "Namespace of Vault Enterprise, without a slash at its ends. Empty for the root.",
+				Help: "Namespace of Vault Enterprise, without a leading or trailing slash. Leave it empty for the root namespace.",
 			},
 			{
 				Name: provider.FieldCAPEM, Endpoint: provider.EndpointPEM,
-				Help: "Certificates in PEM that the Vault's own may be signed with, beside those the system trusts.",
+				Help: "CA certificates in PEM format that are trusted in addition to the system's.",
 			},
 			{
 				Name: provider.FieldServerName, Endpoint: provider.EndpointText, Example: "vault.internal",
-				Help: "Name that the Vault's certificate must carry, where it is not the host of the address.",
+				Help: "Name that the Vault's certificate must contain if it differs from the host of the address.",
 			},
 		},
 		Auth: []provider.AuthKind{{
@@ -65,7 +67,7 @@ func (Provider) Declare() provider.Declaration {
 			Help: "A token of the Vault.",
 			Fields: []provider.Field{{
 				Name: fieldToken, Secret: true, Required: true, Check: checkToken,
-				Help: "The token. It is not renewed: one with a period, or that does not expire, spares the replacement.",
+				Help: "The token. The engine does not renew it: use a token that does not expire, or a periodic token that you renew.",
 			}},
 		}},
 		Destinations: []provider.Destination{destination()},
@@ -73,8 +75,8 @@ func (Provider) Declare() provider.Declaration {
 	}
 }
 
-// lookedUp is what auth/token/lookup-self tells of a token, without the token and its accessor.
-type lookedUp struct {
+// tokenInfo is the data of auth/token/lookup-self without the token and its accessor.
+type tokenInfo struct {
 	DisplayName      string     `json:"display_name"`
 	Policies         []string   `json:"policies"`
 	IdentityPolicies []string   `json:"identity_policies"`
@@ -84,78 +86,79 @@ type lookedUp struct {
 	Path             string     `json:"path"`
 }
 
-// Verify asks the Vault whose token it is.
+// Verify returns the identity of the token.
 func (Provider) Verify(ctx context.Context, s *provider.Session) (provider.Identity, error) {
 	c, err := open(s)
 	if err != nil {
 		return provider.Identity{}, err
 	}
-	var told lookedUp
-	if err := c.lookUp(ctx, &told); err != nil {
+	var token tokenInfo
+	if err := c.lookUp(ctx, &token); err != nil {
 		return provider.Identity{}, err
 	}
 	identity := provider.Identity{
-		Account: told.DisplayName,
-		Scopes:  append(slices.Clone(told.Policies), told.IdentityPolicies...),
-		Detail:  map[string]string{"token_type": told.Type, "renewable": strconv.FormatBool(told.Renewable), "created_by": told.Path},
+		Account: token.DisplayName,
+		Scopes:  append(slices.Clone(token.Policies), token.IdentityPolicies...),
+		Detail:  map[string]string{"token_type": token.Type, "renewable": strconv.FormatBool(token.Renewable), "created_by": token.Path},
 	}
 	slices.Sort(identity.Scopes)
 	identity.Scopes = slices.Compact(identity.Scopes)
-	if told.Expires != nil {
-		identity.Expires = *told.Expires
+	if token.Expires != nil {
+		identity.Expires = *token.Expires
 	}
 	return identity, nil
 }
 
-func (c *client) lookUp(ctx context.Context, told *lookedUp) error {
-	_, err := c.get(ctx, operation{"look up the token", "read on auth/token/lookup-self, as the policy `default` does"}, "auth/token/lookup-self", told)
-	if err == nil && told.Type == "" {
-		return c.strange("look up the token", false, nil)
+func (c *client) lookUp(ctx context.Context, token *tokenInfo) error {
+	_, err := c.get(ctx, operation{"look up the token", "read on auth/token/lookup-self, as the policy `default` does"}, "auth/token/lookup-self", token)
+	if err == nil && token.Type == "" {
+		return c.unexpected("look up the token", false, nil)
 	}
 	return err
 }
 
-// List answers the entries at a place.
-func (Provider) List(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
-	k, err := find(ctx, s, at)
+// List returns the entries at a place.
+func (Provider) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
+	entries, err := openStore(ctx, s, place)
 	if err != nil {
 		return nil, err
 	}
-	return k.list(ctx)
+	return entries.list(ctx)
 }
 
-// Look answers which of the entries named are at a place.
-func (Provider) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
-	k, err := find(ctx, s, at)
+// Look returns the named entries that exist at a place.
+func (Provider) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {
+	entries, err := openStore(ctx, s, place)
 	if err != nil {
 		return nil, err
 	}
-	return k.look(ctx, names)
+	return entries.look(ctx, names)
 }
 
-// Read answers values of entries at a place.
-func (Provider) Read(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Value, error) {
-	k, err := find(ctx, s, at)
+// Read returns the values of the named entries at a place.
+func (Provider) Read(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Value, error) {
+	entries, err := openStore(ctx, s, place)
 	if err != nil {
 		return nil, err
 	}
-	return k.read(ctx, names)
+	return entries.read(ctx, names)
 }
 
-// Apply makes changes at a place.
-func (Provider) Apply(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+// Apply makes the changes at a place.
+func (Provider) Apply(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
 	results := make([]provider.Result, len(changes))
-	k, err := find(ctx, s, at)
+	entries, err := openStore(ctx, s, place)
 	if err != nil {
 		return provider.SkipRest(results, err)
 	}
-	return provider.SkipRest(results, k.apply(ctx, changes, results))
+	return provider.SkipRest(results, entries.apply(ctx, changes, results))
 }
 
-// checkToken refuses what could not be sent: a token with the line break of the file it was read from, say.
+// checkToken rejects a token that cannot be sent, such as a token with the line break of the file
+// that it was read from.
 func checkToken(value any) error {
 	if token, _ := value.(string); !provider.IsToken(token) {
-		return errors.New("must be a token of Vault, without spaces and line breaks around it")
+		return errors.New("must be a Vault token without spaces and line breaks")
 	}
 	return nil
 }
@@ -163,7 +166,7 @@ func checkToken(value any) error {
 func checkNamespace(value any) error {
 	name, _ := value.(string)
 	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") {
-		return errors.New("must not begin or end with a slash: admin/platform")
+		return errors.New("must not begin or end with a slash: use a path such as admin/platform")
 	}
 	return checkSegments(name)
 }

@@ -104,7 +104,7 @@ func TestAProviderThatRefusesOrHangsIsToldByItsClass(t *testing.T) {
 	m.Write(integration, data{"key": server.Key()})
 	for _, class := range outbound.Classes() {
 		server.OnCall(func(toy.Call) toy.Fault { return toy.Refused(class, 0) })
-		expect(t, m.Refuse(logical.UpdateOperation, integration+"/verify", nil), 400, "provider", string(class)+": toy", "the test wants it so")
+		expect(t, m.Refuse(logical.UpdateOperation, integration+"/verify", nil), 400, "provider", string(class)+": toy", "the test has set this fault")
 		if got := object(t, m.Read(integration), "last_error"); got["class"] != string(class) {
 			t.Errorf("the last error is %v", got)
 		}

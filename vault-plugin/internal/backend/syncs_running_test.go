@@ -39,7 +39,7 @@ func TestWhatWasNotReachedIsTriedAgainLaterAndLater(t *testing.T) {
 	server.OnCall(always(toy.Refused(outbound.Provider, 0)))
 	m.Write(source+"A", data{"value": "1"})
 	status := rest(t, m)
-	has(t, status, data{"state": "RETRYING", "error_class": "provider", "attempts": 1, "hint": "the test wants it so"})
+	has(t, status, data{"state": "RETRYING", "error_class": "provider", "attempts": 1, "hint": "the test has set this fault"})
 	for attempt := 2; attempt < syncs.MaxAttempts; attempt++ {
 		next := momentOf(t, status, "next_attempt_at")
 		if wait := next.Sub(m.Clock.Now()); wait < 0 || wait > time.Second<<(attempt-2) {

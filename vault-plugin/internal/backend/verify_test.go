@@ -56,7 +56,7 @@ func lacksOf(m *enginetest.Mount) []string {
 func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
 	const (
 		main, other = "api/development/toy-shelf/main", "api/development/toy-shelf/other"
-		missing     = "sync " + other + ` cannot be kept with it: every shelf exists but "nowhere"`
+		missing     = "sync " + other + ` cannot be kept with it: every shelf exists except "nowhere"`
 	)
 	for name, c := range map[string]struct {
 		tells  bool
@@ -65,7 +65,7 @@ func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
 	}{
 		"nothing":                       {true, nil, []string{missing}},
 		"nothing that a list shows":     {false, data{"read_only": true}, []string{missing}},
-		"a right":                       {true, data{"read_only": true}, []string{"for sync " + main + " it lacks the right to change anything, for the box is read_only", missing}},
+		"a right":                       {true, data{"read_only": true}, []string{"for sync " + main + " it lacks permission to change entries, because the box is read_only", missing}},
 		"a grant of the integration":    {true, data{"allowed_targets": "nowhere"}, []string{"sync " + main + " cannot be kept with it: allowed_targets of integration toy/main does not allow top", missing}},
 		"another, for all environments": {true, data{"allowed_environments": "api/production"}, []string{"sync " + main + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development", "sync " + other + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development"}},
 	} {
@@ -99,7 +99,7 @@ func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
 	})
 	_, looks := looked(server, func() {
 		got := lacksOf(m)
-		if len(got) != 1 || !strings.Contains(got[0], "api/development/toy-shelf/main and those behind it, 2 in all, were not looked at: the test wants it so") {
+		if len(got) != 1 || !strings.Contains(got[0], "api/development/toy-shelf/main and those behind it, 2 in all, were not looked at: the test has set this fault") {
 			t.Errorf("lacks %q", got)
 		}
 	})

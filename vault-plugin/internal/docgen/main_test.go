@@ -38,7 +38,7 @@ func TestTheReferenceOfAProviderDerivesFromItsDeclaration(t *testing.T) {
 	text := reference(all)
 	for _, part := range []string{
 		"### `integrations/:workspace/toy/:name`", "### `integrations/:workspace/toy/:name/verify`", "A box of shelves in memory.",
-		"| `region` | string | Part of the world that the box stands in.", "One of: eu, us. Default: eu.", "| `labels` | slice |", "| `key_set` | bool |",
+		"| `region` | string | Region of the box.", "One of: eu, us. Default: eu.", "| `labels` | slice |", "| `key_set` | bool |",
 		"    $ vault write stashbase/integrations/acme/toy/main auth=pair account=ada password=@password",
 	} {
 		if !strings.Contains(text, part) {

@@ -9,25 +9,26 @@ import (
 	"time"
 )
 
-// Access is what a token may do.
+// Access is the level of a permission.
 type Access int
 
-// What a token may do.
+// The levels of a permission.
 const (
 	None Access = iota
 	Read
 	Write
 )
 
-// Token is what a token stands for.
+// Token describes a token.
 type Token struct {
-	Login string   // whose it is; "" for an installation of a GitHub App
-	Scope []string // of a classic one; nil for a fine-grained one
-	// Permissions of a fine-grained one, and of an installation.
+	Login string   // login of its owner; "" for an installation of a GitHub App
+	Scope []string // scopes of a classic token; nil for a fine-grained token
+	// Permissions of a fine-grained token or of an installation.
 	Secrets, Environments Access
-	Repositories          []string  // full names that it may see; nil for all
-	Expires               time.Time // zero: never
-	SSO                   bool      // the organization asks for single sign-on, and the token has none
+	Repositories          []string  // full names of the visible repositories; nil for all
+	Expires               time.Time // zero if the token does not expire
+	// The organization requires single sign-on and the token is not authorized for it.
+	SSO bool
 }
 
 type grant struct {
@@ -38,7 +39,7 @@ type grant struct {
 	times []time.Time // of writes within the last hour
 }
 
-// Issue makes a token.
+// Issue returns a new token.
 func (s *Server) Issue(t Token) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +55,7 @@ func (s *Server) Issue(t Token) string {
 	return made
 }
 
-// Revoke makes a token one that is not accepted.
+// Revoke revokes a token.
 func (s *Server) Revoke(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,8 +74,8 @@ func (s *Server) authenticate(r *http.Request) *grant {
 	return g
 }
 
-// tell sets the headers that tell of a token.
-func (g *grant) tell(h http.Header) {
+// describe sets the headers that describe a token.
+func (g *grant) describe(h http.Header) {
 	if g.Scope != nil {
 		h.Set("X-Oauth-Scopes", strings.Join(g.Scope, ", "))
 	}
@@ -94,7 +95,7 @@ func grantOf(r *http.Request) *grant {
 	return g
 }
 
-// sees reports whether a token may know that a repository exists.
+// sees reports whether the token can see that a repository exists.
 func (g *grant) sees(full string) bool {
 	if g.Scope != nil {
 		return has(g.Scope, "repo")
@@ -111,13 +112,13 @@ func has(list []string, wanted string) bool {
 	return false
 }
 
-// may answers false, having refused the request, where the token may not.
-func (g *grant) may(w http.ResponseWriter, at Place, wanted Access) bool {
+// may reports whether the token has the wanted access. If it does not, may rejects the request.
+func (g *grant) may(w http.ResponseWriter, place Place, wanted Access) bool {
 	if g.Scope != nil {
 		return true
 	}
 	access, name := g.Secrets, "secrets"
-	if at.Environment != "" {
+	if place.Environment != "" {
 		access, name = g.Environments, "environments"
 	}
 	if access >= wanted {
@@ -132,15 +133,17 @@ func (g *grant) may(w http.ResponseWriter, at Place, wanted Access) bool {
 	return false
 }
 
-// The limits of docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api, written down a second time on purpose.
+// The limits of docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api. They
+// repeat those of package github on purpose.
 const (
 	requestsPerHour = 5000
 	writesPerMinute = 80
 	writesPerHour   = 500
 )
 
-// mayAsk answers false, having refused the request, where the token has asked too often.
-func (s *Server) mayAsk(w http.ResponseWriter, r *http.Request, g *grant) bool {
+// withinLimits reports whether the rate limits allow a further request. If they do not,
+// withinLimits rejects the request.
+func (s *Server) withinLimits(w http.ResponseWriter, r *http.Request, g *grant) bool {
 	now := s.options.Now()
 	if !now.Before(g.reset) {
 		g.used, g.reset = 0, now.Add(time.Hour)
@@ -159,13 +162,13 @@ func (s *Server) mayAsk(w http.ResponseWriter, r *http.Request, g *grant) bool {
 		refuse(w, http.StatusForbidden, "API rate limit exceeded for user ID "+strconv.Itoa(g.id)+".")
 		return false
 	}
-	if s.refused(w, r) {
+	if s.playRefusal(w, r) {
 		return false
 	}
 	return !changes(r) || s.mayWrite(w, g, now)
 }
 
-func (s *Server) refused(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) playRefusal(w http.ResponseWriter, r *http.Request) bool {
 	f := s.refusal
 	if f == nil || f.WritesOnly && !changes(r) {
 		return false

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// account is what GitHub tells of a user wherever it names one.
+// account returns a user in the form in which GitHub embeds users.
 func account(login string, id int) map[string]any {
 	const api = "https://api.github.com/users/"
 	return map[string]any{
@@ -26,15 +26,15 @@ func (s *Server) user(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Resource not accessible by integration")
 		return
 	}
-	told := account(g.Login, g.id)
+	body := account(g.Login, g.id)
 	for _, name := range []string{"bio", "blog", "company", "email", "hireable", "location", "name"} {
-		told[name] = nil
+		body[name] = nil
 	}
 	for _, name := range []string{"followers", "following", "public_gists", "public_repos"} {
-		told[name] = 0
+		body[name] = 0
 	}
-	told["user_view_type"], told["created_at"], told["updated_at"] = "public", "2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"
-	reply(w, http.StatusOK, told)
+	body["user_view_type"], body["created_at"], body["updated_at"] = "public", "2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"
+	reply(w, http.StatusOK, body)
 }
 
 func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
@@ -63,25 +63,25 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 
 func (c *repository) show() map[string]any {
 	full := c.owner + "/" + c.name
-	told := map[string]any{
+	body := map[string]any{
 		"id": c.id, "node_id": "R_kgDO", "name": c.name, "full_name": full, "owner": account(c.owner, 1), "private": true, "fork": false,
 		"html_url": "https://github.com/" + full, "url": "https://api.github.com/repos/" + full, "default_branch": "main", "license": nil,
 		"git_url": "git:github.com/" + full + ".git", "ssh_url": "git@github.com:" + full + ".git", "clone_url": "https://github.com/" + full + ".git",
 		"svn_url": "https://svn.github.com/" + full, "pushed_at": "2026-01-01T00:00:00Z", "created_at": "2020-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
 	}
 	for _, name := range strings.Fields("description homepage language mirror_url") {
-		told[name] = nil
+		body[name] = nil
 	}
 	for _, name := range strings.Fields("archived disabled has_downloads has_issues has_projects has_wiki has_pages") {
-		told[name] = false
+		body[name] = false
 	}
 	for _, name := range strings.Fields("forks forks_count open_issues open_issues_count size stargazers_count watchers watchers_count") {
-		told[name] = 0
+		body[name] = 0
 	}
 	for _, name := range strings.Fields("archive assignees blobs branches collaborators comments commits compare contents contributors deployments downloads " +
 		"events forks git_commits git_refs git_tags hooks issue_comment issue_events issues keys labels languages merges milestones notifications pulls " +
 		"releases stargazers statuses subscribers subscription tags teams trees") {
-		told[name+"_url"] = "https://api.github.com/repos/" + full + "/" + name
+		body[name+"_url"] = "https://api.github.com/repos/" + full + "/" + name
 	}
-	return told
+	return body
 }

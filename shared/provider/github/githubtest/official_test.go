@@ -20,7 +20,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider/github/githubtest"
 )
 
-// official is GitHub's own client for Go, with a token.
+// official returns a go-github client with the given token.
 func official(t *testing.T, s *githubtest.Server, token string) *github.Client {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -48,7 +48,7 @@ func sealed(t *testing.T, key *github.PublicKey, value string) github.SecretRequ
 	return github.SecretRequest{KeyID: key.GetKeyID(), EncryptedValue: base64.StdEncoding.EncodeToString(made)}
 }
 
-// secrets are the calls of GitHub's client for the secrets of one scope.
+// secrets holds the methods of go-github for the secrets of one scope.
 type secrets struct {
 	key    func(ctx context.Context) (*github.PublicKey, *github.Response, error)
 	put    func(ctx context.Context, name string, r github.SecretRequest) (*github.Response, error)
@@ -57,42 +57,42 @@ type secrets struct {
 	remove func(ctx context.Context, name string) (*github.Response, error)
 }
 
-func secretsOf(c *github.Client, at githubtest.Place) secrets {
-	a, env := c.Actions, url.PathEscape(at.Environment)
+func secretsOf(c *github.Client, place githubtest.Place) secrets {
+	a, env := c.Actions, url.PathEscape(place.Environment)
 	if env == "" {
 		return secrets{
 			func(ctx context.Context) (*github.PublicKey, *github.Response, error) {
-				return a.GetRepoPublicKey(ctx, at.Owner, at.Repository)
+				return a.GetRepoPublicKey(ctx, place.Owner, place.Repository)
 			},
 			func(ctx context.Context, name string, r github.SecretRequest) (*github.Response, error) {
-				return a.CreateOrUpdateRepoSecret(ctx, at.Owner, at.Repository, name, r)
+				return a.CreateOrUpdateRepoSecret(ctx, place.Owner, place.Repository, name, r)
 			},
 			func(ctx context.Context, name string) (*github.Secret, *github.Response, error) {
-				return a.GetRepoSecret(ctx, at.Owner, at.Repository, name)
+				return a.GetRepoSecret(ctx, place.Owner, place.Repository, name)
 			},
 			func(ctx context.Context, o *github.ListOptions) (*github.Secrets, *github.Response, error) {
-				return a.ListRepoSecrets(ctx, at.Owner, at.Repository, o)
+				return a.ListRepoSecrets(ctx, place.Owner, place.Repository, o)
 			},
 			func(ctx context.Context, name string) (*github.Response, error) {
-				return a.DeleteRepoSecret(ctx, at.Owner, at.Repository, name)
+				return a.DeleteRepoSecret(ctx, place.Owner, place.Repository, name)
 			},
 		}
 	}
 	return secrets{
 		func(ctx context.Context) (*github.PublicKey, *github.Response, error) {
-			return a.GetEnvPublicKey(ctx, at.Owner, at.Repository, env)
+			return a.GetEnvPublicKey(ctx, place.Owner, place.Repository, env)
 		},
 		func(ctx context.Context, name string, r github.SecretRequest) (*github.Response, error) {
-			return a.CreateOrUpdateEnvSecret(ctx, at.Owner, at.Repository, env, name, r)
+			return a.CreateOrUpdateEnvSecret(ctx, place.Owner, place.Repository, env, name, r)
 		},
 		func(ctx context.Context, name string) (*github.Secret, *github.Response, error) {
-			return a.GetEnvSecret(ctx, at.Owner, at.Repository, env, name)
+			return a.GetEnvSecret(ctx, place.Owner, place.Repository, env, name)
 		},
 		func(ctx context.Context, o *github.ListOptions) (*github.Secrets, *github.Response, error) {
-			return a.ListEnvSecrets(ctx, at.Owner, at.Repository, env, o)
+			return a.ListEnvSecrets(ctx, place.Owner, place.Repository, env, o)
 		},
 		func(ctx context.Context, name string) (*github.Response, error) {
-			return a.DeleteEnvSecret(ctx, at.Owner, at.Repository, env, name)
+			return a.DeleteEnvSecret(ctx, place.Owner, place.Repository, env, name)
 		},
 	}
 }
@@ -103,12 +103,12 @@ var places = map[string]githubtest.Place{
 }
 
 func TestOfficialClientWorks(t *testing.T) {
-	for name, at := range places {
+	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			s := githubtest.New(t, githubtest.Options{})
-			s.Add(at)
+			s.Add(place)
 			client := official(t, s, s.Issue(githubtest.Token{Login: "ada", Secrets: githubtest.Write, Environments: githubtest.Write}))
-			do := secretsOf(client, at)
+			do := secretsOf(client, place)
 			key, _, err := do.key(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -116,54 +116,54 @@ func TestOfficialClientWorks(t *testing.T) {
 			for _, want := range []int{http.StatusCreated, http.StatusNoContent} {
 				r, err := do.put(t.Context(), "token_1", sealed(t, key, fmt.Sprint("value ", want)))
 				if err != nil || r.StatusCode != want {
-					t.Fatalf("put answers %v, want %d: %v", r, want, err)
+					t.Fatalf("put returned %v, want %d: %v", r, want, err)
 				}
 			}
-			if truth := s.Truth(at); truth["TOKEN_1"] != "value 204" {
-				t.Errorf("the server holds %q", truth)
+			if truth := s.Truth(place); truth["TOKEN_1"] != "value 204" {
+				t.Errorf("the server has %q", truth)
 			}
 			got, _, err := do.get(t.Context(), "Token_1")
-			if err != nil || got.Name != "TOKEN_1" || !got.UpdatedAt.Time.Equal(s.Updated(at, "TOKEN_1")) {
-				t.Errorf("get answers %+v: %v", got, err)
+			if err != nil || got.Name != "TOKEN_1" || !got.UpdatedAt.Time.Equal(s.Updated(place, "TOKEN_1")) {
+				t.Errorf("get returned %+v: %v", got, err)
 			}
-			if _, err := do.remove(t.Context(), "TOKEN_1"); err != nil || len(s.Truth(at)) != 0 {
-				t.Errorf("delete leaves %v: %v", s.Truth(at), err)
+			if _, err := do.remove(t.Context(), "TOKEN_1"); err != nil || len(s.Truth(place)) != 0 {
+				t.Errorf("after delete the server has %v: %v", s.Truth(place), err)
 			}
 			if r, err := do.remove(t.Context(), "TOKEN_1"); err == nil || r.StatusCode != http.StatusNotFound {
-				t.Errorf("deleting what is gone answers %v: %v", r, err)
+				t.Errorf("deleting a deleted secret returned %v: %v", r, err)
 			}
 		})
 	}
 }
 
-func TestOfficialClientTurnsPages(t *testing.T) {
-	s, at := githubtest.New(t, githubtest.Options{}), places["repository"]
-	s.Add(at)
+func TestOfficialClientReadsAllPages(t *testing.T) {
+	s, place := githubtest.New(t, githubtest.Options{}), places["repository"]
+	s.Add(place)
 	var want []string
 	for i := range 95 {
 		want = append(want, fmt.Sprintf("NAME_%03d", i))
-		s.Plant(at, want[i], "value")
+		s.Plant(place, want[i], "value")
 	}
-	do := secretsOf(official(t, s, s.Issue(githubtest.Token{Login: "ada", Scope: []string{"repo"}})), at)
+	do := secretsOf(official(t, s, s.Issue(githubtest.Token{Login: "ada", Scope: []string{"repo"}})), place)
 	var got []string
 	pages := 0
 	for page := 1; page != 0; pages++ {
-		answer, r, err := do.list(t.Context(), &github.ListOptions{PerPage: 40, Page: page})
+		list, r, err := do.list(t.Context(), &github.ListOptions{PerPage: 40, Page: page})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, one := range answer.Secrets {
+		for _, one := range list.Secrets {
 			got = append(got, one.Name)
 		}
 		page = r.NextPage
 	}
 	if pages != 3 || !slices.Equal(got, want) {
-		t.Errorf("%d pages hold %q", pages, got)
+		t.Errorf("%d pages have %q", pages, got)
 	}
 }
 
-func TestOfficialClientSeesRefusals(t *testing.T) {
-	at := places["repository"]
+func TestOfficialClientReceivesErrors(t *testing.T) {
+	place := places["repository"]
 	tests := []struct {
 		name  string
 		token githubtest.Token
@@ -185,23 +185,23 @@ func TestOfficialClientSeesRefusals(t *testing.T) {
 		{"a token that may only read", githubtest.Token{Login: "ada", Secrets: githubtest.Read}, nil, func(r *github.Response, err error) bool {
 			return err != nil && r.StatusCode == http.StatusForbidden
 		}},
-		{"a token of other repositories", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Repositories: []string{"acme/web"}}, nil,
+		{"a token for other repositories", githubtest.Token{Login: "ada", Secrets: githubtest.Write, Repositories: []string{"acme/web"}}, nil,
 			func(r *github.Response, err error) bool { return err != nil && r.StatusCode == http.StatusNotFound }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := githubtest.New(t, githubtest.Options{})
-			s.Add(at)
-			key, _, err := secretsOf(official(t, s, s.Issue(githubtest.Token{Login: "root", Scope: []string{"repo"}})), at).key(t.Context())
+			s.Add(place)
+			key, _, err := secretsOf(official(t, s, s.Issue(githubtest.Token{Login: "root", Scope: []string{"repo"}})), place).key(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if tt.set != nil {
 				tt.set(s)
 			}
-			r, err := secretsOf(official(t, s, s.Issue(tt.token)), at).put(t.Context(), "A", sealed(t, key, "one"))
+			r, err := secretsOf(official(t, s, s.Issue(tt.token)), place).put(t.Context(), "A", sealed(t, key, "one"))
 			if !tt.is(r, err) {
-				t.Errorf("put answers %v: %v", r, err)
+				t.Errorf("put returned %v: %v", r, err)
 			}
 		})
 	}
@@ -216,6 +216,6 @@ func TestOfficialClientSeesAccounts(t *testing.T) {
 	}
 	repos, _, err := official(t, s, s.Issue(githubtest.Token{Secrets: githubtest.Write})).Apps.ListRepos(t.Context(), nil)
 	if err != nil || repos.GetTotalCount() != 1 {
-		t.Errorf("the installation reaches %v: %v", repos, err)
+		t.Errorf("the installation has the repositories %v: %v", repos, err)
 	}
 }

@@ -25,13 +25,14 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 )
 
-// description is the part of GitHub's OpenAPI description that the server has.
+// description is the part of GitHub's OpenAPI description that the server implements.
 type description struct{ *openapi3.T }
 
-// absent says loudly that there is no description.
+// absent prints once that there is no description.
 var absent sync.Once
 
-// load answers nil where the description cannot be had, which CI does not take for an answer.
+// load returns the description, or nil if it is not available. In CI, a missing description fails
+// the test.
 func load(t testing.TB) *description {
 	t.Helper()
 	d, err := loaded()
@@ -45,15 +46,15 @@ func load(t testing.TB) *description {
 	return nil
 }
 
-// Described skips a test that shows nothing without GitHub's description, where there is none.
+// Described skips a test that needs GitHub's description if it is not available.
 func Described(t testing.TB) {
 	t.Helper()
 	if load(t) == nil {
-		t.Skip("GitHub's OpenAPI description cannot be had here: tools/github-openapi.sh says why")
+		t.Skip("GitHub's OpenAPI description is not available: run tools/github-openapi.sh for the reason")
 	}
 }
 
-// loaded reads the description once in a process.
+// loaded reads the description once per process.
 var loaded = sync.OnceValues(func() (*description, error) {
 	module, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
@@ -82,7 +83,8 @@ var loaded = sync.OnceValues(func() (*description, error) {
 	return &description{spec}, nil
 })
 
-// paths are those that the server answers. All 811 take two seconds and 400 MB to load.
+// paths returns the paths that the server implements. Loading all 811 paths takes two seconds and
+// 400 MB.
 func paths() []string {
 	all := []string{"/user", "/installation/repositories"}
 	for _, secrets := range []string{"/repos/{owner}/{repo}/actions/secrets", "/repos/{owner}/{repo}/environments/{environment_name}/secrets"} {
@@ -93,7 +95,8 @@ func paths() []string {
 
 var reference = regexp.MustCompile(`"#/components/([a-z]+)/([^"]+)"`)
 
-// trim keeps of a description the paths named, and the components that they refer to.
+// trim removes all paths from a description except those of the server, and all components that
+// they do not refer to.
 func trim(whole []byte) ([]byte, error) {
 	var all struct {
 		OpenAPI    string                                `json:"openapi"`
@@ -137,8 +140,8 @@ func trim(whole []byte) ([]byte, error) {
 	return json.Marshal(map[string]any{"openapi": all.OpenAPI, "info": all.Info, "paths": kept, "components": components})
 }
 
-// check holds a request and its answer against the description.
-func (d *description) check(t testing.TB, lax bool, mux *http.ServeMux, r *http.Request, body []byte, answer *httptest.ResponseRecorder) {
+// check validates a request and its response against the description.
+func (d *description) check(t testing.TB, lax bool, mux *http.ServeMux, r *http.Request, body []byte, response *httptest.ResponseRecorder) {
 	if d == nil {
 		return
 	}
@@ -152,38 +155,39 @@ func (d *description) check(t testing.TB, lax bool, mux *http.ServeMux, r *http.
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	asked := &openapi3filter.RequestValidationInput{
+	input := &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: parameters(path, r.URL.EscapedPath()),
 		Route:   &routers.Route{Spec: d.T, Path: path, PathItem: item, Method: r.Method, Operation: item.GetOperation(r.Method)},
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
-	if err := openapi3filter.ValidateRequest(context.Background(), asked); err != nil && !lax {
+	if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil && !lax {
 		t.Errorf("githubtest: a request breaks GitHub's description: %s %s: %v", r.Method, r.URL.Path, err)
 	}
-	if err := d.checkAnswer(asked, answer); err != nil {
-		t.Errorf("githubtest: an answer to %s %s breaks GitHub's description: %v", r.Method, r.URL.Path, err)
+	if err := d.checkResponse(input, response); err != nil {
+		t.Errorf("githubtest: a response to %s %s breaks GitHub's description: %v", r.Method, r.URL.Path, err)
 	}
 }
 
-// checkAnswer: of refusals and redirects, the description lists some at some paths; all have one form.
-func (d *description) checkAnswer(asked *openapi3filter.RequestValidationInput, answer *httptest.ResponseRecorder) error {
-	if answer.Code >= http.StatusMultipleChoices {
-		var told any
-		if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil {
+// checkResponse validates a response. The description lists only some of the error responses and
+// redirects, but all of them have the same form.
+func (d *description) checkResponse(input *openapi3filter.RequestValidationInput, response *httptest.ResponseRecorder) error {
+	if response.Code >= http.StatusMultipleChoices {
+		var body any
+		if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
 			return err
 		}
-		return d.Components.Schemas["basic-error"].Value.VisitJSON(told)
+		return d.Components.Schemas["basic-error"].Value.VisitJSON(body)
 	}
-	if !slices.Contains(slices.Collect(maps.Keys(asked.Route.Operation.Responses.Map())), fmt.Sprint(answer.Code)) {
-		return errors.New("its status is none of those described")
+	if !slices.Contains(slices.Collect(maps.Keys(input.Route.Operation.Responses.Map())), fmt.Sprint(response.Code)) {
+		return errors.New("the description does not list its status")
 	}
 	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: asked, Status: answer.Code, Header: answer.Header(), Body: io.NopCloser(bytes.NewReader(answer.Body.Bytes())),
+		RequestValidationInput: input, Status: response.Code, Header: response.Header(), Body: io.NopCloser(bytes.NewReader(response.Body.Bytes())),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	})
 }
 
-// parameters reads the values of a path's parameters.
+// parameters returns the values of a path's parameters.
 func parameters(pattern, path string) map[string]string {
 	values := make(map[string]string)
 	segments := strings.Split(path, "/")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// recorder is a test that keeps its errors.
+// recorder is a test that records its errors instead of failing.
 type recorder struct {
 	testing.TB
 	errors []string
@@ -18,14 +18,14 @@ func (r *recorder) Errorf(format string, a ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, a...))
 }
 
-// What breaks GitHub's description must be seen to, or a test that finds nothing shows nothing.
+// Violations of GitHub's description must be detected. Otherwise a passing test proves nothing.
 func TestBreachesOfTheDescriptionAreSeen(t *testing.T) {
 	Described(t)
 	const secrets = "/repos/acme/api/actions/secrets"
 	tests := []struct {
 		name, method, path, body string
 		status                   int
-		answer                   string
+		response                 string
 		want                     string // "" for nothing
 	}{
 		{"a good write", "PUT", secrets + "/A", `{"encrypted_value":"c2VjcmV0","key_id":"1"}`, 201, `{}`, ""},
@@ -39,11 +39,11 @@ func TestBreachesOfTheDescriptionAreSeen(t *testing.T) {
 		{"a page that is no number", "GET", secrets + "?page=two", "", 200, `{"total_count":0,"secrets":[]}`, "a request breaks"},
 		{"no such path", "GET", "/repos/acme/api/secrets", "", 200, `{}`, "has no GET"},
 		{"no such method", "POST", secrets + "/A", `{}`, 200, `{}`, "has no POST"},
-		{"a list without its count", "GET", secrets, "", 200, `{"secrets":[]}`, "an answer"},
-		{"a secret without its time", "GET", secrets + "/A", "", 200, `{"name":"A","created_at":"2026-01-01T00:00:00Z"}`, "an answer"},
-		{"a time that is none", "GET", secrets + "/A", "", 200, `{"name":"A","created_at":"2026-01-01T00:00:00Z","updated_at":"today"}`, "an answer"},
-		{"a status of its own", "DELETE", secrets + "/A", "", 200, `{}`, "an answer"},
-		{"a refusal in another form", "GET", secrets, "", 404, `{"message":1}`, "an answer"},
+		{"a list without its count", "GET", secrets, "", 200, `{"secrets":[]}`, "a response"},
+		{"a secret without its time", "GET", secrets + "/A", "", 200, `{"name":"A","created_at":"2026-01-01T00:00:00Z"}`, "a response"},
+		{"a time that is none", "GET", secrets + "/A", "", 200, `{"name":"A","created_at":"2026-01-01T00:00:00Z","updated_at":"today"}`, "a response"},
+		{"a status of its own", "DELETE", secrets + "/A", "", 200, `{}`, "a response"},
+		{"a refusal in another form", "GET", secrets, "", 404, `{"message":1}`, "a response"},
 	}
 	s := New(t, Options{})
 	for _, tt := range tests {
@@ -52,23 +52,23 @@ func TestBreachesOfTheDescriptionAreSeen(t *testing.T) {
 			if tt.body != "" {
 				r.Header.Set("Content-Type", "application/json")
 			}
-			answer := httptest.NewRecorder()
-			if tt.answer != "" {
-				answer.Header().Set("Content-Type", "application/json; charset=utf-8")
+			response := httptest.NewRecorder()
+			if tt.response != "" {
+				response.Header().Set("Content-Type", "application/json; charset=utf-8")
 			}
-			answer.WriteHeader(tt.status)
-			_, _ = answer.WriteString(tt.answer)
+			response.WriteHeader(tt.status)
+			_, _ = response.WriteString(tt.response)
 			seen := &recorder{TB: t}
-			s.spec.check(seen, false, s.mux, r, []byte(tt.body), answer)
-			switch said := strings.Join(seen.errors, "\n"); {
-			case tt.want == "" && said != "", tt.want != "" && !strings.Contains(said, tt.want):
-				t.Errorf("seen: %q, want %q", said, tt.want)
+			s.spec.check(seen, false, s.mux, r, []byte(tt.body), response)
+			switch got := strings.Join(seen.errors, "\n"); {
+			case tt.want == "" && got != "", tt.want != "" && !strings.Contains(got, tt.want):
+				t.Errorf("got the errors %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-// The rules that the description does not have.
+// The rules that are not in the description.
 func TestPublishedRulesAreEnforced(t *testing.T) {
 	at := Place{Owner: "acme", Repository: "api"}
 	s := New(t, Options{Lax: true})
@@ -79,9 +79,9 @@ func TestPublishedRulesAreEnforced(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+credential)
 		r.Header.Set("User-Agent", "test")
 		r.Header.Set("Content-Type", "application/json")
-		answer := httptest.NewRecorder()
-		s.ServeHTTP(answer, r)
-		return answer
+		response := httptest.NewRecorder()
+		s.ServeHTTP(response, r)
+		return response
 	}
 	key := s.must(at).key
 	for name, tt := range map[string]struct {
@@ -99,11 +99,11 @@ func TestPublishedRulesAreEnforced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := ask(tt.method, tt.path, tt.body, tt.credential); got.Code != tt.want {
-				t.Errorf("%d, want %d: %s", got.Code, tt.want, got.Body)
+				t.Errorf("got status %d, want %d: %s", got.Code, tt.want, got.Body)
 			}
 		})
 	}
 	if len(s.Truth(at)) != 0 {
-		t.Errorf("the server holds %q", s.Truth(at))
+		t.Errorf("the server has %q", s.Truth(at))
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/crypto/nacl/box"
 )
 
-// The limits of docs.github.com/en/actions/reference/security/secrets, written down a second time on purpose.
+// The limits of docs.github.com/en/actions/reference/security/secrets. They repeat those of package
+// github on purpose.
 const (
 	maxSecrets = 100
 	maxValue   = 48 * 1024
@@ -23,7 +24,7 @@ const (
 
 var legalName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// routes has the patterns of the description.
+// routes returns a mux with the patterns of the description.
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /user", s.user)
@@ -38,11 +39,11 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// scoped finds the scope of a path for those who may see it.
-func (s *Server) scoped(wanted Access, handle func(w http.ResponseWriter, r *http.Request, at *scope)) http.HandlerFunc {
+// scoped passes the scope of a path to handle if the token can see it and has the wanted access.
+func (s *Server) scoped(wanted Access, handle func(w http.ResponseWriter, r *http.Request, sc *scope)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p := Place{r.PathValue("owner"), r.PathValue("repo"), r.PathValue("environment_name")}
-		g, found := grantOf(r), s.at(p)
+		g, found := grantOf(r), s.find(p)
 		if found == nil || !g.sees(p.Owner+"/"+p.Repository) {
 			refuse(w, http.StatusNotFound, "Not Found")
 			return
@@ -64,14 +65,14 @@ func (c *scope) show(name string) map[string]string {
 	return map[string]string{"name": name, "created_at": kept.created.Format(form), "updated_at": kept.updated.Format(form)}
 }
 
-func (s *Server) list(w http.ResponseWriter, r *http.Request, at *scope) {
+func (s *Server) list(w http.ResponseWriter, r *http.Request, sc *scope) {
 	size, page := number(r.URL.Query(), "per_page", 30), number(r.URL.Query(), "page", 1)
 	size = min(size, 100)
-	names := slices.Sorted(maps.Keys(at.secrets))
+	names := slices.Sorted(maps.Keys(sc.secrets))
 	pages := max(1, (len(names)+size-1)/size)
 	shown := []map[string]string{}
 	for _, name := range names[min(len(names), (page-1)*size):min(len(names), page*size)] {
-		shown = append(shown, at.show(name))
+		shown = append(shown, sc.show(name))
 	}
 	if link := s.link(r, size, page, pages); link != "" {
 		w.Header().Set("Link", link)
@@ -105,33 +106,33 @@ func (s *Server) link(r *http.Request, size, page, pages int) string {
 	return strings.Join(links, ", ")
 }
 
-func (s *Server) publicKey(w http.ResponseWriter, _ *http.Request, at *scope) {
-	shown := base64.StdEncoding.EncodeToString(at.key.public[:])
-	if at.key.shown != "" {
-		shown = at.key.shown
+func (s *Server) publicKey(w http.ResponseWriter, _ *http.Request, sc *scope) {
+	shown := base64.StdEncoding.EncodeToString(sc.key.public[:])
+	if sc.key.shown != "" {
+		shown = sc.key.shown
 	}
-	reply(w, http.StatusOK, map[string]string{"key_id": at.key.id, "key": shown})
+	reply(w, http.StatusOK, map[string]string{"key_id": sc.key.id, "key": shown})
 }
 
-func (s *Server) get(w http.ResponseWriter, r *http.Request, at *scope) {
+func (s *Server) get(w http.ResponseWriter, r *http.Request, sc *scope) {
 	name := strings.ToUpper(r.PathValue("secret_name"))
-	if at.secrets[name] == nil {
+	if sc.secrets[name] == nil {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	reply(w, http.StatusOK, at.show(name))
+	reply(w, http.StatusOK, sc.show(name))
 }
 
-func (s *Server) put(w http.ResponseWriter, r *http.Request, at *scope) {
-	var told struct {
+func (s *Server) put(w http.ResponseWriter, r *http.Request, sc *scope) {
+	var body struct {
 		Value *string `json:"encrypted_value"`
 		KeyID *string `json:"key_id"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&told); err != nil {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		refuse(w, http.StatusBadRequest, "Problems parsing JSON")
 		return
 	}
-	value, why := at.open(told.Value, told.KeyID)
+	value, why := sc.open(body.Value, body.KeyID)
 	name := r.PathValue("secret_name")
 	switch {
 	case !legalName.MatchString(name):
@@ -140,21 +141,21 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, at *scope) {
 		why = "Secret names must not start with GITHUB_."
 	case why == "" && len(value) > maxValue:
 		why = "Value is too large"
-	case why == "" && at.secrets[strings.ToUpper(name)] == nil && len(at.secrets) >= maxSecrets:
+	case why == "" && sc.secrets[strings.ToUpper(name)] == nil && len(sc.secrets) >= maxSecrets:
 		why = "Failed to add secret. There are too many secrets."
 	}
 	if why != "" {
 		refuse(w, http.StatusUnprocessableEntity, why)
 		return
 	}
-	if at.put(name, value, s.now()) {
+	if sc.put(name, value, s.now()) {
 		reply(w, http.StatusCreated, struct{}{})
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// open opens a sealed box, or says why it is refused.
+// open opens a sealed box, or returns why it is rejected.
 func (c *scope) open(value, keyID *string) (opened, why string) {
 	switch {
 	case value == nil:
@@ -173,12 +174,12 @@ func (c *scope) open(value, keyID *string) (opened, why string) {
 	return string(plain), ""
 }
 
-func (s *Server) delete(w http.ResponseWriter, r *http.Request, at *scope) {
+func (s *Server) delete(w http.ResponseWriter, r *http.Request, sc *scope) {
 	name := strings.ToUpper(r.PathValue("secret_name"))
-	if at.secrets[name] == nil {
+	if sc.secrets[name] == nil {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	delete(at.secrets, name)
+	delete(sc.secrets, name)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,9 +1,10 @@
-// Package githubtest is a GitHub for tests: repositories, environments and their secrets for GitHub Actions, over TLS on loopback. It
-// opens what is sealed for it, so that a test can compare values, and enforces the rules that GitHub publishes: names, sizes, numbers,
+// Package githubtest provides a GitHub server for tests: repositories, environments and their
+// GitHub Actions secrets, over TLS on loopback. It opens the values that are sealed for it, so
+// tests can compare values. It enforces the rules that GitHub publishes: names, sizes, numbers,
 // permissions, pages and rate limits.
 //
-// Requests and answers are held against GitHub's own OpenAPI description, so that a provider and its test server are not right by
-// agreeing with each other alone. What breaks it fails the test.
+// Requests and responses are validated against GitHub's own OpenAPI description, so a provider and
+// its test server cannot share a mistake. A violation fails the test.
 package githubtest
 
 import (
@@ -21,35 +22,35 @@ import (
 	"time"
 )
 
-// Options make a server that is not the usual one.
+// Options configure a Server. The comment of a field names its default, if any.
 type Options struct {
 	Now      func() time.Time // time.Now
-	BasePath string           // what stands before each path: "/api/v3" for a GitHub Enterprise Server
-	Lax      bool             // requests that break the description are answered, and do not fail the test
+	BasePath string           // prefix of every path: "/api/v3" for a GitHub Enterprise Server
+	Lax      bool             // requests that violate the description do not fail the test
 
-	// Before is called with each request before anything is done about it. It may use the server.
+	// Before is called with each request before it is handled. It may use the server.
 	Before func(r *http.Request)
 }
 
-// Server is a GitHub. It is safe for concurrent use.
+// Server is a GitHub server. It is safe for concurrent use.
 type Server struct {
-	URL   string // of the API, BasePath included
-	CAPEM string // that signs its certificate
+	URL   string // of the API, including BasePath
+	CAPEM string // certificate of the server
 
 	t       testing.TB
 	options Options
-	spec    *description // nil where there is none on this machine
+	spec    *description // nil if it is not available on this machine
 	mux     *http.ServeMux
 
-	mu      sync.Mutex
-	repos   map[string]*repository // by full name in lower case
-	grants  map[string]*grant      // by token
-	refusal *Refusal
-	over    int      // writes that were refused because they break a secondary limit
-	asked   []string // method and path of each request
+	mu       sync.Mutex
+	repos    map[string]*repository // by full name in lower case
+	grants   map[string]*grant      // by token
+	refusal  *Refusal
+	over     int      // writes that were rejected because of a secondary limit
+	requests []string // method and path of each request
 }
 
-// New starts a server, and stops it with the test.
+// New starts a server and stops it when the test ends.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	if o.Now == nil {
@@ -58,9 +59,9 @@ func New(t testing.TB, o Options) *Server {
 	s := &Server{t: t, options: o, spec: load(t), repos: make(map[string]*repository), grants: make(map[string]*grant)}
 	s.mux = s.routes()
 	server := httptest.NewUnstartedServer(s)
-	// The noise of connections that clients end on purpose.
+	// Tests close connections on purpose, and the server would log each of them.
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.EnableHTTP2 = true // as GitHub's has it
+	server.EnableHTTP2 = true // as GitHub's server
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.URL = server.URL + o.BasePath
@@ -68,16 +69,16 @@ func New(t testing.TB, o Options) *Server {
 	return s
 }
 
-// Refusal is how every request is refused, or every one that changes something.
+// Refusal is the response to every request, or to every request that changes something.
 type Refusal struct {
 	Status     int // 403 or 429
 	Message    string
-	Header     map[string]string // beside those that each answer has: Retry-After
+	Header     map[string]string // in addition to the usual headers: Retry-After
 	WritesOnly bool
-	Times      int // how many; 0 for all
+	Times      int // number of rejected requests; 0 for all
 }
 
-// Refuse has requests refused from now on; nil for none.
+// Refuse makes the server respond with r from now on. With nil, it handles requests normally.
 func (s *Server) Refuse(r *Refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,49 +89,49 @@ func (s *Server) Refuse(r *Refusal) {
 	s.refusal = r
 }
 
-// Over is how many requests broke a secondary limit.
+// Over returns the number of requests that violated a secondary limit.
 func (s *Server) Over() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.over
 }
 
-// Asked answers method and path of each request so far.
+// Asked returns the method and the path of each request so far.
 func (s *Server) Asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.asked...)
+	return append([]string(nil), s.requests...)
 }
 
-// ServeHTTP answers one request, and holds it and the answer against the description.
+// ServeHTTP handles one request and validates the request and its response against the description.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	answer := httptest.NewRecorder()
+	response := httptest.NewRecorder()
 	http.StripPrefix(s.options.BasePath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.options.Before != nil {
 			s.options.Before(r)
 		}
 		s.mu.Lock()
-		s.asked = append(s.asked, r.Method+" "+r.URL.EscapedPath())
-		s.answer(w, r)
+		s.requests = append(s.requests, r.Method+" "+r.URL.EscapedPath())
+		s.handle(w, r)
 		s.mu.Unlock()
-		s.spec.check(s.t, s.options.Lax, s.mux, r, body, answer)
-	})).ServeHTTP(answer, r)
-	for name, values := range answer.Header() {
+		s.spec.check(s.t, s.options.Lax, s.mux, r, body, response)
+	})).ServeHTTP(response, r)
+	for name, values := range response.Header() {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	w.WriteHeader(response.Code)
+	_, _ = w.Write(response.Body.Bytes())
 }
 
-// answer does what stands before every path: who asks, and whether it may ask once more.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+// handle checks the token, the headers and the rate limits, and then serves the path.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	// What is told as a moment is to be held against the teller's clock.
+	// Clients compare the times in other headers with this one.
 	h.Set("Date", s.now().Format(http.TimeFormat))
 	h.Set("X-Github-Request-Id", requestID())
 	h.Set("X-Github-Media-Type", "github.v3; format=json")
@@ -148,8 +149,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "The API version is not supported.")
 		return
 	}
-	g.tell(h)
-	if !s.mayAsk(w, r, g) {
+	g.describe(h)
+	if !s.withinLimits(w, r, g) {
 		return
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" {
@@ -159,7 +160,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r.WithContext(withGrant(r.Context(), g)))
 }
 
-// refuse answers an error in GitHub's form.
+// refuse sends an error in GitHub's form.
 func refuse(w http.ResponseWriter, status int, message string) {
 	about := "https://docs.github.com/rest"
 	if strings.Contains(message, "secondary rate limit") {

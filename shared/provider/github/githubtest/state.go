@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 )
 
-// repository is one repository.
+// repository is a repository with its environments.
 type repository struct {
 	id           int
 	owner, name  string
@@ -18,7 +18,7 @@ type repository struct {
 	environments map[string]*scope // by name in lower case
 }
 
-// scope is what has secrets, and a key of its own.
+// scope is a repository or an environment: secrets and a key pair.
 type scope struct {
 	key     keyPair
 	secrets map[string]*secret // by name in upper case
@@ -32,23 +32,23 @@ type secret struct {
 type keyPair struct {
 	id              string
 	public, private *[32]byte
-	shown           string // what is answered in place of the public key; "" for that
+	shown           string // sent instead of the public key, unless ""
 }
 
-// Place names a scope.
+// Place names a repository, or one of its environments.
 type Place struct{ Owner, Repository, Environment string }
 
-// Add makes a repository, or one of its environments together with the repository.
-func (s *Server) Add(at Place) {
+// Add creates a repository, or an environment together with its repository.
+func (s *Server) Add(place Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	full := strings.ToLower(at.Owner + "/" + at.Repository)
+	full := strings.ToLower(place.Owner + "/" + place.Repository)
 	repo := s.repos[full]
 	if repo == nil {
-		repo = &repository{id: 1000 + len(s.repos), owner: at.Owner, name: at.Repository, scope: newScope(s.t), environments: make(map[string]*scope)}
+		repo = &repository{id: 1000 + len(s.repos), owner: place.Owner, name: place.Repository, scope: newScope(s.t), environments: make(map[string]*scope)}
 		s.repos[full] = repo
 	}
-	if environment := strings.ToLower(at.Environment); environment != "" && repo.environments[environment] == nil {
+	if environment := strings.ToLower(place.Environment); environment != "" && repo.environments[environment] == nil {
 		repo.environments[environment] = newScope(s.t)
 	}
 }
@@ -65,7 +65,7 @@ func newKeyPair(t testing.TB) keyPair {
 	return keyPair{id: digits(t, 18), public: public, private: private}
 }
 
-// digits is a number of n digits.
+// digits returns a random number of n digits.
 func digits(t testing.TB, n int) string {
 	low := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n-1)), nil)
 	some, err := rand.Int(rand.Reader, new(big.Int).Mul(low, big.NewInt(9)))
@@ -77,8 +77,8 @@ func digits(t testing.TB, n int) string {
 
 func requestID() string { return strings.ToUpper(rand.Text()) }
 
-// at answers a scope; nil where there is none.
-func (s *Server) at(p Place) *scope {
+// find returns a scope, or nil if it does not exist.
+func (s *Server) find(p Place) *scope {
 	repo := s.repos[strings.ToLower(p.Owner+"/"+p.Repository)]
 	switch {
 	case repo == nil:
@@ -90,68 +90,69 @@ func (s *Server) at(p Place) *scope {
 	}
 }
 
-// must is at, for a place that the test has added.
+// must returns a scope that the test has added.
 func (s *Server) must(p Place) *scope {
-	found := s.at(p)
+	found := s.find(p)
 	if found == nil {
-		s.t.Fatalf("githubtest: nobody has added %+v", p)
+		s.t.Fatalf("githubtest: the test has not added %+v", p)
 	}
 	return found
 }
 
-// Plant puts a secret there as somebody else would.
-func (s *Server) Plant(at Place, name, value string) {
+// Plant writes a secret as another client would.
+func (s *Server) Plant(place Place, name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(at).put(name, value, s.now())
+	s.must(place).put(name, value, s.now())
 }
 
-// Remove takes a secret away as somebody else would.
-func (s *Server) Remove(at Place, name string) {
+// Remove deletes a secret as another client would.
+func (s *Server) Remove(place Place, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.must(at).secrets, strings.ToUpper(name))
+	delete(s.must(place).secrets, strings.ToUpper(name))
 }
 
-// Truth answers the values of all secrets there.
-func (s *Server) Truth(at Place) map[string]string {
+// Truth returns the values of all secrets at a place.
+func (s *Server) Truth(place Place) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	truth := make(map[string]string)
-	for name, kept := range s.must(at).secrets {
+	for name, kept := range s.must(place).secrets {
 		truth[name] = kept.value
 	}
 	return truth
 }
 
-// Updated answers when a secret was last written.
-func (s *Server) Updated(at Place, name string) time.Time {
+// Updated returns the time of the last write of a secret.
+func (s *Server) Updated(place Place, name string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if kept := s.must(at).secrets[strings.ToUpper(name)]; kept != nil {
+	if kept := s.must(place).secrets[strings.ToUpper(name)]; kept != nil {
 		return kept.updated
 	}
 	return time.Time{}
 }
 
-// RotateKey gives a scope another key. What is sealed for the one before is refused from now on.
-func (s *Server) RotateKey(at Place) {
+// RotateKey replaces the key of a scope. Values that are sealed for the old key are rejected from
+// now on.
+func (s *Server) RotateKey(place Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(at).key = newKeyPair(s.t)
+	s.must(place).key = newKeyPair(s.t)
 }
 
-// ShowKey has a scope answer something else in place of its public key, as it stands in JSON.
-func (s *Server) ShowKey(at Place, shown string) {
+// ShowKey makes a scope return the given JSON string instead of its public key.
+func (s *Server) ShowKey(place Place, shown string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(at).key.shown = shown
+	s.must(place).key.shown = shown
 }
 
-// now is the time as GitHub tells it.
+// now returns the time with GitHub's resolution.
 func (s *Server) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
 
-// put reports whether the secret is a new one.
+// put writes a secret and reports whether it is new.
 func (c *scope) put(name, value string, now time.Time) bool {
 	name = strings.ToUpper(name)
 	kept := c.secrets[name]

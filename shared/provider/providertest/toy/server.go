@@ -15,7 +15,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// Operation is what a call asks for.
+// Operation is the kind of a call.
 type Operation string
 
 // The operations.
@@ -24,40 +24,41 @@ const (
 	List   Operation = "list"
 	Look   Operation = "look"
 	Read   Operation = "read"
-	Write  Operation = "write" // in granularity Bundle of all changes together
+	Write  Operation = "write" // in granularity Bundle, all changes together
 	Delete Operation = "delete"
 )
 
 // Call is one call of the provider to the server.
 type Call struct {
-	N         int // from 1, over all restarts
+	N         int // number of the call, from 1, across restarts of the engine
 	Operation Operation
 	Shelf     string
-	Name      string // of a Write or Delete in granularity Key
+	Name      string // only for a Write or Delete in granularity Key
 }
 
 // Changes reports whether the call may change something.
 func (c Call) Changes() bool { return c.Operation == Write || c.Operation == Delete }
 
-// Fault is what goes wrong with a call. The zero value is nothing.
+// Fault is a failure of a call. The zero value is no failure.
 type Fault struct {
-	Err    error // answered in the place of the answer
-	Hang   bool  // no answer comes until the call's context ends
-	Effect bool  // the call has had its effect nevertheless
+	Err    error // returned instead of the result
+	Hang   bool  // the call does not return until its context ends
+	Effect bool  // the call has its effect nevertheless
 }
 
-// Lost is a connection that breaks before the answer is there. The caller cannot tell whether it had its effect.
+// Lost returns the fault of a connection that breaks before the response arrives. The caller cannot
+// know whether the call had its effect.
 func Lost(effect bool) Fault {
-	err := &outbound.Error{Class: outbound.Network, Provider: Name, Operation: "wait for an answer", Unknown: true}
+	err := &outbound.Error{Class: outbound.Network, Provider: Name, Operation: "wait for the response", Unknown: true}
 	return Fault{Err: err, Effect: effect}
 }
 
-// Refused is an answer of a class, without effect.
+// Refused returns a fault of the given class without effect.
 func Refused(class outbound.Class, after time.Duration) Fault {
-	return Fault{Err: &outbound.Error{Class: class, Provider: Name, Operation: "use the box", RetryAfter: after, Hint: "the test wants it so"}}
+	return Fault{Err: &outbound.Error{Class: class, Provider: Name, Operation: "use the box", RetryAfter: after, Hint: "the test has set this fault"}}
 }
 
-// At has a fault for the n-th call.
+// At returns a hook that makes the n-th call fail.
 func At(n int, f Fault) func(Call) Fault {
 	return func(c Call) Fault {
 		if c.N != n {
@@ -67,7 +68,8 @@ func At(n int, f Fault) func(Call) Fault {
 	}
 }
 
-// From has a fault for the n-th call and refuses all later ones, as when the caller has died with it.
+// From returns a hook that makes the n-th call fail with f and all later calls without effect, as
+// if the caller had stopped.
 func From(n int, f Fault) func(Call) Fault {
 	return func(c Call) Fault {
 		switch {
@@ -81,7 +83,7 @@ func From(n int, f Fault) func(Call) Fault {
 	}
 }
 
-// Server keeps shelves. It is safe for concurrent use.
+// Server stores shelves in memory. It is safe for concurrent use.
 type Server struct {
 	options Options
 
@@ -102,14 +104,14 @@ func newServer(o Options) *Server {
 	return &Server{options: o, key: rand.Text(), shelves: make(map[string]map[string]stored)}
 }
 
-// Key is the key that is accepted.
+// Key returns the accepted key.
 func (s *Server) Key() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.key
 }
 
-// ChangeKey answers another key, which is accepted from now on in place of the one before.
+// ChangeKey replaces the accepted key and returns the new one.
 func (s *Server) ChangeKey() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,35 +119,36 @@ func (s *Server) ChangeKey() string {
 	return s.key
 }
 
-// OnCall has f decide what goes wrong with each further call; nil for nothing. It is called by several goroutines at once.
+// OnCall sets a hook that returns the fault of each further call; nil for no faults. The hook must
+// be safe for concurrent use.
 func (s *Server) OnCall(f func(Call) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hook = f
 }
 
-// Calls answers the calls so far, those that went wrong included.
+// Calls returns all calls so far, including failed ones.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
-// Plant puts an entry on a shelf as somebody else would.
+// Plant writes an entry as another client would.
 func (s *Server) Plant(shelf, name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(shelf, name, value)
 }
 
-// Remove takes an entry off a shelf as somebody else would.
+// Remove deletes an entry as another client would.
 func (s *Server) Remove(shelf, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.shelves[shelf], s.fold(name))
 }
 
-// Truth answers what stands on a shelf.
+// Truth returns the values of all entries on a shelf.
 func (s *Server) Truth(shelf string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +159,7 @@ func (s *Server) Truth(shelf string) map[string]string {
 	return truth
 }
 
-// call makes a call: what the hook says of it, the check of the key, then the effect.
+// call handles one call: it asks the hook for a fault, checks the key and then runs effect.
 func (s *Server) call(ctx context.Context, session *provider.Session, c Call, effect func() error) error {
 	if err := ctx.Err(); err != nil {
 		return &outbound.Error{Class: outbound.Network, Provider: Name, Operation: string(c.Operation), Cause: err}
@@ -192,7 +195,7 @@ func (s *Server) take(session *provider.Session, c Call, effect func() error) er
 	}
 	switch {
 	case shown != s.key:
-		return refuse(outbound.Auth, string(c.Operation), "the key does not open the box: supply the right one")
+		return refuse(outbound.Auth, string(c.Operation), "the key does not open the box: supply the key of the box")
 	case session.Settings.Flag("read_only") && c.Changes():
 		return refuse(outbound.Permission, string(c.Operation), "the box is read_only")
 	}
@@ -224,14 +227,15 @@ func (s *Server) put(shelf, name, value string) stored {
 	return e
 }
 
-// entry is how an entry is listed. A bundle has one version, which is not that of its fields, and no time for them either.
+// entry returns an entry as it is listed. The version and the time of a bundle are not those of its
+// fields, so they are left out.
 func (s *Server) entry(name string, e stored, g provider.Granularity) provider.Entry {
 	listed := provider.Entry{Name: s.fold(name)}
 	if g == provider.Key {
 		listed.Version = strconv.Itoa(e.version)
 	}
 	if g == provider.Key || s.options.ReadBack == provider.ReadBackTimestamp {
-		// A second passes from one version to the next.
+		// Each version is one second later than the one before.
 		listed.Updated = time.Date(2026, 1, 1, 0, 0, e.version, 0, time.UTC)
 	}
 	return listed
@@ -283,7 +287,7 @@ func (s *Server) change(shelf string, g provider.Granularity, c provider.Change)
 	case c.Delete && !exists:
 		return provider.Entry{}, nil
 	case !s.options.Incomparable && !expected(c.Expect, exists, s.entry(name, now, g)):
-		return provider.Entry{}, refuse(outbound.Conflict, "compare", "the entry has been changed meanwhile")
+		return provider.Entry{}, refuse(outbound.Conflict, "compare", "the entry was changed in the meantime")
 	case c.Delete:
 		delete(s.shelves[shelf], name)
 		return provider.Entry{}, nil
@@ -301,17 +305,17 @@ func expected(expect *provider.Entry, exists bool, now provider.Entry) bool {
 	return expect.Version == "" || expect.Version == now.Version
 }
 
-// allowed holds a write against the limits, as the other side of a provider does.
+// allowed checks a write against the limits, as a service does.
 func (s *Server) allowed(shelf, name string, value []byte, exists bool) error {
 	l := s.options.Limits
 	reserved := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	switch {
 	case l.Name != nil && !l.Name.MatchString(name), l.MaxNameBytes != 0 && len(name) > l.MaxNameBytes, slices.ContainsFunc(l.Reserved, reserved):
-		return refuse(outbound.Invalid, "write", "the name is none for this shelf")
+		return refuse(outbound.Invalid, "write", "the name is not valid on this shelf")
 	case l.MaxValueBytes != 0 && len(value) > l.MaxValueBytes:
 		return refuse(outbound.Limit, "write", "the value is too large for this shelf")
 	case l.NoEmptyValue && len(value) == 0, l.TextOnly && !utf8.Valid(value):
-		return refuse(outbound.Invalid, "write", "the value is none for this shelf")
+		return refuse(outbound.Invalid, "write", "the value is not valid on this shelf")
 	case l.MaxEntries != 0 && !exists && len(s.shelves[shelf]) >= l.MaxEntries:
 		return refuse(outbound.Limit, "write", "the shelf is full")
 	}

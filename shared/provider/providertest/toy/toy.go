@@ -1,12 +1,13 @@
-// Package toy is a provider that keeps its entries in memory, for tests of what works with providers: of the conformance suite, and of
-// the engine. It declares a field of every type, both granularities and two auth kinds, so that all that derives from a declaration
-// shows, and it needs no network.
+// Package toy is a provider that stores its entries in memory. It is meant for tests of code that
+// uses providers: of the conformance suite and of the engine. It declares a field of every type,
+// both granularities and two auth kinds, so that everything that is derived from a declaration
+// occurs. It needs no network.
 //
 //	toys, server := toy.New()
 //	registry, err := provider.NewRegistry(toys)
 //
-// The server outlives the engine that talks to it: what it holds, and how many calls it has had, is there after a restart. With
-// OnCall a test has the n-th call fail, with its effect or without, or hang.
+// The server outlives the engine that uses it: its entries and its calls are kept across restarts
+// of the engine. With OnCall, a test makes the n-th call fail, with or without effect, or hang.
 package toy
 
 import (
@@ -20,7 +21,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// Names of what the toy declares.
+// Names in the declaration of the toy.
 const (
 	Name        = "toy"
 	Destination = "toy-shelf"
@@ -28,19 +29,19 @@ const (
 	AuthPair    = "pair" // field: account; secret field: password
 )
 
-// Nowhere is the name of a shelf that does not exist. All others do.
+// Nowhere is the name of the only shelf that does not exist.
 const Nowhere = "nowhere"
 
-// Options make a toy that is not the usual one.
+// Options configure a toy. The comment of each field names its default.
 type Options struct {
 	ReadBack     provider.ReadBack // ReadBackValue
 	Limits       *provider.Limits  // DefaultLimits
 	Batch        int               // 10
-	Incomparable bool              // Change.Expect is not looked at
+	Incomparable bool              // Change.Expect is ignored
 	Fold         func(string) string
 }
 
-// DefaultLimits are those of the usual toy.
+// DefaultLimits returns the limits of a toy without Options.Limits.
 func DefaultLimits() provider.Limits {
 	return provider.Limits{
 		MaxEntries: 10_000, MaxValueBytes: 4096, MaxNameBytes: 64,
@@ -49,10 +50,10 @@ func DefaultLimits() provider.Limits {
 	}
 }
 
-// New makes a provider and the server it talks to.
+// New returns a provider and the server that it uses.
 func New() (provider.Provider, *Server) { return Options{}.New() }
 
-// New makes a provider and the server it talks to.
+// New returns a provider and the server that it uses.
 func (o Options) New() (provider.Provider, *Server) {
 	if o.ReadBack == "" {
 		o.ReadBack = provider.ReadBackValue
@@ -73,7 +74,7 @@ func (o Options) New() (provider.Provider, *Server) {
 
 type toy struct{ *Server }
 
-// reader is the toy whose values can be read back.
+// reader is a toy whose values can be read back.
 type reader struct{ toy }
 
 var (
@@ -83,25 +84,25 @@ var (
 	_ provider.Reader   = reader{}
 )
 
-// Declare answers the declaration.
+// Declare returns the declaration.
 func (t toy) Declare() provider.Declaration {
 	return provider.Declaration{
-		Name: Name, Title: "Toy", Help: "A box of shelves in memory. It is there for tests.",
+		Name: Name, Title: "Toy", Help: "A box of shelves in memory. It is meant for tests.",
 		Fields: []provider.Field{
 			{
 				Name: "address", Endpoint: provider.EndpointURL, Default: "https://toys.example.com", Example: "https://toys.example.com",
 				Help: "URL of the box. Nothing is sent there.",
 			},
-			{Name: "region", Endpoint: provider.EndpointText, Choices: []string{"eu", "us"}, Default: "eu", Help: "Part of the world that the box stands in."},
-			{Name: "read_only", Type: provider.Flag, Help: "Refuse every change, as a box does for those who may only look."},
-			{Name: "page_size", Type: provider.Whole, Default: 100, Check: checkPageSize, Help: "Entries of one page, 1 to 1000. The box has one page."},
-			{Name: "labels", Type: provider.Words, Help: "Words that stand on the box."},
+			{Name: "region", Endpoint: provider.EndpointText, Choices: []string{"eu", "us"}, Default: "eu", Help: "Region of the box."},
+			{Name: "read_only", Type: provider.Flag, Help: "Reject every change, like a box with read access only."},
+			{Name: "page_size", Type: provider.Whole, Default: 100, Check: checkPageSize, Help: "Entries per page, 1 to 1000. The box has one page."},
+			{Name: "labels", Type: provider.Words, Help: "Labels on the box."},
 		},
 		Auth: []provider.AuthKind{
-			{Name: AuthKey, Help: "The key of the box.", Fields: []provider.Field{{Name: "key", Secret: true, Required: true, Help: "The key. Server.Key answers it."}}},
+			{Name: AuthKey, Help: "The key of the box.", Fields: []provider.Field{{Name: "key", Secret: true, Required: true, Help: "The key. Server.Key returns it."}}},
 			{Name: AuthPair, Help: "An account and its password.", Fields: []provider.Field{
 				{Name: "account", Required: true, Endpoint: provider.EndpointText, Example: "ada", Help: "Name of the account."},
-				{Name: "password", Secret: true, Required: true, Help: "The password. It is the key."},
+				{Name: "password", Secret: true, Required: true, Help: "The password. It equals the key of the box."},
 			}},
 		},
 		Destinations: []provider.Destination{t.destination()},
@@ -111,13 +112,13 @@ func (t toy) Declare() provider.Declaration {
 
 func (t toy) destination() provider.Destination {
 	return provider.Destination{
-		Name: Destination, Title: "Toy shelf", Help: "A shelf of the box. Each entry has a place on it.",
+		Name: Destination, Title: "Toy shelf", Help: "A shelf of the box. It holds the entries.",
 		Fields: []provider.Field{
-			{Name: "shelf", Required: true, Fixed: true, Example: "top", Help: "Name of the shelf. All exist but `" + Nowhere + "`.", Check: checkShelf},
-			{Name: "visibility", Choices: []string{"all", "private"}, Default: "all", Help: "Who may look at the shelf."},
-			{Name: "glass", Type: provider.Flag, Help: "Whether the shelf has a door of glass."},
+			{Name: "shelf", Required: true, Fixed: true, Example: "top", Help: "Name of the shelf. Every shelf exists except `" + Nowhere + "`.", Check: checkShelf},
+			{Name: "visibility", Choices: []string{"all", "private"}, Default: "all", Help: "Who can see the shelf."},
+			{Name: "glass", Type: provider.Flag, Help: "Whether the shelf has a glass door."},
 			{Name: "height", Type: provider.Whole, Help: "Height of the shelf in centimetres."},
-			{Name: "readers", Type: provider.Words, Help: "Who else may look at the shelf."},
+			{Name: "readers", Type: provider.Words, Help: "Who else can see the shelf."},
 		},
 		Granularities: []provider.Granularity{provider.Key, provider.Bundle},
 		ReadBack:      t.options.ReadBack,
@@ -147,7 +148,7 @@ func checkShelf(value any) error {
 	return nil
 }
 
-// Verify asks the box whose key it is.
+// Verify returns the owner of the key.
 func (t toy) Verify(ctx context.Context, s *provider.Session) (provider.Identity, error) {
 	err := t.call(ctx, s, Call{Operation: Verify}, func() error { return nil })
 	if err != nil {
@@ -156,43 +157,43 @@ func (t toy) Verify(ctx context.Context, s *provider.Session) (provider.Identity
 	return provider.Identity{Account: "ada", Scopes: []string{"read", "write"}, Detail: map[string]string{"region": s.Settings.Text("region")}}, nil
 }
 
-// List answers what stands on a shelf.
-func (t toy) List(ctx context.Context, s *provider.Session, at provider.Place) ([]provider.Entry, error) {
+// List returns the entries on a shelf.
+func (t toy) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
 	var entries []provider.Entry
-	shelf := at.Settings.Text("shelf")
+	shelf := place.Settings.Text("shelf")
 	err := t.call(ctx, s, Call{Operation: List, Shelf: shelf}, func() (err error) {
-		entries, err = t.list(shelf, at.Granularity)
+		entries, err = t.list(shelf, place.Granularity)
 		return err
 	})
 	return entries, err
 }
 
-// Look answers which of the entries named stand on a shelf.
-func (t toy) Look(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Entry, error) {
+// Look returns the named entries that exist on a shelf.
+func (t toy) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {
 	var entries []provider.Entry
-	shelf := at.Settings.Text("shelf")
+	shelf := place.Settings.Text("shelf")
 	err := t.call(ctx, s, Call{Operation: Look, Shelf: shelf}, func() (err error) {
-		entries, err = t.look(shelf, at.Granularity, names)
+		entries, err = t.look(shelf, place.Granularity, names)
 		return err
 	})
 	return entries, err
 }
 
-// Lacks says of a box that may only be looked at that it is one.
-func (t toy) Lacks(ctx context.Context, s *provider.Session, at provider.Place, _ string) ([]string, error) {
-	if _, err := t.Look(ctx, s, at, nil); err != nil {
+// Lacks reports the missing permission of a box that is read_only.
+func (t toy) Lacks(ctx context.Context, s *provider.Session, place provider.Place, _ string) ([]string, error) {
+	if _, err := t.Look(ctx, s, place, nil); err != nil {
 		return nil, err
 	}
 	if s.Settings.Flag("read_only") {
-		return []string{"the right to change anything, for the box is read_only"}, nil
+		return []string{"permission to change entries, because the box is read_only"}, nil
 	}
 	return nil, nil
 }
 
-// Read answers values from a shelf.
-func (r reader) Read(ctx context.Context, s *provider.Session, at provider.Place, names []string) ([]provider.Value, error) {
+// Read returns the values of the named entries on a shelf.
+func (r reader) Read(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Value, error) {
 	var values []provider.Value
-	shelf := at.Settings.Text("shelf")
+	shelf := place.Settings.Text("shelf")
 	err := r.call(ctx, s, Call{Operation: Read, Shelf: shelf}, func() (err error) {
 		values, err = r.read(shelf, names)
 		return err
@@ -200,17 +201,18 @@ func (r reader) Read(ctx context.Context, s *provider.Session, at provider.Place
 	return values, err
 }
 
-// Apply changes a shelf: in granularity Key by one call for each entry, in Bundle by one for all.
-func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, changes []provider.Change) []provider.Result {
+// Apply makes changes on a shelf: with one call per entry in granularity Key, and with one call for
+// all entries in Bundle.
+func (t toy) Apply(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
 	results := make([]provider.Result, len(changes))
-	shelf := at.Settings.Text("shelf")
-	if at.Granularity == provider.Bundle {
+	shelf := place.Settings.Text("shelf")
+	if place.Granularity == provider.Bundle {
 		err := t.call(ctx, s, Call{Operation: Write, Shelf: shelf}, func() error {
 			if shelf == Nowhere {
 				return nowhere()
 			}
 			for i, c := range changes {
-				results[i] = resultOf(t.change(shelf, at.Granularity, c))
+				results[i] = resultOf(t.change(shelf, place.Granularity, c))
 			}
 			return nil
 		})
@@ -233,7 +235,7 @@ func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, 
 			call.Operation = Delete
 		}
 		err := t.call(ctx, s, call, func() error {
-			entry, err := t.change(shelf, at.Granularity, c)
+			entry, err := t.change(shelf, place.Granularity, c)
 			results[i] = resultOf(entry, err)
 			return err
 		})
@@ -248,7 +250,7 @@ func (t toy) Apply(ctx context.Context, s *provider.Session, at provider.Place, 
 	return results
 }
 
-// resultOf is the result of a change.
+// resultOf returns the result of a change.
 func resultOf(entry provider.Entry, err error) provider.Result {
 	if err != nil {
 		return provider.FailedWith(err)
@@ -261,5 +263,5 @@ func refuse(class outbound.Class, operation, hint string) error {
 }
 
 func nowhere() error {
-	return refuse(outbound.NotFound, "look at the shelf", fmt.Sprintf("every shelf exists but %q", Nowhere))
+	return refuse(outbound.NotFound, "look up the shelf", fmt.Sprintf("every shelf exists except %q", Nowhere))
 }
