@@ -31,7 +31,8 @@ type Party struct {
 	Provider  string // name for errors
 	Workspace string // workspace whose egress rules apply
 	CAPEM     string // CA certificates that are trusted in addition to the system's; "" for none
-	// ServerName is the name that the service's certificate must contain; "" for the host of the URL.
+	// ServerName is the name that the service's certificate must contain; "" for the host of the
+	// URL.
 	ServerName  string
 	Dialect     Dialect
 	Budgets     []Budget

@@ -37,8 +37,8 @@ type Provider interface {
 	//
 	// If the service can compare, Apply makes a change only if the entry still matches
 	// Change.Expect. Otherwise the change fails with class Conflict. Deleting an entry that no
-	// longer exists is Done. After an error that would repeat for every further change, as EndsBatch
-	// reports, the remaining changes are Skipped.
+	// longer exists is Done. After an error that would repeat for every further change, as
+	// EndsBatch reports, the remaining changes are Skipped.
 	Apply(ctx context.Context, s *Session, place Place, changes []Change) []Result
 }
 
