@@ -53,7 +53,8 @@ func ends(s *vaulttest.Server) int {
 	return n
 }
 
-// put writes three versions of a secret.
+// put writes three versions of a secret. The second is so large that the first two get entries of
+// their own under ver/.
 func (b *barn) put(env, name string) string {
 	b.t.Helper()
 	path := env + "/" + name
@@ -62,6 +63,9 @@ func (b *barn) put(env, name string) string {
 		b.newest[path] = v
 		if i == 0 {
 			b.oldest[path] = v
+		}
+		if i == 1 {
+			v += strings.Repeat("x", 9<<10)
 		}
 		b.write("secrets/"+path, data{"value": v})
 	}
@@ -130,14 +134,14 @@ func (b *barn) environmentID(env string) string {
 	return b.id("env/" + b.id("proj/"+b.id("ws/"+at[0])+"/"+at[1]) + "/" + at[2])
 }
 
-// head answers where a secret's newest value and its history stand.
+// head answers where a secret's newest value, the inline ones before it and its history stand.
 func (b *barn) head(path string) string {
 	b.t.Helper()
 	env, name := split(path)
 	return "sec/" + b.environmentID(env) + "/" + name
 }
 
-// version answers where the value of an old version stands.
+// version answers where the value of a spilled version stands.
 func (b *barn) version(path, number string) string {
 	b.t.Helper()
 	env, name := split(path)

@@ -91,7 +91,7 @@ func TestTamperedEntriesFailClosed(t *testing.T) {
 	made := populated(t)
 	made.Write("config", data{"max_versions": 20})
 	value := planted()
-	made.Write(secret, data{"value": value})
+	made.Write(secret, data{"value": value + spills})
 	made.Write(secret, data{"value": value})
 	for _, c := range cases {
 		for how, change := range map[string]func([]byte) []byte{

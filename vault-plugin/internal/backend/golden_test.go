@@ -224,6 +224,8 @@ func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	m.Write("environments/"+dev, data{"production": true, "locked": false})
 	m.Write(secret, data{"value": "one", "comment": "first", "tags": "db"})
 	m.Write(secret, data{"value": "b25l", "encoding": "base64"})
+	m.Write("secrets/"+dev+"/FROM_LARGE", data{"value": spills})
+	m.Write("secrets/"+dev+"/FROM_LARGE", data{"value": "small"})
 	m.Write(aSync, data{"integration": "main", "shelf": "top", "description": "x", "name_template": "{{ .Name }}", "exclude": "FROM_*", "tags": "db", "readers": "a"})
 	rest(t, m)
 	m.Write(aSync+"/pause", nil)

@@ -123,7 +123,7 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 	m := populated(t)
 	m.Write("workspaces/acme", data{"max_versions": 3})
 	for n := 1; n <= 5; n++ {
-		m.Write(secret, data{"value": fmt.Sprint("value ", n)})
+		m.Write(secret, data{"value": fmt.Sprint("value ", n, spills)})
 	}
 	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/4") {
@@ -132,17 +132,17 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 	has(t, m.Read("metadata/"+dev+"/DATABASE_URL"), data{"oldest_version": 3, "version": 5})
 	expect(t, refusal(t, m, read(secret, data{"version": 2})), 404, "not_found", "version 2", "no longer kept")
 	m = m.Restart()
-	has(t, m.Must("read", secret, data{"version": 3}), data{"value": "value 3"})
+	has(t, m.Must("read", secret, data{"version": 3}), data{"value": "value 3" + spills})
 
 	m.Write("workspaces/acme", data{"max_versions": 1})
-	m.Write(secret, data{"value": "value 6"})
+	m.Write(secret, data{"value": "value 6" + spills})
 	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 0 {
 		t.Errorf("with max_versions=1, of old versions storage has %v", got)
 	}
 	m.Write("workspaces/acme", data{"max_versions": 2})
-	m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "value 7"}})
-	m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "value 8"}})
+	m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "value 7" + spills}})
+	m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "value 8" + spills}})
 	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 1 || !strings.HasSuffix(got[0], "/7") {
 		t.Errorf("after imports, of old versions storage has %v", got)

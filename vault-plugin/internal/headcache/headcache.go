@@ -27,6 +27,9 @@ type Key struct {
 // weight estimates what a head takes in memory.
 func weight(head *store.Head) int {
 	bytes := len(head.Sealed) + 256
+	for _, sealed := range head.Inline {
+		bytes += len(sealed) + 24 // the slice
+	}
 	for _, v := range head.Versions {
 		bytes += 512 + len(v.Comment)
 	}

@@ -49,6 +49,7 @@ type choice struct {
 	head    *store.Head
 	version store.Version
 	sealed  []byte
+	err     error // why it cannot be chosen; the version is then unknown
 }
 
 // Delivery is what an environment delivers.
@@ -71,15 +72,16 @@ func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspa
 	if err := sel.Check(); err != nil {
 		return Delivery{}, err
 	}
-	choices, err := s.choose(ctx, a, sel)
+	all, err := s.choose(ctx, a, sel.At)
+	if err != nil {
+		return Delivery{}, err
+	}
+	choices, err := s.selected(ctx, a, all, sel)
 	if err != nil {
 		return Delivery{}, err
 	}
 	if a.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
-		r := s.newResolver(ctx, call, sel)
-		defer r.wipe()
-		all, err := r.deliver(a, sel)
-		return Delivery{Secrets: all, Elsewhere: true, Until: r.until}, err
+		return s.deliverResolved(ctx, call, a, all, sel)
 	}
 	d := Delivery{}
 	for _, c := range choices {
@@ -87,6 +89,19 @@ func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspa
 	}
 	d.Secrets, err = s.openAll(ctx, a, choices)
 	return d, err
+}
+
+// deliverResolved is Deliver for an environment that inherits or whose secrets refer to others. all
+// is what was chosen of it.
+func (s *Service) deliverResolved(ctx context.Context, call caller.Request, a at, all []choice, sel Selection) (Delivery, error) {
+	r := s.newResolver(ctx, call, sel.At)
+	defer r.wipe()
+	scope, err := r.add(a, all)
+	if err != nil {
+		return Delivery{}, err
+	}
+	found, err := r.deliver(scope, sel)
+	return Delivery{Secrets: found, Elsewhere: true, Until: r.until}, err
 }
 
 // earlier answers the earlier of two moments; a zero one never comes.
@@ -117,40 +132,53 @@ func (s *Service) openAll(ctx context.Context, a at, choices []choice) ([]Secret
 	return all, err
 }
 
-// choose picks the version of each secret that is delivered. One entry that cannot be read fails it all: an environment with a
-// hole in it is worse than none.
-func (s *Service) choose(ctx context.Context, a at, sel Selection) ([]choice, error) {
+// choose picks the version of each secret that is delivered at a moment; a zero one is now. A
+// secret whose version cannot be known is among the choices, with the reason.
+func (s *Service) choose(ctx context.Context, a at, moment time.Time) ([]choice, error) {
 	now := s.now()
-	if sel.At.After(now) {
+	if moment.After(now) {
 		return nil, fault.New(fault.Invalid, "version_at: must not lie in the future")
 	}
 	entries, err := s.snapshot(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	var all []choice
+	all := make([]choice, 0, len(entries))
 	for _, entry := range entries {
-		if !sel.takes(entry.name) {
-			continue
+		c := choice{name: entry.name, head: entry.head, err: entry.err}
+		live := false
+		switch {
+		case c.err != nil:
+		case moment.IsZero():
+			c.version = entry.head.Newest()
+			live = c.version.Live(now)
+		default:
+			c.version, live, c.err = versionAt(a.Place, entry.name, entry.head, moment)
 		}
-		if entry.err != nil {
-			return nil, entry.err
-		}
-		c := choice{name: entry.name, head: entry.head, version: entry.head.Newest()}
-		live := c.version.Live(now)
-		if !sel.At.IsZero() {
-			if c.version, live, err = versionAt(a.Place, entry.name, entry.head, sel.At); err != nil {
-				return nil, err
-			}
-		}
-		if live {
+		if live || c.err != nil {
 			all = append(all, c)
 		}
 	}
-	if sel.At.IsZero() {
-		return all, nil
+	return all, nil
+}
+
+// selected returns the choices that are selected. One that cannot be read fails them all: an
+// environment with a hole in it is worse than none.
+func (s *Service) selected(ctx context.Context, a at, all []choice, sel Selection) ([]choice, error) {
+	found := make([]choice, 0, len(all))
+	for _, c := range all {
+		if !sel.takes(c.name) {
+			continue
+		}
+		if c.err != nil {
+			return nil, c.err
+		}
+		found = append(found, c)
 	}
-	return all, s.noneRemovedSince(ctx, a, sel)
+	if sel.At.IsZero() {
+		return found, nil
+	}
+	return found, s.noneRemovedSince(ctx, a, sel)
 }
 
 // fetch reads the sealed values of the choices.
@@ -159,12 +187,12 @@ func (s *Service) fetch(ctx context.Context, a at, choices []choice) error {
 	work.SetLimit(parallelism)
 	for i := range choices {
 		c := &choices[i]
-		if c.version.Number == c.head.Newest().Number {
-			c.sealed = c.head.Sealed
+		var inline bool
+		if c.sealed, inline = c.head.Value(c.version.Number); inline {
 			continue
 		}
 		work.Go(func() (err error) {
-			c.sealed, err = s.oldValue(workCtx, a, c.name, c.version.Number)
+			c.sealed, err = s.sealedValue(workCtx, a, c.name, c.head, c.version.Number)
 			return err
 		})
 	}

@@ -58,39 +58,33 @@ func (s *Service) Read(ctx context.Context, call caller.Request, path workspaces
 	return secret, err
 }
 
-// sealedValue answers the sealed value of a kept version.
+// sealedValue returns the envelope of a kept version: from its head, or with one storage read.
 func (s *Service) sealedValue(ctx context.Context, a at, name string, head *store.Head, n uint64) ([]byte, error) {
-	if n == head.Newest().Number {
-		return head.Sealed, nil
+	if sealed, inline := head.Value(n); inline {
+		return sealed, nil
 	}
-	return s.oldValue(ctx, a, name, n)
+	sealed, err := s.storedOldValue(ctx, a, name, n)
+	if err != nil || sealed != nil {
+		return sealed, err
+	}
+	return nil, s.whyGone(ctx, a, name, n)
 }
 
-// oldValue reads the sealed value of a version that is not the newest. Where a redo log is still being applied, it may stand in
-// the stored head, as its newest.
-func (s *Service) oldValue(ctx context.Context, a at, name string, n uint64) ([]byte, error) {
-	old, err := s.storedOldValue(ctx, a, name, n)
-	if err != nil || old != nil {
-		return old, err
-	}
+// whyGone returns why a version that was kept a moment ago has no value under ver/.
+func (s *Service) whyGone(ctx context.Context, a at, name string, n uint64) error {
 	head, err := s.store.Head(ctx, a.EnvironmentID, name)
-	switch {
-	case errors.Is(err, store.ErrDamaged):
-		return nil, errDamagedHead(a.Place, name)
-	case err != nil:
-		return nil, fmt.Errorf("read a secret: %w", err)
-	case head != nil && head.Newest().Number == n:
-		return head.Sealed, nil
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
+		return fmt.Errorf("read a secret: %w", err)
 	}
-	// It may have been put aside between the two looks.
-	old, err = s.storedOldValue(ctx, a, name, n)
-	if err == nil && old == nil {
-		if head != nil && head.Versions[0].Number > n {
-			return nil, fault.Missing("version %d of secret %s of %s is no longer kept", n, name, a.Path())
+	if !a.env.has(name) || head != nil && head.Dying {
+		return errNoSecret(a.Place, name)
+	}
+	if head != nil {
+		if v, kept := head.Version(n); !kept || v.Destroyed {
+			return fault.Missing("version %d of secret %s of %s is no longer kept", n, name, a.Path())
 		}
-		err = errUnopened(a.Place, name, n)
 	}
-	return old, err
+	return errUnopened(a.Place, name, n)
 }
 
 func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint64) ([]byte, error) {
@@ -184,9 +178,7 @@ func (s *Service) Describe(ctx context.Context, call caller.Request, path worksp
 	if own := wanted.Settings.MaxVersions; own != 0 {
 		keep = own
 	}
-	if extra := len(next.Versions) - keep; extra > 0 {
-		next.Versions = next.Versions[extra:]
-	}
+	cut(&next, keep)
 	stored, err := s.replace(ctx, a, name, &next)
 	if err != nil {
 		return Metadata{}, err

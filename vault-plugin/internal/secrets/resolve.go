@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -26,10 +27,10 @@ const MaxHops = 10
 // A reference without an environment is looked up in the environment that is delivered, so an environment may set what the values
 // it inherits refer to. One with an environment is looked up there, on behalf of the environment the value stands in.
 type resolver struct {
-	s    *Service
-	ctx  context.Context
-	call caller.Request
-	sel  Selection // only its moment
+	s      *Service
+	ctx    context.Context
+	call   caller.Request
+	moment time.Time // zero means now
 
 	views    map[store.ID]*view
 	resolved map[hop]resolution
@@ -64,9 +65,9 @@ type proposal struct {
 	value []byte
 }
 
-func (s *Service) newResolver(ctx context.Context, call caller.Request, sel Selection) *resolver {
+func (s *Service) newResolver(ctx context.Context, call caller.Request, moment time.Time) *resolver {
 	return &resolver{
-		s: s, ctx: ctx, call: call, sel: Selection{At: sel.At},
+		s: s, ctx: ctx, call: call, moment: moment,
 		views: make(map[store.ID]*view), resolved: make(map[hop]resolution),
 	}
 }
@@ -82,7 +83,17 @@ func (r *resolver) view(a at) (*view, error) {
 	if v := r.views[a.EnvironmentID]; v != nil {
 		return v, nil
 	}
-	choices, err := r.s.choose(r.ctx, a, r.sel)
+	choices, err := r.s.choose(r.ctx, a, r.moment)
+	if err != nil {
+		return nil, err
+	}
+	return r.add(a, choices)
+}
+
+// add makes a view of what was chosen of an environment. It fails where any of its secrets could
+// not be chosen.
+func (r *resolver) add(a at, choices []choice) (*view, error) {
+	choices, err := r.s.selected(r.ctx, a, choices, Selection{At: r.moment})
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +159,8 @@ func (r *resolver) find(in *view, name string) (c *choice, home *view, err error
 	return nil, nil, fault.New(fault.NotFound, "secret %s of %s does not exist", name, in.Path())
 }
 
-// deliver answers an environment as load does.
-func (r *resolver) deliver(a at, sel Selection) ([]Secret, error) {
-	scope, err := r.view(a)
-	if err != nil {
-		return nil, err
-	}
+// deliver returns the selected secrets of an environment that the resolver has a view of.
+func (r *resolver) deliver(scope *view, sel Selection) ([]Secret, error) {
 	lineage, err := r.lineage(scope)
 	if err != nil {
 		return nil, err
@@ -176,7 +183,7 @@ func (r *resolver) deliver(a at, sel Selection) ([]Secret, error) {
 			return nil, err
 		}
 		if total += len(name) + len(known.value); total > settings.MaxEnvironmentBytes.Max {
-			return nil, fault.New(fault.Limit, "environment %s with what it inherits and refers to is larger than %d bytes", a.Path(), settings.MaxEnvironmentBytes.Max)
+			return nil, fault.New(fault.Limit, "environment %s with what it inherits and refers to is larger than %d bytes", scope.Path(), settings.MaxEnvironmentBytes.Max)
 		}
 		all = append(all, Secret{Name: name, Version: c.version, Tags: c.head.Tags, Value: slices.Clone(known.value)})
 	}
@@ -292,7 +299,8 @@ func labels(chain []step) string {
 
 // along tells on the way of which chain something is wrong.
 func along(chain []step, err error) error {
-	if known, ok := asFault(err); ok {
+	var known *fault.Error
+	if errors.As(err, &known) {
 		return &fault.Error{Kind: known.Kind, Status: known.Status, Text: "references: " + labels(chain) + ": " + known.Text}
 	}
 	return err
@@ -304,7 +312,7 @@ func (s *Service) checkReferences(ctx context.Context, call caller.Request, a at
 	if err != nil {
 		return nil, err
 	}
-	r := s.newResolver(ctx, call, Selection{})
+	r := s.newResolver(ctx, call, time.Time{})
 	defer r.wipe()
 	r.proposed = &proposal{a.EnvironmentID, name, value}
 	scope, err := r.view(a)

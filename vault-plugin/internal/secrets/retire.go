@@ -81,11 +81,17 @@ func (s *Service) olderBelow(ctx context.Context, a at, name string, head *store
 		if v.Destroyed {
 			continue
 		}
-		old, err := s.store.OldValue(ctx, a.EnvironmentID, name, v.Number)
-		if err != nil && !errors.Is(err, store.ErrDamaged) {
-			return below, err
+		sealed, inline := head.Value(v.Number)
+		if !inline {
+			old, err := s.store.OldValue(ctx, a.EnvironmentID, name, v.Number)
+			if err != nil && !errors.Is(err, store.ErrDamaged) {
+				return below, err
+			}
+			if old != nil {
+				sealed = old.Sealed
+			}
 		}
-		if old == nil || keyVersion(old.Sealed) < lowest {
+		if keyVersion(sealed) < lowest {
 			below++
 		}
 	}

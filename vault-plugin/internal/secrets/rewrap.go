@@ -99,8 +99,10 @@ func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, sav
 	return nil
 }
 
-// rewrapSecret seals all versions of a secret again, the old ones first. Each is one Put, so a crash between them leaves some
-// under the old key version, where the next pass finds them.
+// rewrapSecret seals all versions of a secret again: each spilled one with a Put of its own, then
+// all that the head holds with one. A crash between them leaves some under the old key version,
+// where the next pass finds them. A version that cannot be opened fails the secret, and does not
+// stop the others.
 func (s *Service) rewrapSecret(ctx context.Context, a at, name string) error {
 	a.env.commit.RLock()
 	defer a.env.commit.RUnlock()
@@ -118,17 +120,17 @@ func (s *Service) rewrapSecret(ctx context.Context, a at, name string) error {
 	}
 	return s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		var failure error
-		for _, v := range head.Versions[:len(head.Versions)-1] {
-			if v.Destroyed {
+		for _, v := range head.Versions {
+			if v.Destroyed || v.Number >= head.FirstInline() {
 				continue
 			}
-			failure = errors.Join(failure, s.rewrapOld(ctx, a, seal, name, v.Number))
+			failure = errors.Join(failure, s.rewrapSpilled(ctx, a, seal, name, v.Number))
 		}
 		return errors.Join(failure, s.rewrapHead(ctx, a, seal, name, head))
 	})
 }
 
-func (s *Service) rewrapOld(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, n uint64) error {
+func (s *Service) rewrapSpilled(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, n uint64) error {
 	sealed, err := s.storedOldValue(ctx, a, name, n)
 	if err != nil {
 		return err
@@ -140,23 +142,33 @@ func (s *Service) rewrapOld(ctx context.Context, a at, seal *keyring.Context[key
 	return s.store.PutOldValue(ctx, a.EnvironmentID, name, n, &store.OldValue{Sealed: again})
 }
 
+// rewrapHead seals again what a head holds. A value that cannot be opened stays as it is.
 func (s *Service) rewrapHead(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, head *store.Head) error {
-	if head.Newest().Destroyed {
-		return nil
+	var failure error
+	changed := false
+	next := head.WithValues(func(v store.Version, sealed []byte) []byte {
+		if v.Destroyed {
+			return nil
+		}
+		again, differs, err := reseal(seal, a.Place, name, v.Number, sealed)
+		if err != nil {
+			failure = errors.Join(failure, err)
+			return sealed
+		}
+		changed = changed || differs
+		return again
+	})
+	if !changed {
+		return failure
 	}
-	again, changed, err := reseal(seal, a.Place, name, head.Newest().Number, head.Sealed)
-	if err != nil || !changed {
-		return err
-	}
-	next := *head
-	next.Sealed = again
 	key := a.key(name)
-	if err := s.store.PutHead(ctx, key.Environment, name, &next); err != nil {
+	next, err := s.putHead(ctx, key, next)
+	if err != nil {
 		a.env.settle(&s.cache, key, nil)
-		return err
+		return errors.Join(failure, err)
 	}
-	a.env.settle(&s.cache, key, &next)
-	return nil
+	a.env.settle(&s.cache, key, next)
+	return failure
 }
 
 // reseal seals a value under the latest key version; the plaintext stays in package keyring.

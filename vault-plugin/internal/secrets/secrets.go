@@ -1,5 +1,3 @@
-// Package secrets owns the secrets of environments: their versions, reading and writing them one by one or many at once, and
-// sealing them again after a key rotation. Values are opened late, one call at a time; what is cached is sealed.
 package secrets
 
 import (
@@ -206,11 +204,6 @@ func (s *Service) with(ctx context.Context, place workspaces.Place, use func(*ke
 		defer seal.Wipe()
 		return use(seal)
 	})
-}
-
-func asFault(err error) (*fault.Error, bool) {
-	var known *fault.Error
-	return known, errors.As(err, &known)
 }
 
 // open opens the value of one version. Which check has failed is not told: whoever may write to storage must not learn it.

@@ -106,31 +106,40 @@ func (s *Service) remark(ctx context.Context, a at, name string, head *store.Hea
 	return metadata(name, next), nil
 }
 
-// Destroy removes the values of versions for ever. The head tells it first, so that no reader meets a version without its value;
-// what a crash leaves of the values is removed by the next write or cold read.
+// Destroy removes the values of versions for ever: the inline ones with the Put of the head that
+// names them destroyed. What may be under ver/ goes after it; a crash leaves it to the next write
+// or cold read.
 func (s *Service) Destroy(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
 	a, head, leave, err := s.enter(ctx, call, path, name, drained)
 	if err != nil {
 		return Metadata{}, err
 	}
 	defer leave()
-	doomed := slices.Clone(head.Doomed)
-	next := mark(head, versions, func(v *store.Version) {
-		v.Destroyed = true
-		// Also when it was destroyed before: a repeated call clears away for certain. Also the newest: a write that went no
-		// further may have put its value aside.
-		doomed = append(doomed, v.Number)
-	})
-	slices.Sort(doomed)
-	next.Doomed = slices.Compact(doomed)
-	if next.Newest().Destroyed {
-		next.Sealed = nil
-	}
-	next, err = s.replace(ctx, a, name, next)
+	next, err := s.replace(ctx, a, name, destroy(head, versions))
 	if err != nil {
 		return Metadata{}, err
 	}
 	return metadata(name, next), nil
+}
+
+// destroy returns a head without the values of versions. Those that may be under ver/ are doomed,
+// also when they were destroyed before: a repeated call removes them for certain.
+func destroy(head *store.Head, versions []uint64) *store.Head {
+	doomed := slices.Clone(head.Doomed)
+	next := mark(head, versions, func(v *store.Version) {
+		v.Destroyed = true
+		if head.MaySpill(v.Number) {
+			doomed = append(doomed, v.Number)
+		}
+	})
+	slices.Sort(doomed)
+	next.Doomed = slices.Compact(doomed)
+	return next.WithValues(func(v store.Version, sealed []byte) []byte {
+		if v.Destroyed {
+			return nil
+		}
+		return sealed
+	})
 }
 
 // Rollback makes a new version with the value and the encoding of an older one. It is atomic: nobody else's write comes between.

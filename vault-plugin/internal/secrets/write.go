@@ -23,8 +23,8 @@ type Written struct {
 	Tags    []string
 }
 
-// Write adds a version. It costs at most one storage read and two writes: the outgoing value is put aside, then the head is
-// stored, which is the commit.
+// Write adds a version. It costs at most one storage read and one write, of the head, which is the
+// commit; and before it one write for each older value that the head has no room for.
 func (s *Service) Write(ctx context.Context, call caller.Request, path workspaces.Path, name string, in Input) (Written, error) {
 	a, leave, err := s.write(call, path, false)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *Service) commit(ctx context.Context, a at, name string, head *store.Hea
 // replace stores a head that was changed in its metadata, and makes it visible. The caller holds the name's lock.
 func (s *Service) replace(ctx context.Context, a at, name string, next *store.Head) (*store.Head, error) {
 	key := a.key(name)
-	err := s.store.PutHead(ctx, key.Environment, name, next)
+	next, err := s.putHead(ctx, key, next)
 	if err == nil {
 		next = s.pruneDestroyed(ctx, key, next)
 	}
@@ -174,15 +174,19 @@ func (s *Service) replace(ctx context.Context, a at, name string, next *store.He
 // that no cold read goes after them again.
 func (s *Service) pruneDestroyed(ctx context.Context, key headcache.Key, head *store.Head) *store.Head {
 	pruned := s.prune(ctx, key, head)
-	if len(head.Doomed) > 0 && len(pruned.Doomed) == 0 && s.store.PutHead(ctx, key.Environment, key.Name, pruned) != nil {
-		return head
+	if len(head.Doomed) == 0 || len(pruned.Doomed) > 0 {
+		return pruned
 	}
-	return pruned
+	if stored, err := s.putHead(ctx, key, pruned); err == nil {
+		return stored
+	}
+	return head
 }
 
 // settled makes what was stored visible. When storing it failed, the outcome is unknown and the next reader looks in storage.
 func (s *Service) settled(a at, key headcache.Key, next *store.Head, err error) (*store.Head, error) {
 	if errors.Is(err, store.ErrTooLarge) {
+		s.cache.Drop(key) // what it says of NeverSpilled may hold no longer
 		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or lower max_versions", key.Name, a.Path())
 	}
 	defer s.changed(a.Place)
@@ -194,30 +198,19 @@ func (s *Service) settled(a at, key headcache.Key, next *store.Head, err error) 
 	return next, nil
 }
 
-// storeChange puts the outgoing value aside where it is kept, and stores the head. The values that are kept no longer are left to
+// storeChange stores the head that a change makes. The values that are kept no longer are left to
 // the caller. It may be repeated after a crash at any point.
 func (s *Service) storeChange(ctx context.Context, key headcache.Key, head *store.Head, c store.Change) (*store.Head, error) {
-	next := apply(head, c)
-	if head != nil && !c.IsDelete && len(head.Sealed) > 0 {
-		outgoing := head.Newest().Number
-		if _, kept := next.Version(outgoing); kept {
-			if err := s.store.PutOldValue(ctx, key.Environment, key.Name, outgoing, &store.OldValue{Sealed: head.Sealed}); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := s.store.PutHead(ctx, key.Environment, key.Name, next); err != nil {
-		return nil, err
-	}
-	return next, nil
+	return s.putHead(ctx, key, apply(head, c))
 }
 
-// leftover lists the versions whose value may be in storage though it is destroyed or kept no longer.
+// leftover lists the versions that may have a value under ver/ though it is destroyed or kept no
+// longer.
 func leftover(head *store.Head) []uint64 {
 	return append(slices.Clone(head.Doomed), pushedOut(head)...)
 }
 
-// pushedOut lists the versions that are kept no longer and whose value may be in storage.
+// pushedOut lists the versions that are kept no longer and may have a value under ver/.
 func pushedOut(head *store.Head) []uint64 {
 	var all []uint64
 	for n := head.Floor; n < head.Versions[0].Number; n++ {
@@ -328,11 +321,15 @@ func on(head *store.Head) base {
 	return base{head, head.Newest().Number}
 }
 
-// apply answers what a change makes of a head, which is nil for a secret that does not exist. It is the same whether a change
-// comes from a request or from a redo log.
+// apply returns what a change makes of a head, which is nil for a secret that does not exist. It is
+// the same whether a change comes from a request or from a redo log. All older values of the result
+// that head held are inline: putHead spills them.
 func apply(head *store.Head, c store.Change) *store.Head {
 	if head == nil {
-		head = &store.Head{Floor: c.Version.Number, First: c.Version.Number}
+		first := c.Version.Number
+		return &store.Head{
+			Sealed: c.Sealed, Tags: c.Tags, Versions: []store.Version{c.Version}, Floor: first, First: first, NeverSpilled: first,
+		}
 	}
 	next := *head
 	if c.IsDelete {
@@ -340,11 +337,10 @@ func apply(head *store.Head, c store.Change) *store.Head {
 		next.Versions[len(next.Versions)-1] = c.Version
 		return &next
 	}
-	next.Sealed, next.Tags = c.Sealed, c.Tags
+	next.Tags = c.Tags
 	next.Versions = append(slices.Clone(head.Versions), c.Version)
-	if extra := len(next.Versions) - c.Keep; extra > 0 {
-		next.Versions = next.Versions[extra:]
-	}
+	addNewest(&next, head, c.Sealed)
+	cut(&next, c.Keep)
 	return &next
 }
 

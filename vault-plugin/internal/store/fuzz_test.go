@@ -30,6 +30,11 @@ func again[R any, P interface {
 			if v, kept := head.Version(head.Newest().Number); !kept || v.Number < head.First {
 				t.Fatalf("the newest version of a head is not kept: %+v", v)
 			}
+			for _, v := range head.Versions {
+				if sealed, _ := head.Value(v.Number); v.Destroyed && len(sealed) > 0 {
+					t.Fatalf("a head holds the value of a destroyed version: %+v", v)
+				}
+			}
 		}
 		return s.encode.Marshal(found)
 	}
@@ -47,6 +52,7 @@ func FuzzRecords(f *testing.F) {
 		&Schema{Version: 1}, &Master{Ring: []byte{1}}, &Keys{Ring: []byte{1}, AutoRotate: time.Hour}, &Workspace{ID: NewID()}, &Project{ID: NewID()},
 		&Environment{ID: NewID(), Base: "api/dev", Shares: true, SharedWith: []string{"*/*"}},
 		&Head{Sealed: []byte{1}, Versions: []Version{version}, First: 1, Floor: 2, Doomed: []uint64{1}, Metadata: map[string]string{"a": "b"}},
+		&Head{Sealed: []byte{1}, Versions: []Version{{Number: 1, Created: at}, {Number: 2, Created: at, Destroyed: true}, version}, First: 1, Inline: [][]byte{{2}, nil}},
 		&Head{Versions: []Version{version}, First: 3, Dying: true, Removed: at}, &Tombstone{Last: 3, Removed: at}, &OldValue{Sealed: []byte{1}},
 		&LogChunk{Changes: []Change{{Name: "A", Sealed: []byte{1}, Version: version, Keep: 1}, {Name: "B", Version: version, IsDelete: true}}, Chunks: 1},
 	} {

@@ -161,12 +161,13 @@ type SecretSettings struct {
 	DeleteVersionAfter time.Duration `cbor:"3,keyasint,omitempty"` // negative: never, whatever the workspace says
 }
 
-// Head is the record under sec/<env_id>/<name>: the newest value, sealed, and the metadata of all kept versions.
-// A Head is immutable once it is stored or cached; changes make a new one.
+// Head is the record under sec/<env_id>/<name>: the newest value and some older ones, sealed, and
+// the metadata of all kept versions. A Head is immutable once it is stored or cached; changes make
+// a new one. Its methods are in head.go.
 type Head struct {
 	Sealed   []byte    `cbor:"1,keyasint"` // envelope of the newest version
 	Tags     []string  `cbor:"2,keyasint,omitempty"`
-	Floor    uint64    `cbor:"3,keyasint,omitempty"` // no older value stands in storage under a number below this
+	Floor    uint64    `cbor:"3,keyasint,omitempty"` // ver/ holds no value of this secret under a number below this
 	Versions []Version `cbor:"4,keyasint"`           // oldest first, without gaps; the last is the newest
 
 	Doomed   []uint64          `cbor:"5,keyasint,omitempty"` // destroyed versions whose value may still be in storage
@@ -178,18 +179,15 @@ type Head struct {
 	Removed time.Time `cbor:"9,keyasint,omitzero"` // of a dying secret: when
 
 	First uint64 `cbor:"10,keyasint"` // the number its versions began with, kept or not
-}
 
-// Newest is the metadata of the newest version.
-func (h *Head) Newest() Version { return h.Versions[len(h.Versions)-1] }
-
-// Version finds the metadata of version n.
-func (h *Head) Version(n uint64) (Version, bool) {
-	oldest := h.Versions[0].Number
-	if n < oldest || n > h.Newest().Number {
-		return Version{}, false
-	}
-	return h.Versions[n-oldest], true
+	// Inline holds the envelopes of the versions just before the newest, oldest first; that of a
+	// destroyed version is empty. The versions before these have their value under ver/.
+	Inline [][]byte `cbor:"11,keyasint,omitempty"`
+	// NeverSpilled is not stored: no version from this number on has ever been put under ver/,
+	// except those which the head itself has there. Zero, as in every head that was read from
+	// storage, means that this is not known: a write that a crash interrupted may have put any
+	// inline version there, and the newest too.
+	NeverSpilled uint64 `cbor:"-"`
 }
 
 // Tombstone is the record under tomb/<env_id>/<name>: a secret of this name was removed with all its versions. Should it come
@@ -200,7 +198,8 @@ type Tombstone struct {
 	Removed time.Time `cbor:"3,keyasint"`
 }
 
-// OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of a version that is no longer the newest.
+// OldValue is the record under ver/<env_id>/<name>/<n>: the sealed value of an older version that
+// the head has no room for.
 type OldValue struct {
 	Sealed []byte `cbor:"1,keyasint"`
 }

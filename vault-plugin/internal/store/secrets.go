@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Head reads the newest value and the metadata of a secret.
+// Head reads the head of a secret.
 func (s *Store) Head(ctx context.Context, env ID, name string) (*Head, error) {
 	return get[Head](ctx, s, headKey(env, name))
 }
@@ -14,6 +14,12 @@ func (s *Store) Head(ctx context.Context, env ID, name string) (*Head, error) {
 // PutHead writes the head of a secret: the commit of a write.
 func (s *Store) PutHead(ctx context.Context, env ID, name string, r *Head) error {
 	return put(ctx, s, headKey(env, name), r)
+}
+
+// Oversize returns by how many bytes a head is too large to be stored; 0 where it fits.
+func (s *Store) Oversize(r *Head) (int, error) {
+	value, err := s.encode.Marshal(r)
+	return max(0, len(value)-MaxEntryBytes), err
 }
 
 // DeleteHead removes the head of a secret, the last that is left of it.
@@ -46,12 +52,12 @@ func (s *Store) Secrets(ctx context.Context, env ID) ([]string, error) {
 	return s.list(ctx, headPrefix+string(env)+"/")
 }
 
-// OldValue reads the sealed value of version n, no longer the newest.
+// OldValue reads the sealed value of version n, which its head does not hold.
 func (s *Store) OldValue(ctx context.Context, env ID, name string, n uint64) (*OldValue, error) {
 	return get[OldValue](ctx, s, versionKey(env, name, n))
 }
 
-// PutOldValue writes the sealed value of version n, about to be replaced as the newest.
+// PutOldValue writes the sealed value of version n, which its head is about to drop.
 func (s *Store) PutOldValue(ctx context.Context, env ID, name string, n uint64, r *OldValue) error {
 	return put(ctx, s, versionKey(env, name, n), r)
 }

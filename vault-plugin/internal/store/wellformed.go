@@ -63,7 +63,13 @@ func (h *Head) wellFormed() bool {
 	if valueless := h.Dying || h.Newest().Destroyed; valueless != (len(h.Sealed) == 0) {
 		return false
 	}
+	if len(h.Inline) >= len(h.Versions) || h.Dying && len(h.Inline) > 0 {
+		return false
+	}
 	for i, v := range h.Versions {
+		if sealed, _ := h.Value(v.Number); v.Destroyed && len(sealed) > 0 {
+			return false
+		}
 		if v.Number != h.Versions[0].Number+uint64(i) || !v.wellFormed() {
 			return false
 		}

@@ -22,8 +22,6 @@ const (
 	classInternal = outbound.Internal
 )
 
-func asFault(err error, known **fault.Error) bool { return errors.As(err, known) }
-
 // errSuperseded ends a run whose sync was changed, paused or deleted meanwhile.
 var errSuperseded = errors.New("the sync was changed meanwhile")
 
@@ -267,7 +265,7 @@ func (s *Service) purge(ctx context.Context, e *entry, run *syncrun.Run) verdict
 // short is what may be told of an error that is not the engine's own.
 func short(err error) string {
 	var known *fault.Error
-	if asFault(err, &known) {
+	if errors.As(err, &known) {
 		return known.Text
 	}
 	return "storage has failed"

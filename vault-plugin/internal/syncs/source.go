@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -116,7 +117,7 @@ func unreadable(err error) verdict {
 	switch {
 	case fault.Is(err, fault.Locked):
 		return verdict{state: Paused, hint: "the workspace is locked; unlock it first", elsewhere: true}
-	case asFault(err, &known) && (known.Kind != fault.Unavailable || known.Status == 500):
+	case errors.As(err, &known) && (known.Kind != fault.Unavailable || known.Status == 500):
 		class := classInvalid
 		if known.Status == 500 {
 			class = classInternal

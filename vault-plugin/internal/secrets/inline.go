@@ -1,0 +1,109 @@
+package secrets
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/headcache"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+)
+
+// inlineBytes bounds the sealed bytes of older versions that a head holds. Nine older values of 800
+// bytes fit, which is more than most secrets have; a load of 1,000 secrets that are not in memory
+// moves at most 8 MiB of older values.
+const inlineBytes = 8 << 10
+
+// addNewest makes sealed the value of the newest version of next, whose metadata are there already,
+// and keeps the value of the version before it inline, whatever its size. next is a copy of head.
+func addNewest(next, head *store.Head, sealed []byte) {
+	next.Inline = append(slices.Clip(head.Inline), head.Sealed)
+	next.Sealed = sealed
+	// No write upon an earlier head can have spilled this version.
+	next.NeverSpilled = cmp.Or(head.NeverSpilled, next.Newest().Number)
+}
+
+// cut drops the oldest versions of a head that is not shared yet, until keep are left. The floor
+// rises past those that were never put under ver/, for nothing has to be removed there.
+func cut(head *store.Head, keep int) {
+	extra := len(head.Versions) - keep
+	if extra <= 0 {
+		return
+	}
+	for _, v := range head.Versions[:extra] {
+		if head.Floor == v.Number && !head.MaySpill(v.Number) {
+			head.Floor++
+		}
+	}
+	head.Versions = head.Versions[extra:]
+	if most := len(head.Versions) - 1; len(head.Inline) > most {
+		head.Inline = slices.Clone(head.Inline[len(head.Inline)-most:])
+	}
+}
+
+// spill splits a head into one that holds older values of at most limit bytes and the number of the
+// oldest version it then holds inline. The versions before that number go to ver/, oldest first, so
+// that those under ver/ are older than all inline ones.
+func spill(head *store.Head, limit int) (kept *store.Head, from uint64) {
+	first, used := len(head.Inline), 0
+	for first > 0 && used+len(head.Inline[first-1]) <= limit {
+		first--
+		used += len(head.Inline[first])
+	}
+	if first == 0 {
+		return head, head.FirstInline()
+	}
+	next := *head
+	next.Inline = slices.Clone(head.Inline[first:]) // the values that have left must not stay in memory
+	return &next, next.FirstInline()
+}
+
+// putHead stores a head, after putting the older values that it has no room for under ver/. It
+// returns the head as it is stored. A crash in between leaves entries under ver/ of versions that
+// the stored head still holds: they are never read, and are overwritten or removed when their
+// version leaves the head.
+func (s *Service) putHead(ctx context.Context, key headcache.Key, head *store.Head) (*store.Head, error) {
+	kept, from := spill(head, inlineBytes)
+	if err := s.putOldValues(ctx, key, head, from); err != nil {
+		return nil, err
+	}
+	err := s.store.PutHead(ctx, key.Environment, key.Name, kept)
+	if !errors.Is(err, store.ErrTooLarge) || len(kept.Inline) == 0 {
+		return kept, err
+	}
+	over, err := s.store.Oversize(kept)
+	if err != nil {
+		return nil, err
+	}
+	smaller, from := spill(kept, inlineSize(kept)-over)
+	if err := s.putOldValues(ctx, key, kept, from); err != nil {
+		return nil, err
+	}
+	return smaller, s.store.PutHead(ctx, key.Environment, key.Name, smaller)
+}
+
+func inlineSize(head *store.Head) (bytes int) {
+	for _, sealed := range head.Inline {
+		bytes += len(sealed)
+	}
+	return bytes
+}
+
+// putOldValues puts the inline values of the versions before from under ver/, in parallel.
+func (s *Service) putOldValues(ctx context.Context, key headcache.Key, head *store.Head, from uint64) error {
+	work, workCtx := errgroup.WithContext(ctx)
+	work.SetLimit(parallelism)
+	for n := head.FirstInline(); n < from; n++ {
+		sealed, _ := head.Value(n)
+		if len(sealed) == 0 {
+			continue // destroyed
+		}
+		work.Go(func() error {
+			return s.store.PutOldValue(workCtx, key.Environment, key.Name, n, &store.OldValue{Sealed: sealed})
+		})
+	}
+	return work.Wait()
+}
