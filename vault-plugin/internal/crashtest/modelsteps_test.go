@@ -40,9 +40,13 @@ func (s *steps) project() string     { return s.one("api", "api", "web") }
 func (s *steps) environment() string { return s.one("dev", "dev", "prod", "qa") }
 func (s *steps) name() string        { return s.one("A", "B", "C", "D", "E", "F") }
 
-// value is short or empty, or now and then so long that an import takes several chunks.
+// value is short or empty, or now and then so long that two or one of them fill a head's room for
+// older values, or that an import takes several chunks.
 func (s *steps) value() string {
 	text := strconv.Itoa(s.IntN(5))
+	if s.IntN(8) == 0 {
+		return strings.Repeat(text, (3+s.IntN(7))<<10)
+	}
 	if s.IntN(40) == 0 {
 		return strings.Repeat(text, 60<<10)
 	}

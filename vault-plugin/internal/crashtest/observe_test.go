@@ -190,8 +190,33 @@ func (c inspection) checkHead(t *testing.T, key string, env store.ID, name strin
 		t.Errorf("%s cannot be read: %v", key, err)
 	case head.Dying:
 		t.Errorf("%s is left of a removed secret", key)
-	case head.Newest().Destroyed && len(head.Sealed) > 0:
-		t.Errorf("%s holds a destroyed value", key)
+	default:
+		c.checkValues(t, key, env, name, head)
+	}
+}
+
+// checkValues holds that a head has the values it should: none of a destroyed version, no more than
+// its budget of older ones, and those that it does not hold are under ver/.
+func (c inspection) checkValues(t *testing.T, key string, env store.ID, name string, head *store.Head) {
+	t.Helper()
+	older := 0
+	for _, v := range head.Versions {
+		sealed, inline := head.Value(v.Number)
+		if v.Destroyed && len(sealed) > 0 {
+			t.Errorf("%s holds the destroyed version %d", key, v.Number)
+		}
+		if inline && v.Number != head.Newest().Number {
+			older += len(sealed)
+		}
+		if inline || v.Destroyed {
+			continue
+		}
+		if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err != nil || old == nil {
+			t.Errorf("%s keeps version %d, which is neither in it nor under ver/: %v", key, v.Number, err)
+		}
+	}
+	if older > 8<<10 {
+		t.Errorf("%s holds %d bytes of older versions", key, older)
 	}
 }
 
@@ -234,12 +259,15 @@ func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !head.Newest().Destroyed {
-				count[sealedUnder(head.Sealed)]++
-			}
-			for _, v := range head.Versions[:len(head.Versions)-1] {
-				if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err == nil && old != nil {
-					count[sealedUnder(old.Sealed)]++
+			for _, v := range head.Versions {
+				sealed, inline := head.Value(v.Number)
+				if !inline {
+					if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err == nil && old != nil {
+						sealed = old.Sealed
+					}
+				}
+				if len(sealed) > 0 {
+					count[sealedUnder(sealed)]++
 				}
 			}
 		}

@@ -1,30 +1,49 @@
 package crashtest
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
-// TestWhatAnInterruptedWriteHasPutAsideGoesWithItsVersion: a write whose second call failed had put the newest value aside, under
-// the number it has. Destroying that version, or removing the secret, looked for old values below the newest only: the value stayed
-// in storage, and after a removal nothing led to it any more.
-func TestWhatAnInterruptedWriteHasPutAsideGoesWithItsVersion(t *testing.T) {
+// TestWhatAnInterruptedWriteHasSpilledGoesWithItsVersion: a write that went no further has put
+// versions under ver/ that the head still holds, the newest among them. Whatever takes such a
+// version away must remove the entry too: after it nothing leads there.
+func TestWhatAnInterruptedWriteHasSpilledGoesWithItsVersion(t *testing.T) {
+	const a = "acme/api/dev/A"
 	for name, end := range map[string]request{
-		"destroyed": {Op: write, Path: "destroy/acme/api/dev/A", Data: data{"versions": "4"}},
-		"removed":   {Op: destroy, Path: "metadata/acme/api/dev/A"},
+		"destroyed":  {Op: write, Path: "destroy/" + a, Data: data{"versions": "4,5"}},
+		"removed":    {Op: destroy, Path: "metadata/" + a},
+		"pushed out": {Op: write, Path: "metadata/" + a, Data: data{"max_versions": 1}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			m := world(t)
-			environments, _ := keysOf(t, m.Storage)
-			aside := "ver/" + string(environments["acme/api/dev"]) + "/A/4"
-			putAside(m)
-			if m.Storage.Raw(aside) == nil {
-				t.Fatal("the write has put nothing aside: the test would show nothing")
-			}
-			if _, err := m.Do(end); err != nil {
-				t.Fatal(err)
-			}
-			if m.Storage.Raw(aside) != nil {
-				t.Errorf("%s is left", aside)
-			}
-		})
+		for _, restarted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after a restart %t", name, restarted), func(t *testing.T) {
+				m := world(t)
+				environments, _ := keysOf(t, m.Storage)
+				aside := func(n int) string { return fmt.Sprintf("ver/%s/A/%d", environments["acme/api/dev"], n) }
+				putAside(m)
+				for _, n := range []int{4, 5} {
+					if m.Storage.Raw(aside(n)) == nil {
+						t.Fatalf("the write has not spilled version %d: the test would show nothing", n)
+					}
+				}
+				if restarted {
+					m = m.Restart()
+				}
+				if _, err := m.Do(end); err != nil {
+					t.Fatal(err)
+				}
+				m.Settle()
+				if name == "pushed out" { // version 5 is the newest still, and goes with the write after the next
+					m.Write("secrets/"+a, data{"value": "6"})
+					m.Settle()
+				}
+				for _, n := range []int{4, 5} {
+					if m.Storage.Raw(aside(n)) != nil {
+						t.Errorf("%s is left", aside(n))
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -52,9 +71,9 @@ func TestARevertWithoutKeysIsRefused(t *testing.T) {
 // values were to be removed. The process kept the head in memory and looked at them no more: they stayed until a write or a restart.
 func TestADestroyedValueThatCouldNotBeRemovedGoesWithTheNextRead(t *testing.T) {
 	m := world(t)
-	m.Read("secrets/acme/api/dev/A")
+	m.Read("secrets/acme/api/dev/B")
 	m.Storage.FailFrom(2, false) // the head is stored, and nothing after it
-	m.Write("destroy/acme/api/dev/A", data{"versions": "2,3"})
+	m.Write("destroy/acme/api/dev/B", data{"versions": "2,3"})
 	m.Settle()
 	m.Storage.Reset()
 	for range 2 { // the first may come while storage is still down
@@ -68,7 +87,7 @@ func TestADestroyedValueThatCouldNotBeRemovedGoesWithTheNextRead(t *testing.T) {
 		m.Storage.Hook(nil)
 		m.Storage.Reset()
 	}
-	m.Read("secrets/acme/api/dev/A")
+	m.Read("secrets/acme/api/dev/B")
 	m.Settle()
 	checkClean(t, m.Storage)
 }

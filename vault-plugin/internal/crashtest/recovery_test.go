@@ -14,7 +14,8 @@ func TestACrashWhileRecovering(t *testing.T) {
 	points := map[string]int{ // every how many of the operation's calls is one to recover from
 		"import into several chunks": 5, "import over secrets of several chunks": 9, "create a workspace": 1, "shred a workspace": 9,
 		"delete a project": 13, "delete an environment": 7, "rotate a workspace's key": 23, "rotate the master key": 3,
-		"destroy versions": 1, "remove a secret": 2, "remove what an interrupted write has put aside": 2, "revert to a change": 5,
+		"destroy spilled and inline versions": 1, "remove a secret": 2, "remove what an interrupted write has spilled": 2,
+		"update a secret as an interrupted write meant to": 1, "import over secrets that spill": 5, "revert to a change": 5,
 		"unlock a workspace with a rewrap to finish": 31,
 	}
 	for _, o := range operations() {

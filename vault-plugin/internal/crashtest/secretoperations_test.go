@@ -18,14 +18,25 @@ func secretOperations() []operation {
 			prepare: func(m *mount) { m.Delete("secrets/"+a, versions("2,3,4")) }},
 		{name: "destroy versions", request: request{Op: write, Path: "destroy/" + a, Data: versions("2,3")}},
 		{name: "destroy the newest version", request: request{Op: write, Path: "destroy/" + a, Data: versions("4")}},
-		{name: "destroy what an interrupted write has put aside", request: request{Op: write, Path: "destroy/" + a, Data: versions("4")}, prepare: putAside},
+		{name: "destroy spilled and inline versions", parallel: true, request: request{Op: write, Path: "destroy/acme/api/dev/C", Data: versions("2,3")}},
+		{name: "destroy spilled versions and the newest", parallel: true, request: request{Op: write, Path: "destroy/acme/api/dev/B", Data: versions("2,3,4")}},
+		{name: "destroy what an interrupted write has spilled", parallel: true, prepare: putAside,
+			request: request{Op: write, Path: "destroy/" + a, Data: versions("4,5")}},
 		{name: "roll back", request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 2, "comment": "back"}}},
+		{name: "roll back to a spilled version", request: request{Op: write, Path: "rollback/acme/api/dev/B", Data: data{"version": 3}}},
+		{name: "roll back beneath what an interrupted write has spilled", parallel: true, prepare: putAside,
+			request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 4}}},
 		{name: "patch the tags", request: request{Op: patch, Path: "secrets/" + a, Data: data{"tags": "y"}}},
 		{name: "patch the value", request: request{Op: patch, Path: "secrets/" + a, Data: data{"value": "patched"}}},
 		{name: "lower a secret's max_versions", request: request{Op: write, Path: "metadata/" + a,
 			Data: data{"max_versions": 1, "cas_required": true, "custom_metadata": data{"owner": "payments"}}}},
+		{name: "lower max_versions beneath what an interrupted write has spilled", parallel: true, prepare: putAside,
+			request: request{Op: write, Path: "metadata/" + a, Data: data{"max_versions": 1}}},
+		{name: "lower max_versions of a secret with a spilled version",
+			request: request{Op: write, Path: "metadata/acme/api/dev/C", Data: data{"max_versions": 1}}},
 		{name: "remove a secret", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
-		{name: "remove what an interrupted write has put aside", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: putAside},
+		{name: "remove a secret with spilled versions", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/acme/api/dev/B"}},
+		{name: "remove what an interrupted write has spilled", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: putAside},
 		{name: "bring back a removed secret", request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "back"}},
 			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
 		{name: "import a removed secret", parallel: true, request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "back"}}},
@@ -43,10 +54,11 @@ func secretOperations() []operation {
 	}
 }
 
-// putAside leaves the newest version of A put aside, by a write that went no further.
+// putAside leaves versions 4 and 5 of A spilled, of which 5 is the newest, by a write that went no
+// further.
 func putAside(m *mount) {
-	m.Read("secrets/acme/api/dev/A") // so that the write's first call is the one that puts aside
-	m.Storage.FailFrom(2, false)
+	m.Write("secrets/acme/api/dev/A", data{"value": large})
+	m.Storage.FailFrom(3, false) // the first two calls are the spills, the third is the head's Put
 	if _, err := m.Do(request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "never"}}); err == nil {
 		panic("the write was to fail")
 	}

@@ -77,10 +77,15 @@ func exchanges(t *testing.T, s *enginetest.Storage) []exchange {
 					continue
 				}
 				all = append(all, exchange{place + "/A and " + other + "/" + name, head(place, "A"), head(other, name), []question{newest(place, "A"), newest(other, name)}})
-				all = append(all, exchange{"version 2 of " + place + "/A and " + other + "/" + name, old(place, "A", 2), old(other, name, 2), []question{version(place, "A", 2), version(other, name, 2)}})
+			}
+			for _, name := range []string{"B", "C"} {
+				if place == other && name == "B" {
+					continue
+				}
+				all = append(all, exchange{"version 2 of " + place + "/B and " + other + "/" + name, old(place, "B", 2), old(other, name, 2), []question{version(place, "B", 2), version(other, name, 2)}})
 			}
 		}
-		all = append(all, exchange{"versions 2 and 3 of " + place + "/A", old(place, "A", 2), old(place, "A", 3), []question{version(place, "A", 2), version(place, "A", 3)}})
+		all = append(all, exchange{"versions 2 and 3 of " + place + "/B", old(place, "B", 2), old(place, "B", 3), []question{version(place, "B", 2), version(place, "B", 3)}})
 	}
 	var everywhere []question
 	for _, place := range places {
@@ -90,11 +95,11 @@ func exchanges(t *testing.T, s *enginetest.Storage) []exchange {
 }
 
 func newest(place, name string) question {
-	return question{"secrets/" + place + "/" + name, "", fmt.Sprintf("%s of %s, version 4", name, place)}
+	return question{"secrets/" + place + "/" + name, "", text(place, name, 4)}
 }
 
 func version(place, name string, n int) question {
-	return question{"secrets/" + place + "/" + name, fmt.Sprint(n), fmt.Sprintf("%s of %s, version %d", name, place, n)}
+	return question{"secrets/" + place + "/" + name, fmt.Sprint(n), text(place, name, n)}
 }
 
 // TestWhatIsSwappedInStorageOpensNowhere swaps entries between names, numbers, environments, projects and workspaces. Both must be
@@ -137,40 +142,6 @@ func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
 			}
 			end(m)
 		})
-	}
-}
-
-// TestAnOldValueInTheHeadsPlaceIsNotDelivered puts the sealed value of an old version into the head, whose metadata stay.
-func TestAnOldValueInTheHeadsPlaceIsNotDelivered(t *testing.T) {
-	m := world(t)
-	environments, _ := keysOf(t, m.Storage)
-	env := environments["acme/api/dev"]
-	records, err := store.New(m.Storage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, err := records.Head(t.Context(), env, "A")
-	if err != nil {
-		t.Fatal(err)
-	}
-	old, err := records.OldValue(t.Context(), env, "A", 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	swapped := *head
-	swapped.Sealed = old.Sealed
-	if err := records.PutHead(t.Context(), env, "A", &swapped); err != nil {
-		t.Fatal(err)
-	}
-	m = m.Restart()
-	if value, refused := newest("acme/api/dev", "A").ask(t, m); !refused {
-		t.Errorf("reads %q", value)
-	}
-	if got := m.Refuse(read, "load/acme/api/dev", nil); got.Status != 500 || got.Word() != "unavailable" {
-		t.Errorf("load is answered with %v", got)
-	}
-	if value, _ := newest("acme/api/dev", "B").ask(t, m); value == "" {
-		t.Error("the neighbour does not open")
 	}
 }
 

@@ -27,7 +27,21 @@ type (
 // places are the environments of the world that the crashes happen in.
 var places = []string{"acme/api/dev", "acme/api/prod", "acme/web/dev", "other/api/dev"}
 
-// world is a mount that holds something of everything: two workspaces, secrets with pruned, kept and deleted versions.
+// large is so long that no head has room for it beside its newest value.
+var large = strings.Repeat(" and more", 1000)
+
+// text is the value that a version of a secret of the world has. Of B all older versions are
+// spilled, of C the oldest of two, of A none.
+func text(place, name string, version int) string {
+	value := fmt.Sprintf("%s of %s, version %d", name, place, version)
+	if name == "B" && version == 3 || name == "C" && version == 2 {
+		value += large
+	}
+	return value
+}
+
+// world is a mount that holds something of everything: two workspaces, secrets with pruned, kept
+// and deleted versions, inline and spilled.
 func world(t *testing.T) *mount {
 	t.Helper()
 	m := enginetest.Setup{Providers: toys.registry}.Open(t)
@@ -42,7 +56,7 @@ func world(t *testing.T) *mount {
 	for _, place := range places {
 		for _, name := range []string{"A", "B", "C"} {
 			for v := range 4 {
-				m.Write("secrets/"+place+"/"+name, data{"value": fmt.Sprintf("%s of %s, version %d", name, place, v+1), "tags": "x"})
+				m.Write("secrets/"+place+"/"+name, data{"value": text(place, name, v+1), "tags": "x"})
 			}
 		}
 		m.Write("secrets/"+place+"/ONCE", data{"value": "once", "comment": "one version"})
@@ -91,6 +105,17 @@ func operations() []operation {
 		{name: "update a secret", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}}},
 		{name: "update a secret with versions to prune", request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next", "cas": 4}},
 			prepare: func(m *mount) { m.Write("workspaces/acme", data{"max_versions": 1}) }},
+		{name: "update a secret whose newest value is too large for the head", parallel: true,
+			request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}},
+			prepare: func(m *mount) { m.Write("secrets/acme/api/dev/A", data{"value": large}) }},
+		{name: "update a secret with a large value", request: request{Op: write, Path: "secrets/acme/api/dev/C", Data: data{"value": large}}},
+		{name: "update a secret as an interrupted write meant to", parallel: true, prepare: putAside,
+			request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "never"}}},
+		{name: "import over secrets that spill", parallel: true,
+			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "next", "B": "next", "C": large, "NEW": large}}},
+			prepare: func(m *mount) {
+				m.Write("import/acme/api/dev", data{"secrets": data{"A": large, "B": large, "C": large}})
+			}},
 		{name: "delete a secret", request: request{Op: destroy, Path: "secrets/acme/api/dev/A"}},
 		{name: "import into several chunks", request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": many}}, parallel: true},
 		{name: "import over secrets of several chunks", prepare: grown, parallel: true,
