@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -116,20 +114,16 @@ func (s *Service) snapshot(ctx context.Context, a at) ([]entry, error) {
 			slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 			return slices.DeleteFunc(all, func(e entry) bool { return e.head == nil && e.err == nil }), nil
 		}
-		work, workCtx := errgroup.WithContext(ctx)
-		work.SetLimit(parallelism)
-		for i := range missing {
-			work.Go(func() error {
-				m := &missing[i]
-				m.head, m.err = s.store.Head(workCtx, a.EnvironmentID, m.name)
-				if m.err != nil && !errors.Is(m.err, store.ErrDamaged) {
-					return fmt.Errorf("read a secret: %w", m.err)
-				}
-				m.head, m.err = s.keep(a, m.name, m.revision, m.head)
-				return nil
-			})
-		}
-		if err := work.Wait(); err != nil {
+		err := s.reads.each(ctx, len(missing), parallelism, func(ctx context.Context, i int) error {
+			m := &missing[i]
+			m.head, m.err = s.store.Head(ctx, a.EnvironmentID, m.name)
+			if m.err != nil && !errors.Is(m.err, store.ErrDamaged) {
+				return fmt.Errorf("read a secret: %w", m.err)
+			}
+			m.head, m.err = s.keep(a, m.name, m.revision, m.head)
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
 		for _, m := range missing {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -165,15 +163,14 @@ func (s *Service) choose(ctx context.Context, a at, moment time.Time) ([]choice,
 // selected returns the choices that are selected. One that cannot be read fails them all: an
 // environment with a hole in it is worse than none.
 func (s *Service) selected(ctx context.Context, a at, all []choice, sel Selection) ([]choice, error) {
-	found := make([]choice, 0, len(all))
-	for _, c := range all {
-		if !sel.takes(c.name) {
-			continue
+	found := all
+	if len(sel.Include)+len(sel.Exclude) > 0 {
+		found = slices.DeleteFunc(slices.Clone(all), func(c choice) bool { return !sel.takes(c.name) })
+	}
+	for i := range found {
+		if err := found[i].err; err != nil {
+			return nil, err
 		}
-		if c.err != nil {
-			return nil, c.err
-		}
-		found = append(found, c)
 	}
 	if sel.At.IsZero() {
 		return found, nil
@@ -183,20 +180,19 @@ func (s *Service) selected(ctx context.Context, a at, all []choice, sel Selectio
 
 // fetch reads the sealed values of the choices.
 func (s *Service) fetch(ctx context.Context, a at, choices []choice) error {
-	work, workCtx := errgroup.WithContext(ctx)
-	work.SetLimit(parallelism)
+	var spilled []*choice
 	for i := range choices {
 		c := &choices[i]
 		var inline bool
-		if c.sealed, inline = c.head.Value(c.version.Number); inline {
-			continue
+		if c.sealed, inline = c.head.Value(c.version.Number); !inline {
+			spilled = append(spilled, c)
 		}
-		work.Go(func() (err error) {
-			c.sealed, err = s.sealedValue(workCtx, a, c.name, c.head, c.version.Number)
-			return err
-		})
 	}
-	return work.Wait()
+	return s.reads.each(ctx, len(spilled), parallelism, func(ctx context.Context, i int) (err error) {
+		c := spilled[i]
+		c.sealed, err = s.sealedValue(ctx, a, c.name, c.head, c.version.Number)
+		return err
+	})
 }
 
 // versionAt answers the version of a secret that was the newest at a moment, and whether it was delivered then. A version that

@@ -159,18 +159,15 @@ func (s *Service) applyAll(ctx context.Context, id store.ID, env *environment, a
 		if txn == nil {
 			return nil
 		}
-		work, workCtx := errgroup.WithContext(ctx)
-		work.SetLimit(atOnce)
-		for _, c := range txn.changes {
-			work.Go(func() error {
-				defer env.locks.Lock(c.Name)()
-				if !env.waitsFor(txn, c.Name) {
-					return nil // applied already, by a write that came between; what waits now may be of a later import
-				}
-				return s.applyChange(workCtx, id, env, c)
-			})
-		}
-		if err := work.Wait(); err != nil {
+		err := s.applies.each(ctx, len(txn.changes), atOnce, func(ctx context.Context, i int) error {
+			c := txn.changes[i]
+			defer env.locks.Lock(c.Name)()
+			if !env.waitsFor(txn, c.Name) {
+				return nil // applied already, by a write that came between; what waits now may be of a later import
+			}
+			return s.applyChange(ctx, id, env, c)
+		})
+		if err != nil {
 			return fmt.Errorf("apply an import: %w", err)
 		}
 		if err := s.removeLog(ctx, id, txn.id, txn.chunks); err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -48,28 +46,24 @@ func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (B
 		if err != nil {
 			return Below{}, err
 		}
-		work, workCtx := errgroup.WithContext(ctx)
-		work.SetLimit(parallelism)
-		for _, name := range names {
-			work.Go(func() error {
-				head, err := s.head(workCtx, a, name)
-				var known *fault.Error
-				switch {
-				case errors.As(err, &known):
-					unread.Add(1)
-					return nil
-				case err != nil || head == nil:
-					return err
-				}
-				n, err := s.olderBelow(workCtx, a, name, head, lowest)
-				older.Add(int64(n))
-				if !head.Newest().Destroyed && keyVersion(head.Sealed) < lowest {
-					newest.Add(1)
-				}
+		err = s.reads.each(ctx, len(names), parallelism, func(ctx context.Context, i int) error {
+			head, err := s.head(ctx, a, names[i])
+			var known *fault.Error
+			switch {
+			case errors.As(err, &known):
+				unread.Add(1)
+				return nil
+			case err != nil || head == nil:
 				return err
-			})
-		}
-		if err := work.Wait(); err != nil {
+			}
+			n, err := s.olderBelow(ctx, a, names[i], head, lowest)
+			older.Add(int64(n))
+			if !head.Newest().Destroyed && keyVersion(head.Sealed) < lowest {
+				newest.Add(1)
+			}
+			return err
+		})
+		if err != nil {
 			return Below{}, fmt.Errorf("look for what is sealed under older keys: %w", err)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// parallelism bounds the storage calls of one operation in flight. (Measured: 1,000 Puts take ~244 ms one by one, ~30 ms so.)
+// parallelism bounds the storage calls in flight of one operation, and of all that pass one gate. (Measured: 1,000 Puts take ~244 ms one by one, ~30 ms so.)
 const parallelism = 64
 
 // Service holds the secrets of one mount.
@@ -31,6 +31,9 @@ type Service struct {
 	tree  *workspaces.Tree // set by Load
 	cache headcache.Cache
 
+	reads   gate // of heads and spilled values, for operations on many secrets
+	applies gate // of the changes of redo logs
+
 	watchers []func(workspaces.Place)
 
 	mu   sync.RWMutex
@@ -39,7 +42,10 @@ type Service struct {
 
 // New makes a service that holds nothing until Load.
 func New(s *store.Store, k *keys.Service, group *jobs.Group, now func() time.Time) *Service {
-	return &Service{store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment)}
+	return &Service{
+		store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment),
+		reads: newGate(), applies: newGate(),
+	}
 }
 
 // Load reads the names of all secrets, and what redo logs a restart has left.

@@ -17,6 +17,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
+// looksAtOnce bounds how many syncs read their environment and their ledger at the same time. After a
+// start all of them do, and a request that reads an environment shares the storage with those that
+// are at it.
+const looksAtOnce = 4
+
 // loadParallelism bounds the storage reads in flight while a mount starts.
 const loadParallelism = 64
 
@@ -26,6 +31,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
 		entries: make(map[place]*entry), places: make(map[store.ID]place), inside: make(map[store.ID]map[store.ID]bool), ending: make(map[place]bool),
 		standing: make(map[store.ID]*standing), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
+		looks: make(chan struct{}, looksAtOnce),
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)
 	homes := s.homes()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -89,7 +90,12 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 	if refusal != nil {
 		return *refusal
 	}
-	src, err := source{}, error(nil)
+	endLook, err := s.look(ctx, wished)
+	if err != nil {
+		return unreadable(err)
+	}
+	defer endLook()
+	src := source{}
 	if !e.record.Purging {
 		if src, err = s.source(ctx, e); err != nil {
 			return unreadable(err)
@@ -103,6 +109,7 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 	defer closed()
 	run := s.run(e, integration, src, l)
 	if e.record.Purging {
+		endLook()
 		return s.purge(ctx, e, run)
 	}
 	settled, err := run.Settled(ctx)
@@ -119,9 +126,25 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 		return *v
 	}
 	run.Whole = wished
+	endLook()
 	v := s.carryOut(ctx, e, run)
 	v.elsewhere, v.until = src.elsewhere, src.until
 	return v
+}
+
+// look waits until the sync may read what it needs to know from storage; end, which may be called
+// again, lets another one. No destination is contacted meanwhile, for that may take long. A run that
+// somebody asked for does not wait.
+func (s *Service) look(ctx context.Context, wished bool) (end func(), err error) {
+	if wished {
+		return func() {}, nil
+	}
+	select {
+	case s.looks <- struct{}{}:
+		return sync.OnceFunc(func() { <-s.looks }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // carryOut looks at the destination and changes it.

@@ -55,6 +55,7 @@ type Service struct {
 	Deps
 	ledgers   *ledger.Service
 	scheduler *schedule.Scheduler
+	looks     chan struct{} // holds one element for each look that is under way
 
 	mu       sync.RWMutex
 	entries  map[place]*entry
