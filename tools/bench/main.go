@@ -21,6 +21,10 @@ import (
 )
 
 func main() {
+	if parent := os.Getenv(busyFor); parent != "" {
+		keepBusy(parent)
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {

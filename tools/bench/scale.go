@@ -56,12 +56,14 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, environment := range environments {
-		if _, err := read(ctx, s.client, ours+"/load/"+environment); err != nil {
-			return err
-		}
+	if err := s.deliverAll(ctx, environments); err != nil {
+		return err
 	}
 	loaded, err := s.memory()
+	if err != nil {
+		return err
+	}
+	peak, err := s.peak()
 	if err != nil {
 		return err
 	}
@@ -73,11 +75,17 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	squeezed, err := s.squeezed(ctx, environments)
+	if err != nil {
+		return err
+	}
 	b.add(
 		measure.Times(what+": first delivery after the unseal", "", ready, nil).Below(2000),
 		measure.Times(what+": Vault itself, until it is active", "", unsealed, nil),
 		measure.Row{What: what + ": memory of the plugin, ready", Unit: "MiB", Ours: start}.Below(300),
 		measure.Row{What: what + ": memory of the plugin, all delivered once", Unit: "MiB", Ours: loaded}.Below(300),
+		measure.Row{What: what + ": most memory from the unseal until all is delivered", Unit: "MiB", Ours: peak}.Below(400),
+		measure.Row{What: what + ": the same on one processor beside busy neighbours", Unit: "MiB", Ours: squeezed}.Below(400),
 		measure.Row{What: what + ": processor when nobody asks", Unit: "%", Ours: busy}.Below(1),
 		measure.Times("rotate the key of a small workspace beside "+what, "beside nothing", crowded, lone).AtMost(2),
 	)
@@ -178,21 +186,6 @@ func (s *stand) reopen(ctx context.Context, environment string) (active, ready t
 		return err == nil || time.Since(start) > time.Minute, nil
 	})
 	return active, time.Since(start), err
-}
-
-// memory returns the resident set size of the plugin, in MiB.
-func (s *stand) memory() (float64, error) {
-	status, err := s.process("status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
-	fields := bytes.Fields(rest)
-	if len(fields) == 0 {
-		return 0, errors.New("/proc does not contain the memory of the process")
-	}
-	kib, err := strconv.ParseFloat(string(fields[0]), 64)
-	return kib / 1024, err
 }
 
 // idle returns the share of one core that the plugin uses without requests, in percent.

@@ -1,10 +1,12 @@
-// Noop is an external plugin that does nothing: it has one path with one field and returns an empty
-// response. A request to it takes the time of the plugin protocol, and no engine can be faster.
+// Noop is an external plugin that does nothing. It returns one empty field, or under secret/ a
+// constant body with the fields of a secret. A request to it takes the time of the plugin protocol,
+// and no engine can be faster.
 package main
 
 import (
 	"context"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -33,25 +35,44 @@ func serve(args []string) error {
 }
 
 func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-	response := &logical.Response{Data: map[string]any{"value": ""}}
-	nothing := &framework.PathOperation{
-		Callback: func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
-			return response, nil
-		},
-	}
 	b := &framework.Backend{
 		BackendType: logical.TypeLogical,
-		Paths: []*framework.Path{{
-			Pattern:    "(?P<name>.+)",
-			Fields:     map[string]*framework.FieldSchema{"name": {Type: framework.TypeString}},
-			Operations: map[logical.Operation]framework.OperationHandler{logical.ReadOperation: nothing},
-		}},
+		Paths: []*framework.Path{
+			constant("secret/(?P<name>.+)", secret),
+			constant("(?P<name>.+)", map[string]any{"value": ""}),
+		},
 	}
 	cached := *conf
 	if conf.System != nil {
 		cached.System = &view{conf.System, sync.OnceValue(conf.System.ReplicationState)}
 	}
 	return b, b.Setup(ctx, &cached)
+}
+
+// secret has the fields of a secret that the engine returns, and values of the same length.
+var secret = map[string]any{
+	"name": "KEY", "version": 12, "created_time": "2026-01-02T03:04:05.678901234Z", "comment": "", "encoding": "text",
+	"size": 64, "deletion_time": "", "destroyed": false, "tags": []string{}, "references": false,
+	"value": strings.Repeat("0", 64),
+	"created_by": map[string]any{
+		"entity_id": "", "display_name": "root", "accessor_sha256": strings.Repeat("0", 64),
+	},
+}
+
+// constant returns a path whose read returns data.
+func constant(pattern string, data map[string]any) *framework.Path {
+	response := &logical.Response{Data: data}
+	return &framework.Path{
+		Pattern: pattern,
+		Fields:  map[string]*framework.FieldSchema{"name": {Type: framework.TypeString}},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+					return response, nil
+				},
+			},
+		},
+	}
 }
 
 // view requests the replication state once, as the engine does. The framework would request it for
