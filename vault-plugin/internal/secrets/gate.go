@@ -12,7 +12,7 @@ import (
 // thousand syncs after a start took more memory than all secrets do, the more the slower storage was.
 type gate chan struct{}
 
-func newGate() gate { return make(gate, parallelism) }
+func newGate(size int) gate { return make(gate, size) }
 
 // each calls f for every i below n, at most atOnce at a time, and returns the first error. A
 // goroutine is started only when the gate lets it through. f must not wait for anything that passes

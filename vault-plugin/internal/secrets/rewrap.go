@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -19,6 +17,8 @@ var errInterrupted = errors.New("the workspace is locked")
 const (
 	// rewrapParallelism is low so that requests are not kept waiting behind the background work.
 	rewrapParallelism = 4
+	// rewrapsAtOnce bounds the secrets of all workspaces that are sealed again at the same time.
+	rewrapsAtOnce = 16
 	// rewrapBatch is how many secrets are sealed again between two saves of the progress: what a crash has done again.
 	rewrapBatch = 256
 )
@@ -74,21 +74,17 @@ func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, sav
 		batch := names[:min(rewrapBatch, len(names))]
 		names = names[len(batch):]
 		var failed atomic.Int64
-		work, workCtx := errgroup.WithContext(ctx)
-		work.SetLimit(rewrapParallelism)
-		for _, name := range batch {
-			work.Go(func() error {
-				err := s.rewrapSecret(workCtx, a, name)
-				if errors.Is(err, errInterrupted) {
-					return err
-				}
-				if err != nil {
-					failed.Add(1)
-				}
-				return nil
-			})
-		}
-		if err := errors.Join(work.Wait(), ctx.Err()); err != nil {
+		err := s.rewraps.each(ctx, len(batch), rewrapParallelism, func(ctx context.Context, i int) error {
+			err := s.rewrapSecret(ctx, a, batch[i])
+			if errors.Is(err, errInterrupted) {
+				return err
+			}
+			if err != nil {
+				failed.Add(1)
+			}
+			return nil
+		})
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		lost := int(failed.Load())

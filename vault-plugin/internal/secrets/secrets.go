@@ -33,6 +33,7 @@ type Service struct {
 
 	reads   gate // of heads and spilled values, for operations on many secrets
 	applies gate // of the changes of redo logs
+	rewraps gate // of whole secrets
 
 	watchers []func(workspaces.Place)
 
@@ -44,7 +45,7 @@ type Service struct {
 func New(s *store.Store, k *keys.Service, group *jobs.Group, now func() time.Time) *Service {
 	return &Service{
 		store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment),
-		reads: newGate(), applies: newGate(),
+		reads: newGate(parallelism), applies: newGate(parallelism), rewraps: newGate(rewrapsAtOnce),
 	}
 }
 
