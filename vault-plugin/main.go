@@ -1,5 +1,5 @@
-// Vault-plugin-secrets-stashbase is the Stashbase secrets engine. Vault starts it; it serves every mount of the plugin in one
-// process.
+// Vault-plugin-secrets-stashbase is the Stashbase secrets engine. Vault starts it as a plugin, and
+// one process serves every mount of the plugin.
 package main
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 )
 
-// version is set by the linker, and equal to the -version the plugin is registered with.
+// version is set by the linker. It equals the -version with which the plugin is registered.
 var version = "v0.0.0-dev"
 
 func main() {
 	if err := serve(os.Args[1:]); err != nil {
-		hclog.New(&hclog.LoggerOptions{}).Error("the plugin could not be served", "error", err)
+		hclog.New(&hclog.LoggerOptions{}).Error("cannot serve the plugin", "error", err)
 		os.Exit(1)
 	}
 }

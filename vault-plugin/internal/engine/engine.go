@@ -1,5 +1,5 @@
-// Package engine owns the services of one mount: it wires them, starts them and stops them. It knows nothing of paths and
-// requests.
+// Package engine owns the services of one mount: it wires, starts and stops them. It knows nothing
+// about paths and requests.
 package engine
 
 import (
@@ -27,15 +27,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Options are what a program makes its mounts with.
+// Options configure the mounts of a program.
 type Options struct {
-	Version   string // what the plugin reports of itself: semantic, with a leading v
+	Version   string // the plugin's semantic version, with a leading v
 	Clock     clock.Clock
 	Providers *provider.Registry
-	Resolver  outbound.Resolver // finds the addresses of providers; nil is the system's
+	Resolver  outbound.Resolver // resolves the hosts of providers; nil uses the system's resolver
 }
 
-// Engine holds the services of one mount, loaded and at work. It exists from Initialize to Clean.
+// Engine holds the loaded and running services of one mount. It exists from Initialize to Clean.
 type Engine struct {
 	Settings     *settings.Service
 	Keys         *keys.Service
@@ -48,10 +48,11 @@ type Engine struct {
 	Gateway      *outbound.Gateway
 
 	jobs    *jobs.Group
-	unswept atomic.Bool // the last sweep has failed
+	unswept atomic.Bool // the last sweep failed
 }
 
-// stopWithin bounds how long Clean waits for the workers: it blocks every mount that shares the plugin's process.
+// stopWithin limits how long Stop waits for the workers. Vault calls Clean, which calls Stop, and
+// Clean blocks every mount in the plugin's process.
 const stopWithin = 900 * time.Millisecond
 
 // Start loads a mount from storage and starts its background work.
@@ -112,45 +113,48 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	return e, nil
 }
 
-// sleeper has the way out wait by the engine's clock.
+// sleeper makes the gateway wait on the engine's clock.
 type sleeper struct{ clock.Clock }
 
 func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
 	return clock.Sleep(ctx, s.Clock, d)
 }
 
-// checkSchema writes the layout's version on a mount that has none, and refuses a newer one than this binary knows.
+// checkSchema writes the layout's version to a mount that has none. It rejects a version that is
+// newer than this binary supports.
 func checkSchema(ctx context.Context, s *store.Store) error {
 	schema, err := s.Schema(ctx)
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		return fault.Damaged("the storage schema's entry core/schema is damaged; restore it from a snapshot of Vault's storage")
+		return fault.Damaged("storage entry core/schema, which holds the schema version, is damaged; restore it from a snapshot of Vault's storage")
 	case err != nil:
 		return fmt.Errorf("read the storage schema: %w", err)
 	case schema == nil:
 		return s.PutSchema(ctx, &store.Schema{Version: store.SchemaVersion})
 	case schema.Version > store.SchemaVersion:
-		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, this plugin knows up to %d; run the plugin version that wrote it, or a newer one",
+		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, but this plugin supports versions up to %d; run the plugin version that wrote it, or a newer one",
 			schema.Version, store.SchemaVersion)
 	}
 	return nil
 }
 
-// sweep removes in the background what stands beneath anything deleted.
+// sweep starts background work that removes the records below every deleted workspace, project and
+// environment.
 func (e *Engine) sweep() {
 	e.jobs.Start("sweep", func(ctx context.Context) {
 		e.Integrations.Forget()
 		e.Syncs.Forget()
-		e.unswept.Store(e.Tree.Sweep(ctx, e.Integrations, e.Syncs) != nil) // what is left goes with the next sweep
+		// The next sweep removes what a failed one leaves behind.
+		e.unswept.Store(e.Tree.Sweep(ctx, e.Integrations, e.Syncs) != nil)
 	})
 }
 
-// Wake has the background work tried again that has failed or was interrupted, once it is known how the writes ended that storage
-// has failed in.
+// Wake starts background work again that failed or was interrupted. Before that, it rechecks the
+// changes whose outcome is unknown because a storage call failed.
 func (e *Engine) Wake() {
 	e.Keys.Expire()
 	e.jobs.Start("wake", func(ctx context.Context) {
-		_ = e.Settings.Recheck(ctx) // what is still not known is asked for again in a minute
+		_ = e.Settings.Recheck(ctx) // the next Wake, in a minute, rechecks what is still unknown
 		e.Keys.Recheck(ctx)
 		e.Tree.Recheck(ctx)
 		e.Secrets.Recheck(ctx)
@@ -165,7 +169,7 @@ func (e *Engine) Wake() {
 	})
 }
 
-// Wait returns when no background work is under way.
+// Wait returns when no background work is running.
 func (e *Engine) Wait() { e.jobs.Wait() }
 
 // Stop ends the background work and wipes the keys.
@@ -176,7 +180,7 @@ func (e *Engine) Stop() {
 	e.Keys.Wipe()
 }
 
-// Health says what is wrong and what to do, a sentence each.
+// Health returns one sentence for each problem: what is wrong and what to do. They are sorted.
 func (e *Engine) Health() []string {
 	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.Secrets.Health(), e.Rewrap.Health(), e.Integrations.Health(), e.Syncs.Health())
 	slices.Sort(wrong)
