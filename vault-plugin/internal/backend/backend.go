@@ -1,5 +1,6 @@
-// Package backend is the face of the engine towards Vault: the paths, their schemas and help, the check of raw input, and the
-// life of a mount. A path file parses, calls one service and shapes the answer; behaviour lives in the services.
+// Package backend connects the engine to Vault. It declares the paths with their schemas and help,
+// checks raw input, and starts and stops a mount. A path file parses a request, calls one service and
+// builds the response. The services implement the behaviour.
 package backend
 
 import (
@@ -28,14 +29,14 @@ type Backend struct {
 	options engine.Options
 	intake  *intake.Checker
 
-	engine      atomic.Pointer[engine.Engine] // nil before Initialize, and while what it holds is out of date
-	initialized atomic.Bool                   // storage may be used from now on
-	start       sync.Mutex                    // one start at a time
-	stops       atomic.Int64                  // what was loaded before the last stop is out of date
+	engine      atomic.Pointer[engine.Engine] // nil before Initialize and while out of date
+	initialized atomic.Bool                   // storage may be used
+	start       sync.Mutex                    // allows one start at a time
+	stops       atomic.Int64                  // number of stops; each makes the loaded engine obsolete
 }
 
-// Factory answers a factory for mounts of the engine. It also runs when Vault only asks what the plugin is: it touches no storage
-// and starts nothing.
+// Factory returns a factory for mounts of the engine. Vault also runs the factory to read the
+// plugin's type and version, so the factory touches no storage and starts nothing.
 func Factory(o engine.Options) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b, err := newBackend(o)
@@ -69,7 +70,8 @@ func newBackend(o engine.Options) (*Backend, error) {
 func (b *Backend) paths() []*framework.Path {
 	var all []*framework.Path
 	for _, family := range [][]*framework.Path{
-		b.loadPaths(), b.secretPaths(), b.encryptionPaths(), // first, for they are asked for most, and patterns are tried in turn
+		// These get the most requests, and patterns are tried in order.
+		b.loadPaths(), b.secretPaths(), b.encryptionPaths(),
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
 		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
 		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(),
@@ -79,15 +81,16 @@ func (b *Backend) paths() []*framework.Path {
 	return all
 }
 
-// initialize loads the mount. It never fails the mount: what is wrong is answered by every request, where a person sees it.
+// initialize loads the mount. It returns no error, because an error would fail the whole mount.
+// If the mount cannot be loaded, every request returns the cause.
 func (b *Backend) initialize(ctx context.Context, req *logical.InitializationRequest) error {
 	b.initialized.Store(true)
 	_, _ = b.ready(ctx, req.Storage)
 	return nil
 }
 
-// ready answers the loaded mount. One that could not be loaded, or is out of date, is loaded now; before Vault has initialized
-// it, there is none.
+// ready returns the engine of the mount. It loads the mount if an earlier load failed or if the
+// loaded state is out of date. Before Vault has initialized the mount, ready returns an error.
 func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine.Engine, error) {
 	if e := b.engine.Load(); e != nil {
 		return e, nil
@@ -107,14 +110,14 @@ func (b *Backend) ready(ctx context.Context, storage logical.Storage) (*engine.E
 		}
 		e, err := b.load(ctx, storage)
 		if err != nil {
-			b.Logger().Error("the mount could not be loaded", "error", err)
+			b.Logger().Error("cannot load the mount", "error", err)
 			return nil, err
 		}
 		b.engine.Store(e)
 		if b.stops.Load() == before {
 			return e, nil
 		}
-		b.stop() // who stopped the mount meanwhile may not have found this one
+		b.stop() // a stop during the load may have missed this engine
 	}
 	return nil, errLoading()
 }
@@ -127,12 +130,13 @@ func (b *Backend) load(ctx context.Context, storage logical.Storage) (*engine.En
 	return engine.Start(ctx, s, b.options)
 }
 
-// startAttempts bounds how often a mount is loaded again because it was stopped meanwhile.
+// startAttempts limits how often a mount that was stopped during its load is loaded again.
 const startAttempts = 3
 
 func errLoading() error { return fault.New(fault.Unavailable, "the mount is being loaded; try again") }
 
-// periodic runs every minute on the active node, with Vault's state lock held: it only wakes.
+// periodic runs every minute on the active node. Vault holds its state lock meanwhile, so periodic
+// only wakes the background work.
 func (b *Backend) periodic(ctx context.Context, req *logical.Request) error {
 	if !b.initialized.Load() {
 		return nil
@@ -141,7 +145,7 @@ func (b *Backend) periodic(ctx context.Context, req *logical.Request) error {
 	if err == nil {
 		e.Wake()
 	}
-	return nil // why a mount cannot be loaded is logged, and answered to every request
+	return nil // ready has logged the cause, and every request returns it
 }
 
 func (b *Backend) clean(context.Context) {
@@ -156,18 +160,20 @@ func (b *Backend) stop() {
 	}
 }
 
-// Settle waits until no background work is under way, for tests that look at what it has done.
+// Settle waits until no background work is running. It is for tests that check the results of that
+// work.
 func (b *Backend) Settle() {
 	if e := b.engine.Load(); e != nil {
 		e.Wait()
 	}
 }
 
-// invalidate answers a change of storage by another node: the next request loads the mount anew.
+// invalidate stops the mount after another node has changed its storage. The next request loads it
+// again.
 func (b *Backend) invalidate(context.Context, string) { b.stop() }
 
-// HandleRequest checks the raw input before the framework converts it, and sees that every error leaves as one that keeps its
-// status on the way to Vault.
+// HandleRequest checks the raw input before the framework converts it. It converts every error to a
+// form that keeps its status on the way to Vault.
 func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	if req.Operation == logical.HelpOperation || req.Operation == logical.RollbackOperation {
 		return b.Backend.HandleRequest(ctx, req)
@@ -175,7 +181,7 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if _, err := b.ready(ctx, req.Storage); err != nil {
 		return nil, outgoing(err)
 	}
-	if err := cmp.Or(b.noProvider(req.Path), b.noDestination(req.Path)); err != nil {
+	if err := cmp.Or(b.checkProvider(req.Path), b.checkDestination(req.Path)); err != nil {
 		return nil, outgoing(err)
 	}
 	if err := b.intake.Check(req); err != nil {
@@ -185,17 +191,18 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	return resp, outgoing(err)
 }
 
-// HandleExistenceCheck asks about the path alone: Vault calls it before the ACL check, and the framework would convert, and
-// quote, whatever the request carries.
+// HandleExistenceCheck passes only the path to the framework. Vault calls it before the ACL check,
+// and the framework would convert the request's data and quote them in errors.
 func (b *Backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
-	if b.noProvider(req.Path) != nil || b.noDestination(req.Path) != nil {
-		return false, false, nil // the request itself is answered with the reason
+	if b.checkProvider(req.Path) != nil || b.checkDestination(req.Path) != nil {
+		return false, false, nil // HandleRequest returns the reason
 	}
 	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, b.intake.ExistenceRequest(req))
 	return checkFound, exists, outgoing(err)
 }
 
-// outgoing turns an error into the one form whose status survives the plugin protocol: a bare logical.CodedError.
+// outgoing converts an error to a bare logical.CodedError, the only form whose status survives the
+// plugin protocol.
 func outgoing(err error) error {
 	var known *fault.Error
 	var provider *outbound.Error
@@ -218,10 +225,11 @@ func outgoing(err error) error {
 }
 
 const help = `
-Stashbase keeps a team's secrets in workspaces, each with an encryption key hierarchy of its own.
+Stashbase stores a team's secrets in workspaces. Each workspace has its own hierarchy of encryption
+keys. A workspace contains projects, a project contains environments, and an environment contains
+secrets with versions.
 
-A workspace holds projects, a project holds environments, an environment holds secrets with versions.
-Begin with:
+To begin, create one of each and read the environment:
 
     $ vault write -force stashbase/workspaces/acme
     $ vault write -force stashbase/projects/acme/api
@@ -229,7 +237,7 @@ Begin with:
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=...
     $ vault kv get stashbase/load/acme/api/development
 
-Services encrypt their own data under a workspace's keys, and keep it themselves:
+A service can encrypt its own data under a workspace's keys. The engine does not store that data:
 
     $ vault write stashbase/encrypt/acme/billing plaintext=$(printf 4111111111111111 | base64)
 `

@@ -12,17 +12,18 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// wrong is a request that must be refused and change nothing.
+// wrong is a request that the engine must reject without changing anything.
 type wrong struct {
 	name    string
 	request enginetest.Request
-	value   string // that was planted in the request and must not come back
+	value   string // planted in the request; no error may contain it
 	status  int
 	word    string
 	says    []string
 }
 
-// reject sends wrong requests, all of which leave storage as it is, byte for byte, and show nothing of what was planted.
+// reject sends wrong requests. It checks that no error contains a planted value and that storage
+// does not change.
 func reject(t *testing.T, m *enginetest.Mount, cases []wrong) {
 	t.Helper()
 	for _, c := range cases {
@@ -32,7 +33,7 @@ func reject(t *testing.T, m *enginetest.Mount, cases []wrong) {
 			got := refusal(t, m, c.request)
 			expect(t, got, c.status, c.word, c.says...)
 			if part := leaks(got.Text, c.value); part != "" {
-				t.Errorf("the error shows %q of the value: %s", part, got.Text)
+				t.Errorf("the error contains %q of the value: %s", part, got.Text)
 			}
 			m.Settle()
 			if changed := before.Diff(m.Storage); changed != nil {
@@ -42,7 +43,7 @@ func reject(t *testing.T, m *enginetest.Mount, cases []wrong) {
 	}
 }
 
-// digits makes a number that occurs in no limit and no error.
+// digits returns a number that occurs in no limit and in no error.
 func digits() string {
 	text := make([]byte, 15)
 	for i := range text {
@@ -90,10 +91,10 @@ func TestWhatDoesNotFitTheSchemaIsRefusedByFieldAndForm(t *testing.T) {
 		{"mode", write(imports, data{"secrets": data{"A": v}, "mode": v}), v, 400, "invalid", []string{"mode:", "merge or replace"}},
 		{"cas is no number", write(secret, data{"value": v, "cas": v}), v, 400, "invalid", []string{"cas:", "whole number"}},
 		{"cas is half a number", write(secret, data{"value": v, "cas": 1.5}), v, 400, "invalid", []string{"cas:", "whole number"}},
-		{"cas is negative", write(secret, data{"value": v, "cas": -1}), v, 400, "invalid", []string{"cas:", "from 0 on"}},
+		{"cas is negative", write(secret, data{"value": v, "cas": -1}), v, 400, "invalid", []string{"cas:", "0 or greater"}},
 		{"cas of another version", write(secret, data{"value": v, "cas": 7}), v, 409, "conflict", []string{"cas:", "DATABASE_URL", dev, "newest version is 1"}},
 		{"version is no number", read(secret, data{"version": v}), v, 400, "invalid", []string{"version:", "whole number"}},
-		{"version is negative", read(secret, data{"version": "-1"}), "", 400, "invalid", []string{"version:", "from 0 on"}},
+		{"version is negative", read(secret, data{"version": "-1"}), "", 400, "invalid", []string{"version:", "0 or greater"}},
 		{"version overflows", read(secret, data{"version": n + n}), n, 400, "invalid", []string{"version:", "whole number"}},
 		{"version of none", read(secret, data{"version": 7}), "", 404, "not_found", []string{"version 7", "DATABASE_URL", dev}},
 		{"flag", write("environments/"+dev, data{"locked": v}), v, 400, "invalid", []string{"locked:", "true or false"}},

@@ -15,47 +15,51 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
 )
 
-// maxBatch is the most items of one request: a batch is done in one go, and its answer is built in memory.
+// maxBatch is the maximum number of items in one request. A batch runs without interruption, and
+// its response is built in memory.
 const maxBatch = 1000
 
-// batch is what a request asks to be done: one item by fields of its own, or a list of them in batch_input.
+// batch holds the items of one request: a single item in the request's own fields, or a list of
+// items in batch_input.
 type batch struct {
 	items  []batchItem
 	single bool
-	status int // to answer when some items failed but not all
+	status int // status of the response if some items failed, but not all
 }
 
-// batchItem is one item of a request with what became of it.
+// batchItem is one item of a request, and its result.
 type batchItem struct {
 	encryption.Item
 	reference string
 	result    encryption.Result
 }
 
-// itemFields are the fields of an item, in the order in which errors and help name them. All but associated_data are required.
+// itemFields are the fields of an item, in the order in which errors and help name them. All of
+// them except associated_data are required.
 type itemFields []string
 
-// readBatch reads the items of a request. A mistake in their shape refuses the request, naming the item; a value that cannot be
-// used, such as text that is no base64, refuses the item alone.
+// readBatch reads the items of a request. If an item has the wrong shape, readBatch rejects the
+// request and names the item. If a value is unusable, such as text that is not base64, only that
+// item is rejected.
 func readBatch(c *call, takes itemFields) (*batch, error) {
 	raw, isBatch := c.req.Data[fieldBatchInput]
 	hasStatus, _ := c.given(fieldPartialFailure)
 	if !isBatch {
 		if hasStatus {
-			return nil, fault.New(fault.Invalid, "%s: has a meaning only with %s", fieldPartialFailure, fieldBatchInput)
+			return nil, fault.New(fault.Invalid, "%s: is allowed only with %s; leave it out", fieldPartialFailure, fieldBatchInput)
 		}
 		return readSingle(c, takes)
 	}
 	for _, field := range takes {
 		if present, _ := c.given(field); present {
-			return nil, fault.New(fault.Invalid, "%s: give either it or %s, not both", field, fieldBatchInput)
+			return nil, fault.New(fault.Invalid, "%s: cannot be combined with %s; give only one of them", field, fieldBatchInput)
 		}
 	}
 	b := &batch{status: http.StatusBadRequest}
 	if hasStatus {
 		b.status, _ = c.data.Get(fieldPartialFailure).(int)
 		if !carriesBody(b.status) {
-			return nil, fault.New(fault.Invalid, "%s: must be a status from 200 to 599 whose answer has a body, which those of 204, 205 and 304 have not", fieldPartialFailure)
+			return nil, fault.New(fault.Invalid, "%s: must be an HTTP status from 200 to 599, but not 204, 205 or 304, which have no response body", fieldPartialFailure)
 		}
 	}
 	var err error
@@ -85,25 +89,26 @@ func readSingle(c *call, takes itemFields) (*batch, error) {
 	return &batch{items: []batchItem{item}, single: true}, err
 }
 
-// readItems reads batch_input. It comes as JSON decodes it: intake has seen that it is a list, and no more.
+// readItems reads batch_input in the form that JSON decoding produces. intake has checked only that
+// it is a list.
 func readItems(raw any, takes itemFields) ([]batchItem, error) {
 	list, _ := raw.([]any)
 	switch {
 	case len(list) == 0:
-		return nil, fault.New(fault.Invalid, "%s: must be a list of 1 to %d objects; an object takes %s", fieldBatchInput, maxBatch, takes.inBatch())
+		return nil, fault.New(fault.Invalid, "%s: must be a list of 1 to %d objects with the fields %s", fieldBatchInput, maxBatch, takes.inBatch())
 	case len(list) > maxBatch:
-		return nil, fault.New(fault.Limit, "%s: has %d items; at most %d are taken at once", fieldBatchInput, len(list), maxBatch)
+		return nil, fault.New(fault.Limit, "%s: has %d items, but a request can have at most %d; split the batch", fieldBatchInput, len(list), maxBatch)
 	}
 	items := make([]batchItem, len(list))
 	for i, entry := range list {
 		at := fmt.Sprintf("%s[%d]", fieldBatchInput, i)
 		given, ok := entry.(map[string]any)
 		if !ok {
-			return nil, fault.New(fault.Invalid, "%s: must be an object; it takes %s", at, takes.inBatch())
+			return nil, fault.New(fault.Invalid, "%s: must be an object with the fields %s", at, takes.inBatch())
 		}
 		for _, field := range slices.Sorted(maps.Keys(given)) {
 			if field != fieldReference && !slices.Contains(takes, field) {
-				return nil, fault.New(fault.Invalid, "%s.%s: unknown field; an item takes %s", at, intake.Printed(field), takes.inBatch())
+				return nil, fault.New(fault.Invalid, "%s.%s: unknown field; the fields of an item are %s", at, intake.Printed(field), takes.inBatch())
 			}
 		}
 		var err error
@@ -118,7 +123,7 @@ func (f itemFields) inBatch() string {
 	return strings.Join(append(slices.Clone(f), fieldReference), ", ")
 }
 
-// read makes an item of its fields; at is what errors put before their names.
+// read returns the item with the given fields. Errors put at before the name of a field.
 func (f itemFields) read(at string, given map[string]any) (item batchItem, err error) {
 	text := make(map[string]string, len(given))
 	for _, field := range append(slices.Clone(f), fieldReference) {
@@ -152,16 +157,17 @@ func (f itemFields) read(at string, given map[string]any) (item batchItem, err e
 	return item, nil
 }
 
-// decode reads one form of base64. The package of the standard library would also skip line breaks.
+// decode accepts only one form of base64. Line breaks are rejected separately, because the standard
+// library's decoder skips them.
 func (i *batchItem) decode(field, text string) []byte {
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if i.result.Refused == nil && (err != nil || strings.ContainsAny(text, "\r\n")) {
-		i.result.Refused = fault.New(fault.Invalid, "%s: is not base64 (RFC 4648, with padding, in one line)", field)
+		i.result.Refused = fault.New(fault.Invalid, "%s: must be base64 (RFC 4648, with padding, on one line)", field)
 	}
 	return raw
 }
 
-// run does the work on the items that could be read, and puts the results to them.
+// run passes the items that could be read to work, and stores the results in these items.
 func (b *batch) run(work func([]encryption.Item) ([]encryption.Result, error)) error {
 	var able []*batchItem
 	var items []encryption.Item
@@ -177,14 +183,15 @@ func (b *batch) run(work func([]encryption.Item) ([]encryption.Result, error)) e
 	return err
 }
 
-// answer tells what became of the items, in their order. As for Transit, a batch in which any item failed is answered with
-// status 400 and all its results, or with the status that the caller prefers if any succeeded.
-func (b *batch) answer(c *call, describe func(encryption.Result) map[string]any) (*logical.Response, error) {
+// respond returns the results of the items, in their order. As in Transit, a batch in which any
+// item failed returns status 400 with all results. If some items succeeded, the caller can choose
+// another status.
+func (b *batch) respond(c *call, describe func(encryption.Result) map[string]any) (*logical.Response, error) {
 	if b.single {
 		if refused := b.items[0].result.Refused; refused != nil {
 			return nil, refused
 		}
-		return answer(describe(b.items[0].result))
+		return respond(describe(b.items[0].result))
 	}
 	failed := 0
 	results := make([]map[string]any, len(b.items))
@@ -202,12 +209,12 @@ func (b *batch) answer(c *call, describe func(encryption.Result) map[string]any)
 		status = http.StatusBadRequest
 	}
 	if failed == 0 || status == http.StatusOK {
-		return answer(data)
+		return respond(data)
 	}
 	return logical.RespondWithStatusCode(&logical.Response{Data: data}, c.req, status)
 }
 
-// wipe clears what the items hold in the clear.
+// wipe clears the plaintext in the items.
 func (b *batch) wipe() {
 	for _, item := range b.items {
 		clear(item.Data)

@@ -17,7 +17,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// call is one request on its way through a handler: the names of the path are checked, the data fit the schema.
+// call is one request on its way through a handler. The names in its path are valid, and its data
+// match the schema.
 type call struct {
 	*engine.Engine
 	now  func() time.Time
@@ -25,7 +26,7 @@ type call struct {
 	data *framework.FieldData
 
 	path          workspaces.Path
-	name, context string // empty where the path has none
+	name, context string // empty if the path has none
 }
 
 type handler func(ctx context.Context, c *call) (*logical.Response, error)
@@ -108,7 +109,8 @@ func (c *call) beside(environment string) workspaces.Path {
 	return path
 }
 
-// request describes who asks. The accessor is hashed: whoever reads what is stored of it must not be able to revoke the token.
+// request returns who sent the request. The token's accessor is hashed, because a reader of stored
+// records could revoke the token with the accessor itself.
 func (c *call) request() caller.Request {
 	actor := store.Actor{EntityID: c.req.EntityID, DisplayName: c.req.DisplayName}
 	if c.req.ClientTokenAccessor != "" {
@@ -118,13 +120,15 @@ func (c *call) request() caller.Request {
 	return caller.Request{Mount: c.req.MountPoint, ID: c.req.ID, Actor: actor}
 }
 
-// given reports whether the request carries a field; a null, which only a patch may send, asks for the reset value.
+// given reports whether the request carries a field, and whether its value is null. Only a patch
+// may send null, which resets the field.
 func (c *call) given(field string) (present, null bool) {
 	raw, present := c.req.Data[field]
 	return present, present && raw == nil
 }
 
-// assign sets a part of a record from a field, if the request carries it.
+// assign sets *to to the value of a field if the request carries the field. If the value is null,
+// it sets *to to reset.
 func assign[T any](c *call, field string, to *T, reset T) {
 	switch present, null := c.given(field); {
 	case null:
@@ -136,7 +140,8 @@ func assign[T any](c *call, field string, to *T, reset T) {
 	}
 }
 
-// given answers a field that the request carries: nil where it does not, and the zero value for a null.
+// given returns the value of a field, or nil if the request does not carry the field. For null it
+// returns the zero value.
 func given[T any](c *call, field string) *T {
 	present, null := c.given(field)
 	if !present {
@@ -149,38 +154,40 @@ func given[T any](c *call, field string) *T {
 	return &v
 }
 
-// assignSeconds is assign for a duration.
+// assignSeconds is assign for a field that is a number of seconds.
 func assignSeconds(c *call, field string, to *time.Duration, reset time.Duration) {
 	seconds := int(*to / time.Second)
 	assign(c, field, &seconds, int(reset/time.Second))
 	*to = time.Duration(seconds) * time.Second
 }
 
-// number reads a field that counts from zero; nil where the request has none.
+// number returns the value of a field that is 0 or positive, or nil if the request does not carry
+// it.
 func (c *call) number(field string) (*uint64, error) {
 	if present, null := c.given(field); !present || null {
 		return nil, nil
 	}
 	v, ok := c.data.Get(field).(int)
 	if !ok || v < 0 {
-		return nil, fault.New(fault.Invalid, "%s: must be a whole number from 0 on", field)
+		return nil, fault.New(fault.Invalid, "%s: must be a whole number, 0 or greater", field)
 	}
 	n := uint64(v)
 	return &n, nil
 }
 
-// text reads a string field; empty where the request has none.
+// text returns the value of a string field, or its default if the request does not carry it.
 func (c *call) text(field string) string {
 	s, _ := c.data.Get(field).(string)
 	return s
 }
 
-// flag reads a boolean field; false where the request has none.
+// flag returns the value of a boolean field, or false if the request does not carry it.
 func (c *call) flag(field string) bool {
 	v, _ := c.data.Get(field).(bool)
 	return v
 }
 
-func answer(data map[string]any) (*logical.Response, error) {
+// respond returns a response with the given data.
+func respond(data map[string]any) (*logical.Response, error) {
 	return &logical.Response{Data: data}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// batched sends a batch and answers its status with its results.
+// batched sends a batch and returns its status and results.
 func batched(t *testing.T, m *enginetest.Mount, path string, ask data) (status int, results []data) {
 	t.Helper()
 	out, err := m.Do(write(path, ask))
@@ -20,7 +20,7 @@ func batched(t *testing.T, m *enginetest.Mount, path string, ask data) (status i
 	}
 	raw, ok := out["batch_results"].([]any)
 	if !ok || len(out) != 1 {
-		t.Fatalf("%s answers %d and %v", path, status, out)
+		t.Fatalf("%s returned %d and %v", path, status, out)
 	}
 	for _, r := range raw {
 		result, _ := r.(data)
@@ -29,7 +29,7 @@ func batched(t *testing.T, m *enginetest.Mount, path string, ask data) (status i
 	return status, results
 }
 
-// itemsOf are what an operation takes: an item that succeeds, and one that fails by its value.
+// itemsOf returns two items for an operation: one that succeeds and one whose value is rejected.
 func itemsOf(t *testing.T, m *enginetest.Mount) map[string][2]data {
 	t.Helper()
 	_, ciphertext := sealed(t, m, billing)
@@ -53,7 +53,7 @@ func TestABatchAnswersEachItemInItsPlace(t *testing.T) {
 	for op, items := range itemsOf(t, m) {
 		for _, c := range []struct {
 			name   string
-			items  string // g: an item that succeeds, b: one that fails
+			items  string // g: an item that succeeds; b: an item that fails
 			asked  any    // partial_failure_response_code
 			status int
 		}{
@@ -96,7 +96,7 @@ func TestABatchAnswersEachItemInItsPlace(t *testing.T) {
 						reference = fmt.Sprint("row ", i)
 					}
 					if got := slices.Sorted(maps.Keys(result)); !slices.Equal(got, want) || result["reference"] != reference {
-						t.Errorf("item %d is answered with %v", i, result)
+						t.Errorf("item %d returned %v", i, result)
 					}
 				}
 			})
@@ -106,7 +106,7 @@ func TestABatchAnswersEachItemInItsPlace(t *testing.T) {
 
 func TestABatchDoesWhatSingleRequestsDo(t *testing.T) {
 	m := serving(t)
-	const count = 1000 // the most
+	const count = 1000 // the maximum
 	plain, asks := make([]string, count), make([]data, count)
 	for i := range asks {
 		plain[i] = b64(fmt.Sprint(planted(), i))
@@ -127,16 +127,16 @@ func TestABatchDoesWhatSingleRequestsDo(t *testing.T) {
 		}
 	}
 	if got := m.Write("decrypt"+billing, asks[7]); got["plaintext"] != plain[7] {
-		t.Errorf("an item alone answers %v", got)
+		t.Errorf("a single item returned %v", got)
 	}
 	asks[3]["associated_data"] = b64("row 4")
 	status, opened := batched(t, m, "decrypt"+billing, data{"batch_input": asks})
 	if status != 400 || opened[3]["error"] != cannotOpen {
-		t.Errorf("status %d, item 3 is answered with %v", status, opened[3])
+		t.Errorf("status %d, item 3 returned %v", status, opened[3])
 	}
 	for i, result := range opened {
 		if i != 3 && result["plaintext"] != plain[i] {
-			t.Fatalf("item %d is answered with %v", i, result)
+			t.Fatalf("item %d returned %v", i, result)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestAnItemFailsWithAWordAndWithoutItsInput(t *testing.T) {
 	m := serving(t)
 	v := planted()
 	long := b64(v + strings.Repeat("x", 32<<10))
-	notBase64 := "is not base64 (RFC 4648, with padding, in one line)"
+	notBase64 := "must be base64 (RFC 4648, with padding, on one line)"
 	for name, c := range map[string]struct {
 		op   string
 		item data
@@ -175,10 +175,10 @@ func TestAnItemFailsWithAWordAndWithoutItsInput(t *testing.T) {
 				t.Errorf("in a batch: %d %v", status, results[0])
 			}
 			if got := refusal(t, m, write(c.op+billing, c.item)); got.Status != 400 || got.Text != c.says {
-				t.Errorf("alone: %v", got)
+				t.Errorf("as a single item: %v", got)
 			}
 			if part := leaks(c.says, v); part != "" {
-				t.Errorf("the error shows %q", part)
+				t.Errorf("the error contains %q", part)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
 	asked := func(status any) enginetest.Request {
 		return write("encrypt"+billing, data{"batch_input": []data{fine}, "partial_failure_response_code": status})
 	}
-	body, takes := "whose answer has a body", "an item takes plaintext, associated_data, reference"
+	body, takes := "no response body", "the fields of an item are plaintext, associated_data, reference"
 	reject(t, m, []wrong{
 		{"nothing", write("encrypt"+billing, nil), "", 400, "invalid", []string{"plaintext:", "required", "batch_input"}},
 		{"no input", write("hmac"+billing, nil), "", 400, "invalid", []string{"input:", "required"}},
@@ -207,8 +207,8 @@ func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
 		{"a field of another operation", write("decrypt"+billing, data{"plaintext": v}), v, 400, "invalid", []string{"plaintext:", "unknown field", "ciphertext"}},
 		{"a context in the data", write("encrypt"+billing, data{"context": v}), v, 400, "invalid", []string{"context:", "is part of the path"}},
 		{"a reference alone", write("encrypt"+billing, data{"plaintext": "", "reference": v}), v, 400, "invalid", []string{"reference:", "unknown field"}},
-		{"both", write("encrypt"+billing, data{"plaintext": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"plaintext:", "batch_input", "not both"}},
-		{"data beside a batch", write("encrypt"+billing, data{"associated_data": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"associated_data:", "not both"}},
+		{"both", write("encrypt"+billing, data{"plaintext": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"plaintext:", "batch_input", "only one of them"}},
+		{"data beside a batch", write("encrypt"+billing, data{"associated_data": b64(v), "batch_input": []data{fine}}), v, 400, "invalid", []string{"associated_data:", "only one of them"}},
 		{"no list", write("encrypt"+billing, data{"batch_input": v}), v, 400, "invalid", []string{"batch_input:", "a JSON array"}},
 		{"an object as list", write("encrypt"+billing, data{"batch_input": data{v: v}}), v, 400, "invalid", []string{"batch_input:", "a JSON array"}},
 		{"an empty list", encrypt(), "", 400, "invalid", []string{"batch_input:", "1 to 1000 objects"}},

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// The names of the path parameters, and of the fields that several paths share.
+// The names of the path parameters and of the fields that several paths share.
 const (
 	fieldWorkspace       = "workspace"
 	fieldProject         = "project"
@@ -24,8 +24,8 @@ const (
 	fieldAfter           = "after"
 )
 
-// The segments of paths. They match anything, so that a name that breaks the rules is answered with the rule, not with
-// "unsupported path".
+// The segments of paths. They match any text without a slash: an invalid name then gets an error
+// with the rule for names instead of "unsupported path".
 const (
 	inWorkspace   = `/(?P<` + fieldWorkspace + `>[^/]+)`
 	inProject     = inWorkspace + `/(?P<` + fieldProject + `>[^/]+)`
@@ -43,7 +43,8 @@ var segments = []struct{ name, help string }{
 	{fieldName, "Name of the secret in the environment."},
 }
 
-// pathFields declares the first depth segments of a path (1: workspace ... 4: secret name), and what else it takes.
+// pathFields declares the first depth segments of a path (1: workspace ... 4: secret name) and the
+// other fields of the path.
 func pathFields(depth int, more ...fields) fields {
 	all := make(fields)
 	for _, s := range segments[:depth] {
@@ -75,13 +76,14 @@ func boolField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeBool, Description: help}
 }
 
-// query makes a field one that stands in the URL of a read, list or delete.
+// query marks a field as a query parameter of a read, list or delete.
 func query(f *framework.FieldSchema) *framework.FieldSchema {
 	f.Query = true
 	return f
 }
 
-// response declares what an operation answers with status 200. Every field is always there unless it is listed as optional.
+// response declares the response of an operation with status 200. Every field is always present,
+// except those listed as optional.
 func response(help string, of fields, optional ...string) map[int][]framework.Response {
 	required := make(fields, len(of))
 	for name, f := range of {
@@ -95,7 +97,7 @@ func response(help string, of fields, optional ...string) map[int][]framework.Re
 	return map[int][]framework.Response{http.StatusOK: {{Description: help, Fields: required}}}
 }
 
-// openResponse declares an answer whose fields are named by the caller's data.
+// openResponse declares a response whose field names come from the caller's data.
 func openResponse(help string) map[int][]framework.Response {
 	return map[int][]framework.Response{http.StatusOK: {{Description: help}}}
 }
@@ -112,7 +114,8 @@ func timeField(help string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeTime, Description: help + " RFC 3339, UTC."}
 }
 
-// operation declares an operation: what it does in one line, what its OpenAPI id ends with, and what it answers.
+// operation declares an operation: a summary in one line, the verb and suffix of its OpenAPI id,
+// and its responses.
 func operation(run framework.OperationFunc, summary, verb, suffix string, responses map[int][]framework.Response) *framework.PathOperation {
 	return &framework.PathOperation{
 		Callback:     run,
@@ -122,12 +125,12 @@ func operation(run framework.OperationFunc, summary, verb, suffix string, respon
 	}
 }
 
-// display is what all paths of a family share in OpenAPI.
+// display returns the OpenAPI attributes that all paths share.
 func display() *framework.DisplayAttributes {
 	return &framework.DisplayAttributes{OperationPrefix: "stashbase"}
 }
 
-// changing marks an operation that Vault Enterprise must run on the node that may write.
+// changing marks an operation that Vault Enterprise must forward to a node that can write.
 func changing(op *framework.PathOperation) *framework.PathOperation {
 	op.ForwardPerformanceStandby = true
 	op.ForwardPerformanceSecondary = true

@@ -1,60 +1,70 @@
 package backend
 
 const encryptHelp = `
-A service hands over data and stores the ciphertext itself: the engine keeps nothing. A context names what the data are for, such
-as billing. It needs no creation, and each has a key of its own: what is encrypted under one opens under no other, nor in another
-workspace. Plaintext and associated data are base64.
+A service sends data and stores the returned ciphertext itself. The engine stores neither. A context
+names the purpose of the data, such as billing, and is not created first. Each context has its own
+key: a ciphertext can be decrypted only under its own context and workspace. Plaintext and associated
+data are base64.
 
     $ vault write -field=ciphertext stashbase/encrypt/acme/billing plaintext=$(printf 4111111111111111 | base64) > card
     $ vault write -field=plaintext stashbase/decrypt/acme/billing ciphertext=@card | base64 -d
 
     $ echo '{"batch_input": [{"plaintext": "b25l", "reference": "row 1"}]}' | vault write stashbase/encrypt/acme/billing -
 
-associated_data binds a ciphertext to where it belongs, such as the id of its row: it opens only together with the same data. Give
-it whenever somebody could put one ciphertext in the place of another.
+associated_data binds a ciphertext to the record that it belongs to, for example to the id of its row.
+Decryption requires the same associated data. Use it whenever somebody could replace one ciphertext
+with another.
 
-Everything that does not open is answered alike, "invalid: ciphertext: cannot be opened here": a changed byte, other associated
-data, another context, a key version that is gone. Vault itself takes at most 1 MiB in one JSON string and 32 MiB in a request.
+Every ciphertext that cannot be decrypted returns the same error:
+"invalid: ciphertext: cannot be opened here". Possible causes are a changed byte, different associated
+data, another context, and a destroyed key version. Vault accepts at most 1 MiB in one JSON string and
+32 MiB in one request.
 `
 
 const rewrapHelp = `
-After a rotation of the workspace's key, older ciphertexts go on opening. A rewrap seals one again under the latest version, and
-the plaintext stays in the engine, so that who rewraps needs no right to decrypt. The associated data must be the same as ever.
+After a rotation of the workspace's key, older ciphertexts can still be decrypted. A rewrap encrypts
+the data of a ciphertext again under the latest key version. The plaintext does not leave the engine,
+so the caller needs no permission to decrypt. The associated data must be the same as at encryption.
 
     $ vault write -field=ciphertext stashbase/encrypt/acme/billing plaintext=$(printf 4111111111111111 | base64) > card
     $ vault write -field=ciphertext stashbase/rewrap/acme/billing ciphertext=@card > moved
 
-The engine does not hold these ciphertexts and cannot count them: rewrap them all before an old key version is destroyed.
+The engine does not store these ciphertexts and cannot count them. Rewrap all of them before you
+destroy an old key version.
 `
 
 const hmacHelp = `
-A digest tells whether data are the same without showing them, for instance to search an encrypted column. Equal data have equal
-digests under the same key version: after a rotation, search for both, or make the stored digests anew. verify follows the version
-that the digest names. It answers valid=false for a digest of other data, another context or workspace, or a key version that is
-gone.
+A digest shows whether data are equal without showing the data, for example to search an encrypted
+column. Equal data have equal digests under the same key version. After a rotation, search for the
+digests of both versions, or compute the stored digests again. verify uses the key version that the
+digest names. It returns valid=false if the data, the context or the workspace differ, or if the key
+version is destroyed.
 
     $ vault write -field=hmac stashbase/hmac/acme/billing input=$(printf 4111111111111111 | base64) > digest
     $ vault write stashbase/verify/acme/billing input=$(printf 4111111111111111 | base64) hmac=@digest
 `
 
 const batchHelp = `
-Up to 1,000 items go into one request, as a list in batch_input. batch_results has their results in the same order; a reference,
-any text, comes back with its item.
+batch_input is a list of up to 1,000 items. batch_results contains their results in the same order.
+An item may have a reference, which can be any text. Its result then has the same reference.
 
-An item that fails has an error in place of its result, and the others are done all the same. The status is then 400, with all
-results in the body; partial_failure_response_code asks for another one, such as 200, when not all have failed. Vault's CLI shows
-no body of a 400. An item of the wrong shape (an unknown field, a missing one, a value that is no string) refuses the request.
+If an item fails, its result is an error, and the other items are processed. The status is then 400,
+and the response body contains all results. partial_failure_response_code sets another status, such as
+200, for the case that some items succeeded. Vault's CLI does not show the body of a response with
+status 400. An item of the wrong shape makes the whole request fail: an unknown field, a missing
+field, or a value that is not a string.
 `
 
 const dataKeyHelp = `
-A data key is 32 random bytes for a service that encrypts by itself: large files, or without asking Vault each time. It stores the
-ciphertext beside its data and has it decrypted (decrypt/<workspace>/<context>) when it needs the key again.
+A data key is 32 random bytes for a service that encrypts data itself. Use it for large files, or if
+the service must not call Vault for each operation. The service stores the ciphertext of the key beside its data.
+To use the key again, it decrypts that ciphertext with decrypt/<workspace>/<context>.
 
     $ vault write stashbase/datakey/acme/billing type=plaintext
     $ vault write stashbase/datakey/acme/billing type=wrapped
 
-With type=wrapped nobody sees the key until somebody decrypts it, so a service may prepare keys that it cannot use. type has no
-default: a policy decides who sees keys, by the values it allows.
+With type=wrapped, the response contains only the encrypted key. A service can then prepare keys that
+it cannot use itself. type has no default, so a policy can decide by the allowed values who sees keys.
 
     path "stashbase/datakey/acme/billing" {
       capabilities       = ["update"]

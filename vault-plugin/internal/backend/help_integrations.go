@@ -7,22 +7,26 @@ import (
 )
 
 const integrationHelp = `
-An integration is a credential for one account at one provider, and what it may be used for. It is written once and never answered
-again: it is sealed under a key of its own, for whom it may be sent to, and opened for the moment of a call.
+An integration holds a credential for one account at one provider, and limits its use. No request
+returns the credential. The engine seals it under its own key and binds it to the endpoint to which it may
+be sent. The credential is decrypted only during a call to the provider.
 
-What it may carry, and where to, is said by allowed_environments and allowed_targets. Both default to none, and are looked at again
-at every use.
+allowed_environments limits the secrets that the integration may send, and allowed_targets limits
+where it may send them. Both are empty by default and allow nothing. The engine checks both at every
+use.
 `
 
 const verifyHelp = `
-It asks the provider who the credential is, what rights it has and when it ends, and says what it lacks: for any use, and for each of
-the syncs that use it, as far as the provider tells without a change (of 20 of them at the most). It answers within 10 seconds;
-a failure is an error that begins with provider: and the class of the failure (auth, permission, network, ...), and says what to do.
+Verify asks the provider for the credential's account, rights and expiry. It returns what the
+credential lacks for any use, and for each of the first 20 syncs that use it. It finds only what the
+provider reports without a change. It returns within 10 seconds. The error of a failure begins with
+"provider:" and the class of the failure, such as auth, permission or network, and says what to do.
 
-Nothing is changed at the provider.
+Verify changes nothing at the provider.
 `
 
-// providerHelp derives from the declaration, the examples too.
+// providerHelp returns the help of a provider's paths. It derives from the declaration, including
+// the examples.
 func providerHelp(d provider.Declaration) string {
 	path := integrationFamily + "/acme/" + d.Name + "/main"
 	var b strings.Builder
@@ -46,16 +50,18 @@ func providerHelp(d provider.Declaration) string {
 	}
 	b.WriteString("    $ vault write -force stashbase/" + path + "/verify\n")
 	b.WriteString(`
-A credential supplied again makes the next generation, together with the settings in the same write or not at all. It can be read only
-under the settings that it was supplied with as far as they decide where it is sent to: after a change of one of those it is unreadable
-until it is supplied again, so nobody can have it sent to a place of theirs who cannot supply it. A write that supplies one secret field keeps
-the others, unless such a setting changes with it.
+A write with a new credential creates the next generation. The credential and the settings of one
+write are stored together or not at all. If a setting that decides where the credential is sent
+changes, the credential is unreadable until it is supplied again. A caller who does not know the
+credential therefore cannot redirect it. A write with one secret field keeps the other secret fields,
+unless it also changes such a setting.
 
-An integration that syncs use is not deleted.
+An integration cannot be deleted while syncs use it.
 `)
 	return b.String()
 }
 
+// example returns the value of a field in an example command.
 func example(f provider.Field) string {
 	switch {
 	case f.Secret:

@@ -7,46 +7,53 @@ import (
 )
 
 const syncHelp = `
-A sync makes one destination equal to one environment, for the entries it owns, and tells how that went. It runs by itself when the environment
-delivers something else.
+A sync copies the secrets of one environment to one destination and reports the result. It runs
+automatically when the secrets of the environment change.
 
-It changes and deletes only what it has written itself, or was told to take over by name. What somebody else has written is a conflict, and stays.
+A sync changes and deletes only entries that it owns: entries that it wrote or adopted. Any other entry
+with the name of a secret is a conflict, and on_conflict decides what happens to it.
 `
 
 const planHelp = `
-It asks the destination what is there, and tells what a run would do. It changes nothing. Where blocked is not empty, a run would do nothing at
-all: a limit of the destination would be broken, two secrets would have one name, or filters choose nothing.
+A plan lists the entries at the destination and returns what a run would do. It changes nothing. If
+blocked is not empty, a run would change nothing. Possible reasons are a limit of the destination, two
+secrets with the same name at the destination, and filters that match no secret.
 
-A read is about the sync as it is. A write with fields of a definition is about the sync as that write would leave it, whether it exists or
-not, and is refused as the write would be; nothing is stored.
+A read plans the stored sync. A write plans the sync as if the given fields had been written, even if
+the sync does not exist yet. It fails wherever that write would fail, and it stores nothing.
 `
 
 const runHelp = `
-The sync runs in the background; with wait it is waited for, 10 seconds at the most, and goes on after that. A run looks at the destination whatever
-there seems to be to do: what was removed there is written again.
+The sync runs in the background. With wait, the request waits for the run, at most 10 seconds; the run
+continues after that. Every run reads the destination, even if no secret has changed, and writes
+entries again that were removed there.
 `
 
 const statusHelp = `
-A status never claims more than is known: after a change the state is PENDING until the change has arrived. A sync that is RETRYING comes right by
-itself once the destination does; one that is FAILED, BLOCKED, CONFLICT or PARTIAL needs a person, and next_actions says where to begin.
-It is looked at again now and then all the same.
+After a change of a secret, the state is PENDING until the destination has the change. RETRYING means
+that the engine retries automatically until the destination works again. FAILED, BLOCKED, CONFLICT and
+PARTIAL need a person; next_actions lists the first commands to try. The engine also rechecks these
+syncs from time to time.
 `
 
 const adoptHelp = `
-An entry that the sync has not written is never changed, unless on_conflict says so. Named here, it is the sync's own from the next run on: its value
-is written over where it is another one, and it is deleted once its secret is. A status says which entries are in conflict.
+A sync does not change an entry that it did not write, unless on_conflict allows it. An adopted entry
+belongs to the sync from the next run on. The sync then replaces a different value, and deletes the
+entry when its secret is deleted. The status of the sync lists the entries in conflict.
 `
 
 const pauseHelp = `
-A paused sync changes nothing at its destination. Changes that are being made at that moment come to their end. Resumed, it brings the destination to
-where the environment is then.
+A paused sync changes nothing at its destination. A change that is already in progress is completed.
+After a resume, the sync writes the current secrets of the environment.
 `
 
 const workspaceStatusHelp = `
-It answers from memory how every sync and integration of a workspace stands: those first that do not come right by themselves.
+The state of every sync and integration of a workspace, from memory. Those that need a person come
+first.
 `
 
-// destinationHelp derives from the declaration, the example too.
+// destinationHelp returns the help of a destination's paths. It derives from the declaration,
+// including the example.
 func destinationHelp(d provider.Destination, p provider.Declaration) string {
 	path := syncFamily + "/acme/api/production/" + d.Name + "/main"
 	var b strings.Builder
@@ -58,16 +65,17 @@ func destinationHelp(d provider.Destination, p provider.Declaration) string {
 	}
 	b.WriteString("\n    $ vault read stashbase/" + path + "/status\n    $ vault delete stashbase/" + path + " " + fieldPurge + "=false\n")
 	b.WriteString(`
-The integration is one of provider ` + p.Name + `, and has to allow the environment and the target. A second sync of the workspace to the same target is
-refused when both could write an entry of the same name.
+The integration must be one of provider ` + p.Name + ` and must allow the environment and the target.
+A second sync of the workspace to the same target is rejected if both could write an entry of the
+same name.
 
-A sync cannot be led to another target while it owns entries: delete it with purge=true to remove them, or with purge=false to leave them, and
-create another.
+The target of a sync cannot be changed while the sync owns entries. Delete the sync and create
+another one. A delete with purge=true also deletes the entries; purge=false keeps them.
 `)
 	if d.ReadBack != provider.ReadBackValue {
 		b.WriteString(`
-The destination does not tell values. So an entry that was being created when the engine was cut off, and is there, cannot be told from one of
-somebody else's: it is a conflict until it is adopted.
+The destination does not return values. If the engine stopped while it created an entry, it cannot
+know whether it or something else wrote that entry. The entry is a conflict until it is adopted.
 `)
 	}
 	return b.String()

@@ -9,10 +9,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// maxPage is the most a list answers at once when it is asked for pages.
+// maxPage is the maximum size of a page.
 const maxPage = 1000
 
-// item is one entry of a list: its name, and what a list is read for.
+// item is one entry of a list: its name and a few details.
 type item struct {
 	key  string
 	info map[string]any
@@ -20,8 +20,8 @@ type item struct {
 
 func listFields() fields {
 	return fields{
-		fieldLimit: query(intField("Answer at most this many names, 1 to 1000. Left out: all.")),
-		fieldAfter: query(stringField("Answer only names that sort after this one; `next` of the previous page.")),
+		fieldLimit: query(intField("Maximum number of names to return, 1 to 1000. If absent, all are returned.")),
+		fieldAfter: query(stringField("Return only names that sort after this name. To continue a list, set it to the `next` of the previous page.")),
 	}
 }
 
@@ -29,11 +29,11 @@ func listResponse(help, info string) map[int][]framework.Response {
 	return response(help, fields{
 		"keys":     list("The names, sorted."),
 		"key_info": object(info),
-		"next":     stringField("Give this as `after` for the next page; only with `limit`, where more follow."),
+		"next":     stringField("Value of `after` that returns the next page. Absent on the last page and without `limit`."),
 	}, "key_info", "next", "keys")
 }
 
-// limit reads how many entries the caller wants at once; 0 is all.
+// limit returns the maximum number of entries that the caller requests; 0 means all.
 func (c *call) limit() (int, error) {
 	limit, err := c.number(fieldLimit)
 	if err != nil || limit != nil && (*limit < 1 || *limit > maxPage) {
@@ -45,8 +45,8 @@ func (c *call) limit() (int, error) {
 	return int(*limit), nil
 }
 
-// answerList answers items, which are sorted, or the page of them that the request asks for.
-func answerList(c *call, items []item) (*logical.Response, error) {
+// respondList returns the sorted items, or the page of them that the request selects.
+func respondList(c *call, items []item) (*logical.Response, error) {
 	limit, err := c.limit()
 	if err != nil {
 		return nil, err
@@ -74,9 +74,10 @@ func answerList(c *call, items []item) (*logical.Response, error) {
 	return resp, nil
 }
 
+// stamp formats a time as RFC 3339 in UTC.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// moment is stamp for a time that may never have come: it is then empty.
+// moment is stamp for an optional time: the zero time becomes the empty string.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -23,31 +23,31 @@ func (b *Backend) changePaths() []*framework.Path {
 			Pattern:      "compare" + inProject,
 			DisplayAttrs: display(),
 			Fields: pathFields(2, fields{
-				fieldFrom: query(stringField("Name of one environment of the project.")),
-				fieldTo:   query(stringField("Name of the other.")),
+				fieldFrom: query(stringField("Name of the first environment of the project.")),
+				fieldTo:   query(stringField("Name of the second environment of the project.")),
 			}),
-			HelpSynopsis:    "In which secrets two environments of a project differ, without values.",
+			HelpSynopsis:    "Compare the secrets of two environments of a project, without their values.",
 			HelpDescription: compareHelp,
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(compareEnvironments), "Compare two environments.", "compare", "environments",
-					response("The live secrets by what they have in common.", fields{
-						"only_in_from": list("Secrets that only the one has."),
-						"only_in_to":   list("Secrets that only the other has."),
-						"different":    list("Secrets that both have, with different values."),
-						"same":         list("Secrets that both have, with the same value."),
+					response("The names of the live secrets of both environments.", fields{
+						"only_in_from": list("Secrets that exist only in the first environment."),
+						"only_in_to":   list("Secrets that exist only in the second environment."),
+						"different":    list("Secrets that exist in both environments, with different values."),
+						"same":         list("Secrets that exist in both environments, with the same value."),
 					})),
 			},
 		},
 		{
 			Pattern:         "changes" + inEnvironment,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(3, fields{fieldLimit: query(intField("Answer at most this many changes, the newest, 1 to 1000. Left out: all."))}),
+			Fields:          pathFields(3, fields{fieldLimit: query(intField("Maximum number of changes to return, newest first, 1 to 1000. If absent, all are returned."))}),
 			HelpSynopsis:    "The changelog of an environment, newest first, without values.",
 			HelpDescription: changesHelp,
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readChanges), "Read the changelog of an environment.", "read", "changes",
 					response("The changelog.", fields{
-						"changes": {Type: framework.TypeSlice, Description: "Each with change (its id), time, created_by, comment, and secrets: name, version, action (created, updated or deleted)."},
+						"changes": {Type: framework.TypeSlice, Description: "List of changes: change (the id), time, created_by, comment, and secrets. Each of the secrets has name, version and action (created, updated or deleted)."},
 					})),
 			},
 		},
@@ -55,14 +55,14 @@ func (b *Backend) changePaths() []*framework.Path {
 			Pattern:      "revert" + inEnvironment,
 			DisplayAttrs: display(),
 			Fields: pathFields(3, fields{
-				fieldChange:  stringField("Id of the change after which the environment was as it shall be again."),
-				fieldComment: stringField("Why, at most 512 bytes. Not encrypted by the workspace's keys."),
-				fieldDryRun:  boolField("Answer what the revert would do, and do nothing."),
+				fieldChange:  stringField("Id of a change. The environment is restored to its state right after this change."),
+				fieldComment: stringField("Reason for the revert, at most 512 bytes. Not encrypted by the workspace's keys."),
+				fieldDryRun:  boolField("Return what the revert would do, without changing anything."),
 			}),
-			HelpSynopsis:    "Have an environment as it was right after a change.",
+			HelpSynopsis:    "Restore an environment to its state right after a change.",
 			HelpDescription: changesHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(revertEnvironment), "Bring back what an environment held after a change, all or nothing.", "revert", "environment",
+				logical.UpdateOperation: changing(operation(b.handle(revertEnvironment), "Restore the secrets that an environment had right after a change: all of them or none.", "revert", "environment",
 					importedResponse())),
 			},
 		},
@@ -80,7 +80,7 @@ func compareEnvironments(ctx context.Context, c *call) (*logical.Response, error
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{
+	return respond(map[string]any{
 		"only_in_from": append([]string{}, d.OnlyFrom...), "only_in_to": append([]string{}, d.OnlyTo...),
 		"different": append([]string{}, d.Different...), "same": append([]string{}, d.Same...),
 	})
@@ -109,13 +109,13 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 			fieldComment: change.Comment, "secrets": touched,
 		}
 	}
-	return answer(map[string]any{"changes": described})
+	return respond(map[string]any{"changes": described})
 }
 
 func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	in := secrets.Revert{Change: c.text(fieldChange), Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
 	if in.Change == "" {
-		return nil, fault.New(fault.Invalid, "%s: is required: the id of a change, as changes/ lists them", fieldChange)
+		return nil, fault.New(fault.Invalid, "%s: is required; give the id of a change, which changes/ lists", fieldChange)
 	}
 	if err := secrets.CheckComment(in.Comment); err != nil {
 		return nil, err
@@ -124,20 +124,21 @@ func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	return answerImported(done, in.DryRun)
+	return respondImported(done, in.DryRun)
 }
 
 const compareHelp = `
-Values are compared inside the engine and never answered. Even so, whoever may compare can find out whether a secret of one
-environment equals one of another: give this only to those who may load both.
+The engine compares the values and does not return them. A caller can still find out whether a secret
+has the same value in two environments. Allow this path only to callers who may load both of them.
 
     $ vault read stashbase/compare/acme/api from=development to=production
 `
 
 const changesHelp = `
-The changelog is derived from the versions that are kept: one entry for each request that wrote or deleted secrets. Going back to
-a change writes new versions and soft-deletes what was not there then; it is a change itself and can be reverted. Where a version
-it needs is destroyed or no longer kept, nothing is done.
+The changelog has one entry for each request that wrote or deleted secrets. It is derived from the
+versions that are kept. A revert to a change writes new versions, and soft-deletes secrets that did
+not exist then. A revert is also a change and can be reverted. If a version that it needs is destroyed
+or no longer kept, the revert fails and changes nothing.
 
     $ vault read -format=json stashbase/changes/acme/api/development limit=10
     $ vault write stashbase/revert/acme/api/development change=<id> dry_run=true

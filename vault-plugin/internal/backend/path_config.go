@@ -29,51 +29,52 @@ const (
 	fieldPaused              = "paused"
 )
 
-// settingsFields are the fields that config sets for all workspaces and a workspace may set for itself.
+// settingsFields returns the fields that config sets for all workspaces and that a workspace can
+// set for itself.
 func settingsFields() fields {
 	return fields{
-		fieldDeleteVersionAfter:  durationField("How long after it was written a version is deleted, up to 3650 days; 0 is never. Answered in seconds."),
-		fieldMaxVersions:         intField("How many versions of a secret are kept, 1 to 100."),
-		fieldCASRequired:         boolField("Whether every write of a secret must carry `cas`."),
-		fieldMaxValueBytes:       intField("The largest value of a secret in bytes, 1 to 393216 (384 KiB)."),
-		fieldMaxSecrets:          intField("The most secrets in one environment, 1 to 100000."),
-		fieldMaxEnvironmentBytes: intField("The most bytes of names and newest values in one environment, 1 to 25165824 (24 MiB)."),
+		fieldDeleteVersionAfter:  durationField("Age at which a version is deleted, at most 3650 days; 0 means never. Returned in seconds."),
+		fieldMaxVersions:         intField("Number of versions of a secret to keep, 1 to 100."),
+		fieldCASRequired:         boolField("Whether every write of a secret must include `cas`."),
+		fieldMaxValueBytes:       intField("Maximum size of a secret's value in bytes, 1 to 393216 (384 KiB)."),
+		fieldMaxSecrets:          intField("Maximum number of secrets in one environment, 1 to 100000."),
+		fieldMaxEnvironmentBytes: intField("Maximum total size of the names and newest values in one environment, in bytes, 1 to 25165824 (24 MiB)."),
 	}
 }
 
 func configFields() fields {
 	all := settingsFields()
-	all[fieldMaxProjects] = intField("The most projects in one workspace, 1 to 10000.")
-	all[fieldMaxEnvironments] = intField("The most environments in one workspace, over all its projects, 1 to 10000.")
-	all[fieldMaxSyncs] = intField("The most syncs in one workspace, over all its environments, 1 to 10000.")
-	all[fieldKeyringCacheSize] = intField("How many workspaces' keys are kept unwrapped in memory, 1 to 100000.")
-	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Answered in seconds.")
-	all[fieldSecretCacheBytes] = intField("How many bytes of sealed secrets are kept in memory, 0 to 4294967296.")
-	all[fieldEgressAllow] = wordsField("Special-purpose addresses that providers may have, as rules [workspace=]CIDR[:port][+http]: private networks, loopback. +http allows plain http, of loopback only. Empty: public addresses alone.")
-	all[fieldProxyURL] = stringField("URL of an HTTP proxy that everything to providers goes through; empty for none. Nothing is taken from Vault's environment.")
-	all[fieldPaused] = boolField("Whether nothing goes out to providers, of any workspace.")
+	all[fieldMaxProjects] = intField("Maximum number of projects in one workspace, 1 to 10000.")
+	all[fieldMaxEnvironments] = intField("Maximum number of environments in one workspace, in all its projects, 1 to 10000.")
+	all[fieldMaxSyncs] = intField("Maximum number of syncs in one workspace, in all its environments, 1 to 10000.")
+	all[fieldKeyringCacheSize] = intField("Number of workspaces whose keys are kept unwrapped in memory, 1 to 100000.")
+	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Returned in seconds.")
+	all[fieldSecretCacheBytes] = intField("Maximum size of the cache of sealed secrets in memory, in bytes, 0 to 4294967296.")
+	all[fieldEgressAllow] = wordsField("Special-purpose addresses that providers may have, such as private networks and loopback. Each rule has the form [workspace=]CIDR[:port][+http]; +http allows plain http and is valid only for loopback. Empty allows only public addresses.")
+	all[fieldProxyURL] = stringField("URL of the HTTP proxy for all requests to providers; empty for none. Proxy variables in Vault's environment are ignored.")
+	all[fieldPaused] = boolField("Whether requests to providers are stopped for all workspaces.")
 	return all
 }
 
 func (b *Backend) configPaths() []*framework.Path {
-	answers := response("The configuration in force.", configFields())
+	returned := response("The current configuration.", configFields())
 	return []*framework.Path{{
 		Pattern:         "config",
 		DisplayAttrs:    display(),
 		Fields:          configFields(),
-		ExistenceCheck:  b.exists(func(*call) bool { return true }), // there is always one in force
-		HelpSynopsis:    "Read or change the defaults and bounds of the mount.",
+		ExistenceCheck:  b.exists(func(*call) bool { return true }), // a config always exists
+		HelpSynopsis:    "Read or change the defaults and limits of the mount.",
 		HelpDescription: configHelp,
 		Operations: operations{
-			logical.ReadOperation:   operation(b.handle(readConfig), "Read the configuration in force.", "read", "configuration", answers),
-			logical.UpdateOperation: changing(operation(b.handle(writeConfig), "Change the fields given, keep the others.", "configure", "", answers)),
-			logical.PatchOperation:  changing(operation(b.handle(writeConfig), "Change the fields given; null resets one to its default.", "patch", "configuration", answers)),
+			logical.ReadOperation:   operation(b.handle(readConfig), "Read the current configuration.", "read", "configuration", returned),
+			logical.UpdateOperation: changing(operation(b.handle(writeConfig), "Change the given fields and keep the others.", "configure", "", returned)),
+			logical.PatchOperation:  changing(operation(b.handle(writeConfig), "Change the given fields; null resets a field to its default.", "patch", "configuration", returned)),
 		},
 	}}
 }
 
 func readConfig(_ context.Context, c *call) (*logical.Response, error) {
-	return answer(describeConfig(c.Settings.Config()))
+	return respond(describeConfig(c.Settings.Config()))
 }
 
 func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
@@ -93,7 +94,7 @@ func writeConfig(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeConfig(next))
+	return respond(describeConfig(next))
 }
 
 func assignSettings(c *call, to *store.Settings, reset store.Settings) {
@@ -131,14 +132,17 @@ func describeSettings(s store.Settings) map[string]any {
 }
 
 const configHelp = `
-The fields of the first half are defaults for every workspace: a workspace may set its own within the same bounds. max_projects
-and max_environments hold for each workspace. The caches hold nothing readable for long: keyrings are wiped after
-keyring_cache_ttl, secrets are cached sealed.
+cas_required, delete_version_after, max_versions, max_value_bytes, max_secrets and
+max_environment_bytes are defaults. A workspace can set its own values within the same limits.
+max_projects, max_environments and max_syncs apply to each workspace. Unwrapped keys are wiped from
+memory after keyring_cache_ttl, and the cache of secrets holds only sealed secrets.
 
-egress_allow, proxy_url and paused rule what goes out to providers. Without a rule only public addresses are reached, however a name
-resolves; a rule of a wide range does not cover link-local and metadata addresses, which need one of their own.
+egress_allow, proxy_url and paused control the requests to providers. Without a rule, only public
+addresses can be reached, whatever a host name resolves to. A rule for a wide range does not include
+link-local and metadata addresses. Each of them needs its own rule.
 
-A write changes the fields it carries and keeps the others; in a patch, null resets a field to its default.
+A write changes the given fields and keeps the others. In a patch, null resets a field to its
+default.
 
     $ vault read stashbase/config
     $ vault write stashbase/config max_versions=20 cas_required=true

@@ -30,12 +30,12 @@ const (
 	fieldPartialFailure = "partial_failure_response_code"
 )
 
-// encryptionOperation is an operation on one item or on a batch of them.
+// encryptionOperation is an operation on one item or on a batch of items.
 type encryptionOperation struct {
-	path, verb, suffix string // the first segment, and what the OpenAPI id is made of
+	path, verb, suffix string // the first segment of the path; the parts of the OpenAPI id
 	synopsis, help     string
 	takes              itemFields
-	answers            []string
+	returns            []string
 	run                func(*encryption.Service, context.Context, encryption.Scope, []encryption.Item) ([]encryption.Result, error)
 	describe           func(encryption.Result) map[string]any
 }
@@ -44,32 +44,32 @@ func encryptionOperations() []encryptionOperation {
 	return []encryptionOperation{
 		{
 			path: "encrypt", verb: "encrypt", suffix: "application-data",
-			synopsis: "Encrypt data of a service under a context.", help: encryptHelp,
-			takes: itemFields{fieldPlaintext, fieldAssociatedData}, answers: []string{fieldCiphertext, fieldKeyVersion},
+			synopsis: "Encrypt a service's data under a context.", help: encryptHelp,
+			takes: itemFields{fieldPlaintext, fieldAssociatedData}, returns: []string{fieldCiphertext, fieldKeyVersion},
 			run: (*encryption.Service).Encrypt, describe: describeCiphertext,
 		},
 		{
 			path: "decrypt", verb: "decrypt", suffix: "application-data",
-			synopsis: "Decrypt what was encrypted under the same context.", help: encryptHelp,
-			takes: itemFields{fieldCiphertext, fieldAssociatedData}, answers: []string{fieldPlaintext},
+			synopsis: "Decrypt data that was encrypted under the same context.", help: encryptHelp,
+			takes: itemFields{fieldCiphertext, fieldAssociatedData}, returns: []string{fieldPlaintext},
 			run: (*encryption.Service).Decrypt, describe: describePlaintext,
 		},
 		{
 			path: "rewrap", verb: "rewrap", suffix: "application-data",
-			synopsis: "Move a ciphertext to the latest key version, without showing the plaintext.", help: rewrapHelp,
-			takes: itemFields{fieldCiphertext, fieldAssociatedData}, answers: []string{fieldCiphertext, fieldKeyVersion},
+			synopsis: "Encrypt a ciphertext's data again under the latest key version, without returning the plaintext.", help: rewrapHelp,
+			takes: itemFields{fieldCiphertext, fieldAssociatedData}, returns: []string{fieldCiphertext, fieldKeyVersion},
 			run: (*encryption.Service).Rewrap, describe: describeCiphertext,
 		},
 		{
 			path: "hmac", verb: "generate", suffix: "application-hmac",
-			synopsis: "Make a keyed digest of data under a context.", help: hmacHelp,
-			takes: itemFields{fieldInput}, answers: []string{fieldHMAC},
+			synopsis: "Compute a keyed digest of data under a context.", help: hmacHelp,
+			takes: itemFields{fieldInput}, returns: []string{fieldHMAC},
 			run: (*encryption.Service).HMAC, describe: describeDigest,
 		},
 		{
 			path: "verify", verb: "verify", suffix: "application-hmac",
-			synopsis: "Verify a keyed digest that was made under the same context.", help: hmacHelp,
-			takes: itemFields{fieldInput, fieldHMAC}, answers: []string{fieldValid},
+			synopsis: "Verify a keyed digest that was computed under the same context.", help: hmacHelp,
+			takes: itemFields{fieldInput, fieldHMAC}, returns: []string{fieldValid},
 			run: (*encryption.Service).Verify, describe: describeVerification,
 		},
 	}
@@ -83,37 +83,38 @@ func (b *Backend) encryptionPaths() []*framework.Path {
 	return append(all, b.dataKeyPath())
 }
 
-// encryptionFields declares what all operations may take or answer.
+// encryptionFields declares the fields that the operations take and return.
 func encryptionFields() fields {
 	sensitive := &framework.DisplayAttributes{Sensitive: true}
 	return fields{
-		fieldPlaintext:      {Type: framework.TypeString, Description: "The plaintext in base64. The empty string is a value.", DisplayAttrs: sensitive},
-		fieldCiphertext:     stringField("The ciphertext, as encrypt answers it: stash:v<key version>:<base64url>."),
-		fieldAssociatedData: stringField("Data in base64, at most 32 KiB of them, that are not encrypted but must be the same whenever the ciphertext is opened. Left out: the empty string."),
-		fieldInput:          {Type: framework.TypeString, Description: "The data in base64. The empty string is a value.", DisplayAttrs: sensitive},
-		fieldHMAC:           stringField("The digest, as hmac answers it: stash-mac:v<key version>:<base64url>."),
-		fieldValid:          boolField("Whether the digest is that of the input."),
-		fieldKeyVersion:     intField("The version of the workspace's key that the ciphertext is sealed under."),
+		fieldPlaintext:      {Type: framework.TypeString, Description: "Plaintext in base64. May be the empty string.", DisplayAttrs: sensitive},
+		fieldCiphertext:     stringField("Ciphertext in the form that encrypt returns: stash:v<key version>:<base64url>."),
+		fieldAssociatedData: stringField("Data in base64, at most 32 KiB. They are not encrypted, and decryption requires the same data. If absent, the empty string is used."),
+		fieldInput:          {Type: framework.TypeString, Description: "Data in base64. May be the empty string.", DisplayAttrs: sensitive},
+		fieldHMAC:           stringField("Digest in the form that hmac returns: stash-mac:v<key version>:<base64url>."),
+		fieldValid:          boolField("Whether the digest matches the input."),
+		fieldKeyVersion:     intField("Version of the workspace's key under which the ciphertext is encrypted."),
 	}
 }
 
 func (b *Backend) encryptionPath(op encryptionOperation) *framework.Path {
 	declared := encryptionFields()
 	takes := fields{
-		fieldBatchInput: {Type: framework.TypeSlice, Description: fmt.Sprintf("In place of the other fields: a list of at most %d objects. "+
-			"Each takes %s; the reference comes back with the item's result.", maxBatch, op.takes.inBatch())},
-		fieldPartialFailure: intField("With " + fieldBatchInput + ": the status to answer when some items failed and others did not. Left out: 400. When all failed it is 400 in any case."),
+		fieldBatchInput: {Type: framework.TypeSlice, Description: fmt.Sprintf("List of at most %d objects, in place of the other fields. "+
+			"Each object has the fields %s. An item's reference is returned with its result.", maxBatch, op.takes.inBatch())},
+		fieldPartialFailure: intField("With " + fieldBatchInput + ": HTTP status of the response if some items failed and others succeeded. Default 400. If all items failed, the status is always 400."),
 	}
 	for _, field := range op.takes {
 		takes[field] = declared[field]
 	}
-	answers := fields{fieldBatchResults: {Type: framework.TypeSlice, Description: "With " + fieldBatchInput + ": an object for each item, in their order, that holds its reference, and either the fields of a single answer or its error."}}
-	for _, field := range op.answers {
-		answers[field] = declared[field]
+	returned := fields{fieldBatchResults: {Type: framework.TypeSlice, Description: "With " + fieldBatchInput + ": one object for each item, in the same order. Each has the item's reference, and either its error or the fields of a response for one item."}}
+	for _, field := range op.returns {
+		returned[field] = declared[field]
 	}
-	responses := response("What became of the item or items.", answers, slices.Collect(maps.Keys(answers))...)
-	// Without fields: the framework would give their schema the name of the other one's, and keep one of the two.
-	responses[http.StatusBadRequest] = []framework.Response{{Description: "The request was refused, or items of a batch failed: then the body is that of status 200."}}
+	responses := response("Result of the item, or of each item of a batch.", returned, slices.Collect(maps.Keys(returned))...)
+	// Declared without fields: the framework would give the schemas of both responses the same name
+	// and keep only one of them.
+	responses[http.StatusBadRequest] = []framework.Response{{Description: "The request was rejected, or items of a batch failed. If items failed, the body has the same form as for status 200."}}
 	return &framework.Path{
 		Pattern:         op.path + inContext,
 		DisplayAttrs:    display(),
@@ -126,10 +127,11 @@ func (b *Backend) encryptionPath(op encryptionOperation) *framework.Path {
 	}
 }
 
-// contextFields declares the segments of a path within a context, and what else it takes.
+// contextFields declares the segments of a path that ends with a context, and the given other
+// fields.
 func contextFields(more fields) fields {
 	all := pathFields(1, more)
-	all[fieldContext] = &framework.FieldSchema{Type: framework.TypeString, Description: "Name of the context: what the data are for. It needs no creation.", Required: true}
+	all[fieldContext] = &framework.FieldSchema{Type: framework.TypeString, Description: "Name of the context, which is the purpose of the data. It is not created first.", Required: true}
 	return all
 }
 
@@ -145,7 +147,7 @@ func (op encryptionOperation) handle(ctx context.Context, c *call) (*logical.Res
 	if err != nil {
 		return nil, err
 	}
-	return b.answer(c, op.describe)
+	return b.respond(c, op.describe)
 }
 
 func (c *call) encryptionScope() encryption.Scope {
@@ -166,7 +168,7 @@ func describeVerification(r encryption.Result) map[string]any {
 	return map[string]any{fieldValid: r.Valid}
 }
 
-// The types of a data key: whether its plaintext is answered.
+// The types of a data key: whether the response contains its plaintext.
 const (
 	dataKeyPlaintext = "plaintext"
 	dataKeyWrapped   = "wrapped"
@@ -174,23 +176,23 @@ const (
 
 func (b *Backend) dataKeyPath() *framework.Path {
 	declared := encryptionFields()
-	synopsis := "Mint a data key, for a service to encrypt with by itself."
+	synopsis := "Generate a data key with which a service encrypts data itself."
 	plaintext := *declared[fieldPlaintext]
-	plaintext.Description = "The key in base64; only with type=plaintext."
+	plaintext.Description = "The key in base64. Present only with type=plaintext."
 	return &framework.Path{
 		Pattern:      "datakey" + inContext,
 		DisplayAttrs: display(),
 		Fields: contextFields(fields{
 			fieldType: {
 				Type: framework.TypeString, Required: true, AllowedValues: []any{dataKeyPlaintext, dataKeyWrapped},
-				Description: "plaintext: answer the key in the clear and encrypted. wrapped: encrypted only.",
+				Description: "`plaintext`: return the key both in plaintext and encrypted. `wrapped`: return only the encrypted key.",
 			},
 			fieldAssociatedData: declared[fieldAssociatedData],
 		}),
 		HelpSynopsis:    synopsis,
 		HelpDescription: dataKeyHelp,
 		Operations: operations{
-			logical.UpdateOperation: operation(b.handle(mintDataKey), synopsis, "generate", "data-key", response("The data key.", fields{
+			logical.UpdateOperation: operation(b.handle(generateDataKey), synopsis, "generate", "data-key", response("The new data key.", fields{
 				fieldCiphertext: declared[fieldCiphertext],
 				fieldKeyVersion: declared[fieldKeyVersion],
 				fieldPlaintext:  &plaintext,
@@ -199,11 +201,12 @@ func (b *Backend) dataKeyPath() *framework.Path {
 	}
 }
 
-// mintDataKey takes the type as it is written, with no default, so that a policy that allows one value allows nothing else.
-func mintDataKey(ctx context.Context, c *call) (*logical.Response, error) {
+// generateDataKey requires the type, without a default. A policy that allows one value of type then
+// allows nothing else.
+func generateDataKey(ctx context.Context, c *call) (*logical.Response, error) {
 	as := c.text(fieldType)
 	if as != dataKeyPlaintext && as != dataKeyWrapped {
-		return nil, fault.New(fault.Invalid, "%s: is required; it must be %s or %s", fieldType, dataKeyPlaintext, dataKeyWrapped)
+		return nil, fault.New(fault.Invalid, "%s: is required; give %s or %s", fieldType, dataKeyPlaintext, dataKeyWrapped)
 	}
 	var item batchItem
 	associated := item.decode(fieldAssociatedData, c.text(fieldAssociatedData))
@@ -219,5 +222,5 @@ func mintDataKey(ctx context.Context, c *call) (*logical.Response, error) {
 		maps.Copy(data, describePlaintext(key))
 		clear(key.Plaintext)
 	}
-	return answer(data)
+	return respond(data)
 }

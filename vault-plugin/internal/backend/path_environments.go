@@ -20,21 +20,21 @@ const (
 func environmentFields() fields {
 	return fields{
 		fieldDescription:     stringField("What the environment is for, at most 512 bytes. Not encrypted by the workspace's keys."),
-		fieldProduction:      boolField("Whether this is a production environment; it is then deleted only with deletion_allowed."),
-		fieldLocked:          boolField("Whether writes are refused."),
+		fieldProduction:      boolField("Whether this is a production environment. It can be deleted only if deletion_allowed is true."),
+		fieldLocked:          boolField("Whether the environment is locked: it can be read, but not written."),
 		fieldDeletionAllowed: boolField("Whether a production environment may be deleted."),
-		fieldBase:            stringField("Environment whose secrets are inherited: one of the same project, or project/environment; empty for none."),
-		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. Never set, or reset: for production none, else the project's other environments that are not production."),
+		fieldBase:            stringField("Environment whose secrets are inherited: the name of one in the same project, or project/environment. Empty for none."),
+		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. If never set, or reset with null: none for a production environment, otherwise the non-production environments of the project."),
 	}
 }
 
 func (b *Backend) environmentPaths() []*framework.Path {
-	answered := environmentFields()
-	answered[fieldName] = stringField("Name of the environment.")
-	answered[fieldCreated] = timeField("When it was created.")
-	answered[fieldUpdated] = timeField("When its settings were last changed.")
-	answered["secrets"] = intField("Number of secrets, soft-deleted ones included.")
-	answers := response("The environment.", answered, fieldSharedWith)
+	returned := environmentFields()
+	returned[fieldName] = stringField("Name of the environment.")
+	returned[fieldCreated] = timeField("When it was created.")
+	returned[fieldUpdated] = timeField("When its settings were last changed.")
+	returned["secrets"] = intField("Number of secrets, including soft-deleted ones.")
+	responses := response("The environment.", returned, fieldSharedWith)
 	return []*framework.Path{
 		{
 			Pattern:         "environments" + inProject + "/?",
@@ -50,19 +50,19 @@ func (b *Backend) environmentPaths() []*framework.Path {
 		{
 			Pattern:         "environments" + inEnvironment,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(3, environmentFields(), fields{fieldConfirm: query(stringField("For a delete of an environment that holds secrets: its name again."))}),
+			Fields:          pathFields(3, environmentFields(), fields{fieldConfirm: query(stringField("Name of the environment, to confirm its deletion. Required to delete an environment that contains secrets."))}),
 			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
-			HelpSynopsis:    "Create, read, change or delete an environment: a set of secrets that is delivered as one.",
+			HelpSynopsis:    "Create, read, change or delete an environment: a set of secrets that are delivered together.",
 			HelpDescription: environmentHelp,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handle(readEnvironment), "Read an environment.", "read", "environment", answers),
-				logical.CreateOperation: changing(operation(b.handle(putEnvironment), "Create an environment.", "create", "environment", answers)),
-				logical.UpdateOperation: changing(operation(b.handle(putEnvironment), "Change the fields given, keep the others.", "write", "environment", answers)),
-				logical.PatchOperation:  changing(operation(b.handle(patchEnvironment), "Change the fields given; null resets one.", "patch", "environment", answers)),
+				logical.ReadOperation:   operation(b.handle(readEnvironment), "Read an environment.", "read", "environment", responses),
+				logical.CreateOperation: changing(operation(b.handle(putEnvironment), "Create an environment.", "create", "environment", responses)),
+				logical.UpdateOperation: changing(operation(b.handle(putEnvironment), "Change the given fields and keep the others.", "write", "environment", responses)),
+				logical.PatchOperation:  changing(operation(b.handle(patchEnvironment), "Change the given fields; null resets a field.", "patch", "environment", responses)),
 				logical.DeleteOperation: changing(operation(b.handle(deleteEnvironment), "Delete an environment and its secrets.", "delete", "environment",
 					response("What was deleted.", fields{
-						fieldName: stringField("Name the environment had."),
-						"secrets": intField("Number of secrets that went with it."),
+						fieldName: stringField("Name of the environment."),
+						"secrets": intField("Number of secrets that were deleted with it."),
 					}))),
 			},
 		},
@@ -80,7 +80,7 @@ func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
 			fieldUpdated: stamp(e.Stamp.Updated), fieldProduction: e.Production, fieldLocked: e.Locked, "secrets": e.Secrets,
 		}}
 	}
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
 func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
@@ -88,7 +88,7 @@ func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeEnvironment(e))
+	return respond(describeEnvironment(e))
 }
 
 func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
@@ -112,10 +112,10 @@ func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeEnvironment(e))
+	return respond(describeEnvironment(e))
 }
 
-// patchEnvironment changes an environment that exists: null brings shared_with back to its default.
+// patchEnvironment changes an existing environment. null resets shared_with to its default.
 func patchEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	if _, err := c.Tree.Environment(c.request(), c.path); err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldName: c.path.Environment, "secrets": receipt.Secrets})
+	return respond(map[string]any{fieldName: c.path.Environment, "secrets": receipt.Secrets})
 }
 
 func describeEnvironment(e workspaces.Environment) map[string]any {
@@ -137,22 +137,24 @@ func describeEnvironment(e workspaces.Environment) map[string]any {
 		fieldDeletionAllowed: e.DeletionAllowed, fieldBase: e.Base,
 		fieldCreated: stamp(e.Stamp.Created), fieldUpdated: stamp(e.Stamp.Updated), "secrets": e.Secrets,
 	}
-	if e.Shares { // else the default holds, which follows production
+	if e.Shares { // otherwise the default applies, which depends on production
 		all[fieldSharedWith] = append([]string{}, e.SharedWith...)
 	}
 	return all
 }
 
 const environmentHelp = `
-An environment holds the secrets that one deployment of a project needs; they are delivered together by load/. A locked
-environment can be read and not written. A production environment is deleted only when deletion_allowed is set.
+An environment contains the secrets that one deployment of a project needs. load/ delivers all of
+them. A locked environment can be read, but not written. A production environment can be deleted only
+if deletion_allowed is true.
 
     $ vault write -force stashbase/environments/acme/api/development
     $ vault write stashbase/environments/acme/api/production production=true
     $ vault write stashbase/environments/acme/api/production locked=true
 
-With a base it inherits the base's secrets, except those it has itself. An environment is inherited, and referred to by secrets
-elsewhere, only where its own shared_with lets it: whoever may write one environment gets nothing out of another by that.
+An environment with a base inherits the base's secrets, except those that it has itself. An
+environment can be a base, or the target of references, only for environments that its own shared_with
+allows. A caller who can write one environment therefore cannot read another one through it.
 
     $ vault write stashbase/environments/acme/api/staging base=development
     $ vault write stashbase/environments/acme/shared/common shared_with=api/*,web/staging

@@ -26,37 +26,37 @@ func (b *Backend) importPaths() []*framework.Path {
 		Pattern:      "import" + inEnvironment,
 		DisplayAttrs: display(),
 		Fields: pathFields(3, fields{
-			fieldSecrets: {Type: framework.TypeMap, Description: "Names and values, all JSON strings. Give this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			fieldContent: {Type: framework.TypeString, Description: "A document with names and values, in `format`. Give this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldSecrets: {Type: framework.TypeMap, Description: "Secrets to write: names and values, all of them JSON strings. Give either this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldContent: {Type: framework.TypeString, Description: "Document of names and values, in the format `format`. Give either this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
 			fieldFormat:  {Type: framework.TypeString, Description: "Format of `content`.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml"}},
-			fieldMode:    {Type: framework.TypeString, Description: "merge keeps secrets the import does not name; replace soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
-			fieldComment: stringField("Why the versions are written, at most 512 bytes. Not encrypted by the workspace's keys."),
-			fieldDryRun:  boolField("Answer what the import would do, and do nothing."),
-			fieldCAS: {Type: framework.TypeMap, Description: "Names, and the number of the version each must be at, 0 where the secret must not exist. " +
-				"Where cas_required holds, every secret that gets a new version must be named."},
+			fieldMode:    {Type: framework.TypeString, Description: "What to do with live secrets that the import does not name. `merge` keeps them; `replace` soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
+			fieldComment: stringField("Reason for the import, at most 512 bytes. Stored with the new versions. Not encrypted by the workspace's keys."),
+			fieldDryRun:  boolField("Return what the import would do, without changing anything."),
+			fieldCAS: {Type: framework.TypeMap, Description: "Names of secrets and the version number that each must have, or 0 if the secret must not exist. " +
+				"With cas_required, every secret that gets a new version must be listed."},
 		}),
-		HelpSynopsis:    "Write many secrets of an environment at once.",
+		HelpSynopsis:    "Write many secrets of an environment in one request.",
 		HelpDescription: importHelp,
 		Operations: operations{
-			logical.UpdateOperation: changing(operation(b.handle(importSecrets), "Write many secrets, all or nothing.", "import", "secrets",
+			logical.UpdateOperation: changing(operation(b.handle(importSecrets), "Write many secrets: all of them or none.", "import", "secrets",
 				importedResponse())),
 		},
 	}}
 }
 
-// importedResponse declares what a write of many secrets answers.
+// importedResponse declares the response of a write of many secrets.
 func importedResponse() map[int][]framework.Response {
-	return response("What was done, by names.", fields{
-		"created":   list("Secrets that are new."),
-		"updated":   list("Secrets that have a new version."),
-		"unchanged": list("Secrets that had the value already."),
+	return response("Names of the secrets, by what was done.", fields{
+		"created":   list("Secrets that were created."),
+		"updated":   list("Secrets that got a new version."),
+		"unchanged": list("Secrets that already had the value."),
 		"deleted":   list("Secrets that were soft-deleted."),
-		fieldDryRun: boolField("Whether nothing was done."),
+		fieldDryRun: boolField("Whether this was a dry run, which changes nothing."),
 	})
 }
 
-func answerImported(done secrets.Imported, dryRun bool) (*logical.Response, error) {
-	return answer(map[string]any{
+func respondImported(done secrets.Imported, dryRun bool) (*logical.Response, error) {
+	return respond(map[string]any{
 		"created": append([]string{}, done.Created...), "updated": append([]string{}, done.Updated...),
 		"unchanged": append([]string{}, done.Unchanged...), "deleted": append([]string{}, done.Deleted...),
 		fieldDryRun: dryRun,
@@ -77,7 +77,7 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerImported(done, in.DryRun)
+	return respondImported(done, in.DryRun)
 }
 
 func importInput(c *call) (secrets.Import, error) {
@@ -98,20 +98,20 @@ func importInput(c *call) (secrets.Import, error) {
 	}
 	asMap, _ := c.given(fieldSecrets)
 	if asText, _ := c.given(fieldContent); in.CAS != nil && !asMap && !asText {
-		return in, fault.New(fault.Invalid, "%s: goes with the secrets it is about: give %s or %s", fieldCAS, fieldSecrets, fieldContent)
+		return in, fault.New(fault.Invalid, "%s: requires the secrets that it refers to; give %s or %s", fieldCAS, fieldSecrets, fieldContent)
 	}
 	if in.Values, err = importValues(c); err != nil {
 		return in, err
 	}
-	for name := range in.CAS { // nothing would hold what is not written
+	for name := range in.CAS { // cas does not protect a secret that is not written
 		if _, written := in.Values[name]; !written {
-			return in, fault.New(fault.Invalid, "%s: names a secret that the import does not write", fieldCAS)
+			return in, fault.New(fault.Invalid, "%s: contains a secret that the import does not write; remove it from cas, or import it", fieldCAS)
 		}
 	}
 	return in, nil
 }
 
-// importCAS reads which versions the caller holds secrets to.
+// importCAS returns the version that each secret must have, or nil if the request has no cas.
 func importCAS(c *call) (map[string]*uint64, error) {
 	present, null := c.given(fieldCAS)
 	if !present {
@@ -125,7 +125,7 @@ func importCAS(c *call) (map[string]*uint64, error) {
 		cas[name] = &n
 	}
 	if null || !isObject {
-		return nil, fault.New(fault.Invalid, "%s: must be an object of names and version numbers, such as {\"NAME\": 3}", fieldCAS)
+		return nil, fault.New(fault.Invalid, "%s: must be an object of secret names and version numbers, such as {\"NAME\": 3}", fieldCAS)
 	}
 	return cas, nil
 }
@@ -134,18 +134,19 @@ func importValues(c *call) (map[string][]byte, error) {
 	asMap, _ := c.given(fieldSecrets)
 	asText, _ := c.given(fieldContent)
 	if asMap == asText {
-		return nil, fault.New(fault.Invalid, "%s: give either this or %s", fieldSecrets, fieldContent)
+		return nil, fault.New(fault.Invalid, "%[1]s: give exactly one of %[1]s and %[2]s", fieldSecrets, fieldContent)
 	}
 	if asText {
 		return documentValues(c)
 	}
 	raw, _ := c.data.Get(fieldSecrets).(map[string]any)
 	if len(raw) > document.MaxNames {
-		return nil, fault.New(fault.Limit, "%s: has %d names; one import takes at most %d", fieldSecrets, len(raw), document.MaxNames)
+		return nil, fault.New(fault.Limit, "%s: has %d names, but an import can have at most %d; split the import", fieldSecrets, len(raw), document.MaxNames)
 	}
 	values := make(map[string][]byte, len(raw))
 	for name, value := range raw {
-		// The name is not told: whoever swaps names and values must not find a value in the error.
+		// The error does not contain the name: if the caller swapped names and values, the
+		// name is a value.
 		if err := naming.CheckSecret(fieldSecrets, name); err != nil {
 			return nil, err
 		}
@@ -168,8 +169,9 @@ func documentValues(c *call) (map[string][]byte, error) {
 }
 
 const importHelp = `
-All or nothing: a reader sees every secret of the import or none, and so does the next start after a crash. A secret that has the
-value already gets no new version. With mode=replace, live secrets that the import does not name are soft-deleted.
+An import writes all of its secrets or none, even if Vault stops during the import. A reader also sees
+all of them or none. A secret that already has the value gets no new version. mode=replace
+soft-deletes live secrets that the import does not name.
 
     $ vault write stashbase/import/acme/api/development content=@.env
     $ vault write stashbase/import/acme/api/development mode=replace dry_run=true content=@.env
@@ -177,10 +179,12 @@ value already gets no new version. With mode=replace, live secrets that the impo
 
     $ vault write stashbase/import/acme/api/development format=yaml content=@secrets.yaml
 
-Where cas_required holds, or to be sure that nobody else has written meanwhile, name the version each secret must be at:
+cas is the version that each secret must have. It is required with cas_required. It also prevents the
+import from replacing a version that somebody else wrote in the meantime:
 
     $ vault write stashbase/import/acme/api/development - <<< '{"secrets": {"NAME": "next"}, "cas": {"NAME": 1}}'
 
-One import takes at most 5,000 secrets. In a dotenv document nothing is expanded: a '$' is a '$'. Vault itself takes a request of at most 32 MiB, and a JSON string of at
-most 1 MiB: a larger document goes as secrets={...}.
+An import can have at most 5,000 secrets. Variables in a dotenv document are not expanded: a '$' stays
+a '$'. Vault accepts at most 32 MiB in one request and 1 MiB in one JSON string. Send a larger
+document as secrets={...}.
 `

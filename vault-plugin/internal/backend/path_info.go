@@ -13,7 +13,7 @@ func (b *Backend) infoPaths() []*framework.Path {
 	return []*framework.Path{{
 		Pattern:         "info",
 		DisplayAttrs:    display(),
-		HelpSynopsis:    "What runs here, how much it holds, and what is wrong with it.",
+		HelpSynopsis:    "Version, counts and health of the mount.",
 		HelpDescription: infoHelp,
 		Operations: operations{
 			logical.ReadOperation: operation(b.handle(b.readInfo), "Read version, counts and health.", "read", "info",
@@ -23,12 +23,12 @@ func (b *Backend) infoPaths() []*framework.Path {
 					"workspaces":     intField("Number of workspaces."),
 					"projects":       intField("Number of projects."),
 					"environments":   intField("Number of environments."),
-					"secrets":        intField("Number of secrets, soft-deleted ones included."),
+					"secrets":        intField("Number of secrets, including soft-deleted ones."),
 					"integrations":   intField("Number of integrations."),
 					"syncs":          intField("Number of syncs."),
-					"providers":      object("The providers there are, by name: title, auth kinds, destinations with what each can do."),
-					"healthy":        boolField("Whether nothing is wrong."),
-					"health":         list("What is wrong and what to do, a sentence each."),
+					"providers":      object("Available providers by name: title, auth methods, and destinations with their capabilities."),
+					"healthy":        boolField("Whether health is empty."),
+					"health":         list("One sentence for each problem: what is wrong and what to do."),
 				})),
 		},
 	}}
@@ -36,7 +36,7 @@ func (b *Backend) infoPaths() []*framework.Path {
 
 func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error) {
 	counts, wrong := c.Tree.Counts(), c.Health()
-	return answer(map[string]any{
+	return respond(map[string]any{
 		"version":        b.options.Version,
 		"schema_version": store.SchemaVersion,
 		"workspaces":     counts.Workspaces,
@@ -51,7 +51,7 @@ func (b *Backend) readInfo(_ context.Context, c *call) (*logical.Response, error
 	})
 }
 
-// describeProviders tells what may be integrated, and what each destination can do.
+// describeProviders returns the available providers, and the capabilities of their destinations.
 func (b *Backend) describeProviders() map[string]any {
 	all := make(map[string]any)
 	for _, name := range b.options.Providers.Names() {
@@ -78,6 +78,6 @@ func (b *Backend) describeProviders() map[string]any {
 }
 
 const infoHelp = `
-The counts come from memory. health names every stored record that could not be read, by its place in storage, and background
-work that keeps failing; it is empty when all is well.
+The counts come from memory. health lists each stored record that cannot be read, with its storage
+path, and background work that fails repeatedly. It is empty if there is no problem.
 `

@@ -29,15 +29,16 @@ const (
 	fieldSyncs               = provider.FieldSyncs
 )
 
-const integrationInfo = "By name: updated_time, state, generation, expires_time, last_used_time, syncs, and the class of the last error."
+const integrationInfo = "By name: updated_time, state, generation, expires_time, last_used_time, syncs, last_error_class."
 
-// integrationPaths derive from what the providers declare: nothing here knows one by name.
+// integrationPaths returns the paths of integrations. They derive from the providers' declarations,
+// and this package knows no provider by name.
 func (b *Backend) integrationPaths() []*framework.Path {
 	paths := []*framework.Path{{
 		Pattern:         integrationFamily + inWorkspace + "/?",
 		DisplayAttrs:    display(),
 		Fields:          pathFields(1, listFields()),
-		HelpSynopsis:    "List the integrations of a workspace: the credentials it has at providers.",
+		HelpSynopsis:    "List the integrations of a workspace, which hold its credentials for providers.",
 		HelpDescription: integrationHelp,
 		Operations: operations{
 			logical.ListOperation: operation(b.handle(listIntegrations("")), "List the integrations of a workspace, as provider/name.", "list", "integrations",
@@ -52,9 +53,9 @@ func (b *Backend) integrationPaths() []*framework.Path {
 
 func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 	own := provider.IntegrationFields(d)
-	answered, sometimes := providerAnswers(d)
-	maps.Copy(answered, engineFields(own, provider.InRead))
-	answers := response("The integration.", answered, append(sometimes, optionalFields(own)...)...)
+	returned, sometimes := providerResults(d)
+	maps.Copy(returned, engineFields(own, provider.InRead))
+	responses := response("The integration.", returned, append(sometimes, optionalFields(own)...)...)
 	folder := integrationFamily + inWorkspace + "/" + d.Name
 	one := folder + "/(?P<" + fieldName + ">[^/]+)"
 	segments := engineFields(own, provider.InPath)
@@ -77,17 +78,17 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 			DisplayAttrs:    display(),
 			Fields:          fieldsOf(segments, engineFields(own, provider.InWrite), providerFields(d)),
 			ExistenceCheck:  b.existsNamed(func(c *call) bool { return c.Integrations.Exists(c.path.Workspace, d.Name, c.name) }),
-			HelpSynopsis:    "Create, read, change or delete a " + d.Title + " integration: a credential, and what it may be used for.",
+			HelpSynopsis:    "Create, read, change or delete a " + d.Title + " integration: a credential and the limits of its use.",
 			HelpDescription: help,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handleNamed(readIntegration(d)), "Read an integration, without its credential.", "read", suffix, answers),
-				logical.CreateOperation: changing(operation(b.handleNamed(putIntegration(d)), "Create an integration.", "create", suffix, answers)),
-				logical.UpdateOperation: changing(operation(b.handleNamed(putIntegration(d)), "Change the fields given, keep the others.", "write", suffix, answers)),
-				logical.PatchOperation:  changing(operation(b.handleNamed(putIntegration(d)), "Change the fields given; null resets one.", "patch", suffix, answers)),
-				logical.DeleteOperation: changing(operation(b.handleNamed(deleteIntegration(d)), "Delete an integration and its credential. At the provider nothing is revoked.", "delete", suffix,
+				logical.ReadOperation:   operation(b.handleNamed(readIntegration(d)), "Read an integration, without its credential.", "read", suffix, responses),
+				logical.CreateOperation: changing(operation(b.handleNamed(putIntegration(d)), "Create an integration.", "create", suffix, responses)),
+				logical.UpdateOperation: changing(operation(b.handleNamed(putIntegration(d)), "Change the given fields and keep the others.", "write", suffix, responses)),
+				logical.PatchOperation:  changing(operation(b.handleNamed(putIntegration(d)), "Change the given fields; null resets a field.", "patch", suffix, responses)),
+				logical.DeleteOperation: changing(operation(b.handleNamed(deleteIntegration(d)), "Delete an integration and its credential. The credential is not revoked at the provider.", "delete", suffix,
 					response("What was deleted.", fields{
 						"provider": stringField("Provider of the integration."),
-						fieldName:  stringField("Name the integration had."),
+						fieldName:  stringField("Name of the integration."),
 					}))),
 			},
 		},
@@ -95,35 +96,36 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 			Pattern:         one + "/verify",
 			DisplayAttrs:    display(),
 			Fields:          segments,
-			HelpSynopsis:    "Ask " + d.Title + " who the credential of an integration is.",
+			HelpSynopsis:    "Ask " + d.Title + " for the account, the rights and the expiry of an integration's credential.",
 			HelpDescription: verifyHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handleNamed(verifyIntegration(d)), "Ask the provider who the credential is; within 10 seconds.", "verify", suffix,
-					response("Who the credential is, and what it may be used for.", verifyAnswers(own)))),
+				logical.UpdateOperation: changing(operation(b.handleNamed(verifyIntegration(d)), "Ask the provider about the credential. Returns within 10 seconds.", "verify", suffix,
+					response("The credential's account, rights and expiry, and the limits of its use.", verifyResults(own)))),
 			},
 		},
 	}
 }
 
-func verifyAnswers(own []provider.EngineField) fields {
+func verifyResults(own []provider.EngineField) fields {
 	all := engineFields(own, provider.InRead)
 	return fields{
 		"provider":               all["provider"],
 		fieldName:                all[fieldName],
-		"account":                stringField("Whom the credential stands for."),
-		"scopes":                 list("Its rights, as the provider tells them."),
-		"detail":                 object("What else the provider tells of it."),
-		fieldExpires:             stringField("When it ends, RFC 3339; empty where the provider does not tell."),
+		"account":                stringField("Account of the credential at the provider."),
+		"scopes":                 list("Rights of the credential, as the provider reports them."),
+		"detail":                 object("Further details that the provider reports."),
+		fieldExpires:             stringField("When the credential expires, RFC 3339. Empty if the provider does not report it."),
 		fieldGeneration:          all[fieldGeneration],
 		fieldFingerprint:         all[fieldFingerprint],
 		fieldAllowedEnvironments: all[fieldAllowedEnvironments],
 		fieldAllowedTargets:      all[fieldAllowedTargets],
 		fieldSyncs:               all[fieldSyncs],
-		"lacks":                  list("What it lacks for its use, a sentence each."),
+		"lacks":                  list("One sentence for each thing that the credential lacks."),
 	}
 }
 
-// listIntegrations lists those of one provider by name, or of all by provider/name.
+// listIntegrations lists the integrations of a provider by name. With an empty prov it lists the
+// integrations of all providers by provider/name.
 func listIntegrations(prov string) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
 		all, err := c.Integrations.List(c.request(), c.path.Workspace, prov)
@@ -145,7 +147,7 @@ func listIntegrations(prov string) handler {
 			}
 			items[i] = item{key, info}
 		}
-		return answerList(c, items)
+		return respondList(c, items)
 	}
 }
 
@@ -155,7 +157,7 @@ func readIntegration(d provider.Declaration) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answerIntegration(c, i)
+		return respondIntegration(c, i)
 	}
 }
 
@@ -179,7 +181,7 @@ func putIntegration(d provider.Declaration) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answerIntegration(c, i)
+		return respondIntegration(c, i)
 	}
 }
 
@@ -189,7 +191,7 @@ func deleteIntegration(d provider.Declaration) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(map[string]any{"provider": gone.Provider, fieldName: gone.Name})
+		return respond(map[string]any{"provider": gone.Provider, fieldName: gone.Name})
 	}
 }
 
@@ -199,7 +201,7 @@ func verifyIntegration(d provider.Declaration) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(map[string]any{
+		return respond(map[string]any{
 			"provider": v.Provider, fieldName: v.Name, "account": v.Identity.Account, "scopes": append([]string{}, v.Identity.Scopes...),
 			"detail": stringMap(v.Identity.Detail), fieldExpires: moment(v.Identity.Expires),
 			fieldGeneration: v.Record.Credential.Generation, fieldFingerprint: v.Record.Credential.Fingerprint,
@@ -210,8 +212,9 @@ func verifyIntegration(d provider.Declaration) handler {
 	}
 }
 
-// answerIntegration warns where the credential is unreadable: whoever has changed where it is sent to must see that.
-func answerIntegration(c *call, i integrations.Described) (*logical.Response, error) {
+// respondIntegration returns an integration. It adds a warning if the credential is unreadable, so
+// that a caller who has changed the endpoint sees it.
+func respondIntegration(c *call, i integrations.Described) (*logical.Response, error) {
 	hint := ""
 	if i.State != integrations.Ready {
 		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + c.path.Workspace + "/" + i.Path() + " ..."
@@ -230,15 +233,15 @@ func answerIntegration(c *call, i integrations.Described) (*logical.Response, er
 	if e := i.Used.Error; e != nil {
 		all[fieldLastError] = map[string]any{"class": e.Class, "text": e.Text, "time": stamp(e.At)}
 	}
-	resp, err := answer(all)
+	resp, err := respond(all)
 	if hint != "" {
 		resp.AddWarning(hint)
 	}
 	return resp, err
 }
 
-// noProvider says of a path that is none, because it names a provider there is not, which providers there are.
-func (b *Backend) noProvider(path string) error {
+// checkProvider rejects a path with an unknown provider and lists the known providers.
+func (b *Backend) checkProvider(path string) error {
 	segments := strings.Split(path, "/")
 	if len(segments) < 3 || segments[0] != integrationFamily || segments[2] == "" {
 		return nil
@@ -250,5 +253,5 @@ func (b *Backend) noProvider(path string) error {
 	if err := naming.Check("provider", segments[2]); err != nil {
 		return err
 	}
-	return fault.New(fault.NotFound, "there is no provider %q; the providers are: %s", segments[2], strings.Join(names, ", "))
+	return fault.New(fault.NotFound, "provider %q does not exist; the providers are: %s", segments[2], strings.Join(names, ", "))
 }

@@ -20,39 +20,39 @@ const (
 )
 
 func (b *Backend) keyPaths() []*framework.Path {
-	answers := response("The workspace's key versions and progress.", fields{
-		fieldLatestVersion: intField("The version that seals what is written now."),
-		fieldMinDecryption: intField("The oldest version that may still open anything."),
-		fieldVersions:      object("By version: `created_time`, `state` (active, decrypt-only or refused)."),
-		fieldAutoRotate:    durationField("How old the latest version may get before it is rotated, in seconds; 0 is for ever."),
-		"next_rotation":    stringField("When the latest version is rotated, RFC 3339; empty where it is not."),
-		fieldRewrap: object("`state` (idle, running, done or failed), `target_version`, `total` secrets, `done`, `failed`, " +
-			"the times it was started and last moved, `rate` in secrets per second, and while it runs `eta`."),
+	responses := response("The workspace's key versions, and the progress of the rewrap.", fields{
+		fieldLatestVersion: intField("Version that encrypts new data."),
+		fieldMinDecryption: intField("Oldest version that can still decrypt."),
+		fieldVersions:      object("By version: `created_time` and `state` (active, decrypt-only or refused)."),
+		fieldAutoRotate:    durationField("Age of the latest version at which the key is rotated, in seconds; 0 means never."),
+		"next_rotation":    stringField("When the key is rotated next, RFC 3339. Empty if no rotation is scheduled."),
+		fieldRewrap: object("`state` (idle, running, done or failed), `target_version`, numbers of secrets as `total`, `done` and `failed`, " +
+			"`started_time`, `updated_time`, `rate` in secrets per second, and `eta` while it runs."),
 	})
 	return []*framework.Path{
 		{
 			Pattern:      "keys" + inWorkspace,
 			DisplayAttrs: display(),
 			Fields: pathFields(1, fields{
-				fieldMinDecryption: intField("The oldest version that may still open anything. Raising it is refused while something stored is sealed under a version below."),
-				fieldAutoRotate:    durationField("How old the latest version may get before it is rotated: at least 24h, or 0 for ever."),
-				fieldForce:         boolField("Raise the minimum though something stored needs the versions below, for a suspected exposure: it cannot be read until the minimum is lowered again."),
+				fieldMinDecryption: intField("Oldest version that can still decrypt. It cannot be raised while stored data are encrypted under an older version."),
+				fieldAutoRotate:    durationField("Age of the latest version at which the key is rotated: at least 24h, or 0 for never."),
+				fieldForce:         boolField("Raise the minimum even if stored data need an older version, for example after a suspected exposure. These data cannot be read until the minimum is lowered again."),
 			}),
-			HelpSynopsis:    "The key versions of a workspace, which of them may be used, and how far a rewrap has come.",
+			HelpSynopsis:    "Read the key versions of a workspace, their states, and the progress of a rewrap, or configure them.",
 			HelpDescription: keysHelp,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handle(readKeys), "Read a workspace's key versions.", "read", "keys", answers),
-				logical.UpdateOperation: changing(operation(b.handle(writeKeys), "Change the minimum version or the period of rotation.", "configure", "keys", answers)),
+				logical.ReadOperation:   operation(b.handle(readKeys), "Read a workspace's key versions.", "read", "keys", responses),
+				logical.UpdateOperation: changing(operation(b.handle(writeKeys), "Change the minimum version or the rotation period.", "configure", "keys", responses)),
 			},
 		},
 		{
 			Pattern:         "keys" + inWorkspace + "/trim",
 			DisplayAttrs:    display(),
-			Fields:          pathFields(1, fields{fieldForce: boolField("Destroy the versions though something stored needs them. It is lost for ever.")}),
+			Fields:          pathFields(1, fields{fieldForce: boolField("Destroy the versions even if stored data need them. These data are lost permanently.")}),
 			HelpSynopsis:    "Destroy a workspace's key versions below the minimum.",
 			HelpDescription: keysHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(trimKeys), "Destroy the key versions below the minimum.", "trim", "keys", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(trimKeys), "Destroy the key versions below the minimum.", "trim", "keys", responses)),
 			},
 		},
 		{
@@ -62,17 +62,17 @@ func (b *Backend) keyPaths() []*framework.Path {
 			HelpSynopsis:    "Rotate a workspace's key.",
 			HelpDescription: keysHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(rotateKeys), "Add a key version and seal everything stored again under it.", "rotate", "keys", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(rotateKeys), "Add a key version and start a rewrap of all stored data.", "rotate", "keys", responses)),
 			},
 		},
 		{
 			Pattern:         "keys" + inWorkspace + "/rewrap",
 			DisplayAttrs:    display(),
 			Fields:          pathFields(1),
-			HelpSynopsis:    "Seal everything stored in a workspace again under its latest key version.",
+			HelpSynopsis:    "Encrypt all stored data of a workspace again under its latest key version.",
 			HelpDescription: keysHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(rewrapKeys), "Start a rewrap, unless one runs.", "rewrap", "keys", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(rewrapKeys), "Start a rewrap, unless one is already running.", "rewrap", "keys", responses)),
 			},
 		},
 	}
@@ -81,12 +81,13 @@ func (b *Backend) keyPaths() []*framework.Path {
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
 	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Missing("workspace %q does not exist", c.path.Workspace) // here it is the last segment
+		// On this path, the workspace is the last segment.
+		return nil, fault.Missing("workspace %q does not exist", c.path.Workspace)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return answerKeys(c, id)
+	return respondKeys(c, id)
 }
 
 func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
@@ -96,7 +97,7 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	}
 	lowest, err := c.number(fieldMinDecryption)
 	if err != nil || lowest != nil && (*lowest == 0 || *lowest > math.MaxUint32) {
-		return nil, fault.New(fault.Invalid, "%s: must be the number of a key version, from 1 on", fieldMinDecryption)
+		return nil, fault.New(fault.Invalid, "%s: must be the number of a key version, 1 or greater", fieldMinDecryption)
 	}
 	if present, _ := c.given(fieldAutoRotate); present {
 		var period time.Duration
@@ -110,7 +111,7 @@ func writeKeys(ctx context.Context, c *call) (*logical.Response, error) {
 			return nil, err
 		}
 	}
-	return answerKeys(c, id)
+	return respondKeys(c, id)
 }
 
 func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
@@ -121,7 +122,7 @@ func trimKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err := c.Rewrap.Trim(ctx, c.request(), c.path.Workspace, id, c.flag(fieldForce)); err != nil {
 		return nil, err
 	}
-	return answerKeys(c, id)
+	return respondKeys(c, id)
 }
 
 func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
@@ -132,7 +133,7 @@ func rotateKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err := c.Rewrap.Rotate(ctx, c.request(), id); err != nil {
 		return nil, err
 	}
-	return answerKeys(c, id)
+	return respondKeys(c, id)
 }
 
 func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
@@ -143,10 +144,10 @@ func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
 	if err := c.Rewrap.Rewrap(ctx, c.request(), id); err != nil {
 		return nil, err
 	}
-	return answerKeys(c, id)
+	return respondKeys(c, id)
 }
 
-func answerKeys(c *call, id store.ID) (*logical.Response, error) {
+func respondKeys(c *call, id store.ID) (*logical.Response, error) {
 	entry, ok := c.Keys.Entry(id)
 	if !ok || entry.Damaged {
 		return nil, keys.ErrDamaged()
@@ -162,7 +163,7 @@ func answerKeys(c *call, id store.ID) (*logical.Response, error) {
 	if due := entry.Due(); !due.IsZero() {
 		next = stamp(due)
 	}
-	return answer(map[string]any{
+	return respond(map[string]any{
 		fieldLatestVersion: int(entry.Latest),
 		fieldMinDecryption: int(entry.MinDecryption),
 		fieldVersions:      describeVersions(entry.Versions, entry.MinDecryption, entry.Latest),
@@ -172,7 +173,8 @@ func answerKeys(c *call, id store.ID) (*logical.Response, error) {
 	})
 }
 
-// addPace tells how fast a rewrap moves, from its start to its last step, and when it ends if it goes on so.
+// addPace adds the average rate of a rewrap, from its start to its last step. For a running rewrap
+// it also adds the time at which the rewrap ends at this rate.
 func addPace(to map[string]any, r store.Rewrap) {
 	took, through := r.Updated.Sub(r.Started), r.Done+r.Failed
 	if took <= 0 || through == 0 {
@@ -186,20 +188,22 @@ func addPace(to map[string]any, r store.Rewrap) {
 }
 
 const keysHelp = `
-Every workspace has an encryption key of its own, in versions. A rotation adds one in constant time: what is written from then on
-is sealed under it, and what is stored already is sealed again in the background, all versions of all secrets, without the
-plaintext ever leaving the engine. The progress is stored: a restart goes on where it was.
+Every workspace has its own encryption key, which has versions. A rotation adds a version in constant
+time. New data are encrypted under the new version. A rewrap in the background encrypts all stored
+data again under it, including all versions of all secrets. The plaintext does not leave the engine.
+After a restart of Vault, the rewrap continues from its stored progress.
 
     $ vault write -force stashbase/keys/acme/rotate
     $ vault read stashbase/keys/acme
 
-When a rewrap is done, the older versions are of no more use: raise the minimum, and nothing sealed under them is accepted any
-more; trim, and they are destroyed. Both are refused, with counts, while something stored still needs them.
+When a rewrap is done, the older versions are no longer needed. Raise the minimum to stop decryption
+under older versions, and trim to destroy these versions. Both fail while stored data still need the
+versions; the error contains the counts.
 
     $ vault write stashbase/keys/acme min_decryption_version=2
     $ vault write -force stashbase/keys/acme/trim
     $ vault write stashbase/keys/acme auto_rotate_period=2160h
 
-A rewrap that ended with failures names none of them here: the secrets in question answer an error when they are read. Start it
-again with keys/<workspace>/rewrap when they are mended.
+The state does not list the secrets that a rewrap could not process. A read of such a secret returns
+an error. After the secrets are repaired, start the rewrap again with keys/<workspace>/rewrap.
 `

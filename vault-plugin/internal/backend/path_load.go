@@ -15,11 +15,11 @@ func (b *Backend) loadPaths() []*framework.Path {
 		Pattern:         "load" + inEnvironment,
 		DisplayAttrs:    display(),
 		Fields:          pathFields(3, selectionFields()),
-		HelpSynopsis:    "Deliver an environment: every live secret, name and value.",
+		HelpSynopsis:    "Read the names and values of all live secrets of an environment.",
 		HelpDescription: loadHelp,
 		Operations: operations{
-			logical.ReadOperation: operation(b.handle(loadEnvironment), "Read every live secret of an environment.", "load", "environment",
-				openResponse("A flat map of names and values.")),
+			logical.ReadOperation: operation(b.handle(loadEnvironment), "Read all live secrets of an environment.", "load", "environment",
+				openResponse("Names and values in one flat map.")),
 		},
 	}}
 }
@@ -30,12 +30,12 @@ const (
 	fieldVersionAt = "version_at"
 )
 
-// selectionFields say which secrets are delivered, and as of when.
+// selectionFields returns the fields that select the secrets to deliver and their point in time.
 func selectionFields() fields {
 	return fields{
-		fieldInclude:   query(wordsField("Patterns of the names to deliver, such as DB_*; left out: all.")),
-		fieldExclude:   query(wordsField("Patterns of the names to leave out.")),
-		fieldVersionAt: query(&framework.FieldSchema{Type: framework.TypeTime, Description: "Deliver what was the newest at this moment, RFC 3339. A version that is gone is an error, never the nearest one."}),
+		fieldInclude:   query(wordsField("Patterns of the names to return, such as DB_*. If absent, all names are returned.")),
+		fieldExclude:   query(wordsField("Patterns of the names to leave out, even if include matches them.")),
+		fieldVersionAt: query(&framework.FieldSchema{Type: framework.TypeTime, Description: "Return the versions that were the newest at this time, RFC 3339. If such a version no longer exists, the request fails."}),
 	}
 }
 
@@ -56,12 +56,13 @@ func loadEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	for _, s := range delivery.Secrets {
 		values[s.Name] = encode(s.Value, s.Version.Encoding)
 	}
-	return answer(values)
+	return respond(values)
 }
 
 const loadHelp = `
-The answer reads like a KV version 1 secret, so whatever reads those reads this: vault kv get, Vault Agent, consul-template,
-envconsul, External Secrets Operator, Vault Secrets Operator. A workload needs a policy of one line:
+The response has the format of a KV version 1 secret, so existing clients work unchanged. Examples are
+vault kv get, Vault Agent, consul-template, envconsul, External Secrets Operator and Vault Secrets
+Operator. A workload needs a policy with one line:
 
     path "stashbase/load/acme/api/production" { capabilities = ["read"] }
 
@@ -69,6 +70,7 @@ envconsul, External Secrets Operator, Vault Secrets Operator. A workload needs a
     $ vault read stashbase/load/acme/api/production include=DB_*,CACHE_* exclude=*_PASSWORD
     $ vault read stashbase/load/acme/api/production version_at=2026-01-02T15:04:05Z
 
-All values are of one moment. A value written with encoding=base64 is delivered in base64. If one secret cannot be opened, the
-answer is an error that names it: an environment with a hole in it is never delivered.
+All values are from the same point in time. A value that was written with encoding=base64 is returned
+in base64. If a secret cannot be decrypted, the request fails and the error names the secret. A
+response never contains only a part of the selected secrets.
 `

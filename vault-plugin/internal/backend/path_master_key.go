@@ -17,20 +17,20 @@ const (
 )
 
 func (b *Backend) masterKeyPaths() []*framework.Path {
-	answers := response("The master key's versions and progress.", fields{
-		fieldLatestVersion: intField("The version that wraps new workspace keys."),
-		fieldVersions:      object("By version: `created_time`, `state` (active or decrypt-only)."),
-		fieldRewrap: object("`state` (idle, running, failed or waiting), `total` workspaces, `done` of them under the latest version, `failed`, " +
-			"and `waiting` for a damaged or missing workspace record to be restored."),
+	responses := response("The master key's versions, and the progress of the rewrap.", fields{
+		fieldLatestVersion: intField("Version that wraps new workspace keys."),
+		fieldVersions:      object("By version: `created_time` and `state` (active or decrypt-only)."),
+		fieldRewrap: object("`state` (idle, running, failed or waiting), and numbers of workspaces: `total`, `done` (under the latest version), `failed`, " +
+			"and `waiting` (until their damaged or missing record is restored)."),
 	})
 	return []*framework.Path{
 		{
 			Pattern:         "master-key",
 			DisplayAttrs:    display(),
-			HelpSynopsis:    "The versions of the master key, and how far a rotation has come.",
+			HelpSynopsis:    "Read the versions of the master key and the progress of a rotation.",
 			HelpDescription: masterKeyHelp,
 			Operations: operations{
-				logical.ReadOperation: operation(b.handle(readMasterKey), "Read the master key's versions.", "read", "master-key", answers),
+				logical.ReadOperation: operation(b.handle(readMasterKey), "Read the master key's versions.", "read", "master-key", responses),
 			},
 		},
 		{
@@ -39,21 +39,21 @@ func (b *Backend) masterKeyPaths() []*framework.Path {
 			HelpSynopsis:    "Rotate the master key.",
 			HelpDescription: masterKeyHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(rotateMasterKey), "Add a master key version and wrap every workspace's keys under it.", "rotate", "master-key", answers)),
+				logical.UpdateOperation: changing(operation(b.handle(rotateMasterKey), "Add a master key version and start to wrap every workspace's keys under it.", "rotate", "master-key", responses)),
 			},
 		},
 	}
 }
 
 func readMasterKey(_ context.Context, c *call) (*logical.Response, error) {
-	return answer(describeMaster(c.Keys.MasterStatus()))
+	return respond(describeMaster(c.Keys.MasterStatus()))
 }
 
 func rotateMasterKey(ctx context.Context, c *call) (*logical.Response, error) {
 	if err := c.Keys.RotateMaster(ctx, c.request()); err != nil {
 		return nil, err
 	}
-	return answer(describeMaster(c.Keys.MasterStatus()))
+	return respond(describeMaster(c.Keys.MasterStatus()))
 }
 
 func describeMaster(m keys.MasterStatus) map[string]any {
@@ -91,9 +91,9 @@ func describeVersions(versions []keys.Version, lowest, latest uint32) map[string
 }
 
 const masterKeyHelp = `
-The master key wraps the keys of the workspaces, and nothing else; it never leaves Vault's barrier. Rotating it touches one small
-entry per workspace and no secret: the entries are wrapped again in the background, and when none is left under an older
-version, the older versions are destroyed. Nobody has to wait for it.
+The master key wraps only the keys of the workspaces, and never leaves Vault's barrier. After a
+rotation, the engine wraps one small entry per workspace again, in the background. It does not touch
+secrets. When no entry needs an older version any more, the engine destroys the older versions.
 
     $ vault write -force stashbase/master-key/rotate
     $ vault read stashbase/master-key

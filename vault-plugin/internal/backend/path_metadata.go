@@ -15,23 +15,23 @@ const fieldCustomMetadata = "custom_metadata"
 
 func metadataFields() fields {
 	return fields{
-		fieldTags:               wordsField("Labels of the secret: at most 16, of 64 bytes. Not encrypted by the workspace's keys."),
-		fieldCustomMetadata:     object("Names and values of your own: at most 64, of 128 and 512 bytes. A patch changes single ones, and null removes one. Not encrypted by the workspace's keys."),
-		fieldMaxVersions:        intField("How many versions of this secret are kept, 1 to 100; 0: as the workspace says. A lower number prunes at once."),
-		fieldCASRequired:        boolField("Whether every write of this secret must carry `cas`; true in the workspace holds for all its secrets."),
-		fieldDeleteVersionAfter: {Type: framework.TypeSignedDurationSecond, Description: "How long after it was written a version of this secret is deleted, up to 3650 days; 0: as the workspace says, -1s: never. Answered in seconds."},
+		fieldTags:               wordsField("Labels of the secret: at most 16, each at most 64 bytes. Not encrypted by the workspace's keys."),
+		fieldCustomMetadata:     object("Your own names and values: at most 64; names up to 128 bytes, values up to 512 bytes. A patch changes only the given names; null removes a name. Not encrypted by the workspace's keys."),
+		fieldMaxVersions:        intField("Number of versions of this secret to keep, 1 to 100; 0 uses the workspace's value. A lower number removes excess versions immediately."),
+		fieldCASRequired:        boolField("Whether every write of this secret must include `cas`. If true in the workspace, it applies to all secrets of the workspace."),
+		fieldDeleteVersionAfter: {Type: framework.TypeSignedDurationSecond, Description: "Age at which a version of this secret is deleted, at most 3650 days. 0 uses the workspace's value; -1s means never. Returned in seconds."},
 	}
 }
 
-// historyResponse declares what is answered of a secret's history.
+// historyResponse declares the response with a secret's history.
 func historyResponse() map[int][]framework.Response {
 	all := metadataFields()
 	all[fieldName] = stringField("Name of the secret.")
-	all["state"] = stringField("live, deleted or destroyed: that of the newest version.")
+	all["state"] = stringField("State of the newest version: live, deleted or destroyed.")
 	all[fieldVersion] = intField("Number of the newest version.")
-	all["deletion_time"] = stringField("When the newest version was or will be deleted, RFC 3339; else empty.")
-	all["oldest_version"] = intField("Number of the oldest version kept.")
-	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed, and deleted_by where somebody has deleted it.")
+	all["deletion_time"] = stringField("When the newest version was or will be deleted, RFC 3339. Empty if never.")
+	all["oldest_version"] = intField("Number of the oldest version that is kept.")
+	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed. A version that a request deleted also has deleted_by.")
 	return response("The history of the secret.", all)
 }
 
@@ -41,13 +41,13 @@ func (b *Backend) metadataPaths() []*framework.Path {
 			Pattern:         "metadata" + inEnvironment,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(3, listFields()),
-			HelpSynopsis:    "What is known of every secret of an environment, without values.",
+			HelpSynopsis:    "Read the metadata of all secrets of an environment, without values.",
 			HelpDescription: metadataHelp,
 			Operations: operations{
-				logical.ReadOperation: operation(b.handle(readAllMetadata), "Read the metadata of every secret.", "read", "environment-metadata",
-					response("The metadata of every secret.", fields{
+				logical.ReadOperation: operation(b.handle(readAllMetadata), "Read the metadata of all secrets.", "read", "environment-metadata",
+					response("The metadata of the secrets.", fields{
 						"secrets": object("By name: state (live, deleted, destroyed or damaged), version, created_time, created_by, comment, encoding, size, deletion_time, destroyed, tags, custom_metadata."),
-						"next":    stringField("Give this as `after` for the next page; only with `limit`, where more follow."),
+						"next":    stringField("Value of `after` that returns the next page. Absent on the last page and without `limit`."),
 					}, "next")),
 			},
 		},
@@ -55,16 +55,16 @@ func (b *Backend) metadataPaths() []*framework.Path {
 			Pattern:         "metadata" + inSecret,
 			DisplayAttrs:    display(),
 			Fields:          pathFields(4, metadataFields()),
-			HelpSynopsis:    "The history of a secret, what it carries beside its versions, and removing it.",
+			HelpSynopsis:    "Read or change a secret's metadata, or remove the secret with all its versions.",
 			HelpDescription: metadataHelp,
 			Operations: operations{
 				logical.ReadOperation:   operation(b.handle(readMetadata), "Read the history of a secret.", "read", "metadata", historyResponse()),
-				logical.UpdateOperation: changing(operation(b.handle(writeMetadata), "Change the fields given, keep the others.", "write", "metadata", historyResponse())),
-				logical.PatchOperation:  changing(operation(b.handle(writeMetadata), "Change the fields given; null resets one.", "patch", "metadata", historyResponse())),
+				logical.UpdateOperation: changing(operation(b.handle(writeMetadata), "Change the given fields and keep the others.", "write", "metadata", historyResponse())),
+				logical.PatchOperation:  changing(operation(b.handle(writeMetadata), "Change the given fields; null resets a field.", "patch", "metadata", historyResponse())),
 				logical.DeleteOperation: changing(operation(b.handle(deleteMetadata), "Remove a secret with all its versions.", "delete", "metadata",
 					response("What was removed.", fields{
 						fieldName:    stringField("Name of the secret."),
-						fieldVersion: intField("Number its versions had reached; should it come back, they go on from there."),
+						fieldVersion: intField("Number of its last version. If the name is used again, its versions continue after this number."),
 					}))),
 			},
 		},
@@ -87,11 +87,11 @@ func readAllMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 		case m.Name <= after:
 			continue
 		case limit > 0 && len(byName) == limit:
-			return answer(map[string]any{"secrets": byName, "next": last})
+			return respond(map[string]any{"secrets": byName, "next": last})
 		}
 		byName[m.Name], last = describeMetadata(c, m), m.Name
 	}
-	return answer(map[string]any{"secrets": byName})
+	return respond(map[string]any{"secrets": byName})
 }
 
 func describeMetadata(c *call, m secrets.Metadata) map[string]any {
@@ -111,7 +111,7 @@ func readMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeHistory(c, m))
+	return respond(describeHistory(c, m))
 }
 
 func writeMetadata(ctx context.Context, c *call) (*logical.Response, error) {
@@ -125,7 +125,7 @@ func writeMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeHistory(c, m))
+	return respond(describeHistory(c, m))
 }
 
 func deleteMetadata(ctx context.Context, c *call) (*logical.Response, error) {
@@ -134,7 +134,7 @@ func deleteMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	newest, _ := m.Newest()
-	return answer(map[string]any{fieldName: m.Name, fieldVersion: int64(newest.Number)})
+	return respond(map[string]any{fieldName: m.Name, fieldVersion: int64(newest.Number)})
 }
 
 func describeHistory(c *call, m secrets.Metadata) map[string]any {
@@ -152,7 +152,7 @@ func describeHistory(c *call, m secrets.Metadata) map[string]any {
 	}
 }
 
-// describeOneOf describes a version among its like: without what is the secret's.
+// describeOneOf describes one version of a history, without the fields that belong to the secret.
 func describeOneOf(m secrets.Metadata, v store.Version) map[string]any {
 	one := describeVersion(m.Name, v, nil)
 	delete(one, fieldName)
@@ -173,8 +173,9 @@ func stringMap(m map[string]string) map[string]any {
 }
 
 const metadataHelp = `
-Names, versions, times, tags, custom metadata and who wrote what. No value is opened to answer it, and the answer for an
-environment is complete in one request. A secret whose stored entry is damaged is listed as such and hides no other.
+Metadata are the names, versions, times, tags, custom metadata and authors of secrets. No value is
+decrypted. One request returns the metadata of a whole environment. A secret whose stored entry is
+damaged is listed as damaged, and the other secrets are listed as usual.
 
     $ vault read stashbase/metadata/acme/api/development
     $ vault read stashbase/metadata/acme/api/development/DATABASE_URL
@@ -182,6 +183,6 @@ environment is complete in one request. A secret whose stored entry is damaged i
     $ vault patch stashbase/metadata/acme/api/development/DATABASE_URL - <<< '{"custom_metadata": {"owner": "payments"}}'
     $ vault delete stashbase/metadata/acme/api/development/DATABASE_URL
 
-A delete removes the secret with all its versions, for ever. Should the name come back, its versions go on from the number they
-had reached.
+A delete permanently removes the secret with all its versions. If the name is used again, the version
+numbers continue.
 `

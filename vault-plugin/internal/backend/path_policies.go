@@ -17,31 +17,31 @@ func (b *Backend) policyPaths() []*framework.Path {
 		f.Required = false
 		about[name] = query(f)
 	}
-	about[fieldContext] = query(stringField("Name of the context that a service encrypts under."))
+	about[fieldContext] = query(stringField("Name of the context under which a service encrypts data."))
 	about[fieldRole] = stringField("Name of the role.")
 	return []*framework.Path{
 		{
 			Pattern:         "policies/?",
 			DisplayAttrs:    display(),
 			Fields:          listFields(),
-			HelpSynopsis:    "List the roles there are ready policies for.",
+			HelpSynopsis:    "List the roles that have a ready-made policy.",
 			HelpDescription: policyHelp,
 			Operations: operations{
 				logical.ListOperation: operation(b.handle(listPolicies), "List the roles.", "list", "policies",
-					listResponse("The roles.", "By name: description, required and optional parameters.")),
+					listResponse("The roles.", "By name: description, required parameters, optional parameters.")),
 			},
 		},
 		{
 			Pattern:         "policies/(?P<" + fieldRole + ">[^/]+)",
 			DisplayAttrs:    display(),
 			Fields:          about,
-			HelpSynopsis:    "A ready Vault policy with the least rights a role needs.",
+			HelpSynopsis:    "Read a ready-made Vault policy with the least rights that a role needs.",
 			HelpDescription: policyHelp,
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readPolicy), "Read the policy of a role.", "read", "policy",
 					response("The policy.", fields{
 						fieldRole:        stringField("Name of the role."),
-						fieldDescription: stringField("What the role is for."),
+						fieldDescription: stringField("Purpose of the role."),
 						"policy":         stringField("The policy in HCL, for `vault policy write`."),
 					})),
 			},
@@ -60,7 +60,7 @@ func listPolicies(_ context.Context, c *call) (*logical.Response, error) {
 			fieldDescription: role.Description, "required": role.Required, "optional": append([]string{}, role.Optional...),
 		}})
 	}
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
 func readPolicy(_ context.Context, c *call) (*logical.Response, error) {
@@ -75,12 +75,12 @@ func readPolicy(_ context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldRole: role.Name, fieldDescription: role.Description, "policy": policy})
+	return respond(map[string]any{fieldRole: role.Name, fieldDescription: role.Description, "policy": policy})
 }
 
 const policyHelp = `
-A policy is written for this mount and for the names given as parameters. Read it before you use it: it is a beginning that
-holds nothing the role does not need.
+A policy is generated for this mount and for the names given as parameters. It contains only the
+rights that the role needs. Review the policy before you use it.
 
     $ vault list stashbase/policies
     $ vault read -field=policy stashbase/policies/workload workspace=acme project=api environment=production | vault policy write api-production -

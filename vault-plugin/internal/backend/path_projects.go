@@ -12,13 +12,13 @@ import (
 
 func (b *Backend) projectPaths() []*framework.Path {
 	settable := fields{fieldDescription: stringField("What the project is for, at most 512 bytes. Not encrypted by the workspace's keys.")}
-	answers := response("The project.", fields{
+	responses := response("The project.", fields{
 		fieldName:        stringField("Name of the project."),
 		fieldDescription: stringField("What the project is for."),
 		fieldCreated:     timeField("When it was created."),
 		fieldUpdated:     timeField("When it was last changed."),
 		"environments":   intField("Number of environments."),
-		"secrets":        intField("Number of secrets in all of them."),
+		"secrets":        intField("Number of secrets in all its environments."),
 	})
 	return []*framework.Path{
 		{
@@ -35,19 +35,19 @@ func (b *Backend) projectPaths() []*framework.Path {
 		{
 			Pattern:         "projects" + inProject,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(2, settable, fields{fieldConfirm: query(stringField("For a delete of a project that holds anything: its name again."))}),
+			Fields:          pathFields(2, settable, fields{fieldConfirm: query(stringField("Name of the project, to confirm its deletion. Required to delete a project that contains environments."))}),
 			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
 			HelpSynopsis:    "Create, read, change or delete a project.",
 			HelpDescription: projectHelp,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handle(readProject), "Read a project.", "read", "project", answers),
-				logical.CreateOperation: changing(operation(b.handle(putProject), "Create a project.", "create", "project", answers)),
-				logical.UpdateOperation: changing(operation(b.handle(putProject), "Change the fields given, keep the others.", "write", "project", answers)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteProject), "Delete a project and all it holds.", "delete", "project",
+				logical.ReadOperation:   operation(b.handle(readProject), "Read a project.", "read", "project", responses),
+				logical.CreateOperation: changing(operation(b.handle(putProject), "Create a project.", "create", "project", responses)),
+				logical.UpdateOperation: changing(operation(b.handle(putProject), "Change the given fields and keep the others.", "write", "project", responses)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteProject), "Delete a project with its environments and secrets.", "delete", "project",
 					response("What was deleted.", fields{
-						fieldName:      stringField("Name the project had."),
-						"environments": intField("Number of environments that went with it."),
-						"secrets":      intField("Number of secrets that went with it."),
+						fieldName:      stringField("Name of the project."),
+						"environments": intField("Number of environments that were deleted with it."),
+						"secrets":      intField("Number of secrets that were deleted with it."),
 					}))),
 			},
 		},
@@ -65,7 +65,7 @@ func listProjects(_ context.Context, c *call) (*logical.Response, error) {
 			fieldUpdated: stamp(p.Stamp.Updated), "environments": p.Counts.Environments, "secrets": p.Counts.Secrets,
 		}}
 	}
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
 func readProject(_ context.Context, c *call) (*logical.Response, error) {
@@ -73,7 +73,7 @@ func readProject(_ context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeProject(p))
+	return respond(describeProject(p))
 }
 
 func putProject(ctx context.Context, c *call) (*logical.Response, error) {
@@ -83,7 +83,7 @@ func putProject(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeProject(p))
+	return respond(describeProject(p))
 }
 
 func deleteProject(ctx context.Context, c *call) (*logical.Response, error) {
@@ -91,7 +91,7 @@ func deleteProject(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{fieldName: c.path.Project, "environments": receipt.Environments, "secrets": receipt.Secrets})
+	return respond(map[string]any{fieldName: c.path.Project, "environments": receipt.Environments, "secrets": receipt.Secrets})
 }
 
 func describeProject(p workspaces.Project) map[string]any {
@@ -103,11 +103,12 @@ func describeProject(p workspaces.Project) map[string]any {
 }
 
 const projectHelp = `
-A project belongs to a workspace and holds environments, such as development and production.
+A project belongs to a workspace and contains environments, such as development and production.
 
     $ vault write -force stashbase/projects/acme/api
     $ vault list stashbase/projects/acme
     $ vault delete stashbase/projects/acme/api confirm=api
 
-A project that holds a locked environment, or a production environment that does not allow its deletion, is not deleted.
+A project cannot be deleted while it contains a locked environment, or a production environment
+without deletion_allowed.
 `

@@ -20,16 +20,16 @@ func (b *Backend) renderPaths() []*framework.Path {
 		DisplayAttrs: display(),
 		Fields: pathFields(3, selectionFields(), fields{
 			fieldFormat: query(&framework.FieldSchema{Type: framework.TypeString, Description: "Format of the document.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml", "shell"}}),
-			fieldRaw:    query(boolField("Answer the document itself, not JSON with the document in it.")),
+			fieldRaw:    query(boolField("Return the document itself, not a JSON response that contains it.")),
 		}),
-		HelpSynopsis:    "Deliver an environment as one document.",
+		HelpSynopsis:    "Read the secrets of an environment as one document.",
 		HelpDescription: renderHelp,
 		Operations: operations{
 			logical.ReadOperation: operation(b.handle(renderEnvironment), "Render an environment as a document.", "render", "environment",
-				response("The document; with raw=true, its bytes.", fields{
+				response("The document. With raw=true, the response body is the document itself.", fields{
 					fieldContent:   stringField("The document."),
-					"content_type": stringField("Its media type."),
-					"sha256":       stringField("SHA-256 of its bytes, in hex."),
+					"content_type": stringField("Media type of the document."),
+					"sha256":       stringField("SHA-256 of the document, in hexadecimal."),
 				})),
 		},
 	}}
@@ -54,12 +54,14 @@ func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 		}}, nil
 	}
 	sum := sha256.Sum256([]byte(content))
-	return answer(map[string]any{fieldContent: content, "content_type": contentType, "sha256": hex.EncodeToString(sum[:])})
+	return respond(map[string]any{fieldContent: content, "content_type": contentType, "sha256": hex.EncodeToString(sum[:])})
 }
 
 const renderHelp = `
-The same secrets as load/ answers, as one document: dotenv, json, yaml or shell (lines for a POSIX shell to source). Names that
-are no identifiers are refused for dotenv and shell, by name. A value written with encoding=base64 is rendered in base64.
+Renders the secrets that load/ returns as one document, in the format dotenv, json, yaml or shell. The
+format shell is a script that a POSIX shell can source. With dotenv and shell, the request fails if a
+name is not a valid identifier; the error lists these names. A value that was written with
+encoding=base64 is rendered in base64.
 
     $ vault read -field=content stashbase/render/acme/api/development
     $ vault read -field=content stashbase/render/acme/api/development format=json include=DB_*

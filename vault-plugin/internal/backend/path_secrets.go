@@ -27,38 +27,38 @@ const (
 
 func secretFields() fields {
 	return fields{
-		fieldValue:      {Type: framework.TypeString, Description: "The value, a JSON string; with encoding=base64, bytes in base64.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-		fieldEncoding:   {Type: framework.TypeString, Description: "How the value is written and answered.", Default: "text", AllowedValues: []any{"text", "base64"}},
-		fieldComment:    stringField("Why this version was written, at most 512 bytes. Not encrypted by the workspace's keys."),
-		fieldTags:       {Type: framework.TypeCommaStringSlice, Description: "Labels of the secret: at most 16, of 64 bytes. Left out: those it has. Not encrypted by the workspace's keys."},
-		fieldCAS:        intField("Write only if the newest version has this number; 0: only if the secret does not exist."),
-		fieldReferences: boolField("Whether ${NAME}, ${environment/NAME} and ${project/environment/NAME} in the value stand for other secrets; \\${ is the text. Default false: the value is delivered as it is."),
-		fieldVersion:    query(intField("For a read: the version to answer; left out or 0, the newest.")),
-		fieldVersions:   query(versionsField("For a delete: the versions to mark; left out, the newest.")),
+		fieldValue:      {Type: framework.TypeString, Description: "Value of the secret, a JSON string. With encoding=base64, the value in base64.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+		fieldEncoding:   {Type: framework.TypeString, Description: "Encoding of the value in requests and responses.", Default: "text", AllowedValues: []any{"text", "base64"}},
+		fieldComment:    stringField("Reason for this version, at most 512 bytes. Not encrypted by the workspace's keys."),
+		fieldTags:       {Type: framework.TypeCommaStringSlice, Description: "Labels of the secret: at most 16, each at most 64 bytes. If absent, the labels stay unchanged. Not encrypted by the workspace's keys."},
+		fieldCAS:        intField("Write only if the newest version has this number; 0 means only if the secret does not exist."),
+		fieldReferences: boolField("Whether ${NAME}, ${environment/NAME} and ${project/environment/NAME} in the value are replaced by the values of other secrets; \\${ escapes them. Default false: the value is delivered unchanged."),
+		fieldVersion:    query(intField("Only for a read: number of the version. If absent or 0, the newest version is returned.")),
+		fieldVersions:   query(versionsField("Only for a delete: numbers of the versions to delete. If absent, the newest version is deleted.")),
 	}
 }
 
-// versionAnswer are the fields that describe one version wherever it is answered.
-func versionAnswer() fields {
+// versionResult returns the fields that describe one version in a response.
+func versionResult() fields {
 	return fields{
 		fieldName:       stringField("Name of the secret."),
 		fieldVersion:    intField("Number of the version."),
 		fieldCreated:    timeField("When the version was written."),
-		"created_by":    object("Who wrote it: entity_id, display_name, accessor_sha256."),
-		fieldComment:    stringField("Why it was written."),
-		fieldEncoding:   stringField("text or base64."),
-		"size":          intField("Bytes of the value."),
-		"deletion_time": stringField("When it was or will be deleted, RFC 3339; else empty."),
-		"destroyed":     boolField("Whether the value is gone for ever."),
+		"created_by":    object("Who wrote the version: entity_id, display_name, accessor_sha256."),
+		fieldComment:    stringField("Reason for the version."),
+		fieldEncoding:   stringField("Encoding of the value: text or base64."),
+		"size":          intField("Size of the value in bytes."),
+		"deletion_time": stringField("When the version was or will be deleted, RFC 3339. Empty if never."),
+		"destroyed":     boolField("Whether the value was permanently removed."),
 		fieldTags:       list("Labels of the secret."),
 	}
 }
 
 func (b *Backend) secretPaths() []*framework.Path {
-	read := versionAnswer()
+	read := versionResult()
 	read[fieldValue] = stringField("The value.")
-	read[fieldReferences] = boolField("Whether the value refers to other secrets.")
-	written := response("The version that was written.", versionAnswer())
+	read[fieldReferences] = boolField("Whether references in the value are replaced when it is delivered.")
+	written := response("The version that was written.", versionResult())
 	return []*framework.Path{
 		{
 			Pattern:         "secrets" + inEnvironment + "/?",
@@ -68,7 +68,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 			HelpDescription: secretHelp,
 			Operations: operations{
 				logical.ListOperation: operation(b.handle(listSecrets), "List the secrets of an environment.", "list", "secrets",
-					listResponse("The secrets, soft-deleted ones included.", "By name: state (live, deleted or damaged), version, updated_time.")),
+					listResponse("The secrets, including soft-deleted ones.", "By name: state (live, deleted, destroyed or damaged), version, updated_time.")),
 			},
 		},
 		{
@@ -79,11 +79,11 @@ func (b *Backend) secretPaths() []*framework.Path {
 			HelpSynopsis:    "Write, read or delete a secret.",
 			HelpDescription: secretHelp,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handle(readSecret), "Read the newest version, or the one asked for.", "read", "secret", response("One version of the secret.", read)),
+				logical.ReadOperation:   operation(b.handle(readSecret), "Read the newest version, or the version with the given number.", "read", "secret", response("One version of the secret.", read)),
 				logical.CreateOperation: changing(operation(b.handle(writeSecret), "Write the first version.", "create", "secret", written)),
 				logical.UpdateOperation: changing(operation(b.handle(writeSecret), "Write a new version.", "write", "secret", written)),
-				logical.PatchOperation:  changing(operation(b.handle(patchSecret), "Write a new version in which only the fields given differ.", "patch", "secret", written)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Mark the newest version, or those named, as deleted.", "delete", "secret", historyResponse())),
+				logical.PatchOperation:  changing(operation(b.handle(patchSecret), "Write a new version that differs from the newest only in the given fields.", "patch", "secret", written)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Soft-delete the newest version, or the versions with the given numbers.", "delete", "secret", historyResponse())),
 			},
 		},
 	}
@@ -98,10 +98,10 @@ func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	for i, m := range all {
 		items[i] = item{m.Name, summary(c, m)}
 	}
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
-// summary tells of a secret what a list is read for.
+// summary returns the details of a secret that a list shows.
 func summary(c *call, m secrets.Metadata) map[string]any {
 	newest, ok := m.Newest()
 	if !ok {
@@ -134,25 +134,27 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	}
 	data := describeVersion(s.Name, s.Version, s.Tags)
 	if !s.Version.Live(c.now()) {
-		// As KV v2 does: what is deleted is not found, but its metadata are answered.
+		// As in KV v2: a deleted version has status 404, but the response contains its metadata.
 		return logical.RespondWithStatusCode(&logical.Response{Data: data}, c.req, http.StatusNotFound)
 	}
 	data[fieldValue], data[fieldReferences] = encode(s.Value, s.Version.Encoding), s.Version.References
-	return answer(data)
+	return respond(data)
 }
 
-// refuseVersion keeps apart what a read may ask for and what only looks like it: a delete of version 1 would delete the newest.
+// refuseVersion rejects the field version, which only a read takes. If a delete ignored it,
+// version=1 would delete the newest version.
 func refuseVersion(c *call) error {
 	if present, _ := c.given(fieldVersion); present {
-		return fault.New(fault.Invalid, "%s: is for a read; a write makes the next version, a delete marks the newest", fieldVersion)
+		return fault.New(fault.Invalid, "%s: is only for a read; without it, a write creates the next version and a delete marks the newest", fieldVersion)
 	}
 	return nil
 }
 
-// refuseVersions refuses what only a delete takes: passed over, it would look as if the request had been about those versions.
+// refuseVersions rejects the field versions, which only a delete takes. If another operation
+// ignored it, its response would seem to refer to those versions.
 func refuseVersions(c *call) error {
 	if present, _ := c.given(fieldVersions); present {
-		return fault.New(fault.Invalid, "%s: is for a delete; a read takes version, a write makes the next one", fieldVersions)
+		return fault.New(fault.Invalid, "%s: is only for a delete; a read takes version, and a write creates the next version", fieldVersions)
 	}
 	return nil
 }
@@ -170,14 +172,14 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeVersion(c.name, w.Version, w.Tags))
+	return respond(describeVersion(c.name, w.Version, w.Tags))
 }
 
 func secretInput(c *call) (secrets.Input, error) {
 	in := secrets.Input{Comment: c.text(fieldComment)}
 	present, _ := c.given(fieldValue)
 	if !present && c.req.Operation != logical.PatchOperation {
-		return in, fault.New(fault.Invalid, "%s: is required; the empty string is a value", fieldValue)
+		return in, fault.New(fault.Invalid, "%s: is required; to store an empty value, give the empty string", fieldValue)
 	}
 	if present, _ := c.given(fieldReferences); present {
 		references := c.flag(fieldReferences)
@@ -188,7 +190,7 @@ func secretInput(c *call) (secrets.Input, error) {
 		return in, err
 	}
 	if c.flag(fieldReferences) && in.Encoding != store.Text {
-		return in, fault.New(fault.Invalid, "%s: only text can refer to other secrets, not encoding=base64", fieldReferences)
+		return in, fault.New(fault.Invalid, "%s: cannot be true with encoding=base64; use encoding=text", fieldReferences)
 	}
 	if present {
 		if in.Value, err = decode(c.text(fieldValue), in.Encoding); err != nil {
@@ -211,12 +213,12 @@ func decode(value string, as store.Encoding) ([]byte, error) {
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(value)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "%s: is not base64 (RFC 4648, with padding), which encoding=base64 asks for", fieldValue)
+		return nil, fault.New(fault.Invalid, "%s: must be base64 (RFC 4648, with padding), because encoding=base64 is given", fieldValue)
 	}
 	return raw, nil
 }
 
-// encode makes a value fit for JSON, and clears it.
+// encode returns a value as a string for JSON, and clears the value.
 func encode(value []byte, as store.Encoding) string {
 	defer clear(value)
 	if as == store.Base64 {
@@ -241,7 +243,7 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeVersion(c.name, w.Version, w.Tags))
+	return respond(describeVersion(c.name, w.Version, w.Tags))
 }
 
 func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
@@ -256,7 +258,7 @@ func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeHistory(c, m))
+	return respond(describeHistory(c, m))
 }
 
 func describeVersion(name string, v store.Version, tags []string) map[string]any {
@@ -284,9 +286,10 @@ func describeActor(a store.Actor) map[string]any {
 func versionNumber(n uint64) string { return strconv.FormatUint(n, 10) }
 
 const secretHelp = `
-A secret has a name, such as DATABASE_URL, and versions. Every write makes a new version; the newest max_versions are kept. A
-delete marks the newest version: reading it then answers its metadata with status 404, and the next write goes on with the next
-number. Older versions are read by number.
+A secret has a name, such as DATABASE_URL, and versions. Every write creates a new version, and the
+newest max_versions versions are kept. A delete marks the newest version as deleted. A read of a
+deleted version returns status 404 with the version's metadata. The next write continues with the next
+number. An older version is read by its number.
 
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=@database-url
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=... cas=1 comment="moved to the new cluster"
@@ -297,10 +300,12 @@ number. Older versions are read by number.
     $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL
     $ vault delete stashbase/secrets/acme/api/development/DATABASE_URL versions=1,2
 
-A patch writes a new version in which only the fields given differ from the newest. Deleted versions come back with undelete/;
-destroy/ removes their values for ever, and a delete of metadata/ the whole secret. With references=true, the value is put together when it is delivered:
+A patch writes a new version that differs from the newest only in the given fields. undelete/ restores
+deleted versions. destroy/ permanently removes the values of versions, and a delete of metadata/
+removes the whole secret. With references=true, references in the value are replaced when it is
+delivered:
 
     $ vault write stashbase/secrets/acme/api/development/DSN references=true value='postgres://${USER}:${shared/common/DB_PASSWORD}@db'
 
-Values are JSON strings, kept byte for byte; bytes that are no text are written with encoding=base64.
+Values are JSON strings and are stored unchanged. Write binary values with encoding=base64.
 `

@@ -11,20 +11,21 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
-// syncStatusPaths are what a person who looks after a workspace begins with.
+// syncStatusPaths returns the path of a workspace's status, which shows an operator what needs
+// attention.
 func (b *Backend) syncStatusPaths() []*framework.Path {
 	return []*framework.Path{{
 		Pattern:         "status" + inWorkspace,
 		DisplayAttrs:    display(),
 		Fields:          pathFields(1),
-		HelpSynopsis:    "The syncs and integrations of a workspace, those first that need a person.",
+		HelpSynopsis:    "Read the state of the syncs and integrations of a workspace. Those that need a person come first.",
 		HelpDescription: workspaceStatusHelp,
 		Operations: operations{
-			logical.ReadOperation: operation(b.handle(workspaceStatus), "Read what needs a person, first.", "read", "workspace-status",
-				response("How everything that goes out stands.", fields{
-					"needs_person": intField("How many syncs and integrations do not come right by themselves."),
-					fieldSyncs:     {Type: framework.TypeSlice, Description: "Each with name (project/environment/destination/name), state, error_class, hint, next_attempt_at, next_actions."},
-					"integrations": {Type: framework.TypeSlice, Description: "Each with name (provider/name), state, hint, last_error (class, text, time) where the last use has failed."},
+			logical.ReadOperation: operation(b.handle(workspaceStatus), "Read the state of the syncs and integrations of a workspace.", "read", "workspace-status",
+				response("The state of the syncs and integrations.", fields{
+					"needs_person": intField("Number of syncs and integrations that need a person."),
+					fieldSyncs:     {Type: framework.TypeSlice, Description: "List of syncs: name (project/environment/destination/name), state, error_class, hint, next_attempt_at, next_actions."},
+					"integrations": {Type: framework.TypeSlice, Description: "List of integrations: name (provider/name), state, hint, and last_error (class, text, time) if the last use failed."},
 				})),
 		},
 	}}
@@ -61,9 +62,10 @@ func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
 		}
 		owners[i] = one
 	}
-	return answer(map[string]any{"needs_person": urgent, fieldSyncs: shown, "integrations": owners})
+	return respond(map[string]any{"needs_person": urgent, fieldSyncs: shown, "integrations": owners})
 }
 
+// trouble returns the rank of an integration in the list: a higher rank comes first.
 func trouble(d integrations.Described) int {
 	switch {
 	case d.State != integrations.Ready:

@@ -13,8 +13,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
-// maxWait bounds how long a run is waited for: a request holds Vault's state lock, and where the destination is the same Vault, sealing it
-// waits as long. The last of it is left for what comes before and after the wait.
+// maxWait limits how long a request waits for a run. A request holds Vault's state lock. If the
+// destination is the same Vault, a seal waits for the request. longestWait leaves a second for the
+// work before and after the wait.
 const (
 	maxWait     = 10 * time.Second
 	longestWait = maxWait - time.Second
@@ -24,33 +25,33 @@ func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration
 	pattern, segments := syncAt(d, p)
 	own := provider.SyncFields(p, d)
 	suffix := d.Name + "-sync"
-	answers := response("The sync.", syncAnswers(d, p))
+	responses := response("The sync.", syncResults(d, p))
 	path := func(action, synopsis, help string, more fields, ops operations) *framework.Path {
 		all := maps.Clone(segments)
 		maps.Copy(all, more)
 		return &framework.Path{Pattern: pattern + "/" + action, DisplayAttrs: display(), Fields: all, HelpSynopsis: synopsis, HelpDescription: help, Operations: ops}
 	}
 	return []*framework.Path{
-		path("plan", "What a run of a sync would do, entry by entry and without values.", planHelp, definitionFields(d, p), operations{
-			logical.ReadOperation: operation(b.handleNamed(planSync(d)), "Tell what a run would do; within 10 seconds.", "plan", suffix, response("The plan.", planAnswers())),
-			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Tell what a run would do if the sync were written with the fields given; within 10 seconds.", "plan-change-of", suffix,
-				response("The plan.", planAnswers()))),
+		path("plan", "Read what a run of a sync would do with each entry, without values.", planHelp, definitionFields(d, p), operations{
+			logical.ReadOperation: operation(b.handleNamed(planSync(d)), "Read what a run would do. Returns within 10 seconds.", "plan", suffix, response("The plan.", planResults())),
+			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Read what a run would do if the sync were written with the given fields. Returns within 10 seconds.", "plan-change-of", suffix,
+				response("The plan.", planResults()))),
 		}),
-		path("run", "Have a sync run now.", runHelp, fields{fieldWait: engineField(own, provider.InAction, fieldWait)}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Have it run now, whatever there seems to be to do.", "run", suffix,
-				response("The sync, and what to ask how the run goes.", fieldsOf(syncAnswers(d, p), fields{"poll": stringField("Command that tells how the run goes.")})))),
+		path("run", "Start a run of a sync.", runHelp, fields{fieldWait: engineField(own, provider.InAction, fieldWait)}, operations{
+			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Start a run immediately, even if nothing has changed.", "run", suffix,
+				response("The sync, and a command that reads the progress of the run.", fieldsOf(syncResults(d, p), fields{"poll": stringField("Command that reads the progress of the run.")})))),
 		}),
-		path("status", "How a sync stands, entry by entry and without values.", statusHelp, nil, operations{
-			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read how a sync stands.", "status", suffix, response("How it stands.", engineFields(own, provider.InStatus))),
+		path("status", "Read the state of a sync and of each entry, without values.", statusHelp, nil, operations{
+			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read the state of a sync.", "status", suffix, response("The state of the sync.", engineFields(own, provider.InStatus))),
 		}),
-		path("adopt", "Have a sync take over entries that it has not written.", adoptHelp, fields{fieldKeys: engineField(own, provider.InAction, fieldKeys)}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(adoptKeys(d)), "Have the next run take over the entries named.", "adopt", suffix, answers)),
+		path("adopt", "Let a sync adopt entries that it did not write.", adoptHelp, fields{fieldKeys: engineField(own, provider.InAction, fieldKeys)}, operations{
+			logical.UpdateOperation: changing(operation(b.handleNamed(adoptKeys(d)), "Let the next run adopt the named entries.", "adopt", suffix, responses)),
 		}),
 		path("pause", "Pause a sync.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, true)), "Have it change nothing until it is resumed.", "pause", suffix, answers)),
+			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, true)), "Pause a sync until it is resumed.", "pause", suffix, responses)),
 		}),
-		path("resume", "Have a paused sync go on.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, false)), "Have it go on, and look at once what there is to do.", "resume", suffix, answers)),
+		path("resume", "Resume a paused sync.", pauseHelp, nil, operations{
+			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, false)), "Resume a paused sync and start a run immediately.", "resume", suffix, responses)),
 		}),
 	}
 }
@@ -73,7 +74,7 @@ func planSync(dest provider.Destination) handler {
 			}
 			counts[string(a.Kind)] = plan.Count(a.Kind)
 		}
-		return answer(map[string]any{"blocked": plan.Blocked, fieldPlannedAction: actions, "counts": counts})
+		return respond(map[string]any{"blocked": plan.Blocked, fieldPlannedAction: actions, "counts": counts})
 	}
 }
 
@@ -82,7 +83,7 @@ func runSync(dest provider.Destination) handler {
 		seconds, _ := c.data.Get(fieldWait).(int)
 		wait := time.Duration(seconds) * time.Second
 		if wait < 0 || wait > maxWait {
-			return nil, fault.New(fault.Invalid, "%s: must be at most 10s", fieldWait)
+			return nil, fault.New(fault.Invalid, "%s: must be from 0 to 10s", fieldWait)
 		}
 		d, err := c.Syncs.Run(ctx, c.request(), c.syncPath(dest), min(wait, longestWait))
 		if err != nil {
@@ -90,7 +91,7 @@ func runSync(dest provider.Destination) handler {
 		}
 		all := describeSync(d)
 		all["poll"] = "vault read " + c.req.MountPoint + syncFamily + "/" + c.path.String() + "/" + dest.Name + "/" + c.name + "/status"
-		return answer(all)
+		return respond(all)
 	}
 }
 
@@ -104,9 +105,9 @@ func statusOfSync(dest provider.Destination) handler {
 		for i, k := range keys {
 			shown[i] = map[string]any{fieldName: k.Name, "secret": k.Source, fieldState: k.State, "version": k.Version, fieldErrorClass: k.Class, fieldHint: k.Hint}
 		}
-		all := describeStanding(d)
+		all := describeState(d)
 		all[fieldTarget], all[fieldPurging], all[fieldKeys] = d.Record.Target.Path, d.Record.Purging, shown
-		return answer(all)
+		return respond(all)
 	}
 }
 
@@ -117,7 +118,7 @@ func adoptKeys(dest provider.Destination) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(describeSync(d))
+		return respond(describeSync(d))
 	}
 }
 
@@ -127,6 +128,6 @@ func pauseSync(dest provider.Destination, paused bool) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(describeSync(d))
+		return respond(describeSync(d))
 	}
 }

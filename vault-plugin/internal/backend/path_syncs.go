@@ -39,7 +39,8 @@ const (
 
 const syncInfo = "By name: state, error_class, hint, updated_time, last_synced_at, owned, troubled."
 
-// syncPaths derive from what the destinations declare: nothing here knows one by name.
+// syncPaths returns the paths of syncs. They derive from the destinations' declarations, and this
+// package knows no destination by name.
 func (b *Backend) syncPaths() []*framework.Path {
 	paths := []*framework.Path{
 		{
@@ -80,7 +81,7 @@ func syncAt(d provider.Destination, p provider.Declaration) (pattern string, seg
 
 func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration) *framework.Path {
 	pattern, segments := syncAt(d, p)
-	answers := response("The sync.", syncAnswers(d, p))
+	responses := response("The sync.", syncResults(d, p))
 	suffix := d.Name + "-sync"
 	maps.Copy(segments, definitionFields(d, p))
 	segments[fieldPurge] = query(engineField(provider.SyncFields(p, d), provider.InAction, fieldPurge))
@@ -92,20 +93,21 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 		HelpSynopsis:    "Create, read, change or delete a sync to " + d.Title + ".",
 		HelpDescription: destinationHelp(d, p),
 		Operations: operations{
-			logical.ReadOperation:   operation(b.handleNamed(readSync(d)), "Read a sync.", "read", suffix, answers),
-			logical.CreateOperation: changing(operation(b.handleNamed(putSync(d)), "Create a sync, which runs at once.", "create", suffix, answers)),
-			logical.UpdateOperation: changing(operation(b.handleNamed(putSync(d)), "Change the fields given, keep the others.", "write", suffix, answers)),
-			logical.PatchOperation:  changing(operation(b.handleNamed(putSync(d)), "Change the fields given; null resets one.", "patch", suffix, answers)),
-			logical.DeleteOperation: changing(operation(b.handleNamed(deleteSync(d)), "Delete a sync, and with purge=true first what it has written.", "delete", suffix,
-				response("What becomes of the sync.", fields{
+			logical.ReadOperation:   operation(b.handleNamed(readSync(d)), "Read a sync.", "read", suffix, responses),
+			logical.CreateOperation: changing(operation(b.handleNamed(putSync(d)), "Create a sync and start its first run.", "create", suffix, responses)),
+			logical.UpdateOperation: changing(operation(b.handleNamed(putSync(d)), "Change the given fields and keep the others.", "write", suffix, responses)),
+			logical.PatchOperation:  changing(operation(b.handleNamed(putSync(d)), "Change the given fields; null resets a field.", "patch", suffix, responses)),
+			logical.DeleteOperation: changing(operation(b.handleNamed(deleteSync(d)), "Delete a sync. With purge=true, first delete the entries that it wrote.", "delete", suffix,
+				response("The deleted sync.", fields{
 					fieldName:    stringField("Name of the sync."),
-					fieldOwned:   intField("Entries at the destination that were its own."),
-					fieldPurging: boolField("Whether it goes only once those are deleted; status tells how far that is."),
+					fieldOwned:   intField("Number of entries at the destination that the sync owned."),
+					fieldPurging: boolField("Whether the sync is deleted only after its entries are deleted. status reports the progress."),
 				}))),
 		},
 	}
 }
 
+// fieldsOf merges fields; a later schema replaces an earlier one of the same name.
 func fieldsOf(all ...fields) fields {
 	merged := make(fields)
 	for _, some := range all {
@@ -114,7 +116,8 @@ func fieldsOf(all ...fields) fields {
 	return merged
 }
 
-// definitionFields returns the fields of a sync's definition: the engine's own and the destination's.
+// definitionFields returns the fields of a sync's definition: the engine's own and the
+// destination's.
 func definitionFields(d provider.Destination, p provider.Declaration) fields {
 	all := engineFields(provider.SyncFields(p, d), provider.InWrite)
 	for _, f := range d.Fields {
@@ -123,8 +126,8 @@ func definitionFields(d provider.Destination, p provider.Declaration) fields {
 	return all
 }
 
-// syncAnswers returns the fields that a read of a sync returns.
-func syncAnswers(d provider.Destination, p provider.Declaration) fields {
+// syncResults returns the fields that a read of a sync returns.
+func syncResults(d provider.Destination, p provider.Declaration) fields {
 	all := engineFields(provider.SyncFields(p, d), provider.InRead)
 	for _, f := range d.Fields {
 		all[f.Name] = &framework.FieldSchema{Type: providerType(f.Type), Description: f.Help}
@@ -132,11 +135,12 @@ func syncAnswers(d provider.Destination, p provider.Declaration) fields {
 	return all
 }
 
-func planAnswers() fields {
+// planResults returns the fields of a plan.
+func planResults() fields {
 	return fields{
-		"blocked": stringField("Why nothing would be done; empty where it would."),
-		fieldPlannedAction: {Type: framework.TypeSlice, Description: "By name: name, secret, version, action (create, update, delete, adopt, unchanged, retain, forget, conflict, invalid or over_limit), hint, " +
-			"and takes_over for an update of what is not the sync's own yet."},
-		"counts": object("How many entries there are of each action."),
+		"blocked": stringField("Why a run would change nothing. Empty if it would proceed."),
+		fieldPlannedAction: {Type: framework.TypeSlice, Description: "List of entries by name: name, secret, version, action (create, update, delete, adopt, unchanged, retain, forget, conflict, invalid or over_limit), hint, " +
+			"and takes_over, which is true if an update would replace an entry that the sync does not own yet."},
+		"counts": object("Number of entries for each action."),
 	}
 }

@@ -18,34 +18,35 @@ func versionsField(help string) *framework.FieldSchema {
 
 func (b *Backend) versionPaths() []*framework.Path {
 	return []*framework.Path{
-		b.markPath("undelete", "Take back the deletion of versions.", undeleteHelp, (*secrets.Service).Undelete),
-		b.markPath("destroy", "Remove the values of versions for ever.", destroyHelp, (*secrets.Service).Destroy),
+		b.markPath("undelete", "Restore deleted versions.", undeleteHelp, (*secrets.Service).Undelete),
+		b.markPath("destroy", "Permanently remove the values of versions.", destroyHelp, (*secrets.Service).Destroy),
 		{
 			Pattern:      "rollback" + inSecret,
 			DisplayAttrs: display(),
 			Fields: pathFields(4, fields{
-				fieldVersion: intField("The version whose value comes back."),
-				fieldComment: stringField("Why, at most 512 bytes. Not encrypted by the workspace's keys."),
-				fieldCAS:     intField("Go back only if the newest version has this number."),
+				fieldVersion: intField("Number of the version to restore."),
+				fieldComment: stringField("Reason for the rollback, at most 512 bytes. Not encrypted by the workspace's keys."),
+				fieldCAS:     intField("Roll back only if the newest version has this number."),
 			}),
-			HelpSynopsis:    "Make an older version the newest again.",
+			HelpSynopsis:    "Restore the value of an older version.",
 			HelpDescription: rollbackHelp,
 			Operations: operations{
 				logical.UpdateOperation: changing(operation(b.handle(rollBack), "Write a new version with the value of an older one.", "roll-back", "secret",
-					response("The version that was written.", versionAnswer()))),
+					response("The version that was written.", versionResult()))),
 			},
 		},
 	}
 }
 
+// marker is a method of the secrets service that changes the state of versions.
 type marker func(s *secrets.Service, ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (secrets.Metadata, error)
 
-// markPath declares a path that does something to versions of a secret.
+// markPath declares a path that changes the state of versions of a secret.
 func (b *Backend) markPath(verb, synopsis, description string, mark marker) *framework.Path {
 	return &framework.Path{
 		Pattern:         verb + inSecret,
 		DisplayAttrs:    display(),
-		Fields:          pathFields(4, fields{fieldVersions: versionsField("Numbers of the versions, such as 1,2. Those that are no longer kept are passed over.")}),
+		Fields:          pathFields(4, fields{fieldVersions: versionsField("Numbers of the versions, such as 1,2. Versions that are no longer kept are ignored.")}),
 		HelpSynopsis:    synopsis,
 		HelpDescription: description,
 		Operations: operations{
@@ -58,24 +59,25 @@ func (b *Backend) markPath(verb, synopsis, description string, mark marker) *fra
 				if err != nil {
 					return nil, err
 				}
-				return answer(describeHistory(c, m))
+				return respond(describeHistory(c, m))
 			}), synopsis, verb, "versions", historyResponse())),
 		},
 	}
 }
 
-// versions reads the field of that name; required refuses a request without any.
+// versions returns the numbers in the field versions. If required is set, an empty field is an
+// error.
 func (c *call) versions(required bool) ([]uint64, error) {
 	var numbers []uint64
 	raw, _ := c.data.Get(fieldVersions).([]int)
 	for _, n := range raw {
 		if n < 1 {
-			return nil, fault.New(fault.Invalid, "%s: must be numbers of versions from 1 on, such as 1,2", fieldVersions)
+			return nil, fault.New(fault.Invalid, "%s: must be version numbers, 1 or greater, such as 1,2", fieldVersions)
 		}
 		numbers = append(numbers, uint64(n))
 	}
 	if required && len(numbers) == 0 {
-		return nil, fault.New(fault.Invalid, "%s: is required: the numbers of the versions, such as 1,2", fieldVersions)
+		return nil, fault.New(fault.Invalid, "%s: is required; give the numbers of the versions, such as 1,2", fieldVersions)
 	}
 	return numbers, nil
 }
@@ -83,7 +85,7 @@ func (c *call) versions(required bool) ([]uint64, error) {
 func rollBack(ctx context.Context, c *call) (*logical.Response, error) {
 	version, err := c.number(fieldVersion)
 	if err != nil || version == nil || *version == 0 {
-		return nil, fault.New(fault.Invalid, "%s: is required: the number of the version whose value comes back, from 1 on", fieldVersion)
+		return nil, fault.New(fault.Invalid, "%s: is required; give the number of the version to restore, 1 or greater", fieldVersion)
 	}
 	in := secrets.Input{Comment: c.text(fieldComment)}
 	if in.CAS, err = c.number(fieldCAS); err != nil {
@@ -93,25 +95,26 @@ func rollBack(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeVersion(c.name, w.Version, w.Tags))
+	return respond(describeVersion(c.name, w.Version, w.Tags))
 }
 
 const undeleteHelp = `
-What a delete, or delete_version_after, has marked is answered again. A destroyed version does not come back.
+Restores versions that were deleted by a delete or by delete_version_after. A destroyed version cannot
+be restored.
 
     $ vault write stashbase/undelete/acme/api/development/DATABASE_URL versions=2
 `
 
 const destroyHelp = `
-The values are removed from storage and cannot be brought back by anyone; the metadata stay and say so. To remove the secret with
-all its versions, delete its metadata.
+Removes the values of versions from storage. They cannot be restored. The metadata stay and mark the
+versions as destroyed. To remove the secret with all its versions, delete its metadata.
 
     $ vault write stashbase/destroy/acme/api/development/DATABASE_URL versions=1,2
 `
 
 const rollbackHelp = `
-The value of the older version is written as a new one, under a new number. It is atomic: no other write comes between the read
-and the write.
+Writes the value of an older version as a new version with a new number. The operation is atomic: no
+other write can happen between its read and its write.
 
     $ vault write stashbase/rollback/acme/api/development/DATABASE_URL version=1 comment="the new cluster is not ready"
 `

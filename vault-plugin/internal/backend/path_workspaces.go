@@ -14,32 +14,32 @@ import (
 func workspaceFields() fields {
 	all := settingsFields()
 	for _, f := range all {
-		f.Description += " 0 or left out: the engine's config."
+		f.Description += " If 0 or absent, the value in the engine's config applies."
 	}
-	all[fieldCASRequired].Description = "Whether every write of a secret must carry `cas`; true in config holds for all workspaces."
+	all[fieldCASRequired].Description = "Whether every write of a secret must include `cas`. If true in config, it applies to all workspaces."
 	all[fieldDescription] = stringField("What the workspace is for, at most 512 bytes. Not encrypted by the workspace's keys.")
-	all["metadata"] = object("Names and values of your own: at most 64, of 128 and 512 bytes. Not encrypted by the workspace's keys.")
-	all[fieldPaused] = boolField("Whether nothing goes out on its behalf to providers.")
-	all[fieldDeletionAllowed] = boolField("Whether the workspace may be deleted, which shreds everything in it.")
+	all["metadata"] = object("Your own names and values: at most 64; names up to 128 bytes, values up to 512 bytes. Not encrypted by the workspace's keys.")
+	all[fieldPaused] = boolField("Whether requests to providers are stopped for this workspace.")
+	all[fieldDeletionAllowed] = boolField("Whether the workspace may be deleted. A delete makes everything in it permanently unreadable.")
 	return all
 }
 
 func (b *Backend) workspacePaths() []*framework.Path {
-	answered := workspaceFields()
+	returned := workspaceFields()
 	for name, f := range (fields{
 		fieldName:      stringField("Name of the workspace."),
-		"id":           stringField("Id of this incarnation of the workspace; a workspace created again has another."),
+		"id":           stringField("Id of the workspace. A workspace that is deleted and created again gets a new id."),
 		fieldCreated:   timeField("When it was created."),
 		fieldUpdated:   timeField("When its settings were last changed."),
-		fieldLocked:    boolField("Whether everything in it is refused."),
-		"effective":    object("What holds in it: its own settings where it has any, else the engine's."),
+		fieldLocked:    boolField("Whether the workspace is locked."),
+		"effective":    object("The settings that apply: the workspace's own, and the engine's where it has none."),
 		"projects":     intField("Number of projects."),
 		"environments": intField("Number of environments."),
 		"secrets":      intField("Number of secrets."),
 	}) {
-		answered[name] = f
+		returned[name] = f
 	}
-	answers := response("The workspace.", answered)
+	responses := response("The workspace.", returned)
 	return []*framework.Path{
 		{
 			Pattern:         "workspaces/?",
@@ -55,22 +55,22 @@ func (b *Backend) workspacePaths() []*framework.Path {
 		{
 			Pattern:         "workspaces" + inWorkspace,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(1, workspaceFields(), fields{fieldConfirm: query(stringField("For a delete: the name of the workspace again."))}),
+			Fields:          pathFields(1, workspaceFields(), fields{fieldConfirm: query(stringField("Name of the workspace, to confirm its deletion. Required by a delete."))}),
 			ExistenceCheck:  b.exists(func(c *call) bool { return c.Tree.Exists(c.path) }),
-			HelpSynopsis:    "Create, read, change or shred a workspace: a tenant with encryption keys of its own.",
+			HelpSynopsis:    "Create, read, change or shred a workspace: a tenant with its own encryption keys.",
 			HelpDescription: workspaceHelp,
 			Operations: operations{
-				logical.ReadOperation:   operation(b.handle(readWorkspace), "Read a workspace.", "read", "workspace", answers),
-				logical.CreateOperation: changing(operation(b.handle(putWorkspace), "Create a workspace with keys of its own.", "create", "workspace", answers)),
-				logical.UpdateOperation: changing(operation(b.handle(putWorkspace), "Change the fields given, keep the others.", "write", "workspace", answers)),
-				logical.PatchOperation:  changing(operation(b.handle(putWorkspace), "Change the fields given; null resets one.", "patch", "workspace", answers)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteWorkspace), "Shred a workspace.", "delete", "workspace",
-					response("What was destroyed.", fields{
-						fieldName:      stringField("Name the workspace had."),
+				logical.ReadOperation:   operation(b.handle(readWorkspace), "Read a workspace.", "read", "workspace", responses),
+				logical.CreateOperation: changing(operation(b.handle(putWorkspace), "Create a workspace and its keys.", "create", "workspace", responses)),
+				logical.UpdateOperation: changing(operation(b.handle(putWorkspace), "Change the given fields and keep the others.", "write", "workspace", responses)),
+				logical.PatchOperation:  changing(operation(b.handle(putWorkspace), "Change the given fields; null resets a field.", "patch", "workspace", responses)),
+				logical.DeleteOperation: changing(operation(b.handle(deleteWorkspace), "Delete a workspace and destroy its keys.", "delete", "workspace",
+					response("What was deleted.", fields{
+						fieldName:      stringField("Name of the workspace."),
 						"key_versions": intField("Number of key versions destroyed."),
-						"projects":     intField("Number of projects that went with it."),
-						"environments": intField("Number of environments that went with it."),
-						"secrets":      intField("Number of secrets that went with it."),
+						"projects":     intField("Number of projects that were deleted with it."),
+						"environments": intField("Number of environments that were deleted with it."),
+						"secrets":      intField("Number of secrets that were deleted with it."),
 					}))),
 			},
 		},
@@ -96,32 +96,34 @@ func (b *Backend) lockPaths() []*framework.Path {
 					} else {
 						c.Rewrap.Unlocked(w.ID)
 					}
-					return answer(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
-				}), summary, verb, "workspace", response("Whether it is locked.", fields{
+					return respond(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
+				}), summary, verb, "workspace", response("The lock of the workspace.", fields{
 					fieldName:   stringField("Name of the workspace."),
-					fieldLocked: boolField("Whether everything in it is refused."),
+					fieldLocked: boolField("Whether the workspace is locked."),
 				}))),
 			},
 		}
 	}
 	return []*framework.Path{
-		of("lock", "Lock a workspace.", "Refuse everything in a workspace and wipe its keys from memory.", true),
-		of("unlock", "Unlock a workspace.", "Allow again what a lock refuses.", false),
+		of("lock", "Lock a workspace.", "Reject every request in a workspace and wipe its keys from memory.", true),
+		of("unlock", "Unlock a workspace.", "Allow requests in a workspace again.", false),
 	}
 }
 
 const lockHelp = `
-While a workspace is locked, everything in it is refused, for everyone: reading, writing, keys. Its record can be read, and it can
-be unlocked. Its keys are wiped from memory, and background work in it stops until then. A lock outlives restarts.
+While a workspace is locked, the engine rejects every request in it, from every caller. This includes
+reads, writes and key operations. Only the settings of the workspace can be read, and the workspace
+can be unlocked. The lock wipes the workspace's keys from memory and stops its background work. A lock
+persists across restarts.
 
     $ vault write -force stashbase/workspaces/acme/lock
     $ vault write -force stashbase/workspaces/acme/unlock
 `
 
-// interruptWithin bounds how long a lock or a pause waits for calls to providers, which are ended.
+// interruptWithin limits how long a lock or a pause waits for the end of canceled provider calls.
 const interruptWithin = 2 * time.Second
 
-// interrupt ends what goes out on behalf of a workspace that was locked or paused.
+// interrupt cancels the provider calls of a workspace that was locked or paused.
 func (c *call) interrupt(ctx context.Context, ws store.ID) {
 	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
 	defer cancel()
@@ -137,7 +139,7 @@ func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 			"environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
 		}}
 	}
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
 func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
@@ -145,7 +147,7 @@ func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(describeWorkspace(w))
+	return respond(describeWorkspace(w))
 }
 
 func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
@@ -163,10 +165,11 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	if w.Paused {
 		c.interrupt(ctx, w.ID)
 	}
-	return answer(describeWorkspace(w))
+	return respond(describeWorkspace(w))
 }
 
-// assignMetadata replaces the metadata; a patch changes single entries, and null removes one.
+// assignMetadata replaces the metadata. A patch changes only the given entries; null removes an
+// entry.
 func assignMetadata(c *call, field string, to *map[string]string) {
 	present, null := c.given(field)
 	if !present {
@@ -195,7 +198,7 @@ func deleteWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 		return nil, err
 	}
 	c.Integrations.Forget()
-	return answer(map[string]any{
+	return respond(map[string]any{
 		fieldName: c.path.Workspace, "key_versions": receipt.KeyVersions,
 		"projects": receipt.Projects, "environments": receipt.Environments, "secrets": receipt.Secrets,
 	})
@@ -221,15 +224,17 @@ func describeWorkspace(w workspaces.Workspace) map[string]any {
 }
 
 const workspaceHelp = `
-A workspace is a tenant. Everything in it is sealed under keys that no other workspace shares, so what is stored for one is
-worthless under another.
+A workspace is a tenant. Its data are encrypted under keys that no other workspace has. Data of one
+workspace cannot be decrypted under another one.
 
-Deleting a workspace shreds it: its keys are destroyed at once, which makes everything in it unreadable for ever, and the
-ciphertexts are swept in the background. It must be allowed first, and the name given again:
+A delete shreds the workspace: it destroys the keys immediately, which makes all data of the workspace
+permanently unreadable. The engine then removes the ciphertexts in the background. A delete requires
+deletion_allowed=true and the name of the workspace as confirmation:
 
     $ vault write -force stashbase/workspaces/acme
     $ vault write stashbase/workspaces/acme deletion_allowed=true
     $ vault delete stashbase/workspaces/acme confirm=acme
 
-Whoever holds an old snapshot of Vault's storage together with Vault's own keys can still read what the snapshot holds.
+An old snapshot of Vault's storage still contains the wrapped keys. Somebody who has such a snapshot and
+Vault's own keys can read the data in it.
 `

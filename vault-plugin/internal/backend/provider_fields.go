@@ -90,22 +90,22 @@ func providerFields(d provider.Declaration) fields {
 // setSuffix is appended to the name of a secret field: a read reports under it whether it is set.
 const setSuffix = "_set"
 
-// providerAnswers returns the provider's fields that a read returns. sometimes lists those that
+// providerResults returns the provider's fields that a read returns. sometimes lists those that
 // only some auth kinds have.
-func providerAnswers(d provider.Declaration) (answered fields, sometimes []string) {
+func providerResults(d provider.Declaration) (returned fields, sometimes []string) {
 	all, with := declared(d)
-	answered = make(fields, len(all))
+	returned = make(fields, len(all))
 	for _, f := range all {
 		name, schema := f.Name, &framework.FieldSchema{Type: providerType(f.Type), Description: f.Help}
 		if f.Secret {
 			name, schema = f.Name+setSuffix, boolField("Whether "+f.Name+" is set.")
 		}
-		answered[name] = schema
+		returned[name] = schema
 		if with[f.Name] != nil {
 			sometimes = append(sometimes, name)
 		}
 	}
-	return answered, sometimes
+	return returned, sometimes
 }
 
 // assignProvider copies the provider's fields of a request to a change. The caller clears the

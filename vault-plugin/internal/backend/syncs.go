@@ -18,7 +18,8 @@ func (c *call) syncPath(d provider.Destination) syncs.Path {
 	return syncs.Path{Path: c.path, Destination: d.Name, Name: c.name}
 }
 
-// listSyncs lists those of an environment by destination/name, or of a workspace by their whole paths.
+// listSyncs lists the syncs of an environment by destination/name, or the syncs of a workspace by
+// project/environment/destination/name.
 func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
 	all, err := c.Syncs.List(c.request(), c.path)
 	if err != nil {
@@ -36,7 +37,7 @@ func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
 		}}
 	}
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
-	return answerList(c, items)
+	return respondList(c, items)
 }
 
 func readSync(dest provider.Destination) handler {
@@ -45,7 +46,7 @@ func readSync(dest provider.Destination) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(describeSync(d))
+		return respond(describeSync(d))
 	}
 }
 
@@ -55,10 +56,11 @@ func putSync(dest provider.Destination) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(describeSync(d))
+		return respond(describeSync(d))
 	}
 }
 
+// changeOf returns the changes to a sync's definition that the request carries.
 func changeOf(c *call, dest provider.Destination) syncs.Change {
 	change := syncs.Change{
 		Description: given[string](c, fieldDescription), Integration: given[string](c, fieldIntegration),
@@ -84,12 +86,12 @@ func deleteSync(dest provider.Destination) handler {
 		if err != nil {
 			return nil, err
 		}
-		return answer(map[string]any{fieldName: gone.Name, fieldOwned: gone.Owned, fieldPurging: gone.Purging})
+		return respond(map[string]any{fieldName: gone.Name, fieldOwned: gone.Owned, fieldPurging: gone.Purging})
 	}
 }
 
 func describeSync(d syncs.Described) map[string]any {
-	all := describeStanding(d)
+	all := describeState(d)
 	maps.Copy(all, map[string]any{
 		fieldProject: d.Project, fieldEnvironment: d.Environment, fieldDestination: d.Destination, fieldName: d.Name,
 		fieldDescription: d.Record.Description, fieldProvider: d.Provider, fieldIntegration: d.Integration, fieldTarget: d.Record.Target.Path,
@@ -107,7 +109,8 @@ func describeSync(d syncs.Described) map[string]any {
 	return all
 }
 
-func describeStanding(d syncs.Described) map[string]any {
+// describeState returns the fields that both a read and the status of a sync return.
+func describeState(d syncs.Described) map[string]any {
 	return map[string]any{
 		fieldState: string(d.State), fieldErrorClass: string(d.Class), fieldHint: d.Hint, fieldAttempts: d.Attempts,
 		fieldNextAttempt: moment(d.Next), fieldLastRun: moment(d.Ran), fieldLastSynced: moment(d.Synced),
@@ -115,8 +118,8 @@ func describeStanding(d syncs.Described) map[string]any {
 	}
 }
 
-// noDestination says of a path that is none, because it names a destination there is not, which destinations there are.
-func (b *Backend) noDestination(path string) error {
+// checkDestination rejects a path with an unknown destination and lists the known destinations.
+func (b *Backend) checkDestination(path string) error {
 	segments := strings.Split(path, "/")
 	if len(segments) < 6 || segments[0] != syncFamily {
 		return nil
@@ -128,5 +131,5 @@ func (b *Backend) noDestination(path string) error {
 	if err := naming.Check(fieldDestination, segments[4]); err != nil {
 		return err
 	}
-	return fault.New(fault.NotFound, "there is no destination %q; the destinations are: %s", segments[4], strings.Join(names, ", "))
+	return fault.New(fault.NotFound, "destination %q does not exist; the destinations are: %s", segments[4], strings.Join(names, ", "))
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// cachedView remembers what cannot change while a mount lives. The framework asks for the replication state with every request,
-// and each answer is a call back to Vault: a quarter of the cost of a request that does nothing.
+// cachedView caches values that do not change during the life of a mount. The framework reads the
+// replication state in every request, and each read is a call back to Vault. Without the cache,
+// that call is a quarter of the cost of a request that does nothing.
 type cachedView struct {
 	logical.SystemView
 	replication func() consts.ReplicationState
@@ -28,11 +29,12 @@ func cacheSystemView(view logical.SystemView) logical.SystemView {
 	}
 }
 
-// ReplicationState asks once. Vault makes a new backend when a node changes its role.
+// ReplicationState returns the cached state. Vault creates a new backend when a node changes its
+// role.
 func (v *cachedView) ReplicationState() consts.ReplicationState { return v.replication() }
 
-// LocalMount asks once.
+// LocalMount returns the cached value.
 func (v *cachedView) LocalMount() bool { return v.local() }
 
-// CachingDisabled asks once.
+// CachingDisabled returns the cached value.
 func (v *cachedView) CachingDisabled() bool { return v.uncached() }

@@ -68,5 +68,5 @@ func (s *Service) ErrProvider(name string) error {
 	if names == "" {
 		names = "none in this version"
 	}
-	return fault.New(fault.NotFound, "there is no provider %q; the providers are: %s", name, names)
+	return fault.New(fault.NotFound, "provider %q does not exist; the providers are: %s", name, names)
 }

@@ -35,7 +35,7 @@ func checkInput(place workspaces.Place, in Input) error {
 		return err
 	}
 	if in.refers() && in.Encoding != store.Text {
-		return fault.New(fault.Invalid, "references: only text can refer to other secrets, not encoding=base64")
+		return fault.New(fault.Invalid, "references: cannot be true with encoding=base64; use encoding=text")
 	}
 	if err := CheckComment(in.Comment); err != nil {
 		return err

@@ -298,5 +298,5 @@ func urgency(state State) int {
 
 // ErrDestination says that there is no destination of a name, and which there are.
 func (s *Service) ErrDestination(name string) error {
-	return fault.New(fault.NotFound, "there is no destination %q; the destinations are: %s", name, strings.Join(s.Providers.Destinations(), ", "))
+	return fault.New(fault.NotFound, "destination %q does not exist; the destinations are: %s", name, strings.Join(s.Providers.Destinations(), ", "))
 }
