@@ -196,7 +196,7 @@ func TestConfigIsChangedAndReset(t *testing.T) {
 	c.refused("GET", "secrets/"+env+"/FOO?version=1", nil, http.StatusNotFound, "not_found")
 }
 
-func TestInfoTellsVersionCountsAndHealth(t *testing.T) {
+func TestInfoReturnsVersionCountsAndHealth(t *testing.T) {
 	c := root(t, vault.Server(t))
 	before := c.read("info")
 	env := environment(t, c)

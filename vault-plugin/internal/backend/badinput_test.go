@@ -57,7 +57,7 @@ func number(text string) (n int) {
 	return n
 }
 
-func TestWhatDoesNotFitTheSchemaIsRefusedByFieldAndForm(t *testing.T) {
+func TestInvalidFieldsAreRejectedWithFieldAndForm(t *testing.T) {
 	m := populated(t)
 	m.Write(secret, data{"value": planted()})
 	v, n := planted(), digits()
@@ -89,11 +89,11 @@ func TestWhatDoesNotFitTheSchemaIsRefusedByFieldAndForm(t *testing.T) {
 		{"map and text to import", write(imports, data{"secrets": data{"A": v}, "content": "A=" + v}), v, 400, "invalid", []string{"secrets:", "content"}},
 		{"format", write(imports, data{"content": "A=" + v, "format": v}), v, 400, "invalid", []string{"format:", "dotenv"}},
 		{"mode", write(imports, data{"secrets": data{"A": v}, "mode": v}), v, 400, "invalid", []string{"mode:", "merge or replace"}},
-		{"cas is no number", write(secret, data{"value": v, "cas": v}), v, 400, "invalid", []string{"cas:", "whole number"}},
+		{"cas is not a number", write(secret, data{"value": v, "cas": v}), v, 400, "invalid", []string{"cas:", "whole number"}},
 		{"cas is half a number", write(secret, data{"value": v, "cas": 1.5}), v, 400, "invalid", []string{"cas:", "whole number"}},
 		{"cas is negative", write(secret, data{"value": v, "cas": -1}), v, 400, "invalid", []string{"cas:", "0 or greater"}},
 		{"cas of another version", write(secret, data{"value": v, "cas": 7}), v, 409, "conflict", []string{"cas:", "DATABASE_URL", dev, "newest version is 1"}},
-		{"version is no number", read(secret, data{"version": v}), v, 400, "invalid", []string{"version:", "whole number"}},
+		{"version is not a number", read(secret, data{"version": v}), v, 400, "invalid", []string{"version:", "whole number"}},
 		{"version is negative", read(secret, data{"version": "-1"}), "", 400, "invalid", []string{"version:", "0 or greater"}},
 		{"version overflows", read(secret, data{"version": n + n}), n, 400, "invalid", []string{"version:", "whole number"}},
 		{"version of none", read(secret, data{"version": 7}), "", 404, "not_found", []string{"version 7", "DATABASE_URL", dev}},
@@ -106,7 +106,7 @@ func TestWhatDoesNotFitTheSchemaIsRefusedByFieldAndForm(t *testing.T) {
 	})
 }
 
-func TestNamesThatBreakTheRulesAreRefusedAtEveryDepthOfEveryPath(t *testing.T) {
+func TestInvalidNamesAreRejectedInEverySegmentOfEveryPath(t *testing.T) {
 	m := populated(t)
 	v := planted()
 	at := func(path, field string) []wrong {
@@ -165,7 +165,7 @@ func TestNamesThatBreakTheRulesAreRefusedAtEveryDepthOfEveryPath(t *testing.T) {
 	})
 }
 
-func TestWhatIsMissingIsToldApartByItsPlaceInThePath(t *testing.T) {
+func TestAMissingRecordReturns404AndAMissingParentReturns400(t *testing.T) {
 	m := populated(t)
 	v := planted()
 	with := data{"value": v}
@@ -192,7 +192,7 @@ func TestWhatIsMissingIsToldApartByItsPlaceInThePath(t *testing.T) {
 	reject(t, m, cases)
 }
 
-func TestWhatIsTooLargeIsRefusedByItsLimit(t *testing.T) {
+func TestValuesAboveALimitAreRejected(t *testing.T) {
 	m := populated(t)
 	m.Write("workspaces/acme", data{"max_value_bytes": 1000, "max_secrets": 2, "max_environment_bytes": 1500})
 	m.Write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 900)})
@@ -206,7 +206,7 @@ func TestWhatIsTooLargeIsRefusedByItsLimit(t *testing.T) {
 	m.Write(secret, data{"value": ""})
 	reject(t, m, []wrong{
 		{"environment by count", write("secrets/"+dev+"/B", data{"value": v}), v, 400, "limit", []string{dev, "2 secrets", "max_secrets"}},
-		{"a document of more than it may be", write("import/"+dev, data{"content": strings.Repeat("#", 33<<20)}), "", 400, "limit", []string{"content:"}},
+		{"a document that is too large", write("import/"+dev, data{"content": strings.Repeat("#", 33<<20)}), "", 400, "limit", []string{"content:"}},
 	})
 	m = m.Restart()
 	reject(t, m, []wrong{
@@ -215,7 +215,7 @@ func TestWhatIsTooLargeIsRefusedByItsLimit(t *testing.T) {
 	})
 }
 
-func TestADotenvDocumentIsRefusedByLineWithoutItsText(t *testing.T) {
+func TestErrorsInADotenvDocumentNameTheLineWithoutItsText(t *testing.T) {
 	m := populated(t)
 	v := planted()
 	for name, line := range map[string]string{
@@ -225,7 +225,7 @@ func TestADotenvDocumentIsRefusedByLineWithoutItsText(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNoneIsAnsweredAsSuch(t *testing.T) {
+func TestUnknownPathsAreRejected(t *testing.T) {
 	m := populated(t)
 	for _, req := range []enginetest.Request{read("nothing/here", nil), write("load/"+dev, nil), read("secrets/"+dev, nil), read("keys/acme/rotate", nil), {Op: logical.DeleteOperation, Path: "keys/acme"}} {
 		if got := refusal(t, m, req); got.Status != 405 && got.Status != 404 {

@@ -8,8 +8,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// FuzzBatchItems holds the reading of batch_input to its bounds: whatever JSON comes, the answer is a refusal that names the field, or
-// as many items as were sent, each with its values or refused by itself.
+// FuzzBatchItems passes any JSON as batch_input. The result is either an error that names the
+// field, or as many items as were sent, each with its values or an error of its own.
 func FuzzBatchItems(f *testing.F) {
 	for _, seed := range []string{
 		`[{"plaintext":"b25l"}]`, `[{"plaintext":"","associated_data":"QQ==","reference":"r"},{"plaintext":"!"}]`, `[]`, `null`, `"x"`, `[null]`, `[[]]`,

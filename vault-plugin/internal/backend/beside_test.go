@@ -13,7 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// through sends requests that must be answered while something else is held up in storage.
+// through sends requests that must complete while another request waits for storage.
 func through(t *testing.T, m *enginetest.Mount, requests ...enginetest.Request) {
 	t.Helper()
 	for _, req := range requests {
@@ -28,12 +28,13 @@ func through(t *testing.T, m *enginetest.Mount, requests ...enginetest.Request) 
 				t.Errorf("%s %s: %v", req.Op, req.Path, err)
 			}
 		case <-time.After(10 * time.Second):
-			t.Fatalf("%s %s waits for what it has nothing to do with", req.Op, req.Path)
+			t.Fatalf("%s %s waits for an unrelated request", req.Op, req.Path)
 		}
 	}
 }
 
-// holdUp sends a request and answers when its call to storage is held up; release lets it go on and waits for its answer.
+// holdUp sends a request and returns when its storage call is blocked. release unblocks the call
+// and waits for the response.
 func holdUp(t *testing.T, m *enginetest.Mount, op, prefix string, req enginetest.Request) (release func()) {
 	t.Helper()
 	held, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -55,19 +56,19 @@ func holdUp(t *testing.T, m *enginetest.Mount, op, prefix string, req enginetest
 	select {
 	case <-held:
 	case err := <-done:
-		t.Fatalf("%s %s was not held up: %v", req.Op, req.Path, err)
+		t.Fatalf("%s %s was not blocked: %v", req.Op, req.Path, err)
 	}
 	return func() {
 		t.Helper()
 		close(goOn)
 		if err := <-done; err != nil {
-			t.Errorf("%s %s, after being held up: %v", req.Op, req.Path, err)
+			t.Errorf("%s %s, after it was blocked: %v", req.Op, req.Path, err)
 		}
 		m.Storage.Hook(nil)
 	}
 }
 
-func TestNothingWaitsForAStorageCallThatIsNotItsOwn(t *testing.T) {
+func TestRequestsDoNotWaitForUnrelatedStorageCalls(t *testing.T) {
 	prepare := func(t *testing.T) *enginetest.Mount {
 		m := populated(t)
 		m.Populate("other", "api", "development")
@@ -112,7 +113,8 @@ func TestNothingWaitsForAStorageCallThatIsNotItsOwn(t *testing.T) {
 		{"locking an environment", "put", "env/", write("environments/acme/api/staging", data{"locked": true}), slices.Concat(reads, beside, other)},
 		{"creating a project", "put", "proj/", write("projects/acme/new", nil), slices.Concat(reads, beside, elsewhere("acme/api/staging"), other)},
 		{"deleting a project", "delete", "proj/", remove("projects/acme/web", nil), slices.Concat(reads, beside, other)},
-		// New workspaces and keyrings that are not in memory wait for this one: what is wrapped must not miss the new version.
+		// New workspaces and uncached keyrings wait for the rotation, because they must be wrapped
+		// under the new version.
 		{"a rotation of the master key", "put", "core/master", write("master-key/rotate", nil), slices.Concat(reads, beside, elsewhere("other/api/development"))},
 		{"creating a workspace", "put", "keys/", write("workspaces/new", nil), slices.Concat(reads, beside, elsewhere("acme/api/staging"), other)},
 		{"changing the configuration", "put", "core/config", write("config", data{"max_versions": 5}), slices.Concat(reads, beside, elsewhere("other/api/development"))},
@@ -134,7 +136,7 @@ func TestClientsWritingOneSecretLoseNoVersionAndLeaveNoGap(t *testing.T) {
 			m := populated(t)
 			m.Write("config", data{"max_versions": 100})
 			var mu sync.Mutex
-			written := make(map[int]string) // by version, as acknowledged
+			written := make(map[int]string) // acknowledged values by version
 			var wg sync.WaitGroup
 			for client := range clients {
 				wg.Go(func() {
@@ -148,7 +150,7 @@ func TestClientsWritingOneSecretLoseNoVersionAndLeaveNoGap(t *testing.T) {
 								d["cas"] = enginetest.Version(current)
 							}
 						}
-						answer, err := m.Do(write(secret, d))
+						resp, err := m.Do(write(secret, d))
 						var refused *enginetest.Refused
 						if errors.As(err, &refused) && withCAS && refused.Status == 409 {
 							continue
@@ -158,10 +160,10 @@ func TestClientsWritingOneSecretLoseNoVersionAndLeaveNoGap(t *testing.T) {
 							return
 						}
 						mu.Lock()
-						if before, twice := written[enginetest.Version(answer)]; twice {
-							t.Errorf("version %d was answered for %q and %q", enginetest.Version(answer), before, value)
+						if before, twice := written[enginetest.Version(resp)]; twice {
+							t.Errorf("version %d was returned for both %q and %q", enginetest.Version(resp), before, value)
 						}
-						written[enginetest.Version(answer)] = value
+						written[enginetest.Version(resp)] = value
 						mu.Unlock()
 						n++
 					}
@@ -180,15 +182,15 @@ func TestClientsWritingOneSecretLoseNoVersionAndLeaveNoGap(t *testing.T) {
 	}
 }
 
-func TestAReaderSeesAnImportWholeOrNotAtAll(t *testing.T) {
+func TestAReaderSeesAllOfAnImportOrNothing(t *testing.T) {
 	m := populated(t)
 	sets := [2]data{{}, {}}
 	for i := range 25 {
 		sets[0][fmt.Sprint("S", i)], sets[1][fmt.Sprint("S", i)] = "even", "odd"
 	}
-	delete(sets[1], "S7")                               // deleted by replace
-	delete(sets[0], "S23")                              // and made again
-	m.Write("config", data{"secret_cache_bytes": 6000}) // so that readers also go to storage
+	delete(sets[1], "S7")                               // the import with mode=replace deletes it
+	delete(sets[0], "S23")                              // the import creates it again
+	m.Write("config", data{"secret_cache_bytes": 6000}) // small, so that readers also use storage
 	m.Write("import/"+dev, data{"secrets": sets[0]})
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -206,7 +208,7 @@ func TestAReaderSeesAnImportWholeOrNotAtAll(t *testing.T) {
 					return
 				}
 				if !maps.Equal(got, sets[0]) && !maps.Equal(got, sets[1]) {
-					t.Errorf("load answers a mixture of %d secrets", len(got))
+					t.Errorf("load returned a mixture of %d secrets from two imports", len(got))
 					return
 				}
 			}
@@ -222,6 +224,6 @@ func TestAReaderSeesAnImportWholeOrNotAtAll(t *testing.T) {
 	m.Settle()
 	m = m.Restart()
 	if got := m.Read("load/" + dev); !maps.Equal(got, sets[0]) {
-		t.Errorf("after a restart, load answers %d secrets", len(got))
+		t.Errorf("after a restart, load returned %d secrets", len(got))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestTheSecretCacheKeepsWithinItsBytes(t *testing.T) {
+func TestTheSecretCacheStaysWithinItsSize(t *testing.T) {
 	m := populated(t)
 	const n, size = 10, 10_000
 	name := func(i int) string { return fmt.Sprint("secrets/", dev, "/S", i%n) }
@@ -23,17 +23,17 @@ func TestTheSecretCacheKeepsWithinItsBytes(t *testing.T) {
 		return m.Storage.Counts().Gets
 	}
 	if got := misses(); got != 0 {
-		t.Errorf("with room for all, %d reads go to storage", got)
+		t.Errorf("with a large cache, %d reads called storage", got)
 	}
 	m.Write("config", data{"secret_cache_bytes": 0})
 	for range 2 {
 		if got := misses(); got != n {
-			t.Errorf("with secret_cache_bytes=0, %d of %d reads go to storage", got, n)
+			t.Errorf("with secret_cache_bytes=0, %d of %d reads called storage", got, n)
 		}
 	}
 	m.Write("config", data{"secret_cache_bytes": 5 * (size + 1000)})
 	misses()
-	for i := n - 5; i < n; i++ { // the five that were read last
+	for i := n - 5; i < n; i++ { // the five most recently read
 		costs(t, m, name(i), read(name(i), nil), calls{})
 	}
 	costs(t, m, "a sixth", read(name(0), nil), calls{Gets: 1})
@@ -41,7 +41,7 @@ func TestTheSecretCacheKeepsWithinItsBytes(t *testing.T) {
 	costs(t, m, "what is the newest in a cache that has shrunk", read(name(0), nil), calls{})
 	costs(t, m, "what had to go at once", read(name(n-1), nil), calls{Gets: 1})
 
-	// One too large for the cache must not throw out all others for nothing.
+	// A secret too large for the cache must not evict all others.
 	m.Write("config", data{"max_value_bytes": 10 * size})
 	m.Read(name(1))
 	m.Write("secrets/"+dev+"/LARGE", data{"value": strings.Repeat("v", 5*size)})
@@ -49,7 +49,7 @@ func TestTheSecretCacheKeepsWithinItsBytes(t *testing.T) {
 	costs(t, m, "what was there before it", read(name(1), nil), calls{})
 }
 
-func TestKeyringsLeaveMemoryByNumberAndByTime(t *testing.T) {
+func TestKeyringsAreEvictedByNumberAndByAge(t *testing.T) {
 	m := populated(t)
 	m.Populate("other", "api", "development")
 	mine, theirs := secret, "secrets/other/api/development/A"
@@ -72,7 +72,7 @@ func TestKeyringsLeaveMemoryByNumberAndByTime(t *testing.T) {
 	costs(t, m, "with a time that has been shortened to less than its age", read(mine, nil), loaded)
 	m.Clock.Advance(time.Minute)
 	m.Tick()
-	m.Clock.Advance(-time.Minute) // what the minute's call has dropped does not come back
+	m.Clock.Advance(-time.Minute) // what the periodic call evicted is not cached again
 	costs(t, m, "after the minute's call has found it expired", read(mine, nil), loaded)
 
 	costs(t, m, "another workspace's", read(theirs, nil), loaded)

@@ -26,12 +26,12 @@ func TestConfigHasDefaultsKeepsWhatAWriteLeavesOutAndResetsByNull(t *testing.T) 
 	has(t, m.Read("config"), defaults)
 }
 
-func TestConfigAndWorkspacesRefuseWhatIsOutOfBounds(t *testing.T) {
+func TestConfigAndWorkspacesRejectValuesOutOfBounds(t *testing.T) {
 	m := populated(t)
 	bounds := []struct {
 		field     string
 		min, max  int
-		workspace bool // a workspace may set it for itself
+		workspace bool // a workspace can set it for itself
 	}{
 		{"max_versions", 1, 100, true},
 		{"max_value_bytes", 1, 384 << 10, true},
@@ -68,7 +68,7 @@ func TestConfigAndWorkspacesRefuseWhatIsOutOfBounds(t *testing.T) {
 	}
 }
 
-func TestAWorkspacesSettingsOverruleTheEngines(t *testing.T) {
+func TestAWorkspacesSettingsOverrideTheEngines(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_versions": 5, "max_value_bytes": 1000})
 	has(t, object(t, m.Read("workspaces/acme"), "effective"), data{"max_versions": 5, "max_value_bytes": 1000, "cas_required": false})
@@ -87,7 +87,7 @@ func TestAWorkspacesSettingsOverruleTheEngines(t *testing.T) {
 	m.Write(secret, data{"value": planted()})
 }
 
-func TestInfoTellsVersionCountsAndHealth(t *testing.T) {
+func TestInfoReturnsVersionCountsAndHealth(t *testing.T) {
 	m := populated(t)
 	m.Write(secret, data{"value": planted()})
 	m.Write("environments/acme/api/staging", nil)
@@ -100,7 +100,7 @@ func TestInfoTellsVersionCountsAndHealth(t *testing.T) {
 	has(t, m.Restart().Read("info"), want)
 }
 
-func TestEachWorkspaceHasAsManyProjectsAndEnvironmentsAsConfigAllows(t *testing.T) {
+func TestConfigLimitsProjectsAndEnvironmentsOfEachWorkspace(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_projects": 2, "max_environments": 2})
 	m.Write("projects/acme/web", nil)
@@ -109,7 +109,7 @@ func TestEachWorkspaceHasAsManyProjectsAndEnvironmentsAsConfigAllows(t *testing.
 	m.Write("environments/acme/web/production", nil)
 	expect(t, refusal(t, m, write("environments/acme/web/staging", nil)), 400, "limit", "acme", "2 environments", "max_environments")
 	m.Write("environments/acme/web/production", data{"description": "an existing one can still be changed"})
-	m.Populate("other", "api", "development") // the limits hold for each workspace by itself
+	m.Populate("other", "api", "development") // the limits apply to each workspace separately
 	m.Delete("projects/acme/web", data{"confirm": "web"})
 	m.Write("projects/acme/third", nil)
 }

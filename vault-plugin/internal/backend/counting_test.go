@@ -19,8 +19,8 @@ import (
 
 type calls = enginetest.Counts
 
-// costs holds what a request costs in storage calls, before the background work it starts, against what it may. What is removed
-// behind the answer counts too.
+// costs checks the number of storage calls of a request, without the background work that it
+// starts. Removals after the response count too.
 func costs(t *testing.T, m *enginetest.Mount, what string, req enginetest.Request, want calls) {
 	t.Helper()
 	m.Settle()
@@ -36,7 +36,7 @@ func costs(t *testing.T, m *enginetest.Mount, what string, req enginetest.Reques
 	}
 }
 
-// cold has the keyring in memory and no secret.
+// cold returns a mount with the keyring in memory, but without cached secrets.
 func cold(t *testing.T, m *enginetest.Mount) *enginetest.Mount {
 	t.Helper()
 	m.Settle()
@@ -100,7 +100,7 @@ func TestStorageCallsOfOneSecret(t *testing.T) {
 		_ = refusal(t, m, req)
 	}
 	if n := m.Storage.Calls(); n != 0 {
-		t.Errorf("existence checks and refused requests have called storage %d times", n)
+		t.Errorf("existence checks and rejected requests called storage %d times", n)
 	}
 }
 
@@ -183,28 +183,30 @@ func TestStorageCallsOfAnEnvironment(t *testing.T) {
 		costs(t, m, fmt.Sprint(req.Op, " ", req.Path, " cold"), req, calls{Gets: n}) // WARM is in memory
 		costs(t, m, fmt.Sprint(req.Op, " ", req.Path, " after it"), req, calls{})
 	}
-	// Where the sizes of the unread could add up to more than the environment may hold, the first write that adds to it reads them.
+	// If the sizes of unread secrets could exceed the environment's limit, the first write that
+	// adds bytes reads these secrets.
 	m = cold(t, m)
 	costs(t, m, "the first write of a new secret after a start", write("secrets/"+dev+"/NEW", data{"value": "v"}), calls{Gets: n, Puts: 1})
 	costs(t, m, "the next", write("secrets/"+dev+"/NEW2", data{"value": "v"}), calls{Puts: 1})
 }
 
-func TestStorageCallsBeforeTheAnswerOfWhatGoesOnBehindIt(t *testing.T) {
+func TestStorageCallsBeforeTheResponseOfRequestsWithBackgroundWork(t *testing.T) {
 	m := populated(t)
 	const n = 50
 	secrets := make(data)
 	for i := range n {
 		secrets[fmt.Sprint("S", i)] = strings.Repeat("v", 20_000)
 	}
-	// Storage keys under behind are the background work's: it is held up until the answer is there.
+	// Storage keys under behind belong to background work, which is blocked until the response
+	// arrives.
 	until := func(path, behind string, d data) (ahead []string) {
 		t.Helper()
 		m.Settle()
 		var mu sync.Mutex
-		answered := make(chan struct{})
+		responded := make(chan struct{})
 		m.Storage.Hook(func(op, key string) {
 			if strings.HasPrefix(key, behind) {
-				<-answered
+				<-responded
 				return
 			}
 			mu.Lock()
@@ -215,7 +217,7 @@ func TestStorageCallsBeforeTheAnswerOfWhatGoesOnBehindIt(t *testing.T) {
 		m.Write(path, d)
 		mu.Lock()
 		defer mu.Unlock()
-		defer close(answered)
+		defer close(responded)
 		m.Storage.Hook(nil)
 		return slices.Clone(ahead)
 	}
@@ -232,8 +234,9 @@ func TestStorageCallsBeforeTheAnswerOfWhatGoesOnBehindIt(t *testing.T) {
 	costs(t, m, "a read after that", read("secrets/"+dev+"/S1", nil), calls{})
 }
 
-// A write at max_versions waited for storage to remove the value it had pushed out: a third call, under the lock of the secret.
-func TestNoWriterWaitsForTheRemovalOfWhatIsPushedOut(t *testing.T) {
+// Regression: a write at max_versions waited until storage had removed the evicted value. That was
+// a third call under the lock of the secret.
+func TestNoWriterWaitsForTheRemovalOfEvictedValues(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_versions": 2})
 	for range 2 {
@@ -263,7 +266,8 @@ func TestNoWriterWaitsForTheRemovalOfWhatIsPushedOut(t *testing.T) {
 	}
 }
 
-// Vault makes a backend only to ask what it is: with no storage, no system view and, before it has a mount, no id.
+// Vault also creates a backend only to read its type and version. Such a backend has no storage and
+// no system view and, before it is mounted, no id.
 func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, conf := range []*logical.BackendConfig{
@@ -274,7 +278,7 @@ func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
 			t.Fatalf("%+v: %v", conf, err)
 		}
 		if b.Type() != logical.TypeLogical || len(b.SpecialPaths().SealWrapStorage) == 0 {
-			t.Error("it does not say what it is")
+			t.Error("the backend does not report its type")
 		}
 		if after := runtime.NumGoroutine(); after > before {
 			t.Errorf("%d goroutines were started", after-before)
@@ -283,13 +287,14 @@ func TestTheFactoryTouchesNothingAndStartsNothing(t *testing.T) {
 	}
 	m := enginetest.Factory(t, enginetest.NewStorage(), enginetest.NewClock())
 	if n := m.Storage.Calls(); n != 0 {
-		t.Errorf("the factory has called storage %d times", n)
+		t.Errorf("the factory called storage %d times", n)
 	}
 }
 
-// What a removal behind a write found out was lost when another write was under way meanwhile, which under many writers is always: every
-// removal then went over all that had ever been pushed out.
-func TestWhatIsRemovedIsNotRemovedAgainByEveryWrite(t *testing.T) {
+// Regression: a removal after a write lost its result if another write was running. With many
+// writers that was always the case, so every removal processed all values that had ever been
+// evicted.
+func TestEvictedValuesAreRemovedOnce(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_versions": 2})
 	for range 2 {
@@ -321,6 +326,6 @@ func TestWhatIsRemovedIsNotRemovedAgainByEveryWrite(t *testing.T) {
 	<-written
 	m.Settle()
 	if n := m.Storage.Counts().Deletes; n != 2 {
-		t.Errorf("two values were pushed out, and %d removed", n)
+		t.Errorf("two values were evicted, and %d removed", n)
 	}
 }

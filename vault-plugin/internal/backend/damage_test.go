@@ -12,7 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// everywhere is a request to each path of the engine.
+// everywhere has a request for each path of the engine.
 func everywhere() []enginetest.Request {
 	return []enginetest.Request{
 		read("config", nil), write("config", data{"max_versions": 3}), patch("config", data{"max_versions": nil}), read("info", nil),
@@ -27,7 +27,7 @@ func everywhere() []enginetest.Request {
 	}
 }
 
-func TestBeforeVaultHasInitializedTheMountEverythingAnswers503AndTouchesNothing(t *testing.T) {
+func TestBeforeInitializationEveryRequestReturns503AndTouchesNoStorage(t *testing.T) {
 	filled := populated(t)
 	filled.Write(secret, data{"value": planted()})
 	m := enginetest.Factory(t, filled.Storage.Clone(), enginetest.NewClock())
@@ -41,7 +41,7 @@ func TestBeforeVaultHasInitializedTheMountEverythingAnswers503AndTouchesNothing(
 	}
 }
 
-func TestStorageOfALaterSchemaIsLeftAlone(t *testing.T) {
+func TestStorageOfALaterSchemaIsNotChanged(t *testing.T) {
 	first := populated(t)
 	value := planted()
 	first.Write(secret, data{"value": value})
@@ -66,13 +66,13 @@ func TestStorageOfALaterSchemaIsLeftAlone(t *testing.T) {
 	m.Write(secret, data{"value": planted()})
 }
 
-// Whoever reads an error must not learn which check has failed, nor what stands in storage.
+// An error must not reveal which check failed or what storage contains.
 func TestTamperedEntriesFailClosed(t *testing.T) {
 	cases := []struct {
-		name, key string // key is a prefix of the only entry of its kind
+		name, key string // prefix of the storage key of the only entry of its kind
 		requests  []enginetest.Request
 		says      string
-		info      string // what info says after a restart; empty: only a read can tell
+		info      string // expected in info after a restart; empty if only a read finds the damage
 	}{
 		{"head", "sec/", []enginetest.Request{read(secret, nil), read("load/"+dev, nil), read("metadata/"+dev+"/DATABASE_URL", nil), write(secret, data{"value": "v"}), remove(secret, nil),
 			write("import/"+dev, data{"secrets": data{"DATABASE_URL": "v"}})}, "secret DATABASE_URL of " + dev, ""},
@@ -99,7 +99,7 @@ func TestTamperedEntriesFailClosed(t *testing.T) {
 			"half":      func(b []byte) []byte { return b[:len(b)/2] },
 			"empty":     func([]byte) []byte { return []byte{} },
 			"longer":    func(b []byte) []byte { return append(b, 0) },
-			"other":     func([]byte) []byte { return []byte{0xa1, 0x18, 0x63, 0x01} }, // a field that no record has
+			"other":     func([]byte) []byte { return []byte{0xa1, 0x18, 0x63, 0x01} }, // unknown field
 		} {
 			t.Run(c.name+" "+how, func(t *testing.T) {
 				storage := made.Storage.Clone()
@@ -112,12 +112,12 @@ func TestTamperedEntriesFailClosed(t *testing.T) {
 					got := refusal(t, m, req)
 					expect(t, got, 500, "unavailable", c.says, "snapshot")
 					if part := leaks(got.Text, value); part != "" {
-						t.Errorf("the error shows %q", part)
+						t.Errorf("the error contains %q", part)
 					}
 				}
 				if c.info != "" {
 					if info := m.Read("info"); info["healthy"] != false || !strings.Contains(fmt.Sprint(info["health"]), c.info) {
-						t.Errorf("info says %v", info["health"])
+						t.Errorf("info returned %v", info["health"])
 					}
 				}
 				m.Tick()
@@ -132,7 +132,7 @@ func TestTamperedEntriesFailClosed(t *testing.T) {
 	}
 }
 
-// A plugin that was pointed at a mount whose master key is gone must not mint another one.
+// A plugin whose mount has lost its master key must not create another one.
 func TestALostMasterKeyIsNotReplaced(t *testing.T) {
 	made := populated(t)
 	storage := made.Storage.Clone()
@@ -146,7 +146,7 @@ func TestALostMasterKeyIsNotReplaced(t *testing.T) {
 	}
 }
 
-func TestHelpIsAnsweredWhateverTheStateOfTheMount(t *testing.T) {
+func TestHelpIsReturnedInEveryStateOfTheMount(t *testing.T) {
 	m := enginetest.Factory(t, enginetest.NewStorage(), enginetest.NewClock())
 	for _, path := range []string{"", "workspaces/acme", secret} {
 		resp, err := m.Backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Path: path, Storage: m.Storage})

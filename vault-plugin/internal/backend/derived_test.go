@@ -22,8 +22,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// Nothing of the toy stands in the engine: what shows here derives from its declaration.
-func TestAProviderThatIsRegisteredHasPathsFieldsHelpAndOpenAPI(t *testing.T) {
+// The engine contains no text about the toy provider. Everything here derives from its declaration.
+func TestARegisteredProviderHasPathsFieldsHelpAndOpenAPI(t *testing.T) {
 	m, _ := toyed(t)
 	doc := openAPI(t, m)
 	ids := map[string]bool{}
@@ -63,23 +63,23 @@ func TestAProviderThatIsRegisteredHasPathsFieldsHelpAndOpenAPI(t *testing.T) {
 			t.Errorf("field %s: sensitive is %t, in the URL %t", name, sensitive, got.Query)
 		}
 	}
-	answered := one.Operations[logical.ReadOperation].Properties().Responses[200][0].Fields
+	returned := one.Operations[logical.ReadOperation].Properties().Responses[200][0].Fields
 	for _, name := range []string{"key", "password"} {
-		if answered[name] != nil || answered[name+"_set"] == nil {
-			t.Errorf("%s is answered, or not whether it is set", name)
+		if returned[name] != nil || returned[name+"_set"] == nil {
+			t.Errorf("the read returns %s, or does not return whether it is set", name)
 		}
 	}
 	text := fmt.Sprint(help(t, m, integration)["help"])
 	for _, part := range []string{"A box of shelves in memory.", "Name of the account.", "vault write stashbase/integrations/acme/toy/main key=@key", "auth=pair account=ada"} {
 		if !strings.Contains(text, part) {
-			t.Errorf("the help does not say %q:\n%s", part, text)
+			t.Errorf("the help does not contain %q:\n%s", part, text)
 		}
 	}
 	shelf := object(t, m.Read("info"), "providers", "toy", "destinations", "toy-shelf")
 	has(t, shelf, data{"read_back": "value", "compares": true, "max_value_bytes": 4096, "granularities": []string{"key", "bundle"}})
 }
 
-func TestAProviderThereIsNotIsAnsweredWithThoseThereAre(t *testing.T) {
+func TestTheErrorForAnUnknownProviderListsTheProviders(t *testing.T) {
 	m, _ := toyed(t)
 	v := planted()
 	for _, path := range []string{"integrations/acme/nothing/main", "integrations/acme/nothing/main/verify"} {
@@ -87,18 +87,19 @@ func TestAProviderThereIsNotIsAnsweredWithThoseThereAre(t *testing.T) {
 			got := refusal(t, m, req)
 			expect(t, got, 400, "not_found", `provider "nothing"`, "the providers are: toy")
 			if leaks(got.Text, v) != "" {
-				t.Errorf("shows the value: %s", got.Text)
+				t.Errorf("the error contains the value: %s", got.Text)
 			}
 		}
 	}
 	expect(t, refusal(t, m, listing("integrations/acme/nothing", nil)), 400, "not_found", "toy")
 	if got := refusal(t, m, read("integrations/acme/"+strings.ToUpper(v)+"/main", nil)); leaks(got.Text, strings.ToUpper(v)) != "" {
-		t.Errorf("shows what is no name: %s", got.Text)
+		t.Errorf("the error contains an invalid name: %s", got.Text)
 	}
 }
 
-// A new provider is one folder and one line, so the backend may know none. The name of one is also the name of the program that all
-// commands in help begin with; of it, whole texts and parts of paths are looked for.
+// A new provider is one folder and one line, so the backend must not mention any provider. The name
+// of the provider vault is also the name of the program in help commands. For that name, the test
+// searches only for whole texts and parts of paths.
 func TestTheBackendKnowsNoProviderByName(t *testing.T) {
 	shipped, err := catalog.All()
 	if err != nil {
@@ -127,7 +128,7 @@ func TestTheBackendKnowsNoProviderByName(t *testing.T) {
 				if strings.Contains(n.Path.Value, "/shared/provider/") {
 					t.Errorf("%s imports %s", file, n.Path.Value)
 				}
-				return false // a module's path names a host
+				return false // a module's path contains the name of its host
 			case *ast.BasicLit:
 				text, _ := strconv.Unquote(n.Value)
 				for _, name := range names {
@@ -142,8 +143,8 @@ func TestTheBackendKnowsNoProviderByName(t *testing.T) {
 	}
 }
 
-// A field that a path has and that nothing declares could be a provider's field too, so registration could not refuse the
-// collision.
+// If a path has a field that is not declared, registration cannot reject a provider's field of the
+// same name.
 func TestEveryFieldOfAnIntegrationAndASyncIsDeclared(t *testing.T) {
 	m, _ := toyed(t)
 	toys, _ := toy.New()

@@ -19,22 +19,22 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 )
 
-// party is a Vault on loopback that answers what a test wants it to.
+// party is a Vault server on loopback whose responses a test sets.
 type party struct {
 	*httptest.Server
 	requests atomic.Int64
-	answer   atomic.Pointer[http.HandlerFunc]
+	resp     atomic.Pointer[http.HandlerFunc]
 }
 
 func newParty(t *testing.T, secure bool) *party {
 	t.Helper()
 	p := &party{}
-	p.says(lookup)
+	p.respondsWith(lookup)
 	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
-		(*p.answer.Load())(w, r)
+		(*p.resp.Load())(w, r)
 	}))
-	p.Config.SetKeepAlivesEnabled(false) // each request dials, and is judged
+	p.Config.SetKeepAlivesEnabled(false) // each request dials, so the gateway checks its address
 	if secure {
 		p.StartTLS()
 	} else {
@@ -44,7 +44,7 @@ func newParty(t *testing.T, secure bool) *party {
 	return p
 }
 
-func (p *party) says(f http.HandlerFunc) { p.answer.Store(&f) }
+func (p *party) respondsWith(f http.HandlerFunc) { p.resp.Store(&f) }
 
 func (p *party) port() string {
 	_, port, _ := net.SplitHostPort(p.Listener.Addr().String())
@@ -55,13 +55,13 @@ func (p *party) certificate() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}))
 }
 
-// lookup is the answer to whose token it is.
+// lookup is the response that describes the token.
 func lookup(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte(`{"request_id":"one","data":{"display_name":"token-sync","policies":["sync"],"expire_time":null,"renewable":false,"type":"service","path":"auth/token/create"}}`))
 }
 
-// zone resolves every host to an address that the test may change.
+// zone resolves every host to an address that a test can change.
 type zone struct {
 	mu sync.Mutex
 	to netip.Addr
@@ -79,7 +79,7 @@ func (n *zone) resolve(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{n.to}, nil
 }
 
-// outgoing is a mount whose integration talks to a party, under names that resolve to loopback.
+// outgoing is a mount whose integration calls a party, under names that resolve to loopback.
 func outgoing(t *testing.T, p *party, address string) (*enginetest.Mount, *zone, string) {
 	t.Helper()
 	resolver := &zone{}
@@ -97,11 +97,12 @@ func outgoing(t *testing.T, p *party, address string) (*enginetest.Mount, *zone,
 
 const remote = "integrations/acme/vault/main"
 
-// aWait is longer than a wait before a repetition, and shorter than what is left of the time for a verification after all of them.
+// aWait is longer than a wait before a retry. It is shorter than the time that a verification has
+// left after all retries.
 const aWait = 4 * time.Second
 
-// turn has the clock go on as soon as a wait before a repetition stands, until the test ends. Deadlines are left to the tests that mean
-// them: an answer that is on its way has all the time that this machine needs.
+// turn advances the clock whenever a retry waits, until the test ends. It does not trigger
+// deadlines, so a slow response on a busy machine does not fail a test.
 func turn(t *testing.T, clock *enginetest.Clock) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -123,7 +124,7 @@ func turn(t *testing.T, clock *enginetest.Clock) {
 	})
 }
 
-func TestWhatIsNotPublicIsReachedOnlyWhereARuleAllowsIt(t *testing.T) {
+func TestNonPublicAddressesNeedARule(t *testing.T) {
 	p := newParty(t, true)
 	m, resolver, _ := outgoing(t, p, "https://example.com:"+p.port())
 	for _, c := range []struct {
@@ -138,7 +139,7 @@ func TestWhatIsNotPublicIsReachedOnlyWhereARuleAllowsIt(t *testing.T) {
 		{"a rule of another port", "127.0.0.1", "127.0.0.0/8:1", false},
 		{"a rule of another network", "127.0.0.1", "10.0.0.0/8", false},
 		{"the same address mapped into IPv6", "::ffff:127.0.0.1", "10.0.0.0/8", false},
-		{"metadata beneath a wide rule", "169.254.169.254", "0.0.0.0/0", false},
+		{"metadata within a wide rule", "169.254.169.254", "0.0.0.0/0", false},
 		{"a private address", "10.1.2.3", "127.0.0.0/8", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,9 +163,9 @@ func TestWhatIsNotPublicIsReachedOnlyWhereARuleAllowsIt(t *testing.T) {
 	m.Write(remote+"/verify", nil)
 }
 
-// TestANameThatResolvesOtherwiseLaterIsJudgedAgain is DNS rebinding: what a name stood for when the integration was made, or verified,
-// says nothing of what it stands for now.
-func TestANameThatResolvesOtherwiseLaterIsJudgedAgain(t *testing.T) {
+// TestTheAddressOfANameIsCheckedAtEveryUse covers DNS rebinding: the gateway checks the
+// address at every use, not only when the integration is created or verified.
+func TestTheAddressOfANameIsCheckedAtEveryUse(t *testing.T) {
 	p := newParty(t, true)
 	m, resolver, _ := outgoing(t, p, "https://example.com:"+p.port())
 	m.Write("config", data{"egress_allow": "127.0.0.1/32"})
@@ -179,7 +180,7 @@ func TestANameThatResolvesOtherwiseLaterIsJudgedAgain(t *testing.T) {
 	expect(t, m.Refuse(logical.UpdateOperation, remote+"/verify", nil), 400, "provider", "network: vault")
 }
 
-func TestPlainHTTPNeedsARuleThatSaysSo(t *testing.T) {
+func TestPlainHTTPNeedsARuleThatAllowsIt(t *testing.T) {
 	p := newParty(t, false)
 	m, _, _ := outgoing(t, p, "http://example.com:"+p.port())
 	for rules, allowed := range map[string]bool{"": false, "127.0.0.0/8": false, "127.0.0.0/8+http": true} {
@@ -197,7 +198,7 @@ func TestPlainHTTPNeedsARuleThatSaysSo(t *testing.T) {
 	expect(t, m.Refuse(logical.UpdateOperation, "config", data{"egress_allow": "10.0.0.0/8+http"}), 400, "invalid", "egress_allow: rule 1", "loopback")
 }
 
-func TestAPartyThatAnswersNonsenseIsToldByItsClassAndNeverQuoted(t *testing.T) {
+func TestInvalidResponsesAreReportedByClassAndNotQuoted(t *testing.T) {
 	p := newParty(t, true)
 	m, _, token := outgoing(t, p, "https://example.com:"+p.port())
 	m.Write("config", data{"egress_allow": "127.0.0.0/8"})
@@ -212,7 +213,7 @@ func TestAPartyThatAnswersNonsenseIsToldByItsClassAndNeverQuoted(t *testing.T) {
 	elsewhere := newParty(t, true)
 	for _, c := range []struct {
 		name, class string
-		answer      http.HandlerFunc
+		resp        http.HandlerFunc
 	}{
 		{"garbage", "provider", text(200, "application/json", "{"+its)},
 		{"HTML", "provider", text(200, "text/html", "<html>"+its)},
@@ -228,39 +229,39 @@ func TestAPartyThatAnswersNonsenseIsToldByItsClassAndNeverQuoted(t *testing.T) {
 		}},
 		{"a broken connection", "network", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		{"a server error", "provider", text(500, "application/json", `{"errors":["`+its+`"]}`)},
-		{"a refused credential", "auth", text(403, "application/json", `{"errors":["permission denied","invalid token","`+its+`"]}`)},
+		{"a rejected credential", "auth", text(403, "application/json", `{"errors":["permission denied","invalid token","`+its+`"]}`)},
 		{"silence", "network", func(_ http.ResponseWriter, r *http.Request) {
 			m.Clock.Advance(integrations.VerifyWithin)
 			<-r.Context().Done()
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p.says(c.answer)
+			p.respondsWith(c.resp)
 			got := m.Refuse(logical.UpdateOperation, remote+"/verify", nil)
 			expect(t, got, 400, "provider", c.class+": vault")
 			kept := m.Read(remote)
-			delete(kept, "ca_pem") // long and of chance, it has a part of everything sooner or later
+			delete(kept, "ca_pem") // long random text, which can contain a part of any value by chance
 			shown := got.Text + printed(kept)
 			if part := leaks(shown, its); part != "" {
-				t.Errorf("quotes %q of the answer: %s", part, shown)
+				t.Errorf("the error contains %q of the response: %s", part, shown)
 			}
 			if part := leaks(shown, token); part != "" {
-				t.Errorf("shows %q of the token: %s", part, shown)
+				t.Errorf("the error contains %q of the token: %s", part, shown)
 			}
 		})
 	}
 	if elsewhere.requests.Load() > 0 {
 		t.Error("the redirect was followed")
 	}
-	p.says(lookup)
+	p.respondsWith(lookup)
 	m.Write(remote+"/verify", nil)
 	if got := m.Read(remote)["last_error"]; got != nil {
 		t.Errorf("after a success the last error is %v", got)
 	}
 }
 
-// TestAChangedAddressWithoutTheCredentialSendsNothing: whoever may change an integration and does not know its credential gets nothing of
-// it by naming a server of theirs.
+// TestAChangedAddressWithoutTheCredentialSendsNothing: a caller who may change an integration, but
+// does not know its credential, cannot send the credential to another server.
 func TestAChangedAddressWithoutTheCredentialSendsNothing(t *testing.T) {
 	p, theirs := newParty(t, true), newParty(t, true)
 	m, _, token := outgoing(t, p, "https://example.com:"+p.port())

@@ -44,7 +44,7 @@ func itemsOf(t *testing.T, m *enginetest.Mount) map[string][2]data {
 	}
 }
 
-func TestABatchAnswersEachItemInItsPlace(t *testing.T) {
+func TestABatchReturnsTheResultsInOrder(t *testing.T) {
 	m := serving(t)
 	fields := map[string][]string{
 		"encrypt": {"ciphertext", "key_version", "reference"}, "decrypt": {"plaintext", "reference"},
@@ -59,16 +59,16 @@ func TestABatchAnswersEachItemInItsPlace(t *testing.T) {
 		}{
 			{"one", "g", nil, 200},
 			{"all well", "ggg", nil, 200},
-			{"all well, another status asked for", "ggg", 500, 200},
+			{"all succeed, another status requested", "ggg", 500, 200},
 			{"the first fails", "bgg", nil, 400},
 			{"the middle fails", "gbg", nil, 400},
 			{"the last fails", "ggb", nil, 400},
-			{"one fails, 200 asked for", "gbg", 200, 200},
-			{"one fails, 202 asked for as the command line does", "gbg", "202", 202},
-			{"one fails, 599 asked for", "gbg", 599, 599},
+			{"one fails, 200 requested", "gbg", 200, 200},
+			{"one fails, 202 requested as the CLI does", "gbg", "202", 202},
+			{"one fails, 599 requested", "gbg", 599, 599},
 			{"one fails alone", "b", nil, 400},
 			{"all fail", "bb", nil, 400},
-			{"all fail, 200 asked for", "bb", 200, 400},
+			{"all fail, 200 requested", "bb", 200, 400},
 		} {
 			t.Run(op+" "+c.name, func(t *testing.T) {
 				var list []data
@@ -141,7 +141,7 @@ func TestABatchDoesWhatSingleRequestsDo(t *testing.T) {
 	}
 }
 
-func TestAnItemFailsWithAWordAndWithoutItsInput(t *testing.T) {
+func TestAnItemsErrorDoesNotContainItsInput(t *testing.T) {
 	m := serving(t)
 	v := planted()
 	long := b64(v + strings.Repeat("x", 32<<10))
@@ -184,7 +184,7 @@ func TestAnItemFailsWithAWordAndWithoutItsInput(t *testing.T) {
 	}
 }
 
-func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
+func TestABatchOfTheWrongShapeIsRejectedAndNamesTheItem(t *testing.T) {
 	m := serving(t)
 	v, n := planted(), digits()
 	fine := data{"plaintext": ""}
@@ -226,7 +226,7 @@ func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
 		{"a list as associated data", encrypt(data{"plaintext": "", "associated_data": []string{v}}), v, 400, "invalid", []string{"batch_input[0].associated_data:", "a JSON string"}},
 		{"a number as reference", encrypt(data{"plaintext": "", "reference": number(n)}), n, 400, "invalid", []string{"batch_input[0].reference:", "a JSON string"}},
 		{"a status without a batch", write("encrypt"+billing, data{"plaintext": b64(v), "partial_failure_response_code": 200}), v, 400, "invalid", []string{"partial_failure_response_code:", "only with batch_input"}},
-		{"a status that is none", asked(v), v, 400, "invalid", []string{"partial_failure_response_code:", "whole number"}},
+		{"an invalid status", asked(v), v, 400, "invalid", []string{"partial_failure_response_code:", "whole number"}},
 		{"a status too low", asked(199), "", 400, "invalid", []string{"partial_failure_response_code:", body}},
 		{"a status that panics in net/http", asked(99), "", 400, "invalid", []string{"partial_failure_response_code:", body}},
 		{"a status too high", asked(600), "", 400, "invalid", []string{"partial_failure_response_code:", body}},
@@ -234,13 +234,13 @@ func TestABatchOfTheWrongShapeIsRefusedByItsItem(t *testing.T) {
 		{"not modified", asked(304), "", 400, "invalid", []string{"partial_failure_response_code:", body}},
 		{"no type of a data key", write("datakey"+billing, nil), "", 400, "invalid", []string{"type:", "plaintext or wrapped"}},
 		{"another case of the type", write("datakey"+billing, data{"type": "Plaintext"}), "", 400, "invalid", []string{"type:", "plaintext or wrapped"}},
-		{"a type that is none", write("datakey"+billing, data{"type": v}), v, 400, "invalid", []string{"type:", "plaintext or wrapped"}},
+		{"an invalid type", write("datakey"+billing, data{"type": v}), v, 400, "invalid", []string{"type:", "plaintext or wrapped"}},
 		{"associated data of a data key", write("datakey"+billing, data{"type": "wrapped", "associated_data": v + "!"}), v, 400, "invalid", []string{"associated_data:", "base64"}},
 		{"a batch of data keys", write("datakey"+billing, data{"type": "wrapped", "batch_input": []data{fine}}), "", 400, "invalid", []string{"batch_input:", "unknown field"}},
 	})
 }
 
-func TestNamesOfContextsFollowTheRule(t *testing.T) {
+func TestNamesOfContextsAreChecked(t *testing.T) {
 	m := serving(t)
 	v := planted()
 	for _, op := range []string{"encrypt", "decrypt", "rewrap", "hmac", "verify", "datakey"} {

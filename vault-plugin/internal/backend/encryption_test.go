@@ -11,10 +11,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// billing is where most tests of application contexts work.
+// billing is the context that most tests of application encryption use.
 const billing = "/acme/billing"
 
-// serving is a mount with two workspaces that services encrypt in.
+// serving returns a mount with two workspaces for application encryption.
 func serving(t testing.TB) *enginetest.Mount {
 	t.Helper()
 	m := enginetest.New(t)
@@ -25,16 +25,16 @@ func serving(t testing.TB) *enginetest.Mount {
 
 func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-func textOf(t testing.TB, answer data, field string) string {
+func textOf(t testing.TB, resp data, field string) string {
 	t.Helper()
-	text, ok := answer[field].(string)
+	text, ok := resp[field].(string)
 	if !ok {
-		t.Fatalf("there is no %s in %v", field, answer)
+		t.Fatalf("the response has no %s: %v", field, resp)
 	}
 	return text
 }
 
-// sealed encrypts fresh data under a context, and answers both in their text form.
+// sealed encrypts new data under a context and returns the data and the ciphertext as text.
 func sealed(t testing.TB, m *enginetest.Mount, in string, associated ...string) (plaintext, ciphertext string) {
 	t.Helper()
 	plaintext = b64(planted())
@@ -45,10 +45,10 @@ func sealed(t testing.TB, m *enginetest.Mount, in string, associated ...string) 
 	return plaintext, textOf(t, m.Write("encrypt"+in, ask), "ciphertext")
 }
 
-// cannotOpen is the one answer to everything that does not open.
+// cannotOpen is the error for every ciphertext that cannot be decrypted.
 const cannotOpen = "invalid: ciphertext: cannot be opened here"
 
-// closed holds that a ciphertext is neither decrypted nor rewrapped, and that no reason is told.
+// closed checks that decrypt and rewrap both fail, with an error that gives no reason.
 func closed(t *testing.T, m *enginetest.Mount, in, ciphertext string, more data) {
 	t.Helper()
 	for _, op := range []string{"decrypt", "rewrap"} {
@@ -72,10 +72,10 @@ func TestWhatAServiceEncryptsItDecrypts(t *testing.T) {
 			out := m.Write("encrypt"+billing, data{"plaintext": b64(plain)})
 			ciphertext := textOf(t, out, "ciphertext")
 			if out["key_version"] != 1.0 || !strings.HasPrefix(ciphertext, "stash:v1:") || len(out) != 2 {
-				t.Errorf("encrypt answers %.200v", out)
+				t.Errorf("encrypt returned %.200v", out)
 			}
 			if got := m.Write("decrypt"+billing, data{"ciphertext": ciphertext}); got["plaintext"] != b64(plain) || len(got) != 1 {
-				t.Errorf("decrypt answers %.200v", got)
+				t.Errorf("decrypt returned %.200v", got)
 			}
 		})
 	}
@@ -85,7 +85,7 @@ func TestWhatAServiceEncryptsItDecrypts(t *testing.T) {
 	}
 	m = m.Restart()
 	if got := m.Write("decrypt"+billing, data{"ciphertext": one}); got["plaintext"] != plain {
-		t.Errorf("after a restart decrypt answers %v", got)
+		t.Errorf("after a restart, decrypt returned %v", got)
 	}
 }
 
@@ -96,11 +96,11 @@ func TestACiphertextOpensOnlyWithItsAssociatedData(t *testing.T) {
 		plain, ciphertext := sealed(t, m, billing, about)
 		ask := data{"ciphertext": ciphertext, "associated_data": b64(about)}
 		if got := m.Write("decrypt"+billing, ask); got["plaintext"] != plain {
-			t.Errorf("decrypt answers %v", got)
+			t.Errorf("decrypt returned %v", got)
 		}
 		ask["ciphertext"] = textOf(t, m.Write("rewrap"+billing, ask), "ciphertext")
 		if got := m.Write("decrypt"+billing, ask); got["plaintext"] != plain {
-			t.Errorf("decrypt of what was rewrapped answers %v", got)
+			t.Errorf("decrypt of a rewrapped ciphertext returned %v", got)
 		}
 		closed(t, m, billing, ciphertext, nil)
 		closed(t, m, billing, ciphertext, data{"associated_data": b64(about[1:] + "x")})
@@ -108,7 +108,7 @@ func TestACiphertextOpensOnlyWithItsAssociatedData(t *testing.T) {
 	plain, ciphertext := sealed(t, m, billing)
 	closed(t, m, billing, ciphertext, data{"associated_data": b64("row 7")})
 	if got := m.Write("decrypt"+billing, data{"ciphertext": ciphertext, "associated_data": ""}); got["plaintext"] != plain {
-		t.Errorf("no associated data are not the empty ones: %v", got)
+		t.Errorf("absent and empty associated data differ: %v", got)
 	}
 	for _, op := range []string{"encrypt", "decrypt", "rewrap", "datakey"} {
 		ask := data{"associated_data": b64(most + "a"), "plaintext": plain, "ciphertext": ciphertext, "type": "wrapped"}
@@ -124,7 +124,7 @@ func TestACiphertextOpensOnlyWithItsAssociatedData(t *testing.T) {
 	}
 }
 
-func TestContextsAndWorkspacesAreKeptApart(t *testing.T) {
+func TestContextsAndWorkspacesAreSeparate(t *testing.T) {
 	m := serving(t)
 	m.Populate("third", "billing", "development")
 	_, ciphertext := sealed(t, m, billing)
@@ -152,13 +152,13 @@ func TestContextsAndWorkspacesAreKeptApart(t *testing.T) {
 	m.Write("workspaces/acme", data{"deletion_allowed": true})
 	m.Delete("workspaces/acme", data{"confirm": "acme"})
 	if got := refusal(t, m, write("decrypt"+billing, data{"ciphertext": ciphertext})); got.Word() != "not_found" || got.Status != http.StatusBadRequest {
-		t.Errorf("of a shredded workspace: %v", got)
+		t.Errorf("in a shredded workspace: %v", got)
 	}
 	m.Write("workspaces/acme", nil)
 	closed(t, m, billing, ciphertext, nil)
 }
 
-func TestARotationMovesOnlyWhatIsRewrapped(t *testing.T) {
+func TestOldCiphertextsCanBeDecryptedAndRewrappedAfterARotation(t *testing.T) {
 	m := serving(t)
 	plain, old := sealed(t, m, billing, "row 7")
 	input := b64(planted())
@@ -168,18 +168,18 @@ func TestARotationMovesOnlyWhatIsRewrapped(t *testing.T) {
 
 	about := data{"ciphertext": old, "associated_data": b64("row 7")}
 	if got := m.Write("decrypt"+billing, about); got["plaintext"] != plain {
-		t.Errorf("the old ciphertext answers %v", got)
+		t.Errorf("decrypt of the old ciphertext returned %v", got)
 	}
 	moved := m.Write("rewrap"+billing, about)
 	if moved["key_version"] != 2.0 || !strings.HasPrefix(textOf(t, moved, "ciphertext"), "stash:v2:") || len(moved) != 2 {
-		t.Errorf("rewrap answers %v", moved)
+		t.Errorf("rewrap returned %v", moved)
 	}
 	about["ciphertext"] = moved["ciphertext"]
 	if got := m.Write("decrypt"+billing, about); got["plaintext"] != plain {
-		t.Errorf("the moved ciphertext answers %v", got)
+		t.Errorf("decrypt of the rewrapped ciphertext returned %v", got)
 	}
 	if out := m.Write("encrypt"+billing, data{"plaintext": plain}); out["key_version"] != 2.0 {
-		t.Errorf("encrypt answers %v", out)
+		t.Errorf("encrypt returned %v", out)
 	}
 	now := textOf(t, m.Write("hmac"+billing, data{"input": input}), "hmac")
 	if !strings.HasPrefix(now, "stash-mac:v2:") || !strings.HasPrefix(digest, "stash-mac:v1:") {
@@ -192,7 +192,7 @@ func TestARotationMovesOnlyWhatIsRewrapped(t *testing.T) {
 	}
 	unknown := strings.Replace(now, ":v2:", ":v3:", 1)
 	if got := m.Write("verify"+billing, data{"input": input, "hmac": unknown}); got["valid"] != false {
-		t.Error("a digest of a version that is not there is valid")
+		t.Error("a digest of a missing key version is valid")
 	}
 }
 
@@ -202,17 +202,17 @@ func TestADigestIsOfItsInput(t *testing.T) {
 		out := m.Write("hmac"+billing, data{"input": b64(input)})
 		digest := textOf(t, out, "hmac")
 		if again := m.Write("hmac"+billing, data{"input": b64(input)})["hmac"]; again != digest || len(out) != 1 {
-			t.Errorf("hmac answers %v, then %v", out, again)
+			t.Errorf("hmac returned %v, then %v", out, again)
 		}
 		for other, valid := range map[string]bool{input: true, input + "x": false, "x" + input: false} {
 			if got := m.Write("verify"+billing, data{"input": b64(other), "hmac": digest}); got["valid"] != valid || len(got) != 1 {
-				t.Errorf("verify answers %v, want %t", got, valid)
+				t.Errorf("verify returned %v, want %t", got, valid)
 			}
 		}
 	}
 }
 
-func TestADataKeyIsShownOnlyWhenAskedFor(t *testing.T) {
+func TestOnlyTypePlaintextReturnsTheDataKey(t *testing.T) {
 	m := serving(t)
 	seen := map[string]bool{}
 	for _, associated := range []data{{}, {"associated_data": b64("file 1")}} {
@@ -224,7 +224,7 @@ func TestADataKeyIsShownOnlyWhenAskedFor(t *testing.T) {
 			out := m.Write("datakey"+billing, ask)
 			_, shown := out["plaintext"]
 			if shown != (as == "plaintext") || out["key_version"] != 1.0 {
-				t.Errorf("type=%s answers %d fields, the plaintext among them: %t", as, len(out), shown)
+				t.Errorf("type=%s returned %d fields; contains the plaintext: %t", as, len(out), shown)
 			}
 			open := data{"ciphertext": out["ciphertext"]}
 			for field, value := range associated {
@@ -232,7 +232,7 @@ func TestADataKeyIsShownOnlyWhenAskedFor(t *testing.T) {
 			}
 			key := textOf(t, m.Write("decrypt"+billing, open), "plaintext")
 			if shown && out["plaintext"] != key {
-				t.Error("the key that is shown is not the one that is sealed")
+				t.Error("the returned key differs from the encrypted key")
 			}
 			raw, err := base64.StdEncoding.DecodeString(key)
 			if err != nil || len(raw) != 32 || seen[key] {
@@ -246,7 +246,7 @@ func TestADataKeyIsShownOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestNoStorageIsCalledOnceTheKeysAreKnown(t *testing.T) {
+func TestEncryptionWithCachedKeysCallsNoStorage(t *testing.T) {
 	m := serving(t)
 	_, ciphertext := sealed(t, m, billing)
 	digest := textOf(t, m.Write("hmac"+billing, data{"input": ""}), "hmac")
@@ -275,8 +275,9 @@ func TestNoStorageIsCalledOnceTheKeysAreKnown(t *testing.T) {
 	}
 }
 
-// A batch outlives the wiping of the keyring that it works with, which another workspace's requests cause here all the time.
-func TestServicesWorkAtTheSameTimeWithRoomForOneKeyring(t *testing.T) {
+// A batch completes even if its keyring is wiped meanwhile. Here, requests in another workspace
+// evict the keyring all the time.
+func TestConcurrentBatchesWithACacheOfOneKeyring(t *testing.T) {
 	m := serving(t)
 	m.Write("config", data{"keyring_cache_size": 1})
 	items := make([]data, 200)
@@ -290,18 +291,18 @@ func TestServicesWorkAtTheSameTimeWithRoomForOneKeyring(t *testing.T) {
 				out, err := m.Do(write("encrypt"+in, data{"batch_input": items}))
 				results, _ := out["batch_results"].([]any)
 				if err != nil || len(results) != len(items) {
-					t.Errorf("encrypt answers %d results and %v", len(results), err)
+					t.Errorf("encrypt returned %d results and %v", len(results), err)
 					return
 				}
 				out, err = m.Do(write("decrypt"+in, data{"batch_input": reused(results)}))
 				opened, _ := out["batch_results"].([]any)
 				if err != nil || len(opened) != len(items) {
-					t.Errorf("decrypt answers %d results and %v", len(opened), err)
+					t.Errorf("decrypt returned %d results and %v", len(opened), err)
 					return
 				}
 				for i, item := range opened {
 					if got, _ := item.(data); got["plaintext"] != items[i]["plaintext"] || got["reference"] != items[i]["reference"] {
-						t.Errorf("item %d is answered with %v", i, got)
+						t.Errorf("item %d returned %v", i, got)
 					}
 				}
 			}
@@ -310,7 +311,7 @@ func TestServicesWorkAtTheSameTimeWithRoomForOneKeyring(t *testing.T) {
 	all.Wait()
 }
 
-// reused makes the items of a decryption from the results of an encryption.
+// reused returns the items for a decryption of the results of an encryption.
 func reused(results []any) []any {
 	items := make([]any, len(results))
 	for i, result := range results {

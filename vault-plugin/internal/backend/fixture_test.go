@@ -17,11 +17,11 @@ import (
 type data = enginetest.Data
 
 const (
-	dev    = "acme/api/development" // where most tests work
+	dev    = "acme/api/development" // the environment that most tests use
 	secret = "secrets/" + dev + "/DATABASE_URL"
 )
 
-// populated is a mount with the environment dev.
+// populated returns a mount with the environment dev.
 func populated(t *testing.T) *enginetest.Mount {
 	t.Helper()
 	m := enginetest.New(t)
@@ -29,34 +29,35 @@ func populated(t *testing.T) *enginetest.Mount {
 	return m
 }
 
-// planted makes a value that occurs nowhere else.
+// planted returns a value that occurs nowhere else.
 func planted() string { return rand.Text() }
 
-// refusal sends a request that has to be refused.
+// refusal sends a request that the engine must reject, and returns the error.
 func refusal(t *testing.T, m *enginetest.Mount, req enginetest.Request) *enginetest.Refused {
 	t.Helper()
-	answer, err := m.Do(req)
+	resp, err := m.Do(req)
 	var refused *enginetest.Refused
 	if !errors.As(err, &refused) {
-		t.Fatalf("%s %s was not refused: %v, %v", req.Op, req.Path, err, slices.Sorted(maps.Keys(answer)))
+		t.Fatalf("%s %s did not fail: %v, %v", req.Op, req.Path, err, slices.Sorted(maps.Keys(resp)))
 	}
 	return refused
 }
 
-// expect holds a refusal against its status and parts of its text, the first of which is the word it begins with.
+// expect checks the status of an error and the word that it begins with, and that its text contains
+// the given parts.
 func expect(t *testing.T, got *enginetest.Refused, status int, word string, parts ...string) {
 	t.Helper()
 	if got.Status != status || got.Word() != word {
-		t.Errorf("refused with %d %q, want %d %s", got.Status, got.Text, status, word)
+		t.Errorf("got error %d %q, want %d %s", got.Status, got.Text, status, word)
 	}
 	for _, part := range parts {
 		if !strings.Contains(got.Text, part) {
-			t.Errorf("the error does not say %q: %s", part, got.Text)
+			t.Errorf("the error does not contain %q: %s", part, got.Text)
 		}
 	}
 }
 
-// leaks answers a part of the value that occurs in the text, or "".
+// leaks returns a part of the value that occurs in the text, or "".
 func leaks(text, value string) string {
 	const window = 4
 	for i := 0; i+window <= len(value); i++ {
@@ -67,7 +68,7 @@ func leaks(text, value string) string {
 	return ""
 }
 
-// has holds an answer against the fields that matter to a test; numbers are float64, as they come from the wire.
+// has checks the given fields of a response. Numbers are float64, as JSON decoding produces them.
 func has(t *testing.T, got data, want data) {
 	t.Helper()
 	for _, field := range slices.Sorted(maps.Keys(want)) {
@@ -101,14 +102,14 @@ func object(t *testing.T, in data, path ...string) data {
 	for _, field := range path {
 		next, ok := in[field].(data)
 		if !ok {
-			t.Fatalf("there is no object %s in %v", strings.Join(path, "."), in)
+			t.Fatalf("no object %s in %v", strings.Join(path, "."), in)
 		}
 		in = next
 	}
 	return in
 }
 
-// restarting answers the mount as it is, and then what a restart makes of it.
+// restarting yields the running mount, and then the mount after a restart.
 func restarting(m **enginetest.Mount) iter.Seq[*enginetest.Mount] {
 	return func(yield func(*enginetest.Mount) bool) {
 		if yield(*m) {

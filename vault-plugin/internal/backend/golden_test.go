@@ -19,7 +19,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -40,7 +40,7 @@ func golden(t *testing.T, name, got string) {
 	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
 	for i := range max(len(gotLines), len(wantLines)) {
 		if i >= len(gotLines) || i >= len(wantLines) || gotLines[i] != wantLines[i] {
-			t.Fatalf("%s differs from line %d on; if it is meant to, write it anew with: go test ./vault-plugin/internal/backend -update\n got  %s\n want %s",
+			t.Fatalf("%s differs from line %d on; if the change is intended, write the file with: go test ./vault-plugin/internal/backend -update\n got  %s\n want %s",
 				path, i+1, strings.Join(gotLines[i:min(i+3, len(gotLines))], "\n      "), strings.Join(wantLines[min(i, len(wantLines)):min(i+3, len(wantLines))], "\n      "))
 		}
 	}
@@ -55,7 +55,7 @@ func help(t *testing.T, m *enginetest.Mount, path string) data {
 	return resp.Data
 }
 
-// openAPI is the document Vault asks the mount for, as it travels.
+// openAPI is the OpenAPI document that the mount returns to Vault.
 func openAPI(t *testing.T, m *enginetest.Mount) *framework.OASDocument {
 	t.Helper()
 	text, err := json.Marshal(help(t, m, "")["openapi"])
@@ -69,7 +69,7 @@ func openAPI(t *testing.T, m *enginetest.Mount) *framework.OASDocument {
 	return doc
 }
 
-// fieldLines describes the fields of a schema, a line each.
+// fieldLines describes the fields of a schema, one per line.
 func fieldLines(b *strings.Builder, indent string, s *framework.OASSchema) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		f := s.Properties[name]
@@ -130,9 +130,9 @@ func TestTheOpenAPIDocumentOfTheMount(t *testing.T) {
 				}
 			}
 			for _, status := range slices.Sorted(maps.Keys(op.of.Responses)) {
-				answer := op.of.Responses[status]
-				fmt.Fprintf(&b, "    %d %s", status, answer.Description)
-				for _, content := range answer.Content {
+				resp := op.of.Responses[status]
+				fmt.Fprintf(&b, "    %d %s", status, resp.Description)
+				for _, content := range resp.Content {
 					fmt.Fprintf(&b, " %s", schemaName(content.Schema))
 				}
 				b.WriteString("\n")
@@ -171,7 +171,7 @@ func TestEveryPathOperationAndFieldIsDescribed(t *testing.T) {
 		}
 		_, creates := p.Operations[logical.CreateOperation]
 		if creates != (p.ExistenceCheck != nil) && strings.Trim(p.Pattern, "^$") != "config" {
-			t.Errorf("%s: can create: %t, can tell what exists: %t", p.Pattern, creates, p.ExistenceCheck != nil)
+			t.Errorf("%s: has a create: %t, has an existence check: %t", p.Pattern, creates, p.ExistenceCheck != nil)
 		}
 		for op, handler := range p.Operations {
 			o, ok := handler.(*framework.PathOperation)
@@ -180,12 +180,12 @@ func TestEveryPathOperationAndFieldIsDescribed(t *testing.T) {
 			}
 			writes := op != logical.ReadOperation && op != logical.ListOperation && !keepsNothing(p)
 			if o.ForwardPerformanceStandby != writes || o.ForwardPerformanceSecondary != writes {
-				t.Errorf("%s %s: Vault must send what writes, and only that, to the node that may", op, p.Pattern)
+				t.Errorf("%s %s: Vault must forward this operation if and only if it writes", op, p.Pattern)
 			}
 			for _, responses := range o.Responses {
 				for name, f := range responses[0].Fields {
 					if f.Description == "" {
-						t.Errorf("%s %s: answered field %s has no description", op, p.Pattern, name)
+						t.Errorf("%s %s: response field %s has no description", op, p.Pattern, name)
 					}
 				}
 			}
@@ -193,7 +193,8 @@ func TestEveryPathOperationAndFieldIsDescribed(t *testing.T) {
 	}
 }
 
-// keepsNothing tells the paths that answer a write without changing anything stored, so that every node may: those for services.
+// keepsNothing reports whether a write to the path changes nothing in storage, so that every node
+// can handle it. These are the paths of application encryption.
 func keepsNothing(p *framework.Path) bool {
 	return p.Fields["context"] != nil && p.Fields["role"] == nil
 }
@@ -207,7 +208,7 @@ func TestTheHelpOfEveryPath(t *testing.T) {
 	}
 	golden(t, "help.golden", b.String())
 	if text, _ := help(t, m, "")["help"].(string); !strings.Contains(text, m.Backend.Help) {
-		t.Error("the help of the mount does not show")
+		t.Error("the help of the mount is missing")
 	}
 }
 
@@ -215,7 +216,7 @@ func TestWhatIsSealWrapped(t *testing.T) {
 	golden(t, "sealwrap.golden", strings.Join(enginetest.New(t).Backend.SpecialPaths().SealWrapStorage, "\n")+"\n")
 }
 
-// The layout is a contract: an entry that is stored today is read by every later version.
+// The layout is a contract: every later version must read the entries that are stored today.
 func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	m, toys := toyed(t)
 	m.Write("config", data{"max_versions": 20})
@@ -237,7 +238,7 @@ func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	var logged *enginetest.Storage
 	m.Storage.Hook(func(op, key string) {
 		if logged == nil && op == "get" && strings.HasPrefix(key, "sec/") {
-			logged = m.Storage.Clone() // the import is committed, and not yet applied
+			logged = m.Storage.Clone() // the import is committed, but not applied yet
 		}
 	})
 	m.Write("import/"+dev, data{"secrets": data{"FROM_IMPORT": "two"}})

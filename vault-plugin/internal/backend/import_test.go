@@ -31,13 +31,13 @@ func TestAnImportMergesOrReplaces(t *testing.T) {
 	want["dry_run"] = true
 	has(t, m.Write(at, replace), want)
 	if changed := before.Diff(m.Storage); changed != nil {
-		t.Errorf("a dry run has changed %v", changed)
+		t.Errorf("a dry run changed %v", changed)
 	}
 	replace["dry_run"], want["dry_run"] = false, false
 	has(t, m.Write(at, replace), want)
 	for m := range restarting(&m) {
 		if got := m.Read("load/" + dev); len(got) != 3 {
-			t.Errorf("load answers %d secrets", len(got))
+			t.Errorf("load returned %d secrets", len(got))
 		}
 		has(t, m.Read("load/"+dev), data{"B": "2", "C": "changed", "E": "new"})
 		has(t, m.Read("metadata/"+dev+"/A"), data{"state": "deleted", "version": 1})
@@ -62,11 +62,11 @@ func TestAnUnchangedImportStoresNothing(t *testing.T) {
 	has(t, m.Write("import/"+dev, data{"mode": "replace", "secrets": data{"A": "1", "B": "2"}}), data{"unchanged": []string{"A", "B"}})
 	m.Settle()
 	if changed := before.Diff(m.Storage); changed != nil {
-		t.Errorf("it has changed %v", changed)
+		t.Errorf("a rejected import changed %v", changed)
 	}
 }
 
-func TestAnImportKeepsTagsAndGivesTextWhereBytesWere(t *testing.T) {
+func TestAnImportKeepsTagsAndReplacesBytesWithText(t *testing.T) {
 	m := populated(t)
 	m.Write(secret, data{"value": "aGk=", "encoding": "base64", "tags": "db"})
 	has(t, m.Write("import/"+dev, data{"secrets": data{"DATABASE_URL": "hi"}}), data{"updated": []string{"DATABASE_URL"}})
@@ -74,8 +74,8 @@ func TestAnImportKeepsTagsAndGivesTextWhereBytesWere(t *testing.T) {
 	has(t, m.Must("read", secret, data{"version": 1}), data{"value": "aGk=", "encoding": "base64"})
 }
 
-// The second import was lost when the background work of the first took the second's change for its own: it dropped the change
-// from memory, and with the log of the second import it went for good.
+// Regression: the background work of a first import took the change of a second import for its own.
+// It dropped the change from memory, and the second import was lost together with its log.
 func TestImportsInQuickSuccessionAreAllKept(t *testing.T) {
 	m := populated(t)
 	const rounds, secrets = 100, 5
@@ -136,27 +136,27 @@ func TestAnImportOverALimitStoresNothing(t *testing.T) {
 				got := refusal(t, m, write("import/"+dev, data{"secrets": c.secrets, "dry_run": dry}))
 				expect(t, got, 400, "limit", c.says...)
 				if part := leaks(got.Text, value[:26]); part != "" {
-					t.Errorf("the error shows %q of a value", part)
+					t.Errorf("the error contains %q of a value", part)
 				}
 				if changed := before.Diff(m.Storage); changed != nil {
-					t.Errorf("it has changed %v", changed)
+					t.Errorf("a rejected import changed %v", changed)
 				}
 			})
 		}
 	}
 	for m := range restarting(&m) {
 		m.Write("import/"+dev, data{"secrets": data{"A": strings.Repeat("a", 100), "B": strings.Repeat("b", 40)}})
-		m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}}) // room is given back
+		m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}}) // frees the space
 	}
 	m.Write("import/"+dev, data{"mode": "replace", "secrets": data{"A": strings.Repeat("a", 98), "C": strings.Repeat("c", 50)}})
 	expect(t, refusal(t, m, write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})), 400, "limit", "max_environment_bytes")
 	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
-	m.Delete("secrets/"+dev+"/C", nil) // gives back its bytes, not its place
+	m.Delete("secrets/"+dev+"/C", nil) // frees its bytes, but it still counts as a secret
 	m.Write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})
 	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
 }
 
-func TestLoadIsRefusedWholeWhenOneSecretCannotBeOpened(t *testing.T) {
+func TestLoadFailsIfOneSecretCannotBeDecrypted(t *testing.T) {
 	m := populated(t)
 	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
 	m.Settle()
@@ -169,8 +169,8 @@ func TestLoadIsRefusedWholeWhenOneSecretCannotBeOpened(t *testing.T) {
 	has(t, object(t, m.Must("list", "secrets/"+dev+"/", nil), "key_info", "B"), data{"state": "damaged"})
 }
 
-// An import wrote over secrets with cas_required as if nobody had asked for it.
-func TestAnImportHeedsCheckAndSet(t *testing.T) {
+// Regression: an import ignored cas_required.
+func TestAnImportRespectsCheckAndSet(t *testing.T) {
 	m := populated(t)
 	at := "import/" + dev
 	m.Write(at, data{"secrets": data{"A": "1", "B": "1"}})
@@ -182,7 +182,7 @@ func TestAnImportHeedsCheckAndSet(t *testing.T) {
 			t.Errorf("%v is refused with %v", body, r)
 		}
 		if got := fmt.Sprint(m.Read("load/" + dev)); got != before {
-			t.Errorf("a refused import has left %v of %v", got, before)
+			t.Errorf("a rejected import left %v of %v", got, before)
 		}
 	}
 	refused(data{"secrets": data{"A": "2", "B": "2"}}, "invalid")
@@ -203,8 +203,9 @@ func TestAnImportHeedsCheckAndSet(t *testing.T) {
 	has(t, m.Write(at, data{"secrets": data{"NEW": "1"}, "cas": data{"NEW": 0}}), names([]string{"NEW"}, []string{}, []string{}, []string{}))
 }
 
-// The changelog told an import's comment only where the first of its secrets, by name, was written and not deleted.
-func TestAChangeTellsItsCommentWhateverItTouched(t *testing.T) {
+// Regression: the changelog contained an import's comment only if the first of its secrets by name
+// was written and not deleted.
+func TestAChangeHasItsCommentWhateverItChanged(t *testing.T) {
 	m := populated(t)
 	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "1"}})
 	m.Clock.Advance(time.Minute)

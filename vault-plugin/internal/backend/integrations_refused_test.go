@@ -14,7 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-func TestAnIntegrationIsRefusedByFieldAndForm(t *testing.T) {
+func TestInvalidIntegrationsAreRejectedWithFieldAndForm(t *testing.T) {
 	m, server := toyed(t)
 	m.Write(integration, data{"key": server.Key()})
 	v, n := planted(), digits()
@@ -30,13 +30,13 @@ func TestAnIntegrationIsRefusedByFieldAndForm(t *testing.T) {
 		{"a list as credential", write(fresh, data{"key": []string{v}}), v, 400, "invalid", []string{"key:", "a string"}},
 		{"a credential in the URL", read(integration, data{"key": v}), v, 400, "invalid", []string{"key:", "unknown field"}},
 		{"a credential that is too long", write(fresh, data{"key": v + strings.Repeat("x", 64<<10)}), v, 400, "limit", []string{"key:", "65536"}},
-		{"a credential of another auth kind", write(fresh, data{"key": v, "password": v}), v, 400, "invalid", []string{"password:", "auth=key"}},
-		{"a setting of another auth kind", write(fresh, data{"key": v, "account": v}), v, 400, "invalid", []string{"account:", "auth=key"}},
-		{"no such auth kind", write(fresh, data{"key": v, "auth": v}), v, 400, "invalid", []string{"auth:", "key, pair"}},
-		{"the other auth kind without its setting", write(fresh, data{"auth": "pair", "password": v}), v, 400, "invalid", []string{"account:", "required"}},
-		{"the other auth kind without its credential", write(fresh, data{"auth": "pair", "account": "ada"}), "", 400, "invalid", []string{"password:", "required"}},
+		{"a credential of another auth method", write(fresh, data{"key": v, "password": v}), v, 400, "invalid", []string{"password:", "auth=key"}},
+		{"a setting of another auth method", write(fresh, data{"key": v, "account": v}), v, 400, "invalid", []string{"account:", "auth=key"}},
+		{"unknown auth method", write(fresh, data{"key": v, "auth": v}), v, 400, "invalid", []string{"auth:", "key, pair"}},
+		{"the other auth method without its setting", write(fresh, data{"auth": "pair", "password": v}), v, 400, "invalid", []string{"account:", "required"}},
+		{"the other auth method without its credential", write(fresh, data{"auth": "pair", "account": "ada"}), "", 400, "invalid", []string{"password:", "required"}},
 		{"unknown field", write(fresh, data{"key": v, "regoin": v}), v, 400, "invalid", []string{"regoin:", "unknown field", "did you mean region?"}},
-		{"a field of the engine's answer", write(fresh, data{"key": v, "fingerprint": v}), v, 400, "invalid", []string{"fingerprint:", "unknown field"}},
+		{"a field that only a read returns", write(fresh, data{"key": v, "fingerprint": v}), v, 400, "invalid", []string{"fingerprint:", "unknown field"}},
 		{"no choice", write(fresh, data{"key": v, "region": v}), v, 400, "invalid", []string{"region:", "eu us"}},
 		{"no number", write(fresh, data{"key": v, "page_size": v}), v, 400, "invalid", []string{"page_size:", "whole number"}},
 		{"a number out of bounds", write(fresh, data{"key": v, "page_size": 1001}), v, 400, "invalid", []string{"page_size:", "1 to 1000"}},
@@ -50,20 +50,20 @@ func TestAnIntegrationIsRefusedByFieldAndForm(t *testing.T) {
 		{"too many patterns", write(fresh, data{"key": v, "allowed_targets": strings.Split(strings.Repeat("a ", 257), " ")}), v, 400, "limit", []string{"allowed_targets:", "256"}},
 		{"a long description", write(fresh, data{"key": v, "description": strings.Repeat(v, 20)}), v, 400, "limit", []string{"description:", "512"}},
 		{"a field repeats the name", write(fresh, data{"key": v, "name": v}), v, 400, "invalid", []string{"name:", "is part of the path"}},
-		{"a name that is none", write("integrations/acme/toy/A_"+v, data{"key": v}), v, 400, "invalid", []string{"name:", naming.Rule}},
-		{"a workspace that is none", write("integrations/A/toy/main", data{"key": v}), v, 400, "invalid", []string{"workspace:", naming.Rule}},
-		{"a patch of what is missing", patch(fresh, data{"key": v}), v, 404, "not_found", []string{"toy/fresh"}},
-		{"a read of what is missing", read(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
-		{"a deletion of what is missing", remove(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
-		{"a verification of what is missing", write(fresh+"/verify", nil), "", 400, "not_found", []string{"vault write stashbase/integrations/acme/toy/fresh"}},
+		{"an invalid name", write("integrations/acme/toy/A_"+v, data{"key": v}), v, 400, "invalid", []string{"name:", naming.Rule}},
+		{"an invalid workspace", write("integrations/A/toy/main", data{"key": v}), v, 400, "invalid", []string{"workspace:", naming.Rule}},
+		{"a patch of a missing integration", patch(fresh, data{"key": v}), v, 404, "not_found", []string{"toy/fresh"}},
+		{"a read of a missing integration", read(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
+		{"a deletion of a missing integration", remove(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
+		{"a verification of a missing integration", write(fresh+"/verify", nil), "", 400, "not_found", []string{"vault write stashbase/integrations/acme/toy/fresh"}},
 		{"a workspace that is missing", write("integrations/none/toy/main", data{"key": v}), v, 400, "not_found", []string{"vault write -force stashbase/workspaces/none"}},
 		{"a list in a workspace that is missing", listing("integrations/none", nil), "", 400, "not_found", []string{"workspaces/none"}},
-		{"a proxy that is none", write("config", data{"proxy_url": "ftp://" + v}), v, 400, "invalid", []string{"proxy_url:", "must be a URL"}},
-		{"a rule that is none", write("config", data{"egress_allow": v}), v, 400, "invalid", []string{"egress_allow:", "rule 1"}},
+		{"an invalid proxy", write("config", data{"proxy_url": "ftp://" + v}), v, 400, "invalid", []string{"proxy_url:", "must be a URL"}},
+		{"an invalid rule", write("config", data{"egress_allow": v}), v, 400, "invalid", []string{"egress_allow:", "rule 1"}},
 	})
 }
 
-func TestWhatIsLockedOrPausedSendsNothing(t *testing.T) {
+func TestALockOrAPauseStopsProviderCalls(t *testing.T) {
 	m, server := toyed(t)
 	m.Write(integration, data{"key": server.Key()})
 	calls := func() int { return len(server.Calls()) }
@@ -83,7 +83,7 @@ func TestWhatIsLockedOrPausedSendsNothing(t *testing.T) {
 			m.Write(integration, data{"description": "changed meanwhile"})
 		}
 		if calls() != before {
-			t.Errorf("%s is paused and the provider was called", c.name)
+			t.Errorf("%s is paused, but the provider was called", c.name)
 		}
 		m.Write(c.path, c.on)
 		m.Write(integration+"/verify", nil)
@@ -99,7 +99,7 @@ func TestWhatIsLockedOrPausedSendsNothing(t *testing.T) {
 	m.Write(integration+"/verify", nil)
 }
 
-func TestAProviderThatRefusesOrHangsIsToldByItsClass(t *testing.T) {
+func TestAProviderThatRejectsOrHangsIsReportedByClass(t *testing.T) {
 	m, server := toyed(t)
 	m.Write(integration, data{"key": server.Key()})
 	for _, class := range outbound.Classes() {
@@ -119,7 +119,7 @@ func TestAProviderThatRefusesOrHangsIsToldByItsClass(t *testing.T) {
 		t.Errorf("after a restart the last error is %v", got)
 	}
 	if got := m.Write(integration, data{"key": key})["last_error"]; got != nil {
-		t.Errorf("of a new credential the last error is %v", got)
+		t.Errorf("after a new credential the last error is %v", got)
 	}
 	reached := make(chan struct{})
 	server.OnCall(func(toy.Call) toy.Fault { close(reached); return toy.Fault{Hang: true} })
@@ -132,7 +132,7 @@ func TestAProviderThatRefusesOrHangsIsToldByItsClass(t *testing.T) {
 	m.Write(integration+"/verify", nil)
 }
 
-func TestALockOrAPauseEndsWhatIsUnderWay(t *testing.T) {
+func TestALockOrAPauseCancelsRunningCalls(t *testing.T) {
 	for name, stop := range map[string]enginetest.Request{
 		"a lock": write("workspaces/acme/lock", nil), "a pause": write("workspaces/acme", data{"paused": true}), "a deletion": remove(integration, nil),
 	} {
@@ -141,17 +141,17 @@ func TestALockOrAPauseEndsWhatIsUnderWay(t *testing.T) {
 			m.Write(integration, data{"key": server.Key()})
 			reached := make(chan struct{})
 			server.OnCall(func(toy.Call) toy.Fault { close(reached); return toy.Fault{Hang: true} })
-			answered := make(chan error)
+			returned := make(chan error)
 			go func() {
 				_, err := m.Do(write(integration+"/verify", nil))
-				answered <- err
+				returned <- err
 			}()
 			<-reached
 			if _, err := m.Do(stop); err != nil {
 				t.Error(err)
 			}
-			if err := <-answered; err == nil {
-				t.Error("the call has ended well")
+			if err := <-returned; err == nil {
+				t.Error("the call succeeded")
 			}
 		})
 	}
@@ -163,12 +163,12 @@ func TestAReplayedWriteMakesOneGeneration(t *testing.T) {
 	again := enginetest.Request{Op: logical.UpdateOperation, Path: integration, Data: data{"key": server.Key()}, ID: "once"}
 	var fingerprints []any
 	for m := range restarting(&m) {
-		answer, err := m.Do(again)
+		resp, err := m.Do(again)
 		if err != nil {
 			t.Fatal(err)
 		}
-		has(t, answer, data{"generation": 2})
-		fingerprints = append(fingerprints, answer["fingerprint"])
+		has(t, resp, data{"generation": 2})
+		fingerprints = append(fingerprints, resp["fingerprint"])
 	}
 	if fingerprints[0] != fingerprints[1] {
 		t.Errorf("the replay has another fingerprint")
@@ -179,7 +179,8 @@ func TestAWriteOfOneSecretFieldKeepsTheOthersUnlessTheEndpointChanges(t *testing
 	m, server := toyed(t)
 	m.Write(integration, data{"auth": "pair", "account": "ada", "password": server.Key()})
 	m.Write(integration+"/verify", nil)
-	// The other kind of credential is another endpoint: what was supplied for the one does not serve the other.
+	// The other auth method has another endpoint: a credential supplied for one does not work for
+	// the other.
 	has(t, m.Write(integration, data{"auth": "key"}), data{"state": "unreadable", "auth": "key", "key_set": false})
 	has(t, m.Write(integration, data{"auth": "pair", "account": "ada"}), data{"state": "ready", "generation": 1})
 	m.Write(integration+"/verify", nil)
@@ -219,15 +220,15 @@ func TestStorageCallsOfAnIntegration(t *testing.T) {
 	costs(t, m, "a deletion", remove(integration, nil), calls{Deletes: 2})
 }
 
-// TestACredentialIsNowhereInClear looks at what is stored, answered, listed and refused. The search is shown to find something by the
-// description, which is stored in clear.
-func TestACredentialIsNowhereInClear(t *testing.T) {
+// TestACredentialIsNowhereInPlaintext searches storage, responses, lists and errors for a credential.
+// As a control, the search must find the description, which is stored in plaintext.
+func TestACredentialIsNowhereInPlaintext(t *testing.T) {
 	m, server := toyed(t)
 	secret, control := server.Key(), planted()
 	var seen strings.Builder
 	see := func(req enginetest.Request) {
-		answer, err := m.Do(req)
-		for name, value := range answer {
+		resp, err := m.Do(req)
+		for name, value := range resp {
 			seen.WriteString(name + " " + strings.TrimSpace(strings.Join(strings.Fields(printed(value)), " ")) + "\n")
 		}
 		if err != nil {
@@ -257,10 +258,10 @@ func TestACredentialIsNowhereInClear(t *testing.T) {
 	}
 	for at := range len(secret) - 5 {
 		if part := secret[at : at+6]; strings.Contains(seen.String(), part) {
-			t.Errorf("%q of the credential shows", part)
+			t.Errorf("%q of the credential was found", part)
 		}
 	}
 }
 
-// printed is a value as a person would see it.
+// printed returns a value as text.
 func printed(value any) string { return fmt.Sprint(value) }

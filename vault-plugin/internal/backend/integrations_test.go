@@ -12,7 +12,7 @@ import (
 
 const integration = "integrations/acme/toy/main"
 
-// toyed is a mount whose only provider is a toy, with the environment dev.
+// toyed returns a mount with the environment dev, whose only provider is a toy.
 func toyed(t *testing.T) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
 	return toyedAs(t, toy.Options{})
@@ -46,7 +46,7 @@ func TestAnIntegrationFromItsCreationToItsEnd(t *testing.T) {
 		}
 	}
 	if used := m.Read(integration)["last_used_time"]; used == "" {
-		t.Error("the use does not show")
+		t.Error("the time of the use is missing")
 	}
 	again := m.Write(integration, data{"key": server.ChangeKey()})
 	has(t, again, data{"generation": 2, "state": "ready", "labels": []string{"a", "b"}})
@@ -73,7 +73,7 @@ func TestAnIntegrationFromItsCreationToItsEnd(t *testing.T) {
 	}
 }
 
-func TestACredentialIsReadOnlyUnderTheEndpointItWasSuppliedFor(t *testing.T) {
+func TestACredentialIsReadOnlyForTheEndpointItWasSuppliedFor(t *testing.T) {
 	m, server := toyed(t)
 	m.Write(integration, data{"key": server.Key()})
 	has(t, m.Write(integration, data{"page_size": 7}), data{"state": "ready", "generation": 1})

@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// tick is what Vault's rollback manager does once a minute.
+// tick calls the periodic function, as Vault's rollback manager does once a minute.
 func tick(t *testing.T, m *enginetest.Mount) {
 	t.Helper()
 	_, err := m.Do(enginetest.Request{Op: logical.RollbackOperation, Path: ""})
@@ -36,7 +36,7 @@ func TestOldKeyVersionsAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 		t.Errorf("after the trim the secret reads %q", got)
 	}
 
-	// The same without a rewrap that has gone through: nothing is retired.
+	// Without a completed rewrap, nothing is retired.
 	m = enginetest.Open(t, rotated, enginetest.NewClock())
 	sealedBefore := m.Storage.Clone()
 	m.Write("keys/acme/rotate", nil)
@@ -46,7 +46,7 @@ func TestOldKeyVersionsAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 			m.Storage.SetRaw(key, sealedBefore.Raw(key))
 		}
 	}
-	m.Write("keys/acme/rotate", nil) // its rewrap meets what the swap has left, under version 1
+	m.Write("keys/acme/rotate", nil) // its rewrap finds the restored record, under version 1
 	m = m.Restart()
 	m.Settle()
 	if got := values(t, m, "1", "2", "3"); got != "v1 v2 v3" {
@@ -54,16 +54,16 @@ func TestOldKeyVersionsAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	}
 }
 
-func TestRaisingTheMinimumIsRefusedWithCounts(t *testing.T) {
+func TestRaisingTheMinimumFailsWithCounts(t *testing.T) {
 	m := threeVersions(t)
 	before := m.Storage.Clone()
 	m.Write("keys/acme/rotate", nil)
 	m.Settle()
-	// A record that was restored from before the rotation, and a rewrap that has failed on it.
+	// A record was restored from before the rotation, and the rewrap failed on it.
 	for _, key := range before.Keys() {
 		if key[:3] == "sec" {
 			raw := before.Raw(key)
-			raw[60] ^= 1 // within the sealed value, which stands first
+			raw[60] ^= 1 // within the sealed value, which comes first
 			m.Storage.SetRaw(key, raw)
 		}
 	}
@@ -82,7 +82,7 @@ func TestRaisingTheMinimumIsRefusedWithCounts(t *testing.T) {
 	}
 	m.Write("keys/acme/trim", enginetest.Data{"force": true})
 	if got := values(t, m.Restart(), "1", "2"); got != "v1 v2" {
-		t.Errorf("what was sealed again reads %q", got)
+		t.Errorf("after the rewrap the secret reads %q", got)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestTheMinimumStaysAmongTheVersions(t *testing.T) {
 	}
 }
 
-func TestKeysAreRotatedWhenTheyHaveReachedTheirAge(t *testing.T) {
+func TestKeysAreRotatedAtTheirMaximumAge(t *testing.T) {
 	m := threeVersions(t)
 	if refused := m.Refuse(logical.UpdateOperation, "keys/acme", enginetest.Data{"auto_rotate_period": "23h"}); refused.Status != 400 {
 		t.Errorf("a period under a day is refused with %v", refused)
@@ -125,7 +125,7 @@ func TestKeysAreRotatedWhenTheyHaveReachedTheirAge(t *testing.T) {
 	}
 }
 
-func TestALockedWorkspaceRefusesEverything(t *testing.T) {
+func TestALockedWorkspaceRejectsEverything(t *testing.T) {
 	m := threeVersions(t)
 	m.Populate("other", "api", "development")
 	m.Write("workspaces/acme/lock", nil)
@@ -148,7 +148,7 @@ func TestALockedWorkspaceRefusesEverything(t *testing.T) {
 			_, err := m.Do(request)
 			var refused *enginetest.Refused
 			if !errors.As(err, &refused) || refused.Status != 409 || refused.Word() != "locked" {
-				t.Errorf("%s %s %s answers %v", when, request.Op, request.Path, err)
+				t.Errorf("%s %s %s returned %v", when, request.Op, request.Path, err)
 			}
 		}
 		if got := m.Read("workspaces/acme"); got["locked"] != true {

@@ -12,7 +12,7 @@ import (
 
 const versioned = "acme/api/development/KEY"
 
-// threeVersions mounts the engine with one secret whose versions 1 to 3 have the values v1 to v3.
+// threeVersions returns a mount with one secret, whose versions 1 to 3 have the values v1 to v3.
 func threeVersions(t *testing.T) *enginetest.Mount {
 	t.Helper()
 	m := enginetest.New(t)
@@ -23,7 +23,7 @@ func threeVersions(t *testing.T) *enginetest.Mount {
 	return m
 }
 
-// valueOf answers the value of a version as a client sees it, or "" for one that is not found.
+// valueOf returns the value of a version as a client reads it, or "" if the version is not found.
 func valueOf(t *testing.T, m *enginetest.Mount, version string) string {
 	t.Helper()
 	data, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "secrets/" + versioned, Data: enginetest.Data{"version": version}})
@@ -43,7 +43,7 @@ func values(t *testing.T, m *enginetest.Mount, versions ...string) string {
 	return strings.Join(all, " ")
 }
 
-func TestVersionsAreDeletedAndComeBack(t *testing.T) {
+func TestVersionsAreDeletedAndRestored(t *testing.T) {
 	m := threeVersions(t)
 	m.Delete("secrets/"+versioned, enginetest.Data{"versions": "1,3"})
 	if got := values(t, m, "1", "2", "3"); got != " v2 " {
@@ -98,7 +98,7 @@ func TestDestroyedVersionsLeaveNothingInStorage(t *testing.T) {
 	}
 }
 
-func TestDestructionIsFinishedAfterACrash(t *testing.T) {
+func TestDestructionIsCompletedAfterACrash(t *testing.T) {
 	for calls := 1; calls <= 4; calls++ {
 		m := threeVersions(t)
 		m.Storage.FailFrom(calls, false)
@@ -139,7 +139,7 @@ func TestRollbackMakesAnOldValueTheNewest(t *testing.T) {
 	}
 }
 
-func TestPatchChangesOnlyWhatItCarries(t *testing.T) {
+func TestPatchChangesOnlyTheGivenFields(t *testing.T) {
 	m := threeVersions(t)
 	m.Must(logical.PatchOperation, "secrets/"+versioned, enginetest.Data{"tags": "a,b", "comment": "tagged"})
 	if got := m.Read("secrets/" + versioned); got["value"] != "v3" || enginetest.Version(got) != 4 || len(got["tags"].([]any)) != 2 {
@@ -184,7 +184,7 @@ func TestVersionsExpire(t *testing.T) {
 	}
 }
 
-func TestMetadataAreTheSecretsOwn(t *testing.T) {
+func TestMetadataBelongToTheSecret(t *testing.T) {
 	m := threeVersions(t)
 	m.Write("metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "a", "team": "b"}, "max_versions": 2, "cas_required": true})
 	m.Must(logical.PatchOperation, "metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "c", "team": nil}})
@@ -207,7 +207,7 @@ func TestMetadataAreTheSecretsOwn(t *testing.T) {
 	}
 }
 
-func TestRemovedSecretGoesOnWithItsNumbers(t *testing.T) {
+func TestARemovedSecretContinuesItsVersionNumbers(t *testing.T) {
 	m := threeVersions(t)
 	m.Delete("metadata/"+versioned, nil)
 	if keys := strings.Join(m.Storage.Keys(), "\n"); strings.Contains(keys, "sec/") || strings.Contains(keys, "ver/") {
@@ -232,7 +232,7 @@ func TestRemovedSecretGoesOnWithItsNumbers(t *testing.T) {
 	}
 }
 
-func TestRemovalIsFinishedAfterACrash(t *testing.T) {
+func TestRemovalIsCompletedAfterACrash(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		for calls := 1; calls <= 7; calls++ {
 			m := threeVersions(t)

@@ -11,9 +11,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// A mount whose storage another node has changed is loaded anew. The existence check comes before everything else: had it answered
-// from nothing, a role that may only create could have written over what is there.
-func TestAMountThatIsOutOfDateIsLoadedBeforeItAnswersWhatExists(t *testing.T) {
+// A mount whose storage another node has changed is loaded again. The existence check runs before
+// the request. If it used an empty mount, a role that may only create could overwrite existing
+// records.
+func TestAnOutdatedMountIsLoadedBeforeAnExistenceCheck(t *testing.T) {
 	m := populated(t)
 	value := planted()
 	m.Write(secret, data{"value": value})
@@ -24,14 +25,14 @@ func TestAMountThatIsOutOfDateIsLoadedBeforeItAnswersWhatExists(t *testing.T) {
 		}
 	}
 	has(t, m.Read(secret), data{"value": value})
-	// Another node has written: what it has left is what is read.
+	// Another node has written: reads return its data.
 	other := enginetest.Open(t, m.Storage, m.Clock)
 	other.Write("secrets/"+dev+"/THEIRS", data{"value": value})
 	m.Backend.InvalidateKey(t.Context(), "any")
 	has(t, m.Read("load/"+dev), data{"DATABASE_URL": value, "THEIRS": value})
 }
 
-func TestAMountThatCouldNotBeLoadedIsLoadedWhenStorageIsBack(t *testing.T) {
+func TestAMountIsLoadedWhenStorageWorksAgain(t *testing.T) {
 	made := populated(t)
 	value := planted()
 	made.Write(secret, data{"value": value})
@@ -44,7 +45,7 @@ func TestAMountThatCouldNotBeLoadedIsLoadedWhenStorageIsBack(t *testing.T) {
 		got, err := m.Do(read(secret, nil))
 		if err == nil {
 			has(t, got, data{"value": value})
-			t.Fatal("a read came through without storage")
+			t.Fatal("a read succeeded without storage")
 		}
 		storage.Reset()
 		has(t, m.Read(secret), data{"value": value})
@@ -58,7 +59,7 @@ func TestAMountThatCouldNotBeLoadedIsLoadedWhenStorageIsBack(t *testing.T) {
 	}
 }
 
-func TestRequestsBesideTheEndOfAMountAreAnsweredOrTurnedAway(t *testing.T) {
+func TestRequestsDuringACleanSucceedOrReturn503(t *testing.T) {
 	m := populated(t)
 	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}})
 	var wg sync.WaitGroup
@@ -88,7 +89,7 @@ func TestRequestsBesideTheEndOfAMountAreAnsweredOrTurnedAway(t *testing.T) {
 	expect(t, refusal(t, m, read(secret, nil)), 503, "unavailable", "try again")
 }
 
-func TestWhatWasDeletedIsSweptFromStorage(t *testing.T) {
+func TestDeletedRecordsAreSweptFromStorage(t *testing.T) {
 	fill := func(m *enginetest.Mount, at string) {
 		for n := range 3 {
 			m.Write("import/"+at, data{"secrets": data{"A": fmt.Sprint(n), "B": fmt.Sprint(n)}})
@@ -132,17 +133,17 @@ func TestWhatWasDeletedIsSweptFromStorage(t *testing.T) {
 	}
 }
 
-func TestASweepThatWasInterruptedGoesOnAtTheNextStart(t *testing.T) {
+func TestAnInterruptedSweepContinuesAtTheNextStart(t *testing.T) {
 	m := populated(t)
 	before := m.Storage.Keys()
 	m.Write("environments/acme/api/staging", nil)
 	m.Write("import/acme/api/staging", data{"secrets": data{"A": "1", "B": "2"}})
 	m.Write("import/acme/api/staging", data{"secrets": data{"A": "2", "B": "3"}})
 	m.Settle()
-	for n := 2; n < 8; n++ { // the first call is the commit of the deletion
+	for n := 2; n < 8; n++ { // the first call commits the deletion
 		t.Run(fmt.Sprint("from call ", n, " on"), func(t *testing.T) {
 			dying := enginetest.Open(t, m.Storage.Clone(), m.Clock)
-			dying.Settle() // a start sweeps, too
+			dying.Settle() // a start also sweeps
 			dying.Storage.FailFrom(n, false)
 			dying.Delete("environments/acme/api/staging", data{"confirm": "staging"})
 			dying.Settle()
@@ -175,10 +176,10 @@ func TestNothingIsSweptWhileARecordIsDamaged(t *testing.T) {
 			m.Settle()
 			has(t, m.Read("info"), data{"healthy": false})
 			if health := fmt.Sprint(m.Read("info")["health"]); !strings.Contains(health, key) || !strings.Contains(health, "restore it") || !strings.Contains(health, "nothing is swept") {
-				t.Errorf("info says %s", health)
+				t.Errorf("info returned %s", health)
 			}
 			if got := stored(m, "sec/"); len(got) != 2 {
-				t.Errorf("of secrets, storage has %v", got)
+				t.Errorf("storage has the secrets %v", got)
 			}
 			m.Storage.SetRaw(key, good)
 			m = m.Restart()
@@ -186,7 +187,7 @@ func TestNothingIsSweptWhileARecordIsDamaged(t *testing.T) {
 			has(t, m.Read("info"), data{"healthy": true})
 			has(t, m.Read(secret), data{"value": "2"})
 			if got := stored(m, "sec/"); len(got) != 1 {
-				t.Errorf("once the record is mended, of secrets storage has %v", got)
+				t.Errorf("after the record was restored, storage has the secrets %v", got)
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/policies"
 )
 
-func TestListsAreSortedCompleteAndTellWhatTheyAreReadFor(t *testing.T) {
+func TestListsAreSortedAndCompleteWithDetails(t *testing.T) {
 	m := populated(t)
 	m.Populate("zeta", "api")
 	m.Populate("beta", "web", "two", "one")
@@ -23,7 +23,7 @@ func TestListsAreSortedCompleteAndTellWhatTheyAreReadFor(t *testing.T) {
 	cases := []struct {
 		path string
 		keys []string
-		info data // of one of them
+		info data // details of one entry
 	}{
 		{"workspaces", []string{"acme", "beta", "zeta"}, data{"beta": data{"updated_time": now, "locked": false, "projects": 1, "environments": 2, "secrets": 0}}},
 		{"projects/acme", []string{"a-first", "api"}, data{"api": data{"updated_time": now, "environments": 2, "secrets": 4}}},
@@ -33,9 +33,9 @@ func TestListsAreSortedCompleteAndTellWhatTheyAreReadFor(t *testing.T) {
 	}
 	for m := range restarting(&m) {
 		for _, c := range cases {
-			answer := m.Must("list", c.path+"/", nil)
-			has(t, answer, data{"keys": c.keys, "next": nil})
-			has(t, object(t, answer, "key_info"), c.info)
+			resp := m.Must("list", c.path+"/", nil)
+			has(t, resp, data{"keys": c.keys, "next": nil})
+			has(t, object(t, resp, "key_info"), c.info)
 			if got := m.List(c.path); !slices.Equal(got, c.keys) {
 				t.Errorf("%s lists %v", c.path, got)
 			}
@@ -80,7 +80,7 @@ func TestAListIsPagedByLimitAfterAndNext(t *testing.T) {
 	has(t, m.Must("list", "secrets/"+dev+"/", data{"after": "NAME_22"}), data{"keys": []string{"NAME_23", "NAME_24"}, "next": nil})
 	has(t, m.Must("list", "secrets/"+dev+"/", data{"after": "NAME_225", "limit": 1}), data{"keys": []string{"NAME_23"}, "next": "NAME_23"})
 	if keys := m.Must("list", "secrets/"+dev+"/", data{"after": "zzz"})["keys"]; keys != nil {
-		t.Errorf("after the last there is %v", keys)
+		t.Errorf("after the last name the list has %v", keys)
 	}
 	for _, path := range []string{"workspaces", "projects/acme", "environments/acme/api", "secrets/" + dev, "policies"} {
 		for _, wrong := range []any{0, -1, 1001, "many"} {
@@ -89,7 +89,7 @@ func TestAListIsPagedByLimitAfterAndNext(t *testing.T) {
 	}
 }
 
-func TestListsOfAMissingParentSayHowToMakeIt(t *testing.T) {
+func TestListsOfAMissingParentSayHowToCreateIt(t *testing.T) {
 	m := populated(t)
 	cases := []struct{ path, says string }{
 		{"projects/none", "vault write -force stashbase/workspaces/none"},
@@ -103,15 +103,15 @@ func TestListsOfAMissingParentSayHowToMakeIt(t *testing.T) {
 	}
 }
 
-func TestPoliciesAreListedAndWrittenForTheMount(t *testing.T) {
+func TestPoliciesAreListedAndRenderedForTheMount(t *testing.T) {
 	m := populated(t)
 	if got := m.List("policies"); !slices.Equal(got, policies.Roles()) || !slices.IsSorted(got) {
 		t.Errorf("the list has %v", got)
 	}
 	has(t, object(t, m.Must("list", "policies/", nil), "key_info", "workload"), data{"required": []string{"workspace", "project", "environment"}})
-	answer := m.Must("read", "policies/workload", data{"workspace": "acme", "project": "api", "environment": "production"})
-	has(t, answer, data{"role": "workload"})
-	if policy, _ := answer["policy"].(string); !strings.Contains(policy, `path "stashbase/load/acme/api/production"`) {
+	resp := m.Must("read", "policies/workload", data{"workspace": "acme", "project": "api", "environment": "production"})
+	has(t, resp, data{"role": "workload"})
+	if policy, _ := resp["policy"].(string); !strings.Contains(policy, `path "stashbase/load/acme/api/production"`) {
 		t.Errorf("the policy is %s", policy)
 	}
 	expect(t, refusal(t, m, read("policies/none", nil)), 404, "not_found", "the roles are crypto-service, developer")

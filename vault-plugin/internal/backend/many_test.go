@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// An environment of the most secrets that one import takes is written in one request and delivered in one.
-func TestTheMostSecretsGoInAndOutInOneRequest(t *testing.T) {
+// One request writes, and one request reads, the maximum number of secrets of an import.
+func TestTheMaximumImportIsWrittenAndReadInOneRequest(t *testing.T) {
 	const most = 5000
 	m := populated(t)
 	all := make(data, most)
@@ -25,20 +25,21 @@ func TestTheMostSecretsGoInAndOutInOneRequest(t *testing.T) {
 	for m := range restarting(&m) {
 		got := m.Read("load/" + dev)
 		if len(got) != most || got["SECRET_4999"] != all["SECRET_4999"] {
-			t.Errorf("load answers %d secrets, the last one as %v", len(got), got["SECRET_4999"])
+			t.Errorf("load returned %d secrets, the last one with value %v", len(got), got["SECRET_4999"])
 		}
 	}
 	all["ONE_MORE"] = ""
 	if r := m.Refuse(logical.UpdateOperation, "import/"+dev, data{"secrets": all}); r.Word() != "limit" {
-		t.Errorf("one more is refused with %v", r)
+		t.Errorf("one more returned %v", r)
 	}
 	if r := m.Refuse(logical.UpdateOperation, "secrets/"+dev+"/ONE_MORE", data{"value": ""}); r.Word() != "limit" || !strings.Contains(r.Text, "max_secrets") {
-		t.Errorf("one more is refused with %v", r)
+		t.Errorf("one more returned %v", r)
 	}
 }
 
-// Each storage call of a plugin is a call to another process: one by one, a cold environment would take as long as all of them.
-func TestColdSecretsAreReadSideBySide(t *testing.T) {
+// Each storage call of a plugin is a call to another process. A cold environment is read with
+// parallel calls, because sequential calls would take too long.
+func TestColdSecretsAreReadInParallel(t *testing.T) {
 	const together = 8
 	m := populated(t)
 	all := make(data)
@@ -64,11 +65,11 @@ func TestColdSecretsAreReadSideBySide(t *testing.T) {
 		}
 	})
 	if got := m.Read("load/" + dev); len(got) != together {
-		t.Errorf("load answers %d secrets", len(got))
+		t.Errorf("load returned %d secrets", len(got))
 	}
 	select {
 	case <-everybody:
 	default:
-		t.Errorf("%d reads were under way at once, not %d", waiting.Load(), together)
+		t.Errorf("%d reads ran in parallel, want %d", waiting.Load(), together)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// loaded answers what load delivers, as sorted NAME=value, or the word of the refusal.
+// loaded returns the response of load as sorted NAME=value, or the error.
 func loaded(t *testing.T, m *enginetest.Mount, query enginetest.Data) string {
 	t.Helper()
 	data, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "load/acme/api/development", Data: query})
@@ -31,7 +31,7 @@ func loaded(t *testing.T, m *enginetest.Mount, query enginetest.Data) string {
 	return strings.Join(all, " ")
 }
 
-func TestLoadDeliversWhatIsSelected(t *testing.T) {
+func TestLoadReturnsTheSelectedSecrets(t *testing.T) {
 	m := enginetest.New(t)
 	m.Populate("acme", "api", "development")
 	m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"A": "1", "B": "2", "DB_URL": "3"}})
@@ -52,7 +52,7 @@ func TestLoadDeliversWhatIsSelected(t *testing.T) {
 	}
 }
 
-func TestLoadAnswersAPastMomentOrNothing(t *testing.T) {
+func TestLoadReturnsAPastMomentCompletelyOrFails(t *testing.T) {
 	m := enginetest.New(t)
 	m.Populate("acme", "api", "development")
 	var moments []string
@@ -77,7 +77,7 @@ func TestLoadAnswersAPastMomentOrNothing(t *testing.T) {
 	}
 	future := m.Clock.Now().Add(time.Hour).Format(time.RFC3339)
 	if got := loaded(t, m, enginetest.Data{"version_at": future}); got != "invalid" {
-		t.Errorf("the future answers %q", got)
+		t.Errorf("a time in the future returned %q", got)
 	}
 	m.Write("destroy/acme/api/development/A", enginetest.Data{"versions": 1})
 	m.Delete("metadata/acme/api/development/C", nil)
@@ -92,7 +92,7 @@ func TestLoadAnswersAPastMomentOrNothing(t *testing.T) {
 	}
 	m.Write("metadata/acme/api/development/A", enginetest.Data{"max_versions": 1})
 	if got := loaded(t, m, enginetest.Data{"version_at": moments[1], "include": "A"}); got != "not_found" {
-		t.Errorf("a version that was pushed out answers %q", got)
+		t.Errorf("an evicted version returned %q", got)
 	}
 }
 
@@ -115,7 +115,7 @@ func TestEnvironmentsAreComparedWithoutValues(t *testing.T) {
 	}
 }
 
-// changeIDs answers the ids of the changes, newest first.
+// changeIDs returns the ids of the changes, newest first.
 func changeIDs(t *testing.T, m *enginetest.Mount) []string {
 	t.Helper()
 	var ids []string
@@ -163,7 +163,7 @@ func TestAChangeIsRevertedAsAWhole(t *testing.T) {
 		m = m.Restart()
 	}
 	if got := m.Must(logical.ReadOperation, "changes/acme/api/development", enginetest.Data{"limit": 1})["changes"].([]any); len(got) != 1 {
-		t.Errorf("a limit of 1 answers %d changes", len(got))
+		t.Errorf("a limit of 1 returned %d changes", len(got))
 	}
 	for _, data := range []enginetest.Data{{}, {"change": "none"}} {
 		if refused := m.Refuse(logical.UpdateOperation, "revert/acme/api/development", data); refused.Status != 400 {
@@ -172,7 +172,7 @@ func TestAChangeIsRevertedAsAWhole(t *testing.T) {
 	}
 	refused := m.Refuse(logical.UpdateOperation, "revert/acme/api/development", enginetest.Data{"change": "none"})
 	if !strings.Contains(refused.Text, "vault read stashbase/changes/acme/api/development") {
-		t.Errorf("the refusal does not say where the changes are: %v", refused)
+		t.Errorf("the error does not name the path of the changes: %v", refused)
 	}
 	m.Write("destroy/acme/api/development/A", enginetest.Data{"versions": 1})
 	storage := m.Storage.Keys()
@@ -180,7 +180,7 @@ func TestAChangeIsRevertedAsAWhole(t *testing.T) {
 		t.Errorf("a revert to a destroyed version is refused with %v", refused)
 	}
 	if len(m.Storage.Keys()) != len(storage) {
-		t.Error("a refused revert has written something")
+		t.Error("a rejected revert wrote something")
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestARewrapTellsItsPace(t *testing.T) {
+func TestARewrapReportsItsPace(t *testing.T) {
 	m := populated(t)
 	m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2", "C": "3", "D": "4"}})
 	m.Settle()

@@ -13,7 +13,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// A policy for a tenant says "stashbase/+/acme": whatever has the name of a workspace as its second segment belongs to it.
+// A policy for a tenant has the path "stashbase/+/acme". Every path whose second segment is the
+// name of a workspace must belong to that workspace.
 func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *testing.T) {
 	m, _ := toyed(t)
 	for _, p := range m.Backend.Paths {
@@ -33,9 +34,9 @@ func TestNoWritablePathOfTheEngineHasASecondSegmentThatIsAWorkspacesName(t *test
 	}
 }
 
-// Every operation of every path is done here once, in an order that succeeds; the fixture holds each answer against the schema
-// that its operation declares.
-func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
+// The test runs every operation of every path once, in an order that succeeds. The fixture checks
+// each response against the schema that its operation declares.
+func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 	m, toys := toyed(t)
 	m.Write("workspaces/acme", data{"deletion_allowed": true})
 	m.Delete("workspaces/acme", data{"confirm": "acme"})
@@ -91,15 +92,16 @@ func TestEveryOperationOfEveryPathAnswersByItsSchema(t *testing.T) {
 	}
 }
 
-// The framework takes the first pattern that matches: two that match the same path would make the second one unreachable.
-func TestNoTwoPathsMatchTheSame(t *testing.T) {
+// The framework uses the first pattern that matches. If two patterns matched the same path, the
+// second would be unreachable.
+func TestNoTwoPatternsMatchTheSamePath(t *testing.T) {
 	m, _ := toyed(t)
 	capture := regexp.MustCompile(`\(\?P<[a-z]+>\[\^/\]\+\)`)
 	for _, p := range m.Backend.Paths {
 		for _, like := range []string{"acme", "rotate", "x", "UPPER"} {
 			path := strings.TrimSuffix(capture.ReplaceAllString(strings.Trim(p.Pattern, "^$"), like), "/?")
 			if got := m.Backend.Route(path); got != p {
-				t.Errorf("%s, made for %s, goes elsewhere: %v", path, p.Pattern, got)
+				t.Errorf("%s, built for %s, matches another pattern: %v", path, p.Pattern, got)
 			}
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// family mounts the engine with api/development, api/staging, api/production (production) and shared/common.
+// family returns a mount with api/development, api/staging, api/production (production) and
+// shared/common.
 func family(t *testing.T) *enginetest.Mount {
 	t.Helper()
 	m := enginetest.New(t)
@@ -47,7 +48,7 @@ func TestReferencesAreResolvedWhenDelivered(t *testing.T) {
 		}
 	}
 	if got := m.Read("secrets/acme/api/development/DSN"); got["references"] != true || got["value"] == want {
-		t.Errorf("reading answers %v, not what was written", got)
+		t.Errorf("the read returned %v, not the written value", got)
 	}
 	m.Must(logical.PatchOperation, "secrets/acme/api/development/DSN", enginetest.Data{"value": "${USER}!"})
 	if got := deliveredIn(m, "api/development")["DSN"]; got != "dev-user!" {
@@ -59,7 +60,7 @@ func TestReferencesAreResolvedWhenDelivered(t *testing.T) {
 	}
 }
 
-func TestReferencesThatCannotBeResolvedAreRefusedWhenWritten(t *testing.T) {
+func TestUnresolvableReferencesAreRejectedByAWrite(t *testing.T) {
 	m := family(t)
 	m.Write("secrets/acme/api/production/KEY", enginetest.Data{"value": "planted-production-value"})
 	m.Write("secrets/acme/shared/common/KEY", enginetest.Data{"value": "planted-common-value"})
@@ -69,7 +70,7 @@ func TestReferencesThatCannotBeResolvedAreRefusedWhenWritten(t *testing.T) {
 		"a syntax error":                  {"X", "x${", "invalid"},
 		"an empty reference":              {"X", "${}", "invalid"},
 		"too many segments":               {"X", "${a/b/c/D}", "invalid"},
-		"a name that is none":             {"X", "${planted value}", "invalid"},
+		"an invalid name":                 {"X", "${planted value}", "invalid"},
 		"an unknown secret":               {"X", "${NONE}", "not_found"},
 		"an unknown environment":          {"X", "${none/KEY}", "not_found"},
 		"itself":                          {"X", "${X}", "invalid"},
@@ -84,7 +85,7 @@ func TestReferencesThatCannotBeResolvedAreRefusedWhenWritten(t *testing.T) {
 			t.Errorf("%s is refused with %v, want %s", name, refused, c.word)
 		}
 		if fmt.Sprint(before.Keys()) != fmt.Sprint(m.Storage.Keys()) {
-			t.Errorf("%s has written something", name)
+			t.Errorf("%s wrote something", name)
 		}
 	}
 	if refused := m.Refuse(logical.UpdateOperation, "secrets/acme/api/development/X", enginetest.Data{"value": "AA==", "encoding": "base64", "references": true}); refused.Word() != "invalid" {
@@ -129,8 +130,8 @@ func TestALostTargetFailsTheDeliveryAndNamesTheChain(t *testing.T) {
 	}
 }
 
-// TestNobodyLearnsWhatIsNotShared is the escalation: someone who may write and load one environment, and nothing else, tries
-// every way to a value of an environment that does not share with it.
+// TestNobodyLearnsWhatIsNotShared covers privilege escalation: a caller who may write and load only
+// one environment tries every way to a value of an environment that does not share with it.
 func TestNobodyLearnsWhatIsNotShared(t *testing.T) {
 	m := family(t)
 	const planted = "planted-production-value"
@@ -147,10 +148,11 @@ func TestNobodyLearnsWhatIsNotShared(t *testing.T) {
 	for _, try := range tries {
 		data, err := m.Do(try)
 		if text := fmt.Sprint(data, err); strings.Contains(text, planted) {
-			t.Errorf("%s %s %v answers %s", try.Op, try.Path, try.Data, text)
+			t.Errorf("%s %s %v returned %s", try.Op, try.Path, try.Data, text)
 		}
 	}
-	// What was shared once and is no more is out of reach at once, though the reference stands.
+	// When sharing ends, the value is out of reach immediately, although the reference still
+	// exists.
 	m.Write("environments/acme/api/production", enginetest.Data{"shared_with": "api/development"})
 	refer(m, "api/development/X", "${production/KEY}")
 	if got := deliveredIn(m, "api/development")["X"]; got != planted {
@@ -192,7 +194,7 @@ func TestAnEnvironmentInheritsFromItsBase(t *testing.T) {
 	}
 }
 
-func TestWhatOthersDependOnIsNotDeleted(t *testing.T) {
+func TestEnvironmentsWithDependentsAreNotDeleted(t *testing.T) {
 	m := family(t)
 	m.Write("environments/acme/shared/common", enginetest.Data{"shared_with": "api/*"})
 	m.Write("secrets/acme/shared/common/KEY", enginetest.Data{"value": "v"})
@@ -215,7 +217,7 @@ func TestWhatOthersDependOnIsNotDeleted(t *testing.T) {
 	m.Delete("projects/acme/shared", enginetest.Data{"confirm": "shared"})
 }
 
-func TestReferencesAreOfTheMomentThatIsAskedFor(t *testing.T) {
+func TestReferencesAreResolvedAtTheRequestedTime(t *testing.T) {
 	m := family(t)
 	m.Write("secrets/acme/api/staging/KEY", enginetest.Data{"value": "old"})
 	refer(m, "api/development/A", "${staging/KEY}")
@@ -228,8 +230,9 @@ func TestReferencesAreOfTheMomentThatIsAskedFor(t *testing.T) {
 	}
 }
 
-// A reference to bytes put them raw into the text, where JSON replaces what is no UTF-8: a wrong value, without a word. It stands
-// for what load delivers of its target, which is base64; and bytes themselves refer to nothing, by whatever way they come.
+// Regression: a reference to a binary value inserted raw bytes. JSON replaced bytes that are not
+// UTF-8, so the value was wrong without an error. A reference inserts what load returns for its
+// target, which is base64 for a binary value. Binary values themselves contain no references.
 func TestReferencesAndBytes(t *testing.T) {
 	m := family(t)
 	m.Write("secrets/acme/api/development/CERT", enginetest.Data{"value": "/wD+", "encoding": "base64"})
@@ -241,7 +244,7 @@ func TestReferencesAndBytes(t *testing.T) {
 	}
 	m.Must(logical.PatchOperation, "secrets/acme/api/development/CONF", enginetest.Data{"value": "/wD+", "encoding": "base64"})
 	if got := m.Read("secrets/acme/api/development/CONF"); got["references"] != false || deliveredIn(m, "api/development")["CONF"] != "/wD+" {
-		t.Errorf("a value that became bytes is answered as %v", got)
+		t.Errorf("a value that became binary was returned as %v", got)
 	}
 	for path, body := range map[string]enginetest.Data{
 		"CERT": {"references": true},
@@ -253,14 +256,15 @@ func TestReferencesAndBytes(t *testing.T) {
 	}
 }
 
-// A chain that grew too long behind its beginning was delivered or refused by the chance of which secret was resolved first.
-func TestAChainIsTooLongWhateverIsResolvedFirst(t *testing.T) {
+// Regression: whether a chain that became too long was delivered depended on which secret was
+// resolved first.
+func TestAChainIsTooLongInAnyOrderOfResolution(t *testing.T) {
 	m := family(t)
 	name := func(i int) string { return fmt.Sprintf("api/development/S%02d", i) }
 	for i := range 12 {
 		m.Write("secrets/acme/"+name(i), enginetest.Data{"value": "end"})
 	}
-	for i := range 11 { // each refers to one that refers to nothing yet
+	for i := range 11 { // each refers to a secret without references so far
 		refer(m, name(i), fmt.Sprintf("${S%02d}", i+1))
 	}
 	for range 5 {
@@ -275,14 +279,14 @@ func TestAChainIsTooLongWhateverIsResolvedFirst(t *testing.T) {
 	}
 }
 
-// An environment whose base is shared with it no longer could not even be locked.
+// Regression: an environment whose base was no longer shared with it could not be locked.
 func TestAnEnvironmentThatLostItsBaseCanBeChanged(t *testing.T) {
 	m := family(t)
 	const path = "environments/acme/api/staging"
 	m.Write(path, enginetest.Data{"base": "development"})
 	m.Write("environments/acme/api/development", enginetest.Data{"shared_with": "web/*"})
 	if got := m.Write(path, enginetest.Data{"locked": true}); got["locked"] != true {
-		t.Errorf("locking answers %v", got)
+		t.Errorf("lock returned %v", got)
 	}
 	m.Write(path, enginetest.Data{"locked": false})
 	if refused := m.Refuse(logical.ReadOperation, "load/acme/api/staging", nil); refused.Word() != "denied" {

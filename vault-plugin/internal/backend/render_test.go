@@ -38,7 +38,7 @@ func TestAnEnvironmentIsRenderedAndImportedAgain(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNoIdentifiersAreNamed(t *testing.T) {
+func TestTheErrorListsNamesThatAreNotIdentifiers(t *testing.T) {
 	m := populated(t)
 	m.Write("import/"+dev, data{"secrets": data{"a.b": "planted-value", "OK": "v"}})
 	for _, format := range []string{"dotenv", "shell"} {

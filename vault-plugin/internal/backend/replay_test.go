@@ -7,9 +7,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// Vault sends a request once more, under the same id, when it finds the plugin's process gone: whether the first one was done is
-// then unknown. It must answer what the first did, and must not do it again.
-func TestAReplayAnswersTheSameAndDoesNothingTwice(t *testing.T) {
+// If the plugin's process is gone, Vault sends a request again with the same id. It is then unknown
+// whether the first request completed. The replay must return the result of the first request, and
+// must not repeat its change.
+func TestAReplayReturnsTheSameAndChangesNothing(t *testing.T) {
 	cases := []struct {
 		name    string
 		request enginetest.Request
@@ -43,11 +44,11 @@ func TestAReplayAnswersTheSameAndDoesNothingTwice(t *testing.T) {
 				m.Write("secrets/"+dev+"/SAME", data{"value": "s"})
 				m.Write("secrets/"+dev+"/OTHER", data{"value": "o"})
 				c.request.ID = "the same"
-				answer, err := m.Do(c.request)
+				resp, err := m.Do(c.request)
 				if err != nil {
 					t.Fatal(err)
 				}
-				has(t, answer, c.want)
+				has(t, resp, c.want)
 				m.Settle()
 				m.Clock.Advance(time.Minute)
 				if restart {
@@ -59,19 +60,19 @@ func TestAReplayAnswersTheSameAndDoesNothingTwice(t *testing.T) {
 					t.Fatal(err)
 				}
 				has(t, again, c.want)
-				if created := answer["created_time"]; again["created_time"] != created || again["updated_time"] != answer["updated_time"] {
-					t.Errorf("the replay answers %v, the first time %v", again, answer)
+				if created := resp["created_time"]; again["created_time"] != created || again["updated_time"] != resp["updated_time"] {
+					t.Errorf("the replay returned %v, the first request %v", again, resp)
 				}
 				m.Settle()
 				for _, key := range before.Diff(m.Storage) {
-					t.Errorf("the replay has changed %s", key)
+					t.Errorf("the replay changed %s", key)
 				}
 			})
 		}
 	}
 }
 
-func TestAnotherRequestIsNoReplay(t *testing.T) {
+func TestADifferentRequestIsNotAReplay(t *testing.T) {
 	m := populated(t)
 	m.Write(secret, data{"value": "v"})
 	has(t, m.Write(secret, data{"value": "v"}), data{"version": 2})

@@ -12,7 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-func TestAWriteMakesAVersionAndSaysWhoMadeIt(t *testing.T) {
+func TestAWriteCreatesAVersionWithItsAuthor(t *testing.T) {
 	m := populated(t)
 	if m.Exists(secret) {
 		t.Error("a secret exists before it was written")
@@ -40,7 +40,7 @@ func TestAWriteMakesAVersionAndSaysWhoMadeIt(t *testing.T) {
 	has(t, m.Write(secret, data{"value": "x", "tags": ""}), data{"tags": []string{}})
 }
 
-func TestCASWritesOnlyUponTheVersionItNames(t *testing.T) {
+func TestCASWritesOnlyOverTheGivenVersion(t *testing.T) {
 	m := populated(t)
 	refused := func(cas any, newest string) {
 		t.Helper()
@@ -74,7 +74,7 @@ func TestBytesAreWrittenAndDeliveredInBase64(t *testing.T) {
 	got := refusal(t, m, write(secret, data{"value": wrong, "encoding": "base64"}))
 	expect(t, got, 400, "invalid", "value:", "base64")
 	if part := leaks(got.Text, wrong); part != "" {
-		t.Errorf("the error shows %q of the value", part)
+		t.Errorf("the error contains %q of the value", part)
 	}
 	expect(t, refusal(t, m, write(secret, data{"value": "x", "encoding": "hex"})), 400, "invalid", "encoding:", "text or base64")
 	text := "line\nπ\x00\"'\\ é\u2028"
@@ -82,7 +82,7 @@ func TestBytesAreWrittenAndDeliveredInBase64(t *testing.T) {
 	has(t, m.Read(secret), data{"value": text, "encoding": "text"})
 }
 
-func TestADeletedSecretAnswersItsMetadataWithStatus404AndGoesOnCounting(t *testing.T) {
+func TestADeletedSecretReturns404WithMetadataAndContinuesItsVersions(t *testing.T) {
 	m := populated(t)
 	m.Write(secret, data{"value": "a"})
 	m.Write(secret, data{"value": "b", "comment": "why"})
@@ -92,12 +92,12 @@ func TestADeletedSecretAnswersItsMetadataWithStatus404AndGoesOnCounting(t *testi
 	has(t, m.Delete(secret, nil), data{"version": 2, "deletion_time": "2026-01-02T03:05:05Z"})
 	for m := range restarting(&m) {
 		for _, d := range []data{nil, {"version": 2}} {
-			answer, err := m.Do(read(secret, d))
+			resp, err := m.Do(read(secret, d))
 			var refused *enginetest.Refused
 			if !errors.As(err, &refused) || refused.Status != 404 {
-				t.Fatalf("reading a deleted version answers %v", err)
+				t.Fatalf("a read of a deleted version returned %v", err)
 			}
-			has(t, answer, data{"version": 2, "comment": "why", "deletion_time": "2026-01-02T03:05:05Z", "value": nil})
+			has(t, resp, data{"version": 2, "comment": "why", "deletion_time": "2026-01-02T03:05:05Z", "value": nil})
 		}
 		has(t, m.Must("read", secret, data{"version": 1}), data{"value": "a"})
 		if got := m.Read("load/" + dev); len(got) != 0 {
@@ -127,7 +127,7 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 	}
 	m.Settle()
 	if got := stored(m, "ver/"); len(got) != 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/4") {
-		t.Errorf("of old versions, storage has %v", got)
+		t.Errorf("storage has the old versions %v", got)
 	}
 	has(t, m.Read("metadata/"+dev+"/DATABASE_URL"), data{"oldest_version": 3, "version": 5})
 	expect(t, refusal(t, m, read(secret, data{"version": 2})), 404, "not_found", "version 2", "no longer kept")
@@ -149,7 +149,8 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 	}
 }
 
-// An entry must stay under 512 KiB, the least that Vault's storage backends take, whatever a caller does within the limits.
+// Within the limits, an entry must stay below 512 KiB, the smallest maximum of Vault's storage
+// backends.
 func TestASecretAtEveryLimitAtOnceIsStored(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_value_bytes": 384 << 10, "max_versions": 100, "max_environment_bytes": 24 << 20})
@@ -169,7 +170,7 @@ func TestASecretAtEveryLimitAtOnceIsStored(t *testing.T) {
 	m.Write("import/"+dev, data{"secrets": data{strings.Repeat("M", 255): value}, "comment": strings.Repeat("c", 512)})
 }
 
-func TestMetadataTellsTheHistoryWithoutValues(t *testing.T) {
+func TestMetadataReturnsTheHistoryWithoutValues(t *testing.T) {
 	m := populated(t)
 	value := planted()
 	m.Write(secret, data{"value": value, "comment": "first", "tags": "db"})
@@ -191,7 +192,7 @@ func TestMetadataTellsTheHistoryWithoutValues(t *testing.T) {
 	}
 }
 
-func TestWhatStandsBesideAValueHasLimits(t *testing.T) {
+func TestCommentsTagsAndMetadataHaveLimits(t *testing.T) {
 	m := populated(t)
 	long := func(n int) string { return strings.Repeat("x", n) }
 	cases := []struct {

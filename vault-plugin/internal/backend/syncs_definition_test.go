@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestDefinitionsThatAreRefused(t *testing.T) {
+func TestInvalidDefinitionsAreRejected(t *testing.T) {
 	m, _ := synced(t, nil)
 	m.Write("integrations/acme/toy/narrow", data{"key": "any", "allowed_environments": "web/*", "allowed_targets": "top"})
 	m.Write("integrations/acme/toy/elsewhere", data{"key": "any", "allowed_environments": "*", "allowed_targets": "low/*"})
@@ -65,18 +65,18 @@ func TestSyncsThatCannotMeetShareATarget(t *testing.T) {
 	m.Write(other, data{"integration": "second", "shelf": "top", "exclude": "DB_*"})
 	m.Write("import/acme/api/development", data{"secrets": data{"DB_URL": "1", "OTHER": "2"}})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"DB_URL": "1", "OTHER": "2"})
-	// Another workspace learns nothing: the other's entries are foreign to it.
+	wantShelf(t, server, map[string]string{"DB_URL": "1", "OTHER": "2"})
+	// Another workspace learns nothing: for it, the entries of this workspace are foreign.
 	m.Populate("rival", "api", "development")
 	m.Write("integrations/rival/toy/main", data{"key": server.Key(), "allowed_environments": "*", "allowed_targets": "*"})
 	m.Write("syncs/rival/api/development/toy-shelf/main", data{"integration": "main", "shelf": "top"})
 	m.Write("secrets/rival/api/development/OTHER", data{"value": "theirs"})
 	rest(t, m)
 	has(t, m.Read("syncs/rival/api/development/toy-shelf/main/status"), data{"state": "CONFLICT", "owned": 0})
-	standsAt(t, server, map[string]string{"DB_URL": "1", "OTHER": "2"})
+	wantShelf(t, server, map[string]string{"DB_URL": "1", "OTHER": "2"})
 }
 
-func TestWhatASyncDependsOnIsNotDeleted(t *testing.T) {
+func TestDependenciesOfASyncAreNotDeleted(t *testing.T) {
 	m, _ := synced(t, nil)
 	rest(t, m)
 	m.Write("workspaces/acme", data{"deletion_allowed": true})
@@ -92,27 +92,28 @@ func TestWhatASyncDependsOnIsNotDeleted(t *testing.T) {
 	m.Delete("workspaces/acme", data{"confirm": "acme"})
 }
 
-func TestASyncThatOwnsEntriesStaysWhereItIs(t *testing.T) {
+func TestASyncThatOwnsEntriesKeepsItsTarget(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1"})
-	m.Write(aSync, data{"granularity": "bundle"}) // it owns nothing yet
+	m.Write(aSync, data{"granularity": "bundle"}) // the sync owns no entries yet
 	m.Write(aSync, data{"granularity": "key"})
 	rest(t, m)
 	expect(t, m.Refuse(logical.UpdateOperation, aSync, data{"granularity": "bundle"}), 409, "conflict", "purge=true", "purge=false")
 	m.Write(integration, data{"region": "us", "key": server.Key()})
 	m.Write(source+"A", data{"value": "2"})
 	has(t, rest(t, m), data{"state": "BLOCKED", "error_class": "invalid"})
-	standsAt(t, server, map[string]string{"A": "1"})
+	wantShelf(t, server, map[string]string{"A": "1"})
 	expect(t, m.Refuse(logical.UpdateOperation, aSync, data{"description": "x"}), 409, "conflict", "purge")
 	m.Write(integration, data{"region": "eu", "key": server.Key()})
 	has(t, rest(t, m), data{"state": "SYNCED"})
-	standsAt(t, server, map[string]string{"A": "2"})
+	wantShelf(t, server, map[string]string{"A": "2"})
 	m.Delete(aSync, data{"purge": false})
-	standsAt(t, server, map[string]string{"A": "2"})
+	wantShelf(t, server, map[string]string{"A": "2"})
 	nothingLeft(t, m)
 }
 
-// What becomes of names and settings becomes of the entries: old names are deleted where the sync owns them, and settings are written.
+// A change of names or settings changes the entries: entries that the sync owns are deleted under
+// the old names, and new settings are written.
 func TestAChangedDefinitionChangesTheEntries(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1"})
@@ -120,10 +121,10 @@ func TestAChangedDefinitionChangesTheEntries(t *testing.T) {
 	server.Plant("top", "X", "another's")
 	m.Write(aSync, data{"name_template": "APP_{{ .Name | lower }}"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 1})
-	standsAt(t, server, map[string]string{"APP_a": "1", "X": "another's"})
+	wantShelf(t, server, map[string]string{"APP_a": "1", "X": "another's"})
 	m.Write(aSync, data{"name_template": "{{ .Name }}", "deletion": "retain"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 2})
-	standsAt(t, server, map[string]string{"A": "1", "APP_a": "1", "X": "another's"})
+	wantShelf(t, server, map[string]string{"A": "1", "APP_a": "1", "X": "another's"})
 	writes := func() (n int) {
 		for _, call := range server.Calls() {
 			if call.Changes() {
@@ -140,11 +141,11 @@ func TestAChangedDefinitionChangesTheEntries(t *testing.T) {
 	}
 	m.Patch(aSync, data{"visibility": nil, "deletion": nil, "name_template": nil, "description": "x"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 1})
-	standsAt(t, server, map[string]string{"A": "1", "X": "another's"})
+	wantShelf(t, server, map[string]string{"A": "1", "X": "another's"})
 	m.Write(source+"A", data{"value": "1"}) // a new version of the same value
 	status := rest(t, m)
 	has(t, keyed(t, status, "A"), data{"state": "SYNCED"})
-	if writes() != before+3 { // the setting back, and APP_a deleted
+	if writes() != before+3 { // the setting is restored, and APP_a is deleted
 		t.Errorf("written %d times", writes()-before)
 	}
 }
@@ -156,5 +157,5 @@ func TestABundleKeepsTheFieldsOfOthers(t *testing.T) {
 	rest(t, m)
 	m.Delete(source+"A", nil)
 	rest(t, m)
-	standsAt(t, server, map[string]string{"B": "2", "X": "another's"})
+	wantShelf(t, server, map[string]string{"B": "2", "X": "another's"})
 }

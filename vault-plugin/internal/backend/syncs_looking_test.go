@@ -10,7 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// looked counts the lists and the looks at single entries that f makes.
+// looked counts the lists of entries and the reads of single entries that f makes.
 func looked(server *toy.Server, f func()) (lists, looks int) {
 	before := len(server.Calls())
 	f()
@@ -25,8 +25,8 @@ func looked(server *toy.Server, f func()) (lists, looks int) {
 	return lists, looks
 }
 
-// crowded is a sync of 20 secrets that has come to rest, to a shelf that tells of single entries and has no limit of their number, where
-// not said otherwise.
+// crowded returns a mount with a settled sync of 20 secrets. By default, its shelf can read single
+// entries and has no limit on their number.
 func crowded(t *testing.T, limits provider.Limits) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
 	m, server := syncedAs(t, toy.Options{Limits: &limits}, nil)
@@ -41,7 +41,7 @@ func crowded(t *testing.T, limits provider.Limits) (*enginetest.Mount, *toy.Serv
 	return m, server
 }
 
-func TestARunLooksAtWhatItChangesAndAtNoMore(t *testing.T) {
+func TestARunReadsOnlyTheEntriesItChanges(t *testing.T) {
 	m, server := crowded(t, provider.Limits{})
 	server.Plant("top", "THEIRS", "another's")
 	server.Remove("top", "S7")
@@ -60,7 +60,7 @@ func TestARunLooksAtWhatItChangesAndAtNoMore(t *testing.T) {
 		t.Errorf("the shelf has %v", truth)
 	}
 
-	// Whoever asks for a plan or a run has everything looked at.
+	// A plan and a requested run read every entry.
 	lists, looks = looked(server, func() {
 		plan := m.Read(aSync + "/plan")
 		if actions, _ := plan["actions"].([]any); !slices.ContainsFunc(actions, func(a any) bool { one, _ := a.(data); return one["name"] == "S7" }) {
@@ -76,7 +76,7 @@ func TestARunLooksAtWhatItChangesAndAtNoMore(t *testing.T) {
 	}
 }
 
-func TestARunListsWhereThatIsNoDearerOrNeeded(t *testing.T) {
+func TestARunListsWhenThatIsCheaperOrRequired(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits  provider.Limits
 		changed int

@@ -8,8 +8,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// What is planned of a definition that is given is what its write then leads to, and nothing of it is stored.
-func TestAPlanOfADefinitionThatIsNotThereYet(t *testing.T) {
+// A plan of a given definition returns what the write of that definition then does. It stores
+// nothing.
+func TestAPlanOfADefinitionBeforeItIsWritten(t *testing.T) {
 	m, server := toyed(t)
 	m.Write(integration, data{"key": server.Key(), "allowed_environments": "*", "allowed_targets": "*"})
 	m.Write("import/acme/api/development", data{"secrets": data{"A": "1", "B": "2"}})
@@ -21,7 +22,7 @@ func TestAPlanOfADefinitionThatIsNotThereYet(t *testing.T) {
 	definition["on_conflict"] = "overwrite"
 	has(t, planned(m, definition), data{"create": 1, "update": 1})
 	if m.Storage.Counts().Puts != 0 || len(m.List("syncs/acme")) != 0 || len(server.Truth("top")) != 1 {
-		t.Error("a plan has changed something")
+		t.Error("a plan changed something")
 	}
 	expect(t, m.Refuse(logical.ReadOperation, aSync+"/plan", nil), 400, "not_found")
 	expect(t, m.Refuse(logical.UpdateOperation, aSync+"/plan", data{"integration": "none", "shelf": "top"}), 400, "not_found", "integration toy/none")
@@ -33,13 +34,13 @@ func TestAPlanOfADefinitionThatIsNotThereYet(t *testing.T) {
 	has(t, planned(m, data{"exclude": "B", "deletion": "retain"}), data{"unchanged": 1, "retain": 1})
 	has(t, planned(m, data{}), data{"unchanged": 2})
 	if m.Read(aSync)["exclude"] == "B" || len(server.Truth("top")) != 2 {
-		t.Error("a plan has changed something")
+		t.Error("a plan changed something")
 	}
 	const second = "syncs/acme/api/development/toy-shelf/second/plan"
 	expect(t, m.Refuse(logical.UpdateOperation, second, definition), 409, "conflict", "same target")
 }
 
-// planned are the counts of a plan for a definition.
+// planned returns the counts of a plan for a definition.
 func planned(m *enginetest.Mount, definition data) data {
 	counts, _ := m.Write(aSync+"/plan", definition)["counts"].(data)
 	return counts

@@ -13,13 +13,13 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
-// always has every call end so.
+// always makes every call return the given error.
 func always(f toy.Fault) func(toy.Call) toy.Fault { return func(toy.Call) toy.Fault { return f } }
 
-// moment reads a time of an answer.
-func momentOf(t *testing.T, answer data, field string) time.Time {
+// moment returns a time in a response.
+func momentOf(t *testing.T, resp data, field string) time.Time {
 	t.Helper()
-	text, _ := answer[field].(string)
+	text, _ := resp[field].(string)
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		t.Fatalf("%s: %v", field, err)
@@ -27,13 +27,13 @@ func momentOf(t *testing.T, answer data, field string) time.Time {
 	return at
 }
 
-// turnTo turns the clock to a moment, and lets what is due then be done.
+// turnTo sets the clock to a time and waits for the work that is then due.
 func turnTo(m *enginetest.Mount, at time.Time) {
 	m.Clock.Advance(at.Sub(m.Clock.Now()))
 	m.Settle()
 }
 
-func TestWhatWasNotReachedIsTriedAgainLaterAndLater(t *testing.T) {
+func TestRetriesBackOff(t *testing.T) {
 	m, server := synced(t, nil)
 	rest(t, m)
 	server.OnCall(always(toy.Refused(outbound.Provider, 0)))
@@ -46,8 +46,8 @@ func TestWhatWasNotReachedIsTriedAgainLaterAndLater(t *testing.T) {
 			t.Errorf("attempt %d is after %v", attempt, wait)
 		}
 		calls := len(server.Calls())
-		m.Write(source+"A", data{"value": "more"}) // which makes nothing sooner
-		m = m.Restart()                            // and neither does a start
+		m.Write(source+"A", data{"value": "more"}) // does not make the retry earlier
+		m = m.Restart()                            // neither does a restart
 		if half := next.Sub(m.Clock.Now()) / 2; half > syncs.Window {
 			m.Clock.Advance(half)
 			m.Settle()
@@ -68,10 +68,10 @@ func TestWhatWasNotReachedIsTriedAgainLaterAndLater(t *testing.T) {
 	server.OnCall(nil)
 	turnTo(m, momentOf(t, status, "next_attempt_at"))
 	has(t, m.Read(aSync+"/status"), data{"state": "SYNCED", "attempts": 0})
-	standsAt(t, server, map[string]string{"A": "more"})
+	wantShelf(t, server, map[string]string{"A": "more"})
 }
 
-func TestRetryAfterIsObeyed(t *testing.T) {
+func TestRetryAfterIsRespected(t *testing.T) {
 	m, server := synced(t, nil)
 	rest(t, m)
 	server.OnCall(always(toy.Refused(outbound.RateLimited, time.Hour)))
@@ -82,12 +82,13 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		t.Errorf("it comes again at %v", next)
 	}
 	server.OnCall(nil)
-	m.Write(aSync+"/run", data{"wait": "1s"}) // a person knows better
+	m.Write(aSync+"/run", data{"wait": "1s"}) // a requested run does not wait
 	has(t, m.Read(aSync+"/status"), data{"state": "SYNCED"})
 }
 
-// A refused credential is not tried with by each sync of its integration; supplied again, all go on.
-func TestARefusedCredentialIsNotTriedAgainAndAgain(t *testing.T) {
+// After the provider rejects a credential, not every sync of the integration tries it. When it is
+// supplied again, all of them continue.
+func TestARejectedCredentialIsNotRetried(t *testing.T) {
 	m, server := synced(t, nil)
 	const second = "syncs/acme/api/development/toy-shelf/second"
 	m.Write(second, data{"integration": "main", "shelf": "low"})
@@ -117,7 +118,7 @@ func TestARefusedCredentialIsNotTriedAgainAndAgain(t *testing.T) {
 	}
 }
 
-func TestGrantsAreLookedAtAtEachRun(t *testing.T) {
+func TestGrantsAreCheckedAtEachRun(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1"})
 	rest(t, m)
@@ -128,10 +129,10 @@ func TestGrantsAreLookedAtAtEachRun(t *testing.T) {
 	if hint, _ := status["hint"].(string); !strings.Contains(hint, "allowed_targets") {
 		t.Errorf("the hint is %q", hint)
 	}
-	standsAt(t, server, map[string]string{"A": "1"})
+	wantShelf(t, server, map[string]string{"A": "1"})
 	m.Write(integration, data{"allowed_targets": "*"})
 	has(t, rest(t, m), data{"state": "SYNCED"})
-	standsAt(t, server, map[string]string{"A": "2"})
+	wantShelf(t, server, map[string]string{"A": "2"})
 }
 
 func TestPausesAndLocks(t *testing.T) {
@@ -154,7 +155,7 @@ func TestPausesAndLocks(t *testing.T) {
 			m.Settle()
 			m = m.Restart()
 			m.Settle()
-			standsAt(t, server, map[string]string{"A": "1"})
+			wantShelf(t, server, map[string]string{"A": "1"})
 			if tc.stop == "lock" {
 				expect(t, m.Refuse(logical.ReadOperation, aSync+"/status", nil), 409, "locked")
 			} else {
@@ -169,7 +170,7 @@ func TestPausesAndLocks(t *testing.T) {
 				m.Write(tc.path, data{"paused": false})
 			}
 			has(t, rest(t, m), data{"state": "SYNCED"})
-			standsAt(t, server, map[string]string{"A": "2"})
+			wantShelf(t, server, map[string]string{"A": "2"})
 		})
 	}
 }
@@ -195,16 +196,16 @@ func TestAHangingIntegrationDelaysNoOther(t *testing.T) {
 	has(t, m.Read(second+"/status"), data{"owned": 1})
 	has(t, m.Read(aSync+"/status"), data{"state": "PLANNING"})
 	began := time.Now()
-	m = m.Restart() // which ends what hangs
+	m = m.Restart() // ends the call that hangs
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %v to stop", took)
 	}
 	server.OnCall(nil)
 	has(t, rest(t, m), data{"state": "SYNCED"})
-	standsAt(t, server, map[string]string{"A": "1"})
+	wantShelf(t, server, map[string]string{"A": "1"})
 }
 
-// until looks again and again, for at most five seconds.
+// until polls the condition for at most five seconds.
 func until(t *testing.T, met func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -214,51 +215,52 @@ func until(t *testing.T, met func() bool) {
 		select {
 		case <-tick.C:
 		case <-over:
-			t.Fatal("it does not come to be")
+			t.Fatal("the condition did not become true within five seconds")
 		}
 	}
 }
 
-func TestARunIsWaitedForAndGoesOn(t *testing.T) {
+func TestARunContinuesAfterTheWait(t *testing.T) {
 	m, server := synced(t, data{"trigger": "manual"})
 	m.Write(source+"A", data{"value": "1"})
 	m.Clock.Advance(time.Minute)
 	m.Settle()
 	status := m.Read(aSync + "/status")
 	has(t, status, data{"state": "PENDING"})
-	standsAt(t, server, map[string]string{})
+	wantShelf(t, server, map[string]string{})
 	has(t, m.Write(aSync+"/run", data{"wait": "10s"}), data{"state": "SYNCED", "owned": 1})
 	server.Remove("top", "A")
-	m.Write(aSync+"/run", data{"wait": "10s"}) // it looks, whatever there seems to be to do
-	standsAt(t, server, map[string]string{"A": "1"})
+	m.Write(aSync+"/run", data{"wait": "10s"}) // reads the destination, even if nothing has changed
+	wantShelf(t, server, map[string]string{"A": "1"})
 	expect(t, m.Refuse(logical.UpdateOperation, aSync+"/run", data{"wait": "11s"}), 400, "invalid", "wait")
 
 	release := make(chan struct{})
 	server.OnCall(func(toy.Call) toy.Fault { <-release; return toy.Fault{} })
 	m.Write(source+"A", data{"value": "2"})
-	answered := make(chan data)
+	responded := make(chan data)
 	calls := len(server.Calls())
-	go func() { answered <- m.Write(aSync+"/run", data{"wait": "10s"}) }()
+	go func() { responded <- m.Write(aSync+"/run", data{"wait": "10s"}) }()
 	until(t, func() bool { return len(server.Calls()) > calls })
-	var answer data
+	var resp data
 	until(t, func() bool {
 		m.Clock.Advance(10 * time.Second)
 		select {
-		case answer = <-answered:
+		case resp = <-responded:
 			return true
 		default:
 			return false
 		}
 	})
-	has(t, answer, data{"state": "PLANNING", "poll": "vault read stashbase/" + aSync + "/status"})
+	has(t, resp, data{"state": "PLANNING", "poll": "vault read stashbase/" + aSync + "/status"})
 	close(release)
 	m.Settle()
 	has(t, m.Read(aSync+"/status"), data{"state": "SYNCED"})
-	standsAt(t, server, map[string]string{"A": "2"})
+	wantShelf(t, server, map[string]string{"A": "2"})
 }
 
-// What an environment inherits and refers to changes what it delivers; and some versions end by themselves.
-func TestChangesElsewhereArrive(t *testing.T) {
+// Inherited and referenced secrets change what an environment delivers. Some versions expire by
+// themselves.
+func TestChangesInOtherEnvironmentsAreSynced(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write("environments/acme/api/base", nil)
 	m.Write("environments/acme/api/development", data{"base": "base"})
@@ -267,32 +269,32 @@ func TestChangesElsewhereArrive(t *testing.T) {
 	m.Write("secrets/acme/api/other/TARGET", data{"value": "2"})
 	m.Write(source+"REFERS", data{"value": "see ${other/TARGET}", "references": true})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"INHERITED": "1", "REFERS": "see 2"})
+	wantShelf(t, server, map[string]string{"INHERITED": "1", "REFERS": "see 2"})
 	m.Write("secrets/acme/api/base/INHERITED", data{"value": "3"})
 	m.Write("secrets/acme/api/other/TARGET", data{"value": "4"})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"INHERITED": "3", "REFERS": "see 4"})
+	wantShelf(t, server, map[string]string{"INHERITED": "3", "REFERS": "see 4"})
 	m.Delete("secrets/acme/api/other/TARGET", nil)
 	has(t, rest(t, m), data{"state": "BLOCKED", "error_class": "invalid"})
-	standsAt(t, server, map[string]string{"INHERITED": "3", "REFERS": "see 4"})
+	wantShelf(t, server, map[string]string{"INHERITED": "3", "REFERS": "see 4"})
 	m.Write("secrets/acme/api/other/TARGET", data{"value": "5"})
 	m.Write("environments/acme/api/development", data{"base": ""})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"REFERS": "see 5"})
+	wantShelf(t, server, map[string]string{"REFERS": "see 5"})
 }
 
-func TestAVersionThatEndsByItselfIsDeleted(t *testing.T) {
+func TestAnExpiredVersionIsDeletedAtTheDestination(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write("workspaces/acme", data{"delete_version_after": "1h"})
 	m.Write(source+"SHORT", data{"value": "1"})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"SHORT": "1"})
+	wantShelf(t, server, map[string]string{"SHORT": "1"})
 	m.Clock.Advance(59 * time.Minute)
 	m.Settle()
-	standsAt(t, server, map[string]string{"SHORT": "1"})
+	wantShelf(t, server, map[string]string{"SHORT": "1"})
 	m.Clock.Advance(2 * time.Minute)
 	m.Settle()
-	standsAt(t, server, map[string]string{})
+	wantShelf(t, server, map[string]string{})
 }
 
 func TestARotationWritesNothingAtTheDestination(t *testing.T) {
@@ -314,7 +316,7 @@ func TestARotationWritesNothingAtTheDestination(t *testing.T) {
 	}
 	m.Write(source+"A", data{"value": "3"})
 	rest(t, m)
-	standsAt(t, server, map[string]string{"A": "3", "B": "2"})
+	wantShelf(t, server, map[string]string{"A": "3", "B": "2"})
 	for _, call := range server.Calls()[calls:] {
 		if call.Name == "B" {
 			t.Error("what has not changed was written")
@@ -322,8 +324,8 @@ func TestARotationWritesNothingAtTheDestination(t *testing.T) {
 	}
 }
 
-// A purge outlives the process, and what it cannot delete keeps the sync.
-func TestAPurgeGoesOnAfterARestart(t *testing.T) {
+// A purge continues after a restart. The sync stays until all entries are deleted.
+func TestAPurgeContinuesAfterARestart(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write("import/acme/api/development", data{"secrets": data{"A": "1", "B": "2"}})
 	rest(t, m)
@@ -339,11 +341,11 @@ func TestAPurgeGoesOnAfterARestart(t *testing.T) {
 	m.Clock.Advance(10 * time.Second)
 	m.Settle()
 	expect(t, m.Refuse(logical.ReadOperation, aSync, nil), 404, "not_found")
-	standsAt(t, server, map[string]string{"X": "another's"})
+	wantShelf(t, server, map[string]string{"X": "another's"})
 	nothingLeft(t, m)
 }
 
-// A run of many changes costs storage by the batch.
+// A run with many changes writes to storage once per batch.
 func TestARunOfManyChangesStoresLittle(t *testing.T) {
 	m, server := synced(t, nil)
 	rest(t, m)
@@ -359,7 +361,7 @@ func TestARunOfManyChangesStoresLittle(t *testing.T) {
 	if n := len(server.Truth("top")); n != 100 {
 		t.Fatalf("%d have arrived", n)
 	}
-	// Batches of ten: one write for each, one for the last results, one for the state.
+	// Batches of ten: one write for each batch, one for the last results, one for the state.
 	if c := m.Storage.Counts(); c.Puts > 12 {
 		t.Errorf("it took %+v", c)
 	}

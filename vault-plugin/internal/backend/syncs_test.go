@@ -17,7 +17,8 @@ const (
 	source = "secrets/acme/api/development/"
 )
 
-// synced is a mount with a toy, an integration that allows everything, and a sync of acme/api/development to the shelf top.
+// synced returns a mount with a toy, an integration that allows everything, and a sync of
+// acme/api/development to the shelf top.
 func synced(t *testing.T, more data) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
 	return syncedAs(t, toy.Options{}, more)
@@ -35,7 +36,7 @@ func syncedAs(t *testing.T, o toy.Options, more data) (*enginetest.Mount, *toy.S
 	return m, server
 }
 
-// rest turns the clock until the sync has come to a state that lasts, within the time a change is waited for.
+// rest advances the clock until the sync has a final state, within the time that a change may take.
 func rest(t *testing.T, m *enginetest.Mount) data {
 	t.Helper()
 	m.Clock.Advance(syncs.Window)
@@ -43,19 +44,19 @@ func rest(t *testing.T, m *enginetest.Mount) data {
 	status := m.Read(aSync + "/status")
 	switch status["state"] {
 	case "PENDING", "PLANNING", "RUNNING":
-		t.Fatalf("it does not come to rest: %v", status)
+		t.Fatalf("the sync does not settle: %v", status)
 	}
 	return status
 }
 
-func standsAt(t *testing.T, server *toy.Server, want map[string]string) {
+func wantShelf(t *testing.T, server *toy.Server, want map[string]string) {
 	t.Helper()
 	if got := server.Truth("top"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the shelf has %v, want %v", got, want)
 	}
 }
 
-// keyed answers an entry of a status.
+// keyed returns an entry of a status.
 func keyed(t *testing.T, status data, name string) data {
 	t.Helper()
 	keys, _ := status["keys"].([]any)
@@ -74,26 +75,26 @@ func TestASyncBringsAnEnvironmentToItsDestination(t *testing.T) {
 	m.Write(source+"B", data{"value": "2"})
 	has(t, m.Read(aSync+"/status"), data{"state": "PENDING"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 2, "troubled": 0, "error_class": "", "hint": "", "next_attempt_at": "", "next_actions": []string{}})
-	standsAt(t, server, map[string]string{"A": "1", "B": "2"})
+	wantShelf(t, server, map[string]string{"A": "1", "B": "2"})
 
 	m.Write(source+"A", data{"value": "3"})
 	m.Delete(source+"B", nil)
 	status := rest(t, m)
 	has(t, keyed(t, status, "A"), data{"secret": "A", "state": "SYNCED", "version": 2})
-	standsAt(t, server, map[string]string{"A": "3"})
+	wantShelf(t, server, map[string]string{"A": "3"})
 
 	for m := range restarting(&m) {
 		calls := len(server.Calls())
 		has(t, rest(t, m), data{"state": "SYNCED", "owned": 1})
 		if len(server.Calls()) != calls {
-			t.Error("the destination was asked, though there is nothing to do")
+			t.Error("the destination was called, although nothing had changed")
 		}
 	}
 	has(t, m.Delete(aSync, data{"purge": true}), data{"owned": 1, "purging": true})
 	m.Clock.Advance(syncs.Window)
 	m.Settle()
 	expect(t, m.Refuse(logical.ReadOperation, aSync, nil), 404, "not_found")
-	standsAt(t, server, map[string]string{})
+	wantShelf(t, server, map[string]string{})
 	nothingLeft(t, m)
 }
 
@@ -109,7 +110,7 @@ func nothingLeft(t *testing.T, m *enginetest.Mount) {
 	}
 }
 
-func TestWhatOthersHaveWrittenStaysUntilItIsAdopted(t *testing.T) {
+func TestForeignEntriesStayUntilAdopted(t *testing.T) {
 	m, server := synced(t, nil)
 	server.Plant("top", "A", "another's")
 	server.Plant("top", "X", "another's")
@@ -118,25 +119,25 @@ func TestWhatOthersHaveWrittenStaysUntilItIsAdopted(t *testing.T) {
 	status := rest(t, m)
 	has(t, status, data{"state": "CONFLICT", "error_class": "conflict", "owned": 1, "troubled": 1})
 	has(t, keyed(t, status, "A"), data{"state": "CONFLICT", "error_class": "conflict", "version": 0})
-	standsAt(t, server, map[string]string{"A": "another's", "B": "2", "X": "another's"})
+	wantShelf(t, server, map[string]string{"A": "another's", "B": "2", "X": "another's"})
 	has(t, m.Read("status/acme"), data{"needs_person": 1})
 
 	expect(t, m.Refuse(logical.UpdateOperation, aSync+"/adopt", data{"keys": "X"}), 400, "invalid", "keys", "status")
 	expect(t, m.Refuse(logical.UpdateOperation, aSync+"/adopt", nil), 400, "invalid", "keys")
 	m.Write(aSync+"/adopt", data{"keys": "A"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 2})
-	standsAt(t, server, map[string]string{"A": "1", "B": "2", "X": "another's"})
+	wantShelf(t, server, map[string]string{"A": "1", "B": "2", "X": "another's"})
 	m.Delete(source+"A", nil)
 	m.Delete(source+"B", nil)
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 0})
-	standsAt(t, server, map[string]string{"X": "another's"})
+	wantShelf(t, server, map[string]string{"X": "another's"})
 }
 
 func TestOnConflict(t *testing.T) {
 	for _, tc := range []struct {
 		policy, there string
 		want          data
-		stands        string
+		shelf         string
 	}{
 		{"adopt", "1", data{"state": "SYNCED", "owned": 1}, "1"},
 		{"adopt", "2", data{"state": "CONFLICT", "owned": 0}, "2"},
@@ -148,7 +149,7 @@ func TestOnConflict(t *testing.T) {
 			m.Write(source+"A", data{"value": "1"})
 			before := len(server.Calls())
 			has(t, rest(t, m), tc.want)
-			standsAt(t, server, map[string]string{"A": tc.stands})
+			wantShelf(t, server, map[string]string{"A": tc.shelf})
 			for _, call := range server.Calls()[before:] {
 				if tc.policy == "adopt" && call.Changes() {
 					t.Errorf("the destination was changed by %v", call)
@@ -158,7 +159,7 @@ func TestOnConflict(t *testing.T) {
 	}
 }
 
-func TestALimitThatWouldBeBrokenChangesNothing(t *testing.T) {
+func TestARunThatWouldExceedALimitChangesNothing(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1"})
 	rest(t, m)
@@ -168,15 +169,15 @@ func TestALimitThatWouldBeBrokenChangesNothing(t *testing.T) {
 	for _, name := range []string{"TOY_C", "D.E", "BIG"} {
 		has(t, keyed(t, status, name), data{"state": "BLOCKED", "error_class": "invalid"})
 	}
-	standsAt(t, server, map[string]string{"A": "1"})
+	wantShelf(t, server, map[string]string{"A": "1"})
 	plan := m.Read(aSync + "/plan")
 	has(t, plan, data{"counts": data{"create": 1, "delete": 1, "invalid": 3}})
 	m.Write(aSync, data{"exclude": "TOY_*,D.E,BIG"})
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 1})
-	standsAt(t, server, map[string]string{"B": "2"})
+	wantShelf(t, server, map[string]string{"B": "2"})
 }
 
-func TestASourceThatCannotBeReadDeletesNothing(t *testing.T) {
+func TestAnUnreadableSecretDeletesNothing(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write("import/acme/api/development", data{"secrets": data{"A": "1", "B": "2", "C": "3"}})
 	rest(t, m)
@@ -196,25 +197,25 @@ func TestASourceThatCannotBeReadDeletesNothing(t *testing.T) {
 	if hint, _ := status["hint"].(string); !strings.Contains(hint, "secret B") || !strings.Contains(hint, "nothing deleted") {
 		t.Errorf("the hint is %q", hint)
 	}
-	standsAt(t, server, map[string]string{"A": "1", "B": "2", "C": "3"})
+	wantShelf(t, server, map[string]string{"A": "1", "B": "2", "C": "3"})
 	m.Storage.SetRaw(key, was)
 	m = m.Restart()
 	has(t, rest(t, m), data{"state": "SYNCED"})
-	standsAt(t, server, map[string]string{"B": "2", "C": "4"})
+	wantShelf(t, server, map[string]string{"B": "2", "C": "4"})
 }
 
-func TestFiltersThatChooseNothingDeleteNothing(t *testing.T) {
+func TestFiltersThatMatchNothingDeleteNothing(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1", "tags": "x"})
 	rest(t, m)
 	for _, filter := range []data{{"include": "NO_*"}, {"exclude": "*", "include": nil}, {"exclude": nil, "tags": "other"}} {
 		m.Patch(aSync, filter)
 		has(t, rest(t, m), data{"state": "BLOCKED", "owned": 1})
-		standsAt(t, server, map[string]string{"A": "1"})
+		wantShelf(t, server, map[string]string{"A": "1"})
 	}
 	m.Patch(aSync, data{"tags": "x"})
 	has(t, rest(t, m), data{"state": "SYNCED"})
 	m.Delete(source+"A", nil)
 	has(t, rest(t, m), data{"state": "SYNCED", "owned": 0})
-	standsAt(t, server, map[string]string{})
+	wantShelf(t, server, map[string]string{})
 }

@@ -21,7 +21,7 @@ func TestSecretsAreReadAsTheyWereWritten(t *testing.T) {
 			t.Errorf("%s version 2 is %q", when, got)
 		}
 		if got := m.Read("load/acme/api/development"); len(got) != 2 || got["A"] != "1" || got["FOO"] != "three" {
-			t.Errorf("%s load answers %v", when, got)
+			t.Errorf("%s load returned %v", when, got)
 		}
 	}
 	check("at once")

@@ -69,7 +69,7 @@ func TestALockedEnvironmentIsReadAndNotWritten(t *testing.T) {
 	}
 }
 
-func TestDeletingAnEnvironmentTellsWhatItTakes(t *testing.T) {
+func TestDeletingAnEnvironmentReturnsWhatWasDeleted(t *testing.T) {
 	m := populated(t)
 	m.Write("environments/acme/api/empty", nil)
 	has(t, m.Delete("environments/acme/api/empty", nil), data{"name": "empty", "secrets": 0})
@@ -96,7 +96,7 @@ func TestDeletingAnEnvironmentTellsWhatItTakes(t *testing.T) {
 	has(t, m.Write(secret, data{"value": planted()}), data{"version": 1})
 }
 
-func TestDeletingAProjectTellsWhatItTakes(t *testing.T) {
+func TestDeletingAProjectReturnsWhatWasDeleted(t *testing.T) {
 	m := populated(t)
 	m.Write("environments/acme/api/staging", nil)
 	m.Write(secret, data{"value": planted()})

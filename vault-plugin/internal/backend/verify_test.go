@@ -12,25 +12,26 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// untold is a toy that does not tell what a credential may do.
-type untold struct {
+// silent is a toy that does not report the rights of a credential.
+type silent struct {
 	provider.Provider
 	provider.Reader
 	provider.Looker
 }
 
-func (u untold) Declare() provider.Declaration {
+func (u silent) Declare() provider.Declaration {
 	d := u.Provider.Declare()
 	d.Destinations[0].Checks = false
 	return d
 }
 
-// used is a mount whose integration is used by two syncs, one of them of a place that does not exist.
-func used(t *testing.T, tells bool) (*enginetest.Mount, *toy.Server) {
+// used returns a mount whose integration is used by two syncs. The target of one of them does not
+// exist.
+func used(t *testing.T, reports bool) (*enginetest.Mount, *toy.Server) {
 	t.Helper()
 	toys, server := toy.New()
-	if !tells {
-		toys = untold{toys, toys.(provider.Reader), toys.(provider.Looker)}
+	if !reports {
+		toys = silent{toys, toys.(provider.Reader), toys.(provider.Looker)}
 	}
 	registry, err := provider.NewRegistry(toys)
 	if err != nil {
@@ -53,15 +54,15 @@ func lacksOf(m *enginetest.Mount) []string {
 	return lacks
 }
 
-func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
+func TestVerifyReturnsWhatIsLackingForEachSync(t *testing.T) {
 	const (
 		main, other = "api/development/toy-shelf/main", "api/development/toy-shelf/other"
 		missing     = "sync " + other + ` cannot be kept with it: every shelf exists except "nowhere"`
 	)
 	for name, c := range map[string]struct {
-		tells  bool
-		change data
-		want   []string
+		reports bool
+		change  data
+		want    []string
 	}{
 		"nothing":                       {true, nil, []string{missing}},
 		"nothing that a list shows":     {false, data{"read_only": true}, []string{missing}},
@@ -70,7 +71,7 @@ func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
 		"another, for all environments": {true, data{"allowed_environments": "api/production"}, []string{"sync " + main + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development", "sync " + other + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, server := used(t, c.tells)
+			m, server := used(t, c.reports)
 			if c.change["read_only"] != nil {
 				c.change["key"] = server.Key()
 			}
@@ -79,7 +80,7 @@ func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
 				t.Errorf("lacks %q\nwant  %q", got, c.want)
 			}
 			if failed := m.Read(integration)["last_error"]; failed != nil {
-				t.Errorf("what is lacking is noted as a failure of the credential: %v", failed)
+				t.Errorf("a missing right is recorded as a failure of the credential: %v", failed)
 			}
 			if truth := server.Truth("top"); len(truth) != 0 {
 				t.Errorf("the shelf has %v", truth)
@@ -88,8 +89,8 @@ func TestAVerificationSaysWhatIsLackingForEachSync(t *testing.T) {
 	}
 }
 
-// A provider that cannot be asked any more is not asked about every sync.
-func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
+// After the provider becomes unreachable, verify does not call it for every remaining sync.
+func TestVerifyReportsThatItWasCutOff(t *testing.T) {
 	m, server := used(t, true)
 	server.OnCall(func(c toy.Call) toy.Fault {
 		if c.Operation == toy.Look {
@@ -107,11 +108,11 @@ func TestAVerificationThatIsCutOffSaysSo(t *testing.T) {
 		t.Errorf("%d looks", looks)
 	}
 	if failed, _ := m.Read(integration)["last_error"].(data); failed["class"] != "rate_limited" {
-		t.Errorf("the failed use is told as %v", failed)
+		t.Errorf("the failed use is reported as %v", failed)
 	}
 }
 
-func TestAVerificationLooksAtSomeOfManySyncs(t *testing.T) {
+func TestVerifyChecksSomeOfManySyncs(t *testing.T) {
 	m, server := used(t, true)
 	for i := range 25 {
 		m.Write(fmt.Sprintf("syncs/acme/api/development/toy-shelf/a%02d", i), data{"integration": "main", "shelf": fmt.Sprint("shelf", i)})

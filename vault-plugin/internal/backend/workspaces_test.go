@@ -117,7 +117,7 @@ func TestAWorkspaceIsShreddedOnlyWhenAllowedAndConfirmed(t *testing.T) {
 	has(t, m.Write(secret, data{"value": planted()}), data{"version": 1})
 }
 
-func TestARotationSealsEverythingAgainInTheBackground(t *testing.T) {
+func TestARotationRewrapsEverythingInTheBackground(t *testing.T) {
 	m := populated(t)
 	old, newest := planted(), planted()
 	m.Write(secret, data{"value": old})
@@ -142,7 +142,7 @@ func TestARotationSealsEverythingAgainInTheBackground(t *testing.T) {
 	for _, key := range m.Storage.Keys() {
 		if strings.HasPrefix(key, "sec/") || strings.HasPrefix(key, "ver/") {
 			if string(sealed.Raw(key)) == string(m.Storage.Raw(key)) {
-				t.Errorf("%s was not sealed again", key)
+				t.Errorf("%s was not encrypted again", key)
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func TestARotationSealsEverythingAgainInTheBackground(t *testing.T) {
 	expect(t, refusal(t, m, read("keys/none", nil)), 404, "not_found", `"none"`)
 }
 
-func TestAMasterRotationWrapsEveryWorkspacesKeysAndDropsTheOldMaster(t *testing.T) {
+func TestAMasterRotationRewrapsAllWorkspaceKeysAndDestroysTheOldMaster(t *testing.T) {
 	m := populated(t)
 	m.Populate("other", "api", "development")
 	value := planted()
