@@ -1,9 +1,11 @@
-// Package ledger owns what each sync knows of the entries it has written: which are its own, what it wrote, and which changes it has
-// announced and not yet seen the end of. It is sealed in the sync's own context. It knows nothing of requests, and of destinations only how entries
-// are listed.
+// Package ledger owns the ledger of each sync. A ledger records which entries at the destination
+// the sync owns, what the sync wrote there, and which announced changes have no known outcome. It
+// is sealed in the sync's own encryption context. The package knows nothing of requests. Of
+// destinations it knows only the form in which they list entries.
 //
-// A ledger is kept in chunks of at most 400 KiB. An entry stays in the chunk it was first put into, with its intent, so one Put of a
-// chunk commits the changes of all its entries, and chunks need not agree with one another: each entry's truth is its own.
+// A ledger is stored in chunks of at most 400 KiB. An entry stays in the chunk that it was first
+// put into, together with its intent, so one Put of a chunk commits the changes of all its entries.
+// Chunks need not agree with one another, because no entry depends on another.
 package ledger
 
 import (
@@ -22,18 +24,20 @@ import (
 )
 
 const (
-	maxChunk = 400 << 10 // bytes, before it is sealed
-	// parallelism bounds the storage calls of one operation in flight.
+	maxChunk = 400 << 10 // bytes before sealing
+	// parallelism is the largest number of concurrent storage calls of one operation.
 	parallelism = 8
 )
 
-// ErrDamaged says that a chunk cannot be read: it is damaged, or was moved here. What is the sync's own is then not known.
+// ErrDamaged reports that a chunk is damaged or was moved from another ledger or chunk number. It
+// is then unknown which entries the sync owns.
 var ErrDamaged = errors.New("the ledger cannot be read")
 
-// Owner is the sync that a ledger belongs to. Names come from the tree, never from what is stored.
+// Owner identifies the sync that a ledger belongs to. The names come from the tree, never from a
+// stored record.
 type Owner struct {
 	Workspace                               store.ID
-	Sync                                    store.ID // from the record found under these names
+	Sync                                    store.ID // from the record stored under these names
 	Project, Environment, Destination, Name string
 }
 
@@ -47,50 +51,51 @@ func (o Owner) scope() (keyring.SyncScope, error) {
 	}, nil
 }
 
-// Service opens ledgers. Whoever opens one that is open already gets the same.
+// Service opens ledgers. A ledger that is already open is shared: Open returns the same *Ledger.
 type Service struct {
 	store *store.Store
 	keys  *keys.Service
 
-	mu   sync.Mutex
-	open map[store.ID]*Ledger
+	mu      sync.Mutex
+	ledgers map[store.ID]*Ledger // open ledgers by sync
 }
 
-// New makes a service.
+// New returns a Service without open ledgers.
 func New(s *store.Store, k *keys.Service) *Service {
-	return &Service{store: s, keys: k, open: make(map[store.ID]*Ledger)}
+	return &Service{store: s, keys: k, ledgers: make(map[store.ID]*Ledger)}
 }
 
-// Ledger is one that is open. It is safe for concurrent use.
+// Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
 	s     *Service
 	owner Owner
-	users int // under the service's mu
+	users int // guarded by the service's mu
 
 	mu       sync.Mutex
 	loaded   bool
 	entries  map[string]Entry
 	chunkOf  map[string]int
 	weights  map[int]int
-	versions map[int]uint32 // the key version that each stored chunk is sealed under
+	versions map[int]uint32 // key version that each stored chunk is sealed under
 	dirty    map[int]bool
 }
 
-// Open reads a ledger. close must be called.
+// Open reads the ledger of the given sync. The caller must call closed when the ledger is no longer
+// used.
 func (s *Service) Open(ctx context.Context, of Owner) (_ *Ledger, closed func(), err error) {
 	s.mu.Lock()
-	l := s.open[of.Sync]
+	l := s.ledgers[of.Sync]
 	if l == nil {
 		l = &Ledger{s: s, owner: of}
-		s.open[of.Sync] = l
+		s.ledgers[of.Sync] = l
 	}
 	l.users++
 	s.mu.Unlock()
 	closed = func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if l.users--; l.users == 0 && s.open[of.Sync] == l {
-			delete(s.open, of.Sync)
+		if l.users--; l.users == 0 && s.ledgers[of.Sync] == l {
+			delete(s.ledgers, of.Sync)
 		}
 	}
 	if err := l.load(ctx); err != nil {
@@ -122,7 +127,7 @@ func (l *Ledger) load(ctx context.Context) error {
 			case err != nil:
 				return damaged("read a ledger", err)
 			case record == nil:
-				return ErrDamaged // it was listed a moment ago
+				return ErrDamaged // LedgerChunks has just listed it
 			}
 			sealed[i] = record.Sealed
 			return nil
@@ -150,7 +155,7 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 		return nil
 	}
 	return l.sealing(ctx, func(seal *keyring.Context[keyring.SyncLocation]) error {
-		clear(l.entries) // of a first call whose keyring was wiped
+		clear(l.entries) // from an attempt whose keyring was wiped
 		for i, n := range numbers {
 			ciphertext, err := keyring.ParseCiphertext[keyring.SyncLocation](sealed[i])
 			if err != nil {
@@ -199,14 +204,14 @@ func location(chunk int) keyring.SyncLocation {
 	return keyring.SyncLocation{Record: fmt.Sprintf("ledger/%d", chunk)}
 }
 
-// Entries answers what is known, by the names at the destination.
+// Entries returns a copy of the entries by their names at the destination.
 func (l *Ledger) Entries() map[string]Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.entries)
 }
 
-// Put sets what is known of an entry, in memory; one that is neither owned nor intended is dropped.
+// Put replaces an entry in memory. An entry that is neither owned nor has an intent is removed.
 func (l *Ledger) Put(name string, e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -231,7 +236,8 @@ func (l *Ledger) Put(name string, e Entry) {
 	l.dirty[n] = true
 }
 
-// roomFor finds the first chunk that an entry fits into with the longest source there is. The caller holds mu.
+// roomFor returns the first chunk with room for an entry whose source has the largest size. The
+// caller holds mu.
 func (l *Ledger) roomFor(name string) int {
 	most := weight(name, string(make([]byte, maxSource)))
 	for n := 0; ; n++ {
@@ -241,7 +247,8 @@ func (l *Ledger) roomFor(name string) int {
 	}
 }
 
-// Save stores what Put has changed. Where it fails, what is stored of a chunk is as it was or as it was to be.
+// Save stores the chunks that Put changed. After an error each chunk is stored in its old or its
+// new form.
 func (l *Ledger) Save(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -258,7 +265,7 @@ func (l *Ledger) save(ctx context.Context) error {
 		parts[n] = chunk{Entries: make(map[string]Entry)}
 	}
 	for name, n := range l.chunkOf {
-		if part, changed := parts[n]; changed {
+		if part, saved := parts[n]; saved {
 			part.Entries[name] = l.entries[name]
 		}
 	}
@@ -271,7 +278,7 @@ func (l *Ledger) save(ctx context.Context) error {
 	return nil
 }
 
-// store puts one chunk; an empty one is removed.
+// store stores one chunk, or removes a chunk without entries.
 func (l *Ledger) store(ctx context.Context, n int, part chunk) error {
 	if len(part.Entries) == 0 {
 		if err := l.s.store.DeleteLedgerChunk(ctx, l.owner.Sync, n); err != nil {
@@ -300,7 +307,7 @@ func (l *Ledger) store(ctx context.Context, n int, part chunk) error {
 	return nil
 }
 
-// Remove removes all of a ledger from storage.
+// Remove removes every chunk of the ledger from storage.
 func (l *Ledger) Remove(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// world is the ledgers of one workspace.
+// world is a workspace with the ledger of one sync.
 type world struct {
 	*testing.T
 	storage *enginetest.Storage
@@ -58,8 +58,8 @@ func (w *world) open(of ledger.Owner) *ledger.Ledger {
 	return l
 }
 
-// again opens the ledger as after a restart.
-func (w *world) again() *ledger.Ledger {
+// restart opens the ledger with a new service, as after a restart.
+func (w *world) restart() *ledger.Ledger {
 	w.Helper()
 	w.ledgers = ledger.New(w.records, w.keys)
 	return w.open(w.owner)
@@ -90,9 +90,9 @@ func TestALedgerIsReadBackAsItWasSaved(t *testing.T) {
 	intended := ledger.Entry{Intent: &ledger.Intent{Source: "B", Version: 1, Print: ledger.Print{1, [32]byte{2}}}}
 	l.Put("A", owned)
 	l.Put("B", intended)
-	l.Put("C", ledger.Entry{}) // nothing is known: it is not kept
+	l.Put("C", ledger.Entry{}) // neither owned nor intended, so it is not stored
 	w.save(l)
-	l = w.again()
+	l = w.restart()
 	if got := l.Entries(); len(got) != 2 || got["A"] != owned || *got["B"].Intent != *intended.Intent {
 		t.Fatalf("got %+v", got)
 	}
@@ -100,12 +100,12 @@ func TestALedgerIsReadBackAsItWasSaved(t *testing.T) {
 	l.Put("B", ledger.Entry{})
 	w.save(l)
 	if left := w.chunks(); len(left) != 0 {
-		t.Errorf("%v are left", left)
+		t.Errorf("chunks %v are left", left)
 	}
 }
 
-// A ledger of many entries is stored in chunks, each within its bound whatever becomes of its entries; a change of neighbours costs
-// one write.
+// A ledger of many entries is stored in chunks. Each chunk stays within its size limit, and a
+// change of entries in one chunk is one Put.
 func TestALedgerOfManyEntries(t *testing.T) {
 	w := newWorld(t)
 	l := w.open(w.owner)
@@ -128,7 +128,7 @@ func TestALedgerOfManyEntries(t *testing.T) {
 			t.Errorf("%s has %d bytes", key, size)
 		}
 	}
-	l = w.again()
+	l = w.restart()
 	if got := len(l.Entries()); got != many {
 		t.Fatalf("got %d entries", got)
 	}
@@ -139,16 +139,16 @@ func TestALedgerOfManyEntries(t *testing.T) {
 		l.Put(name(i), e)
 	}
 	w.save(l)
-	w.save(l) // nothing has changed
+	w.save(l) // no change since the first Save
 	if c := w.storage.Counts(); c.Puts != 1 || c.Deletes != 0 {
-		t.Errorf("a change of neighbours took %+v", c)
+		t.Errorf("a change of entries in one chunk took %+v", c)
 	}
 	if err := l.Remove(t.Context()); err != nil || len(w.chunks()) != 0 {
-		t.Errorf("%v, %v are left", err, w.chunks())
+		t.Errorf("error %v, chunks %v are left", err, w.chunks())
 	}
 }
 
-func TestWhatIsOpenIsOpenOnce(t *testing.T) {
+func TestAnOpenLedgerIsShared(t *testing.T) {
 	w := newWorld(t)
 	a, closeA, err := w.ledgers.Open(t.Context(), w.owner)
 	if err != nil {
@@ -156,16 +156,16 @@ func TestWhatIsOpenIsOpenOnce(t *testing.T) {
 	}
 	b, closeB, err := w.ledgers.Open(t.Context(), w.owner)
 	if err != nil || a != b {
-		t.Fatalf("%v, the same: %t", err, a == b)
+		t.Fatalf("error %v, same ledger: %t", err, a == b)
 	}
 	closeA()
 	closeB()
 	if c := w.open(w.owner); c == a {
-		t.Error("it is still open")
+		t.Error("the ledger is still open after both were closed")
 	}
 }
 
-func TestALedgerThatWasMovedOrDamagedIsNotRead(t *testing.T) {
+func TestAMovedOrDamagedLedgerDoesNotOpen(t *testing.T) {
 	w := newWorld(t)
 	l := w.open(w.owner)
 	l.Put("A", ledger.Entry{Owned: true, Source: "A"})
@@ -199,13 +199,14 @@ func TestALedgerThatWasMovedOrDamagedIsNotRead(t *testing.T) {
 		w.storage.SetRaw(strings.TrimSuffix(key, "0")+"1", nil)
 		w.storage.SetRaw(key, sealed)
 	}
-	if got := w.again().Entries(); !got["A"].Owned {
-		t.Errorf("in its own place: %v", got)
+	if got := w.restart().Entries(); !got["A"].Owned {
+		t.Errorf("restored to its own key: %v", got)
 	}
 }
 
-// A rotation changes nothing about what is recognised, and a trim neither once the ledger was refreshed.
-func TestPrintsOutliveTheKeysTheyWereMadeUnder(t *testing.T) {
+// A rotation does not change what prints recognise. After a Refresh, a trim does not change it
+// either.
+func TestRefreshedPrintsSurviveATrim(t *testing.T) {
 	w := newWorld(t)
 	l := w.open(w.owner)
 	values := map[string][]byte{"A": []byte("1"), "B": []byte("2"), "C": []byte("3")}
@@ -233,21 +234,21 @@ func TestPrintsOutliveTheKeysTheyWereMadeUnder(t *testing.T) {
 	}
 	recognised(l, map[string]bool{"A": true, "B": true, "C": true})
 	if lowest, needs := l.Needs(); !needs || lowest != 1 {
-		t.Errorf("needs %d", lowest)
+		t.Errorf("needs version %d", lowest)
 	}
-	now := map[string][]byte{"A": []byte("1"), "B": []byte("2, changed")} // C is wanted no more
+	now := map[string][]byte{"A": []byte("1"), "B": []byte("2, changed")} // C is not selected
 	if stay, err := l.Refresh(t.Context(), now); err != nil || stay != 1 {
 		t.Fatalf("%d stay, %v", stay, err)
 	}
-	l = w.again()
+	l = w.restart()
 	recognised(l, map[string]bool{"A": true, "B": false, "C": false})
 	if lowest, _ := l.Needs(); lowest != 1 {
-		t.Errorf("needs %d, though an intent is under version 1", lowest)
+		t.Errorf("needs version %d, but the print of an intent has version 1", lowest)
 	}
 	l.Put("D", ledger.Entry{})
 	w.save(l)
 	if lowest, _ := l.Needs(); lowest != 2 {
-		t.Errorf("needs %d", lowest)
+		t.Errorf("needs version %d", lowest)
 	}
 	if _, err := w.keys.SetMinDecryption(t.Context(), w.owner.Workspace, 2); err != nil {
 		t.Fatal(err)
@@ -255,16 +256,16 @@ func TestPrintsOutliveTheKeysTheyWereMadeUnder(t *testing.T) {
 	if _, err := w.keys.Trim(t.Context(), w.owner.Workspace); err != nil {
 		t.Fatal(err)
 	}
-	recognised(w.again(), map[string]bool{"A": true, "B": false, "C": false})
+	recognised(w.restart(), map[string]bool{"A": true, "B": false, "C": false})
 }
 
-func TestALongVersionIsKeptAsItsDigest(t *testing.T) {
+func TestALongVersionIsStoredAsItsDigest(t *testing.T) {
 	long := strings.Repeat("v", 10*128)
 	a, b := ledger.RemoteOf(provider.Entry{Version: long}), ledger.RemoteOf(provider.Entry{Version: long + "x"})
 	if len(a.Version) > 128 || a == b {
 		t.Errorf("got %q and %q", a.Version, b.Version)
 	}
 	if same, known := a.Same(ledger.RemoteOf(provider.Entry{Version: long})); !same || !known {
-		t.Error("the same is not the same")
+		t.Error("equal versions are not the same")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 )
 
-// Sum makes the prints of values, by the names at the destination.
+// Sum returns the prints of values. Both maps are keyed by the name at the destination.
 func (l *Ledger) Sum(ctx context.Context, values map[string][]byte) (map[string]Print, error) {
 	made := make(map[string]Print, len(values))
 	err := l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
@@ -23,7 +23,8 @@ func (l *Ledger) Sum(ctx context.Context, values map[string][]byte) (map[string]
 	return made, err
 }
 
-// Recognise answers which of the values are those that the prints were made of. A print whose key is gone recognises nothing.
+// Recognise reports for each value whether its print was made of the same bytes. A print whose key
+// version is destroyed recognises no value.
 func (l *Ledger) Recognise(ctx context.Context, values map[string][]byte, prints map[string]Print) (map[string]bool, error) {
 	same := make(map[string]bool, len(values))
 	err := l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
@@ -39,9 +40,11 @@ func (l *Ledger) Recognise(ctx context.Context, values map[string][]byte, prints
 	return same, err
 }
 
-// Refresh makes the prints that are under older key versions anew where they recognise the values, and seals what is under an older
-// version again. A print that does not recognise its value is dropped, for that value is to be written anyway; of an entry without a
-// value, too. It answers how many prints have to stay as they are: those of intents, which only a look at the destination can end.
+// Refresh replaces prints of older key versions by prints of the latest version, provided that they
+// recognise their value. It also reseals chunks of older versions. An older print that does not
+// recognise its value is dropped, because that value has to be written anyway. The same holds for
+// an entry without a value. Refresh returns the number of prints that cannot be replaced. They
+// belong to intents, whose outcome only a look at the destination can determine.
 func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,11 +57,11 @@ func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay in
 		}
 		latest = probe.KeyVersion
 		for name, e := range l.entries {
-			next, left, err := refreshed(mac, name, e, values, latest)
+			next, kept, err := refresh(mac, name, e, values, latest)
 			if err != nil {
 				return err
 			}
-			if left {
+			if kept {
 				stay++
 			}
 			if next != e {
@@ -79,23 +82,25 @@ func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay in
 	return stay, l.save(ctx)
 }
 
-func refreshed(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Entry, values map[string][]byte, latest uint32) (_ Entry, stays bool, _ error) {
+// refresh returns e with its prints under the key version latest. kept reports that the print of an
+// intent had to keep its older version.
+func refresh(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Entry, values map[string][]byte, latest uint32) (_ Entry, kept bool, _ error) {
 	value, has := values[name]
-	again := func(p Print) (Print, error) {
+	renew := func(p Print) (Print, error) {
 		if same, err := verify(mac, name, value, p); err != nil || !same || !has {
 			return Print{}, err
 		}
 		return sum(mac, name, value)
 	}
 	if e.Print.Known() && e.Print.KeyVersion < latest {
-		p, err := again(e.Print)
+		p, err := renew(e.Print)
 		if err != nil {
 			return e, false, err
 		}
 		e.Print = p
 	}
 	if e.Intent != nil && e.Intent.Print.Known() && e.Intent.Print.KeyVersion < latest {
-		p, err := again(e.Intent.Print)
+		p, err := renew(e.Intent.Print)
 		if err != nil {
 			return e, false, err
 		}
@@ -109,7 +114,8 @@ func refreshed(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Ent
 	return e, false, nil
 }
 
-// Needs answers the oldest key version that the ledger needs; false where it needs none.
+// Needs returns the oldest key version that the ledger depends on. needs is false if it depends on
+// none.
 func (l *Ledger) Needs() (lowest uint32, needs bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

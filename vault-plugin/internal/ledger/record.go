@@ -13,14 +13,15 @@ import (
 
 // Entry is what a sync knows of one entry at its destination.
 type Entry struct {
-	Owned   bool   `cbor:"1,keyasint,omitempty"` // we wrote it, or took it over: it is ours to change and delete
+	// Owned reports that the sync wrote or adopted the entry, so the sync may change and delete it.
+	Owned   bool   `cbor:"1,keyasint,omitempty"`
 	Source  string `cbor:"2,keyasint,omitempty"` // name of the secret
-	Version uint64 `cbor:"3,keyasint,omitempty"` // of the secret, as it was written
-	Print   Print  `cbor:"4,keyasint,omitzero"`  // of the bytes that were written; zero: it is not known what stands there
-	Shape   string `cbor:"5,keyasint,omitempty"` // of the settings it was written under
-	Remote  Remote `cbor:"6,keyasint,omitzero"`  // as the other side told of it after the write
+	Version uint64 `cbor:"3,keyasint,omitempty"` // of the secret whose value was written
+	Print   Print  `cbor:"4,keyasint,omitzero"`  // of the last written value; zero: the current value is unknown
+	Shape   string `cbor:"5,keyasint,omitempty"` // identifies the settings it was written under
+	Remote  Remote `cbor:"6,keyasint,omitzero"`  // what the destination reported after the write
 
-	Intent *Intent `cbor:"7,keyasint,omitempty"` // a change that was announced, and whose outcome is not known
+	Intent *Intent `cbor:"7,keyasint,omitempty"` // an announced change whose outcome is unknown
 }
 
 // Intent is a change that may have been made.
@@ -28,30 +29,32 @@ type Intent struct {
 	Delete  bool   `cbor:"1,keyasint,omitempty"`
 	Source  string `cbor:"2,keyasint,omitempty"`
 	Version uint64 `cbor:"3,keyasint,omitempty"`
-	Print   Print  `cbor:"4,keyasint,omitzero"` // of the bytes of a write
+	Print   Print  `cbor:"4,keyasint,omitzero"` // of the bytes to write
 	Shape   string `cbor:"5,keyasint,omitempty"`
 }
 
-// Print recognises bytes without holding them: a digest under a key of the sync's own. The zero value recognises none.
+// Print recognises a value without containing it. It is a digest under a key of the sync. The zero
+// value recognises nothing.
 type Print struct {
 	KeyVersion uint32   `cbor:"1,keyasint"`
 	Sum        [32]byte `cbor:"2,keyasint"`
 }
 
-// Known reports whether it recognises anything.
+// Known reports whether the print can recognise a value.
 func (p Print) Known() bool { return p.KeyVersion != 0 }
 
-// Remote is what the other side told of an entry.
+// Remote is what the destination reports about an entry. A zero field was not reported.
 type Remote struct {
 	ID      string    `cbor:"1,keyasint,omitempty"`
 	Version string    `cbor:"2,keyasint,omitempty"`
 	Updated time.Time `cbor:"3,keyasint,omitzero"`
 }
 
-// maxRemote bounds what is kept of an id or a version, in bytes; of a longer one its digest is.
+// maxRemote is the largest size of a stored ID or Version in bytes. A longer one is stored as its
+// SHA-256 digest in hexadecimal digits.
 const maxRemote = 128
 
-// RemoteOf is what is kept of an entry as the other side lists it.
+// RemoteOf returns what is stored of an entry that the destination listed.
 func RemoteOf(e provider.Entry) Remote {
 	return Remote{ID: short(e.ID), Version: short(e.Version), Updated: e.Updated.UTC()}
 }
@@ -64,7 +67,8 @@ func short(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Same reports whether nobody has written the entry in between, as far as the other side tells it; known is false where it does not.
+// Same reports whether the destination's data show that nobody has written the entry in between.
+// known is false if the data cannot show it.
 func (r Remote) Same(now Remote) (same, known bool) {
 	switch {
 	case r.Version != "" && now.Version != "":
@@ -75,21 +79,21 @@ func (r Remote) Same(now Remote) (same, known bool) {
 	return false, false
 }
 
-// chunk is a part of a ledger, as it is sealed.
+// chunk is the plaintext of a sealed part of a ledger.
 type chunk struct {
 	Entries map[string]Entry `cbor:"1,keyasint"` // by the name at the destination
 }
 
-var errChunk = errors.New("the chunk is none")
+var errChunk = errors.New("the bytes are not a ledger chunk")
 
-// weight is the most bytes that an entry takes in a chunk, whatever becomes of it.
+// weight is the largest size in bytes that an entry can have in a chunk, with or without an intent.
 func weight(name, source string) int {
 	const fixed = 2*maxRemote + 2*(32+16+maxShape) + 128
 	return fixed + len(name) + 2*len(source)
 }
 
 const (
-	maxShape  = 64
+	maxShape  = 64      // bytes of a Shape
 	maxName   = 1 << 10 // bytes of a name at a destination
 	maxSource = 255     // of a secret's name
 )
@@ -102,7 +106,7 @@ func encode(c chunk) ([]byte, error) {
 	return mode.Marshal(c)
 }
 
-// decode reads what encode has made and nothing else. Its error tells nothing of the input.
+// decode accepts only bytes that encode can produce. Its error contains nothing of the input.
 func decode(b []byte) (chunk, error) {
 	mode, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField, IndefLength: cbor.IndefLengthForbidden,

@@ -19,7 +19,7 @@ func FuzzChunk(f *testing.F) {
 		}
 		for name, e := range c.Entries {
 			if name == "" || !e.Owned && e.Intent == nil {
-				t.Errorf("took in %q, %+v", name, e)
+				t.Errorf("accepted %q, %+v", name, e)
 			}
 		}
 		again, err := encode(c)
@@ -27,7 +27,7 @@ func FuzzChunk(f *testing.F) {
 			t.Fatal(err)
 		}
 		if _, err := decode(again); err != nil {
-			t.Errorf("what was taken in cannot be read again: %v", err)
+			t.Errorf("an accepted chunk does not decode after encoding: %v", err)
 		}
 	})
 }
