@@ -1,5 +1,6 @@
-// Package syncplan owns the decisions of a sync: what is to be done at a destination, given what should be there, what is there and
-// what the sync owns. It is pure: nothing in it waits, stores or calls, and it sees no value.
+// Package syncplan owns the decisions of a sync: which actions a run takes at a destination. They
+// follow from the wanted entries, the actual entries and the ledger. The package is pure: it does
+// not wait, store or make calls, and it receives no secret value.
 package syncplan
 
 import (
@@ -12,98 +13,99 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
-// Kind is what is to be done about one entry.
+// Kind is the kind of an action.
 type Kind string
 
-// The kinds of actions.
+// The kinds of actions. An entry is owned if the ledger says that the sync wrote or adopted it.
 const (
 	Create    Kind = "create"
 	Update    Kind = "update"
 	Delete    Kind = "delete"
-	Adopt     Kind = "adopt"      // it is not ours, holds what we would write, and becomes ours without a write
-	Unchanged Kind = "unchanged"  // as far as is known: nobody looks at values that are ours
-	Retain    Kind = "retain"     // it is ours, no secret stands for it any more, and it stays
-	Forget    Kind = "forget"     // it was ours, is wanted no more, and is gone
-	Conflict  Kind = "conflict"   // it is there and not ours
-	Invalid   Kind = "invalid"    // the destination would not take it
-	OverLimit Kind = "over_limit" // the destination has no room for it
+	Adopt     Kind = "adopt"      // not owned, but has the wanted value: own it without a write
+	Unchanged Kind = "unchanged"  // owned, and last written with the wanted value
+	Retain    Kind = "retain"     // owned, no longer wanted, and kept
+	Forget    Kind = "forget"     // owned, no longer wanted, and missing at the destination
+	Conflict  Kind = "conflict"   // wanted and present, but not owned
+	Invalid   Kind = "invalid"    // the destination would reject it
+	OverLimit Kind = "over_limit" // the destination's limit of entries leaves no room for it
 )
 
-// Writes reports whether the destination is changed by it.
+// Writes reports whether the action changes the destination.
 func (k Kind) Writes() bool { return k == Create || k == Update || k == Delete }
 
-// OnConflict is what becomes of an entry that is wanted, is there, and is not ours.
+// OnConflict is the action for an entry that is wanted and present, but not owned.
 type OnConflict string
 
-// The ways to meet a conflict.
+// The values of OnConflict.
 const (
 	FailConflict      OnConflict = provider.ConflictFail      // leave it unchanged
-	AdoptConflict     OnConflict = provider.ConflictAdopt     // take it over if it has the wanted value
-	OverwriteConflict OnConflict = provider.ConflictOverwrite // replace its value and take it over
+	AdoptConflict     OnConflict = provider.ConflictAdopt     // own it if it has the wanted value
+	OverwriteConflict OnConflict = provider.ConflictOverwrite // replace its value and own it
 )
 
-// Deletion is what becomes of our entries that no secret stands for any more.
+// Deletion is the action for owned entries that are no longer wanted.
 type Deletion string
 
-// The ways to meet what is wanted no more.
+// The values of Deletion.
 const (
 	ManagedDeletion Deletion = provider.DeletionManaged // delete them
-	RetainDeletion  Deletion = provider.DeletionRetain  // keep them, still owned
+	RetainDeletion  Deletion = provider.DeletionRetain  // keep them as owned entries
 )
 
-// Want is an entry that should be there.
+// Want is an entry that should exist at the destination.
 type Want struct {
-	Name    string // at the destination, folded; "" where none could be made
+	Name    string // at the destination, in folded form; "" if Bad is set
 	Source  string // name of the secret
 	Version uint64
 	Size    int    // bytes of the value
 	Text    bool   // the value is UTF-8
-	Same    bool   // it is what we wrote last, under the settings that hold
-	Bad     string // why no name could be made
+	Same    bool   // the ledger says that this value was written last, under the current settings
+	Bad     string // why name_template produced no name
 }
 
-// Input is all that decides.
+// Input is everything that a plan depends on.
 type Input struct {
 	Wants       []Want
-	SourceEmpty bool // the environment holds no secret at all
+	SourceEmpty bool // the environment contains no secret
 	Actual      map[string]provider.Entry
-	Ledger      map[string]ledger.Entry // its intents are resolved
+	Ledger      map[string]ledger.Entry // without intents; see Resolve
 
 	Limits     provider.Limits
 	ReadBack   provider.ReadBack
 	OnConflict OnConflict
 	Deletion   Deletion
-	Adopt      map[string]bool // names a person has said are to be ours
+	Adopt      map[string]bool // names that a request has adopted
 
-	// Equal says of entries that are not ours and were read back whether they hold what we would write.
+	// Equal reports, for entries that are not owned and were read back, whether they have the
+	// wanted value.
 	Equal map[string]bool
 }
 
-// Action is what is to be done about one entry.
+// Action is the decision for one entry.
 type Action struct {
 	Kind    Kind
 	Name    string // at the destination
-	Source  string // "" where no secret stands for it
+	Source  string // name of the secret
 	Version uint64
-	Takes   bool   // an Update of what is not ours yet
-	Missing bool   // a Create of what was ours and has gone
-	Why     string // of a Conflict, Invalid or OverLimit: what it is and what to do
+	Takes   bool   // an Update of an entry that is not owned yet
+	Missing bool   // a Create of an owned entry that is missing
+	Why     string // for Conflict, Invalid and OverLimit: what is wrong and what to do
 
-	Expect *provider.Entry // as it was listed; nil: it is not there
+	Expect *provider.Entry // the entry that was listed; nil: none was
 }
 
-// Plan is what a run is to do.
+// Plan is the decision for every entry of a run.
 type Plan struct {
-	Actions []Action // by name
-	// Blocked says why nothing of it may be done: a limit would be broken. "" where it may.
+	Actions []Action // sorted by name
+	// Blocked says why the run may change nothing. It is "" if the run may proceed.
 	Blocked string
-	// Reads are the entries whose values decide, and are not in Equal yet.
+	// Reads names the entries whose values decide and are missing from Input.Equal.
 	Reads []string
-	// Crowded says that there is room only once deletions are done.
+	// Crowded reports that the deletions have to come first to make room.
 	Crowded bool
 }
 
-// Count answers how many actions are of a kind.
+// Count returns the number of actions of a kind.
 func (p Plan) Count(k Kind) int {
 	n := 0
 	for _, a := range p.Actions {
@@ -114,9 +116,9 @@ func (p Plan) Count(k Kind) int {
 	return n
 }
 
-// Make makes the plan.
+// Make returns the plan for the given input.
 func Make(in Input) Plan {
-	m := maker{in: in, wanted: make(map[string]bool)}
+	m := planner{in: in, wanted: make(map[string]bool)}
 	colliding := m.collisions()
 	for _, w := range in.Wants {
 		if why := m.flaw(w, colliding); why != "" {
@@ -132,18 +134,18 @@ func Make(in Input) Plan {
 	})
 	slices.Sort(m.plan.Reads)
 	if m.plan.Blocked == "" && m.plan.Count(Invalid) > 0 {
-		m.plan.Blocked = "the destination would not take every entry, so nothing is changed"
+		m.plan.Blocked = "the destination would reject some entries, so nothing is changed"
 	}
 	return m.plan
 }
 
-type maker struct {
+type planner struct {
 	in     Input
 	plan   Plan
 	wanted map[string]bool
 }
 
-func (m *maker) add(a Action) {
+func (m *planner) add(a Action) {
 	if e, there := m.in.Actual[a.Name]; there {
 		a.Expect = &e
 	}
@@ -151,8 +153,8 @@ func (m *maker) add(a Action) {
 	m.plan.Actions = append(m.plan.Actions, a)
 }
 
-// collisions names the names that more than one secret would have.
-func (m *maker) collisions() map[string][]string {
+// collisions returns the secrets of each name that more than one secret would have.
+func (m *planner) collisions() map[string][]string {
 	sources := make(map[string][]string)
 	for _, w := range m.in.Wants {
 		if w.Bad == "" {
@@ -163,35 +165,35 @@ func (m *maker) collisions() map[string][]string {
 	return sources
 }
 
-// flaw says why the destination would not take an entry.
-func (m *maker) flaw(w Want, colliding map[string][]string) string {
+// flaw returns why the destination would reject an entry, or "".
+func (m *planner) flaw(w Want, colliding map[string][]string) string {
 	l := m.in.Limits
 	switch {
 	case w.Bad != "":
 		return "name_template " + w.Bad
 	case colliding[w.Name] != nil:
-		return fmt.Sprintf("the secrets %s would all have this name; change name_template, or leave some out with exclude", strings.Join(colliding[w.Name], ", "))
+		return fmt.Sprintf("the secrets %s would all have this name; change name_template, or exclude all but one", strings.Join(colliding[w.Name], ", "))
 	case l.MaxNameBytes != 0 && len(w.Name) > l.MaxNameBytes:
-		return fmt.Sprintf("the name has more than %d bytes; shorten it with name_template", l.MaxNameBytes)
+		return fmt.Sprintf("the name is longer than %d bytes; shorten it with name_template", l.MaxNameBytes)
 	case l.Name != nil && !l.Name.MatchString(w.Name):
 		return fmt.Sprintf("the name must have %s; change it with name_template", l.NameRule)
 	case l.MaxValueBytes != 0 && w.Size > l.MaxValueBytes:
-		return fmt.Sprintf("the value has %d bytes; the destination takes %d", w.Size, l.MaxValueBytes)
+		return fmt.Sprintf("the value has %d bytes; the destination allows at most %d", w.Size, l.MaxValueBytes)
 	case l.NoEmptyValue && w.Size == 0:
-		return "the value is empty, which the destination does not take; leave it out with exclude"
+		return "the value is empty, which the destination does not allow; exclude the secret"
 	case l.TextOnly && !w.Text:
-		return "the value is no text in UTF-8, and the destination takes only that; leave it out with exclude"
+		return "the value is not valid UTF-8, which the destination requires; exclude the secret"
 	}
 	for _, prefix := range l.Reserved {
 		if strings.HasPrefix(w.Name, prefix) {
-			return fmt.Sprintf("names that begin with %s are the destination's own; change it with name_template", prefix)
+			return fmt.Sprintf("the destination reserves names that begin with %s; change the name with name_template", prefix)
 		}
 	}
 	return ""
 }
 
-// want decides about an entry that should be there, and may be.
-func (m *maker) want(w Want) {
+// want decides about a wanted entry.
+func (m *planner) want(w Want) {
 	a := Action{Name: w.Name, Source: w.Source, Version: w.Version}
 	_, there := m.in.Actual[w.Name]
 	owned := m.in.Ledger[w.Name].Owned
@@ -208,8 +210,8 @@ func (m *maker) want(w Want) {
 	m.add(a)
 }
 
-// foreign decides about an entry that is wanted, is there and is not ours.
-func (m *maker) foreign(a *Action) {
+// foreign decides about an entry that is wanted and present, but not owned.
+func (m *planner) foreign(a *Action) {
 	named := m.in.Adopt[a.Name]
 	readable := m.in.ReadBack == provider.ReadBackValue
 	equal, read := m.in.Equal[a.Name]
@@ -218,24 +220,24 @@ func (m *maker) foreign(a *Action) {
 		a.Kind, a.Takes = Update, true
 	case (named || m.in.OnConflict == AdoptConflict) && readable && !read:
 		m.plan.Reads = append(m.plan.Reads, a.Name)
-		a.Kind, a.Why = Conflict, "its value is not known yet"
+		a.Kind, a.Why = Conflict, "its value has not been read yet"
 	case (named || m.in.OnConflict == AdoptConflict) && equal:
 		a.Kind = Adopt
 	case named:
 		a.Kind, a.Takes = Update, true
 	case m.in.OnConflict == AdoptConflict && readable:
-		a.Kind, a.Why = Conflict, "an entry of this name is there, was not written by this sync, and holds another value; adopt it by name to have it written over, or remove it there"
+		a.Kind, a.Why = Conflict, "the destination has an entry of this name that this sync did not write, with a different value; adopt it by name to overwrite it, or remove it there"
 	case m.in.OnConflict == AdoptConflict:
-		a.Kind, a.Why = Conflict, "an entry of this name is there and was not written by this sync, and the destination does not tell values; adopt it by name to have it written over, or remove it there"
+		a.Kind, a.Why = Conflict, "the destination has an entry of this name that this sync did not write, and does not return its value; adopt it by name to overwrite it, or remove it there"
 	default:
-		a.Kind, a.Why = Conflict, "an entry of this name is there and was not written by this sync; adopt it by name to have it written over, or remove it there"
+		a.Kind, a.Why = Conflict, "the destination has an entry of this name that this sync did not write; adopt it by name to overwrite it, or remove it there"
 	}
 }
 
-// surplus decides about our entries that are wanted no more. The last ones go only where the source is empty: filters that choose
-// nothing are more likely a mistake than a wish.
-func (m *maker) surplus() {
-	doubtful := len(m.in.Wants) == 0 && !m.in.SourceEmpty
+// surplus decides about owned entries that are no longer wanted. It deletes all of them only if the
+// environment is empty. Filters that select no secret are more likely a mistake than an intention.
+func (m *planner) surplus() {
+	nothingSelected := len(m.in.Wants) == 0 && !m.in.SourceEmpty
 	for _, name := range slices.Sorted(maps.Keys(m.in.Ledger)) {
 		e := m.in.Ledger[name]
 		if m.wanted[name] || !e.Owned {
@@ -248,16 +250,16 @@ func (m *maker) surplus() {
 			a.Kind = Forget
 		case m.in.Deletion == RetainDeletion:
 			a.Kind = Retain
-		case doubtful:
+		case nothingSelected:
 			a.Kind = Retain
-			m.plan.Blocked = "include, exclude and tags leave out every secret, though the environment has some, so nothing is deleted; change them, or delete the sync with purge=true"
+			m.plan.Blocked = "include, exclude and tags select no secret, but the environment is not empty, so nothing is deleted; change them, or delete the sync with purge=true"
 		}
 		m.add(a)
 	}
 }
 
-// count holds the number of entries, ours and others, against the limit.
-func (m *maker) count() {
+// count compares the number of all entries at the destination with its limit.
+func (m *planner) count() {
 	most := m.in.Limits.MaxEntries
 	creates, deletes := m.plan.Count(Create), m.plan.Count(Delete)
 	if most == 0 || creates == 0 || len(m.in.Actual)+creates <= most {
@@ -267,7 +269,7 @@ func (m *maker) count() {
 		m.plan.Crowded = true
 		return
 	}
-	why := fmt.Sprintf("the destination keeps %d entries, and has %d; remove some there, or leave secrets out with include and exclude", most, len(m.in.Actual))
+	why := fmt.Sprintf("the destination allows %d entries and has %d; remove some there, or select fewer secrets with include and exclude", most, len(m.in.Actual))
 	m.plan.Blocked = "the destination has no room for every entry, so nothing is changed"
 	for i := range m.plan.Actions {
 		if a := &m.plan.Actions[i]; a.Kind == Create {

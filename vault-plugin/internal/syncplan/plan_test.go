@@ -12,7 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
-// want makes a want of a secret whose name stays as it is; a `=` after the name says that it is what was written last.
+// wants returns a Want for each secret, named like the secret. A `=` after a name sets Same.
 func wants(names ...string) []Want {
 	all := make([]Want, len(names))
 	for i, name := range names {
@@ -38,7 +38,8 @@ func own(names ...string) map[string]ledger.Entry {
 	return all
 }
 
-// shown is a plan as the tables have it: "create A, delete B", with ! where it takes over or was missing.
+// shown returns a plan as the tables write it: "create A, delete B". An ! marks actions with Takes
+// or Missing set.
 func shown(p Plan) string {
 	var all []string
 	for _, a := range p.Actions {
@@ -51,7 +52,7 @@ func shown(p Plan) string {
 	return strings.Join(all, ", ")
 }
 
-func TestThePlan(t *testing.T) {
+func TestMake(t *testing.T) {
 	limits := provider.Limits{
 		MaxEntries: 4, MaxValueBytes: 10, MaxNameBytes: 8, Name: regexp.MustCompile(`^[A-Z_]+$`), NameRule: "capitals", Reserved: []string{"SYS_"}, NoEmptyValue: true, TextOnly: true,
 	}
@@ -65,38 +66,38 @@ func TestThePlan(t *testing.T) {
 		reads   string
 		crowded bool
 	}{
-		{name: "nothing anywhere", in: Input{SourceEmpty: true}},
+		{name: "no secrets and no entries", in: Input{SourceEmpty: true}},
 		{name: "only at the source", in: Input{Wants: wants("A", "B")}, want: "create A, create B"},
-		{name: "ours and as it was written", in: Input{Wants: wants("A="), Actual: actual("A"), Ledger: own("A")}, want: "unchanged A"},
-		{name: "ours and another value", in: Input{Wants: wants("A"), Actual: actual("A"), Ledger: own("A")}, want: "update A"},
-		{name: "ours and gone", in: Input{Wants: wants("A="), Ledger: own("A")}, want: "create A!"},
-		{name: "ours and wanted no more", in: Input{Wants: wants("A="), Actual: actual("A", "B"), Ledger: own("A", "B")}, want: "unchanged A, delete B"},
-		{name: "ours, wanted no more and gone", in: Input{Wants: wants("A="), Actual: actual("A"), Ledger: own("A", "B")}, want: "unchanged A, forget B"},
-		{name: "ours, wanted no more and kept", in: Input{Wants: wants("A="), Actual: actual("A", "B"), Ledger: own("A", "B"), Deletion: RetainDeletion}, want: "unchanged A, retain B"},
-		{name: "another's and not wanted", in: Input{SourceEmpty: true, Actual: actual("X")}},
-		{name: "another's and wanted", in: Input{Wants: wants("A", "B"), Actual: actual("A")}, want: "conflict A, create B"},
-		{name: "another's and written over", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: OverwriteConflict}, want: "update A!"},
-		{name: "another's, and the value decides", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue}, want: "conflict A", reads: "A"},
-		{name: "another's with our value", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": true}}, want: "adopt A"},
-		{name: "another's with another value", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": false}}, want: "conflict A"},
-		{name: "another's with a value that is not told", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackTimestamp}, want: "conflict A"},
+		{name: "owned and unchanged", in: Input{Wants: wants("A="), Actual: actual("A"), Ledger: own("A")}, want: "unchanged A"},
+		{name: "owned with another value", in: Input{Wants: wants("A"), Actual: actual("A"), Ledger: own("A")}, want: "update A"},
+		{name: "owned and missing", in: Input{Wants: wants("A="), Ledger: own("A")}, want: "create A!"},
+		{name: "owned and no longer wanted", in: Input{Wants: wants("A="), Actual: actual("A", "B"), Ledger: own("A", "B")}, want: "unchanged A, delete B"},
+		{name: "owned, no longer wanted and missing", in: Input{Wants: wants("A="), Actual: actual("A"), Ledger: own("A", "B")}, want: "unchanged A, forget B"},
+		{name: "owned, no longer wanted and kept", in: Input{Wants: wants("A="), Actual: actual("A", "B"), Ledger: own("A", "B"), Deletion: RetainDeletion}, want: "unchanged A, retain B"},
+		{name: "foreign and not wanted", in: Input{SourceEmpty: true, Actual: actual("X")}},
+		{name: "foreign and wanted", in: Input{Wants: wants("A", "B"), Actual: actual("A")}, want: "conflict A, create B"},
+		{name: "foreign and overwritten", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: OverwriteConflict}, want: "update A!"},
+		{name: "foreign, and the value decides", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue}, want: "conflict A", reads: "A"},
+		{name: "foreign with the wanted value", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": true}}, want: "adopt A"},
+		{name: "foreign with another value", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": false}}, want: "conflict A"},
+		{name: "foreign with a value that cannot be read", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackTimestamp}, want: "conflict A"},
 		{name: "adopted by name", in: Input{Wants: wants("A", "B"), Actual: actual("A", "B"), Adopt: map[string]bool{"A": true}}, want: "update A!, conflict B"},
-		{name: "adopted by name with our value", in: Input{Wants: wants("A"), Actual: actual("A"), Adopt: map[string]bool{"A": true}, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": true}}, want: "adopt A"},
+		{name: "adopted by name with the wanted value", in: Input{Wants: wants("A"), Actual: actual("A"), Adopt: map[string]bool{"A": true}, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": true}}, want: "adopt A"},
 		{name: "adopted by name and not wanted", in: Input{SourceEmpty: true, Actual: actual("A"), Adopt: map[string]bool{"A": true}}},
-		{name: "the last ones of an empty source", in: Input{SourceEmpty: true, Actual: actual("A"), Ledger: own("A")}, want: "delete A"},
-		{name: "the last ones of a source of which nothing is chosen", in: Input{Actual: actual("A"), Ledger: own("A")}, want: "retain A", blocked: true},
-		{name: "two secrets of one name", in: Input{Wants: append(wants("A", "B"), Want{Name: "A", Source: "a", Size: 1, Text: true})}, want: "invalid A, invalid A, create B", blocked: true},
-		{name: "a name against the rule", in: Input{Wants: wants("a", "B"), Limits: limits}, want: "create B, invalid a", blocked: true},
-		{name: "a name too long", in: Input{Wants: wants("ABCDEFGHI"), Limits: limits}, want: "invalid ABCDEFGHI", blocked: true},
+		{name: "all owned entries of an empty environment", in: Input{SourceEmpty: true, Actual: actual("A"), Ledger: own("A")}, want: "delete A"},
+		{name: "all owned entries when the filters select no secret", in: Input{Actual: actual("A"), Ledger: own("A")}, want: "retain A", blocked: true},
+		{name: "two secrets with one name", in: Input{Wants: append(wants("A", "B"), Want{Name: "A", Source: "a", Size: 1, Text: true})}, want: "invalid A, invalid A, create B", blocked: true},
+		{name: "a name that breaks the rule", in: Input{Wants: wants("a", "B"), Limits: limits}, want: "create B, invalid a", blocked: true},
+		{name: "a name that is too long", in: Input{Wants: wants("ABCDEFGHI"), Limits: limits}, want: "invalid ABCDEFGHI", blocked: true},
 		{name: "a reserved name", in: Input{Wants: wants("SYS_A"), Limits: limits}, want: "invalid SYS_A", blocked: true},
-		{name: "a value too large", in: Input{Wants: big, Limits: limits}, want: "invalid A", blocked: true},
+		{name: "a value that is too large", in: Input{Wants: big, Limits: limits}, want: "invalid A", blocked: true},
 		{name: "an empty value", in: Input{Wants: empty, Limits: limits}, want: "invalid A", blocked: true},
-		{name: "a value of bytes", in: Input{Wants: bytes, Limits: limits}, want: "invalid A", blocked: true},
+		{name: "a value that is not text", in: Input{Wants: bytes, Limits: limits}, want: "invalid A", blocked: true},
 		{name: "no name", in: Input{Wants: bad}, want: "invalid ", blocked: true},
 		{name: "room for all", in: Input{Wants: wants("A", "B"), Actual: actual("X", "Y"), Limits: limits}, want: "create A, create B"},
-		{name: "no room", in: Input{Wants: wants("A", "B="), Actual: actual("X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "over_limit A, unchanged B", blocked: true},
-		{name: "room once others are deleted", in: Input{Wants: wants("A"), Actual: actual("X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "create A, delete B", crowded: true},
-		{name: "more than there is room for, and nothing new", in: Input{Wants: wants("B="), Actual: actual("W", "X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "unchanged B"},
+		{name: "no room for a new entry", in: Input{Wants: wants("A", "B="), Actual: actual("X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "over_limit A, unchanged B", blocked: true},
+		{name: "room after deletions", in: Input{Wants: wants("A"), Actual: actual("X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "create A, delete B", crowded: true},
+		{name: "over the limit without new entries", in: Input{Wants: wants("B="), Actual: actual("W", "X", "Y", "Z", "B"), Ledger: own("B"), Limits: limits}, want: "unchanged B"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := Make(tc.in)
@@ -111,18 +112,18 @@ func TestThePlan(t *testing.T) {
 				if (a.Expect != nil) != there || there && *a.Expect != e {
 					t.Errorf("%s expects %v", a.Name, a.Expect)
 				}
-				if said := a.Why != ""; said != slices.Contains([]Kind{Conflict, Invalid, OverLimit}, a.Kind) {
+				if given := a.Why != ""; given != slices.Contains([]Kind{Conflict, Invalid, OverLimit}, a.Kind) {
 					t.Errorf("%s %s: %q", a.Kind, a.Name, a.Why)
 				}
 				if a.Kind.Writes() && !tc.in.Ledger[a.Name].Owned && there && !a.Takes {
-					t.Errorf("%s %s would change what is another's", a.Kind, a.Name)
+					t.Errorf("%s %s would change an entry that is not owned", a.Kind, a.Name)
 				}
 			}
 		})
 	}
 }
 
-func TestWhatAnIntentCameToIsResolvedByWhatIsThere(t *testing.T) {
+func TestActualEntriesResolveIntents(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	before, written := ledger.Print{KeyVersion: 1, Sum: [32]byte{1}}, ledger.Print{KeyVersion: 1, Sum: [32]byte{2}}
 	write := &ledger.Intent{Source: "A", Version: 2, Print: written, Shape: "s"}
@@ -143,20 +144,20 @@ func TestWhatAnIntentCameToIsResolvedByWhatIsThere(t *testing.T) {
 	}{
 		{name: "a creation that was not made", entry: with(ledger.Entry{}, write)},
 		{name: "a creation that was made", entry: with(ledger.Entry{}, write), now: v2, held: &Held{Intended: true}, owned: true, print: written},
-		{name: "a creation, and another's is there", entry: with(ledger.Entry{}, write), now: v2, held: &Held{}},
-		{name: "a creation, and values are not told", entry: with(ledger.Entry{}, write), now: v2},
+		{name: "a creation, and a foreign entry exists", entry: with(ledger.Entry{}, write), now: v2, held: &Held{}},
+		{name: "a creation, and values cannot be read", entry: with(ledger.Entry{}, write), now: v2},
 		{name: "an update that was made", entry: with(mine, write), now: v2, held: &Held{Intended: true}, owned: true, print: written},
 		{name: "an update that was not made", entry: with(mine, write), now: v1, held: &Held{Written: true}, owned: true, print: before},
-		{name: "an update, and it holds something else", entry: with(mine, write), now: v2, held: &Held{}, owned: true},
-		{name: "an update, and values are not told", entry: with(mine, write), now: v2, owned: true},
-		{name: "an update, and it is gone", entry: with(mine, write), owned: true, print: before},
+		{name: "an update, and the value is a third one", entry: with(mine, write), now: v2, held: &Held{}, owned: true},
+		{name: "an update, and values cannot be read", entry: with(mine, write), now: v2, owned: true},
+		{name: "an update, and the entry is missing", entry: with(mine, write), owned: true, print: before},
 		{name: "a deletion that was made", entry: with(mine, remove)},
 		{name: "a deletion that was not made", entry: with(mine, remove), now: v1, owned: true, print: before},
-		{name: "a deletion, and it was written since", entry: with(mine, remove), now: v2, held: &Held{}, lost: true},
-		{name: "a deletion, and its value is still ours", entry: with(mine, remove), now: bare, held: &Held{Written: true}, owned: true, print: before},
-		{name: "a deletion, and nothing is told of it", entry: with(mine, remove), now: bare, lost: true},
-		{name: "a deletion, and its time is as it was", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at}, owned: true, print: before},
-		{name: "a deletion, and its time is another", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at.Add(time.Second)}, lost: true},
+		{name: "a deletion, and the entry was written since", entry: with(mine, remove), now: v2, held: &Held{}, lost: true},
+		{name: "a deletion, and the value is the written one", entry: with(mine, remove), now: bare, held: &Held{Written: true}, owned: true, print: before},
+		{name: "a deletion, and nothing shows whose the entry is", entry: with(mine, remove), now: bare, lost: true},
+		{name: "a deletion, and the time is unchanged", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at}, owned: true, print: before},
+		{name: "a deletion, and the time has changed", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at.Add(time.Second)}, lost: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			entries := map[string]ledger.Entry{"A": tc.entry, "B": own("B")["B"]}
@@ -168,8 +169,8 @@ func TestWhatAnIntentCameToIsResolvedByWhatIsThere(t *testing.T) {
 			if tc.held != nil {
 				held = map[string]Held{"A": *tc.held}
 			}
-			if doubtful := Doubtful(entries, there); (len(doubtful) == 1) != (tc.now != nil) {
-				t.Errorf("doubtful are %v", doubtful)
+			if names := Unresolved(entries, there); (len(names) == 1) != (tc.now != nil) {
+				t.Errorf("unresolved: %v", names)
 			}
 			resolved, lost := Resolve(entries, there, held)
 			got := resolved["A"]
@@ -177,7 +178,7 @@ func TestWhatAnIntentCameToIsResolvedByWhatIsThere(t *testing.T) {
 				t.Errorf("got %+v, lost %v", got, lost)
 			}
 			if fmt.Sprint(resolved["B"]) != fmt.Sprint(entries["B"]) || entries["A"].Intent == nil {
-				t.Error("it has changed what it was not about")
+				t.Error("Resolve changed its input or an entry without an intent")
 			}
 		})
 	}

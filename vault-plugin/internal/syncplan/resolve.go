@@ -8,14 +8,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
-// Held is what a value that was read back is, as far as prints recognise it.
+// Held reports what a value that was read back is. Prints recognise it.
 type Held struct {
-	Intended bool // what the intent was to write
-	Written  bool // what was written last
+	Intended bool // the value that the intent was to write
+	Written  bool // the value that was written last
 }
 
-// Doubtful names the entries with an intent whose values tell how it ended.
-func Doubtful(entries map[string]ledger.Entry, actual map[string]provider.Entry) []string {
+// Unresolved names the entries with an intent that exist at the destination. Their values show how
+// the intents ended.
+func Unresolved(entries map[string]ledger.Entry, actual map[string]provider.Entry) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		if _, there := actual[name]; there && entries[name].Intent != nil {
@@ -25,14 +26,17 @@ func Doubtful(entries map[string]ledger.Entry, actual map[string]provider.Entry)
 	return names
 }
 
-// Resolve ends the intents of a ledger by what is there now. held has the values of those that Doubtful names, where the destination
-// tells values; it is nil where it does not. lost are the entries that were ours and may be another's now: they are left alone.
+// Resolve replaces the intents of a ledger by their outcomes, which follow from the actual entries.
+// held contains the values of the entries that Unresolved names. It is nil if the destination does
+// not return values. lost names the entries that were owned and may now belong to someone else. A
+// run leaves them alone.
 //
-// An entry that was to be created and is there may be ours or another's. It is ours where its value is what we were to write; where
-// values are not told, nothing else proves it, and it is another's until a person says that it is ours.
+// An entry that an intent was to create, and that exists, may have been created by the sync or by
+// someone else. It is owned if its value is the intended one. If the destination does not return
+// values, nothing else proves it, and the entry is not owned until a person adopts it.
 //
-// One that was to be deleted and is there may be what we were to delete, or have come after that. It is ours where it is as it was
-// when we wrote it.
+// An entry that an intent was to delete, and that exists, may be the old entry or one created after
+// the deletion. It is owned if it is unchanged since the sync wrote it.
 func Resolve(entries map[string]ledger.Entry, actual map[string]provider.Entry, held map[string]Held) (resolved map[string]ledger.Entry, lost []string) {
 	resolved = maps.Clone(entries)
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
@@ -47,9 +51,9 @@ func Resolve(entries map[string]ledger.Entry, actual map[string]provider.Entry, 
 		case !there && e.Intent.Delete:
 			next.Owned = false
 		case !there:
-			// It was not written, or has been removed since. What was ours before is still ours to write.
+			// The write was not made, or the entry was removed since. An owned entry stays owned.
 		case e.Intent.Delete:
-			if next.Owned = stillOurs(e, now, held[name]); !next.Owned {
+			if next.Owned = stillOwned(e, now, held[name]); !next.Owned {
 				lost = append(lost, name)
 			}
 		default:
@@ -62,14 +66,14 @@ func Resolve(entries map[string]ledger.Entry, actual map[string]provider.Entry, 
 	return resolved, lost
 }
 
-func stillOurs(e ledger.Entry, now provider.Entry, h Held) bool {
+func stillOwned(e ledger.Entry, now provider.Entry, h Held) bool {
 	if same, known := e.Remote.Same(ledger.RemoteOf(now)); known && same {
 		return true
 	}
 	return h.Written
 }
 
-// written is what becomes of an entry that was to be written, and is there.
+// written returns the ledger entry of an entry that an intent was to write, and that exists.
 func written(e ledger.Entry, now provider.Entry, h Held) ledger.Entry {
 	next := e
 	next.Intent = nil
@@ -78,7 +82,7 @@ func written(e ledger.Entry, now provider.Entry, h Held) ledger.Entry {
 		next.Owned, next.Source, next.Version, next.Print = true, e.Intent.Source, e.Intent.Version, e.Intent.Print
 		next.Remote, next.Shape = ledger.RemoteOf(now), e.Intent.Shape
 	case e.Owned && !h.Written:
-		next.Print = ledger.Print{} // it is not known what stands there
+		next.Print = ledger.Print{} // the value at the destination is unknown
 	}
 	return next
 }

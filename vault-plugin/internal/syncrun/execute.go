@@ -10,24 +10,25 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
 )
 
-// Failure is an entry that could not be brought to what it should be.
+// Failure is an entry whose change failed.
 type Failure struct {
 	Name, Source string
 	Class        outbound.Class
 	Hint         string
-	Unknown      bool // it may have been changed: the next run looks
+	Unknown      bool // the change may have been made; the next run finds out
 }
 
-// Report is how a run ended.
+// Report is the result of Execute.
 type Report struct {
 	Done     int // changes that were made
 	Failures []Failure
-	// Err ended the run before all was tried: an *outbound.Error of the destination, what Continues answered, or a failure of storage.
+	// Err is why Execute ended before it tried every change: an *outbound.Error of the destination,
+	// an error of Continues, or a storage error.
 	Err error
 }
 
-// Execute carries a plan out. Before a batch is begun, the ledger is stored with what the batch is to do; what has come of the one before
-// is stored with it, so n batches cost n+1 writes.
+// Execute carries out a plan in batches. Before each batch, one write of the ledger stores the
+// intents of the batch and the outcomes of the batch before it. So n batches cost n+1 writes.
 func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 	report := Report{}
 	if report.Err = r.reconcileLedger(ctx, p); report.Err != nil {
@@ -40,14 +41,15 @@ func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 			}
 		}
 	}
-	// What is known by now is kept whatever has ended the run.
+	// The known outcomes are stored even if the run failed or was cancelled.
 	if err := r.Ledger.Save(context.WithoutCancel(ctx)); err != nil {
 		report.Err = errors.Join(err, report.Err)
 	}
 	return report
 }
 
-// reconcileLedger brings the ledger to what the plan was made from, and to what it decides without a change at the destination.
+// reconcileLedger applies to the ledger the resolved intents, and the actions that need no change
+// at the destination.
 func (r *Run) reconcileLedger(ctx context.Context, p Prepared) error {
 	for name, before := range r.Ledger.Entries() {
 		if after := p.entries[name]; after != before {
@@ -62,7 +64,8 @@ func (r *Run) reconcileLedger(ctx context.Context, p Prepared) error {
 		case syncplan.Adopt:
 			adopted[a.Name] = r.Values[a.Name]
 		case syncplan.Unchanged:
-			if e.Version != a.Version || e.Source != a.Source { // another version of the secret has the same value
+			// A new version of the secret may have the same value.
+			if e.Version != a.Version || e.Source != a.Source {
 				e.Version, e.Source = a.Version, a.Source
 				r.Ledger.Put(a.Name, e)
 			}
@@ -85,8 +88,9 @@ func (r *Run) reconcileLedger(ctx context.Context, p Prepared) error {
 	return nil
 }
 
-// batches are the changes of a plan. Writes come first, so that whoever reads an entry under its new name finds it before the old one
-// goes; but where there is no room, deletions do.
+// batches returns the changes of a plan in batches. Writes come before deletions, so a reader of a
+// renamed entry finds the new name before the old one disappears. In a crowded destination
+// deletions come first.
 func (r *Run) batches(p Prepared) [][]syncplan.Action {
 	var writes, deletes []syncplan.Action
 	for _, a := range p.Actions {
@@ -112,7 +116,7 @@ func (r *Run) batches(p Prepared) [][]syncplan.Action {
 	return all
 }
 
-// change announces a batch, makes it, and notes what has come of it.
+// change stores the intents of a batch, applies the batch, and records the outcomes in the ledger.
 func (r *Run) change(ctx context.Context, batch []syncplan.Action, report *Report) error {
 	if err := r.announce(ctx, batch); err != nil {
 		return err
@@ -125,7 +129,7 @@ func (r *Run) change(ctx context.Context, batch []syncplan.Action, report *Repor
 		if results != nil {
 			result = results[i]
 		}
-		r.Ledger.Put(a.Name, settled(e, result))
+		r.Ledger.Put(a.Name, entryAfter(e, result))
 		switch {
 		case result.Outcome == provider.Done:
 			report.Done++
@@ -133,7 +137,7 @@ func (r *Run) change(ctx context.Context, batch []syncplan.Action, report *Repor
 		case result.Outcome == provider.Skipped && err == nil:
 			err = result.Err
 			if err == nil {
-				err = errOdd()
+				err = errMalformed()
 			}
 		}
 		report.Failures = append(report.Failures, failure(a, result))
@@ -141,8 +145,8 @@ func (r *Run) change(ctx context.Context, batch []syncplan.Action, report *Repor
 	return err
 }
 
-// settled is what is known of an entry once its change has a result.
-func settled(e ledger.Entry, result provider.Result) ledger.Entry {
+// entryAfter returns the ledger entry after its change had the given result.
+func entryAfter(e ledger.Entry, result provider.Result) ledger.Entry {
 	intent := e.Intent
 	switch {
 	case result.Outcome == provider.Unknown:
@@ -188,7 +192,7 @@ func (r *Run) announce(ctx context.Context, batch []syncplan.Action) error {
 		r.Ledger.Put(a.Name, e)
 	}
 	if err := r.Ledger.Save(ctx); err != nil {
-		for _, a := range batch { // none of it has begun
+		for _, a := range batch { // no change of the batch was made
 			r.Ledger.Put(a.Name, entries[a.Name])
 		}
 		return err
@@ -196,7 +200,7 @@ func (r *Run) announce(ctx context.Context, batch []syncplan.Action) error {
 	return nil
 }
 
-// apply makes the changes. No results and an error mean that none was begun.
+// apply makes the changes. Nil results and an error mean that no change was made.
 func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []provider.Result, err error) {
 	changes := make([]provider.Change, len(batch))
 	for i, a := range batch {
@@ -210,15 +214,15 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 	}
 	err = r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		results = p.Apply(ctx, session, r.Place, changes)
-		if len(results) != len(changes) { // it may have done anything
+		if len(results) != len(changes) { // any change may have been made
 			results = make([]provider.Result, len(changes))
 			for i := range results {
-				results[i] = provider.Result{Outcome: provider.Unknown, Err: errOdd()}
+				results[i] = provider.Result{Outcome: provider.Unknown, Err: errMalformed()}
 			}
 		}
 		for _, result := range results {
 			if result.Outcome != provider.Done && result.Err != nil {
-				return result.Err // so that the integration shows that its use has failed
+				return result.Err // so that the integration records a failed use
 			}
 		}
 		return nil
@@ -229,6 +233,7 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 	return results, err
 }
 
-func errOdd() error {
-	return &outbound.Error{Class: outbound.Internal, Operation: "apply changes", Unknown: true, Hint: "the provider's part of the engine has answered what it must not; report it"}
+// errMalformed is the error of a provider that breaks the contract of provider.Provider.Apply.
+func errMalformed() error {
+	return &outbound.Error{Class: outbound.Internal, Operation: "apply changes", Unknown: true, Hint: "the provider's code returned invalid results; report this as a bug"}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
-// look answers what is at the destination. Where that can be asked for single entries, and most of ours are what they should be as far as
-// the ledger tells, those are taken to be there, and only what the run may change or does not know is looked at.
+// look returns the entries at the destination. If the provider can look at single entries, and the
+// ledger says that most entries are up to date, those are assumed to exist. Then look asks only for
+// entries that the run may change, or whose state the ledger does not know.
 func (r *Run) look(ctx context.Context, entries map[string]ledger.Entry) (map[string]provider.Entry, error) {
 	names, actual, err := r.narrowed(ctx, entries)
 	if err != nil {
@@ -32,35 +33,37 @@ func (r *Run) look(ctx context.Context, entries map[string]ledger.Entry) (map[st
 	return actual, err
 }
 
-// narrowed divides the entries into names that have to be looked at, and what may be taken to be there. There is no such thing, nil, where
-// everything has to be looked at: because that is wished for or no dearer, or because the number of entries is limited.
-func (r *Run) narrowed(ctx context.Context, entries map[string]ledger.Entry) (names []string, taken map[string]provider.Entry, err error) {
+// narrowed divides the entries into names to look at, and entries that are assumed to exist.
+// assumed is nil if a full list is needed: because Whole is set, a list costs no more, or the
+// number of entries is limited.
+func (r *Run) narrowed(ctx context.Context, entries map[string]ledger.Entry) (names []string, assumed map[string]provider.Entry, err error) {
 	if r.Whole || !r.Destination.Looks || r.Destination.Limits.MaxEntries != 0 {
 		return nil, nil, nil
 	}
-	wants, err := r.compared(ctx, entries)
+	wants, err := r.compareWants(ctx, entries)
 	if err != nil {
 		return nil, nil, err
 	}
-	taken = make(map[string]provider.Entry)
-	open := make(map[string]bool)
+	assumed = make(map[string]provider.Entry)
+	unsure := make(map[string]bool)
 	for _, w := range wants {
 		switch {
-		case w.Bad != "": // it has no name
+		case w.Bad != "": // no name to look at
 		case w.Same && entries[w.Name].Intent == nil:
-			taken[w.Name] = provider.Entry{Name: w.Name}
+			assumed[w.Name] = provider.Entry{Name: w.Name}
 		default:
-			open[w.Name] = true
+			unsure[w.Name] = true
 		}
 	}
-	for name := range entries { // ours that are wanted no more, and what is in doubt
-		if _, known := taken[name]; !known {
-			open[name] = true
+	for name := range entries { // no longer wanted, or with an intent
+		if _, known := assumed[name]; !known {
+			unsure[name] = true
 		}
 	}
-	maps.DeleteFunc(taken, func(name string, _ provider.Entry) bool { return open[name] }) // of two secrets of one name
-	if names = slices.Sorted(maps.Keys(open)); len(names) > len(taken) {
+	// Two secrets may have one name.
+	maps.DeleteFunc(assumed, func(name string, _ provider.Entry) bool { return unsure[name] })
+	if names = slices.Sorted(maps.Keys(unsure)); len(names) > len(assumed) {
 		return nil, nil, nil
 	}
-	return names, taken, nil
+	return names, assumed, nil
 }

@@ -1,5 +1,6 @@
-// Package syncrun owns a run: it looks at a destination, has a plan made, and carries it out, with each change announced in the ledger
-// before it is made. It knows nothing of definitions, of when to run, and of what a failure means for the next run.
+// Package syncrun owns one run of a sync. A run looks at the destination, makes a plan and carries
+// the plan out. Each change is announced in the ledger before it is made. The package knows nothing
+// of sync definitions, of triggers, and of what a failure means for the next run.
 package syncrun
 
 import (
@@ -12,42 +13,44 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
 )
 
-// UseCredential makes one use of a credential; what forbids it now is its error.
+// UseCredential calls f with the integration's provider and a session. It returns an error without
+// calling f if the credential may not be used now.
 type UseCredential func(ctx context.Context, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error
 
-// Run is what a run works with.
+// Run is the input of a run, and its methods are the steps.
 type Run struct {
 	Destination   provider.Destination
 	Place         provider.Place
 	UseCredential UseCredential
 	Ledger        *ledger.Ledger
 
-	Wants       []syncplan.Want // Same is not looked at
+	Wants []syncplan.Want // Same is ignored
+	// Values are the wanted values by the name at the destination.
 	Values      map[string][]byte
 	SourceEmpty bool
-	Shape       string // of the settings that entries are written under
+	Shape       string // identifies the settings that entries are written under
 
 	OnConflict syncplan.OnConflict
 	Deletion   syncplan.Deletion
 	Adopt      map[string]bool
 
-	// Whole has Prepare look at all that is at the destination, where it could do with less.
+	// Whole makes Prepare list the whole destination, even if looking at single entries would do.
 	Whole bool
 
-	// Continues is asked before each batch whether the run still has leave.
+	// Continues is called before each batch. Its error ends the run.
 	Continues func() error
 }
 
-// Prepared is a plan, and the ledger that it was made from.
+// Prepared is a plan and the ledger entries it was made from.
 type Prepared struct {
 	syncplan.Plan
-	Lost []string // entries that were ours and may be another's now
+	Lost []string // names of entries that were owned and may now belong to someone else
 
-	entries map[string]ledger.Entry // with their intents resolved
+	entries map[string]ledger.Entry // with resolved intents
 	actual  map[string]provider.Entry
 }
 
-// fold brings a name to the form in which the destination compares names.
+// fold returns the form of a name that the destination compares.
 func (r *Run) fold(name string) string {
 	if r.Destination.Fold == nil {
 		return name
@@ -55,7 +58,8 @@ func (r *Run) fold(name string) string {
 	return r.Destination.Fold(name)
 }
 
-// Settled reports whether the destination is as it should be as far as the ledger tells, so that there is no need to look at it.
+// Settled reports whether the ledger says that the destination is up to date, so that no look at it
+// is needed.
 func (r *Run) Settled(ctx context.Context) (bool, error) {
 	entries := r.Ledger.Entries()
 	owned := 0
@@ -67,7 +71,7 @@ func (r *Run) Settled(ctx context.Context) (bool, error) {
 			owned++
 		}
 	}
-	wants, err := r.compared(ctx, entries)
+	wants, err := r.compareWants(ctx, entries)
 	if err != nil {
 		return false, err
 	}
@@ -84,8 +88,8 @@ func (r *Run) Settled(ctx context.Context) (bool, error) {
 	return owned == len(wanted) || r.Deletion == syncplan.RetainDeletion, nil
 }
 
-// compared fills in which wants are what was written last.
-func (r *Run) compared(ctx context.Context, entries map[string]ledger.Entry) ([]syncplan.Want, error) {
+// compareWants returns the wants with Same set.
+func (r *Run) compareWants(ctx context.Context, entries map[string]ledger.Entry) ([]syncplan.Want, error) {
 	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
 	for _, w := range r.Wants {
 		if e := entries[w.Name]; e.Owned && e.Print.Known() && e.Shape == r.Shape {
@@ -94,7 +98,7 @@ func (r *Run) compared(ctx context.Context, entries map[string]ledger.Entry) ([]
 	}
 	same, err := r.Ledger.Recognise(ctx, values, prints)
 	if err != nil {
-		return nil, fmt.Errorf("compare with the ledger: %w", err)
+		return nil, fmt.Errorf("compare values with the ledger: %w", err)
 	}
 	wants := make([]syncplan.Want, len(r.Wants))
 	for i, w := range r.Wants {
@@ -104,7 +108,8 @@ func (r *Run) compared(ctx context.Context, entries map[string]ledger.Entry) ([]
 	return wants, nil
 }
 
-// Prepare looks at the destination and makes the plan. It changes nothing.
+// Prepare looks at the destination and makes the plan. It changes neither the destination nor the
+// ledger.
 func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 	p := Prepared{}
 	before := r.Ledger.Entries()
@@ -112,7 +117,7 @@ func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 	if p.actual, err = r.look(ctx, before); err != nil {
 		return p, err
 	}
-	held, err := r.hold(ctx, before, p.actual)
+	held, err := r.readIntended(ctx, before, p.actual)
 	if err != nil {
 		return p, err
 	}
@@ -121,7 +126,7 @@ func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 		SourceEmpty: r.SourceEmpty, Actual: p.actual, Ledger: p.entries, Limits: r.Destination.Limits, ReadBack: r.Destination.ReadBack,
 		OnConflict: r.OnConflict, Deletion: r.Deletion, Adopt: r.Adopt,
 	}
-	if in.Wants, err = r.compared(ctx, p.entries); err != nil {
+	if in.Wants, err = r.compareWants(ctx, p.entries); err != nil {
 		return p, err
 	}
 	p.Plan = syncplan.Make(in)
@@ -134,7 +139,7 @@ func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 	return p, nil
 }
 
-// read hands values at the destination to see, and clears them after.
+// read calls see with each value that the destination returns, and clears the value afterwards.
 func (r *Run) read(ctx context.Context, names []string, see func(name string, value []byte)) error {
 	for len(names) > 0 {
 		some := names[:min(len(names), r.Destination.Batch)]
@@ -158,14 +163,15 @@ func (r *Run) read(ctx context.Context, names []string, see func(name string, va
 	return nil
 }
 
-// hold reads back what intents were about; nil where the destination does not tell values.
-func (r *Run) hold(ctx context.Context, entries map[string]ledger.Entry, actual map[string]provider.Entry) (map[string]syncplan.Held, error) {
-	doubtful := syncplan.Doubtful(entries, actual)
-	if len(doubtful) == 0 || r.Destination.ReadBack != provider.ReadBackValue {
+// readIntended reads back the values of entries with an intent. It returns nil if the destination
+// does not return values.
+func (r *Run) readIntended(ctx context.Context, entries map[string]ledger.Entry, actual map[string]provider.Entry) (map[string]syncplan.Held, error) {
+	unresolved := syncplan.Unresolved(entries, actual)
+	if len(unresolved) == 0 || r.Destination.ReadBack != provider.ReadBackValue {
 		return nil, nil
 	}
 	intended, written := make(map[string]ledger.Print), make(map[string]ledger.Print)
-	for _, name := range doubtful {
+	for _, name := range unresolved {
 		intended[name], written[name] = entries[name].Intent.Print, entries[name].Print
 	}
 	values := make(map[string][]byte)
@@ -174,8 +180,8 @@ func (r *Run) hold(ctx context.Context, entries map[string]ledger.Entry, actual 
 			clear(value)
 		}
 	}()
-	listed := make([]string, len(doubtful))
-	for i, name := range doubtful {
+	listed := make([]string, len(unresolved))
+	for i, name := range unresolved {
 		listed[i] = actual[name].Name
 	}
 	if err := r.read(ctx, listed, func(name string, value []byte) { values[name] = bytes.Clone(value) }); err != nil {
@@ -183,11 +189,11 @@ func (r *Run) hold(ctx context.Context, entries map[string]ledger.Entry, actual 
 	}
 	isIntended, err := r.Ledger.Recognise(ctx, values, intended)
 	if err != nil {
-		return nil, fmt.Errorf("compare with the ledger: %w", err)
+		return nil, fmt.Errorf("compare values with the ledger: %w", err)
 	}
 	isWritten, err := r.Ledger.Recognise(ctx, values, written)
 	if err != nil {
-		return nil, fmt.Errorf("compare with the ledger: %w", err)
+		return nil, fmt.Errorf("compare values with the ledger: %w", err)
 	}
 	held := make(map[string]syncplan.Held, len(values))
 	for name := range values {
@@ -196,11 +202,11 @@ func (r *Run) hold(ctx context.Context, entries map[string]ledger.Entry, actual 
 	return held, nil
 }
 
-// equal answers of entries that are not ours whether they hold what we would write.
+// equal reports for entries that are not owned whether they have the wanted value.
 func (r *Run) equal(ctx context.Context, names []string) (map[string]bool, error) {
 	same := make(map[string]bool, len(names))
 	for _, name := range names {
-		same[name] = false // one that has gone since it was listed
+		same[name] = false // it may have been removed since it was listed
 	}
 	err := r.read(ctx, names, func(name string, value []byte) { same[name] = bytes.Equal(value, r.Values[name]) })
 	return same, err
