@@ -159,15 +159,15 @@ func TestAnItemsErrorDoesNotContainItsInput(t *testing.T) {
 		"associated data":               {"encrypt", data{"plaintext": "", "associated_data": v + "!"}, "invalid: associated_data: " + notBase64},
 		"both, the first is named":      {"encrypt", data{"plaintext": v + "!", "associated_data": v + "!"}, "invalid: plaintext: " + notBase64},
 		"associated data to decrypt":    {"decrypt", data{"ciphertext": v, "associated_data": v + "!"}, "invalid: associated_data: " + notBase64},
-		"associated data too long":      {"encrypt", data{"plaintext": "", "associated_data": long}, "limit: associated_data: has 32794 bytes; at most 32768 are taken"},
-		"too long to decrypt":           {"decrypt", data{"ciphertext": v, "associated_data": long}, "limit: associated_data: has 32794 bytes; at most 32768 are taken"},
+		"associated data too long":      {"encrypt", data{"plaintext": "", "associated_data": long}, "limit: associated_data: has 32794 bytes; the limit is 32768"},
+		"too long to decrypt":           {"decrypt", data{"ciphertext": v, "associated_data": long}, "limit: associated_data: has 32794 bytes; the limit is 32768"},
 		"no ciphertext":                 {"decrypt", data{"ciphertext": v}, cannotOpen},
 		"an empty one":                  {"decrypt", data{"ciphertext": ""}, cannotOpen},
 		"no ciphertext to rewrap":       {"rewrap", data{"ciphertext": v}, cannotOpen},
 		"input of a digest":             {"hmac", data{"input": v + "!"}, "invalid: input: " + notBase64},
 		"input to verify":               {"verify", data{"input": v + "!", "hmac": v}, "invalid: input: " + notBase64},
-		"no digest":                     {"verify", data{"input": "", "hmac": v}, "invalid: hmac: must be of the form stash-mac:v<key version>:<base64url>, as it was answered"},
-		"a digest that is a ciphertext": {"verify", data{"input": "", "hmac": "stash:v1:" + b64(v)}, "invalid: hmac: must be of the form stash-mac:v<key version>:<base64url>, as it was answered"},
+		"no digest":                     {"verify", data{"input": "", "hmac": v}, "invalid: hmac: must be stash-mac:v<key version>:<base64url>, as hmac/ returns it"},
+		"a digest that is a ciphertext": {"verify", data{"input": "", "hmac": "stash:v1:" + b64(v)}, "invalid: hmac: must be stash-mac:v<key version>:<base64url>, as hmac/ returns it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, results := batched(t, m, c.op+billing, data{"batch_input": []data{c.item}})

@@ -118,7 +118,7 @@ func TestACiphertextOpensOnlyWithItsAssociatedData(t *testing.T) {
 			delete(ask, field)
 		}
 		got := refusal(t, m, write(op+billing, ask))
-		if got.Status != http.StatusBadRequest || got.Text != "limit: associated_data: has 32769 bytes; at most 32768 are taken" {
+		if got.Status != http.StatusBadRequest || got.Text != "limit: associated_data: has 32769 bytes; the limit is 32768" {
 			t.Errorf("%s is refused with %v", op, got)
 		}
 	}

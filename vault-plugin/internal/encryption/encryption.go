@@ -1,6 +1,7 @@
-// Package encryption owns encryption for a tenant's own services: messages, digests and data keys under a named context of a
-// workspace. It keeps nothing, so no call of storage follows once the workspace's keys are in memory: what it makes is its
-// caller's to store. It knows nothing of requests and encodings.
+// Package encryption owns encryption for a tenant's own services: messages, digests and data keys
+// under a named context of a workspace. It stores nothing: the caller stores the results. Once the
+// workspace's keys are in memory, an operation makes no storage call. The package knows nothing of
+// requests and encodings.
 package encryption
 
 import (
@@ -16,44 +17,45 @@ import (
 )
 
 const (
-	// MaxAssociatedData is the most associated data of a message, in bytes.
+	// MaxAssociatedData is the largest size of a message's associated data in bytes.
 	MaxAssociatedData = 32 << 10
-	// DataKeySize is the length of a data key, in bytes: a key of AES-256.
+	// DataKeySize is the size of a data key in bytes. A data key is an AES-256 key.
 	DataKeySize = 32
 )
 
-// Service works under the application contexts of all workspaces of a mount. A context is derived from its name: there is none
-// to create, and none to delete.
+// Service works in the application contexts of all workspaces of a mount. A context's keys are
+// derived from its name, so a context is neither created nor deleted.
 type Service struct {
 	keys *keys.Service
 	tree *workspaces.Tree
 }
 
-// New makes a service.
+// New returns a Service.
 func New(k *keys.Service, tree *workspaces.Tree) *Service { return &Service{keys: k, tree: tree} }
 
-// Scope is a workspace's context, as a request names it.
+// Scope names a context of a workspace. Its names come from the request.
 type Scope struct {
 	caller.Request
 	Workspace string
 	Context   string
 }
 
-// Item is one thing to work on. An operation reads the parts that it is about.
+// Item is the input of an operation. Each operation reads only the fields that it needs.
 type Item struct {
-	Data           []byte // the plaintext to encrypt, or what a digest is about; the caller's to clear
-	Text           string // the ciphertext or digest
+	Data           []byte // plaintext to encrypt or data of a digest; the caller clears it
+	Text           string // ciphertext or digest
 	AssociatedData []byte // at most MaxAssociatedData bytes
 }
 
-// Result is what became of one item.
+// Result is the result for one Item.
 type Result struct {
-	Text       string // the ciphertext or digest
-	KeyVersion uint32 // that Text was made under
-	Plaintext  []byte // the caller's to clear
-	Valid      bool   // of a verification
+	Text       string // ciphertext or digest
+	KeyVersion uint32 // under which Text was made
+	Plaintext  []byte // the caller clears it
+	Valid      bool   // result of Verify
 
-	// Refused says why the item failed; everything else is then empty. The other items are not affected.
+	// Refused says why the item failed. The other fields are then zero. The other items of the
+	// batch are not affected.
 	Refused *fault.Error
 }
 
@@ -67,26 +69,28 @@ func (s *Service) Decrypt(ctx context.Context, scope Scope, items []Item) ([]Res
 	return each(ctx, s, scope, items, (*keyring.Workspace).Application, open)
 }
 
-// Rewrap seals each item's ciphertext anew under the latest key version. The plaintext does not leave package keyring.
+// Rewrap decrypts each item's ciphertext and encrypts it under the latest key version. The
+// plaintext does not leave package keyring.
 func (s *Service) Rewrap(ctx context.Context, scope Scope, items []Item) ([]Result, error) {
 	return each(ctx, s, scope, items, (*keyring.Workspace).Application, rewrap)
 }
 
-// HMAC makes a digest of each item's data under the latest key version.
+// HMAC returns the digest of each item's data under the latest key version.
 func (s *Service) HMAC(ctx context.Context, scope Scope, items []Item) ([]Result, error) {
 	return each(ctx, s, scope, items, (*keyring.Workspace).ApplicationHMAC, sum)
 }
 
-// Verify compares each item's digest with that of its data, under the key version that the digest names.
+// Verify compares each item's digest with the digest of its data, under the key version that the
+// item's digest names.
 func (s *Service) Verify(ctx context.Context, scope Scope, items []Item) ([]Result, error) {
 	return each(ctx, s, scope, items, (*keyring.Workspace).ApplicationHMAC, verify)
 }
 
-// DataKey mints a key for the caller's own use and seals it as Encrypt does. Without reveal nobody has seen it until it is
-// decrypted.
+// DataKey mints a key for the caller's own use and encrypts it as Encrypt does. Without reveal, the
+// plaintext of the key is returned only by a later Decrypt.
 func (s *Service) DataKey(ctx context.Context, scope Scope, associatedData []byte, reveal bool) (Result, error) {
 	key := make([]byte, DataKeySize)
-	_, _ = rand.Read(key) // never fails
+	_, _ = rand.Read(key) // crypto/rand never returns an error
 	results, err := s.Encrypt(ctx, scope, []Item{{Data: key, AssociatedData: associatedData}})
 	if err == nil && results[0].Refused != nil {
 		err = results[0].Refused
@@ -103,8 +107,9 @@ func (s *Service) DataKey(ctx context.Context, scope Scope, associatedData []byt
 	return results[0], nil
 }
 
-// each does the work on every item with one set of derived keys. An error that the caller may see is the item's own, any other
-// ends the whole. When the keyring is wiped on the way, what is done stays done and the rest follows with a fresh one.
+// each runs work for every item with one set of derived keys. A *fault.Error of work belongs to its
+// item. Any other error ends the batch. If the keyring is wiped in between, the finished items are
+// kept and the others use a new keyring.
 func each[K interface{ Wipe() }](ctx context.Context, s *Service, scope Scope, items []Item,
 	derive func(*keyring.Workspace, string) (K, error), work func(K, Item) (Result, error),
 ) ([]Result, error) {
@@ -121,7 +126,7 @@ func each[K interface{ Wipe() }](ctx context.Context, s *Service, scope Scope, i
 		defer derived.Wipe()
 		for len(results) < len(items) {
 			if err := ctx.Err(); err != nil {
-				return err // nobody waits for the rest of the batch
+				return err // the client no longer waits for the batch
 			}
 			result, err := work(derived, items[len(results)])
 			if err != nil && !errors.As(err, &result.Refused) {

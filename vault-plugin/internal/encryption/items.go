@@ -7,7 +7,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// What is done to one item. A *fault.Error is the item's, every other error is the batch's.
+// The functions below process one item. A *fault.Error concerns the item. Any other error ends the
+// batch.
 
 type (
 	encryption = keyring.Context[keyring.ApplicationLocation]
@@ -21,7 +22,7 @@ func seal(keys *encryption, item Item) (Result, error) {
 	}
 	sealed, err := keys.Seal(at, item.Data)
 	if errors.Is(err, keyring.ErrTooLarge) {
-		return Result{}, fault.New(fault.Limit, "plaintext: has %d bytes; at most %d are encrypted", len(item.Data), keyring.MaxPlaintext)
+		return Result{}, fault.New(fault.Limit, "plaintext: has %d bytes; the limit is %d", len(item.Data), keyring.MaxPlaintext)
 	}
 	return ciphertext(sealed, err)
 }
@@ -61,13 +62,14 @@ func sealedItem(item Item) (at keyring.ApplicationLocation, sealed keyring.Ciphe
 
 func location(item Item) (keyring.ApplicationLocation, error) {
 	if n := len(item.AssociatedData); n > MaxAssociatedData {
-		return keyring.ApplicationLocation{}, fault.New(fault.Limit, "associated_data: has %d bytes; at most %d are taken", n, MaxAssociatedData)
+		return keyring.ApplicationLocation{}, fault.New(fault.Limit, "associated_data: has %d bytes; the limit is %d", n, MaxAssociatedData)
 	}
 	return keyring.ApplicationLocation{AssociatedData: item.AssociatedData}, nil
 }
 
-// opaque makes one answer of every reason not to open: a changed byte, other associated data, another context or workspace, a
-// key version that is gone, or no ciphertext at all. Telling them apart would help only whoever forges.
+// opaque returns one error for every reason why a ciphertext does not open: a changed byte, other
+// associated data, another context or workspace, a destroyed key version, or no ciphertext at all.
+// Different errors would help only a forger.
 func opaque(err error) error {
 	if err == nil || errors.Is(err, keyring.ErrWiped) {
 		return err
@@ -86,7 +88,7 @@ func sum(keys *digests, item Item) (Result, error) {
 func verify(keys *digests, item Item) (Result, error) {
 	d, err := keyring.ParseDigestText[keyring.HMACLocation](item.Text)
 	if err != nil {
-		return Result{}, fault.New(fault.Invalid, "hmac: must be of the form stash-mac:v<key version>:<base64url>, as it was answered")
+		return Result{}, fault.New(fault.Invalid, "hmac: must be stash-mac:v<key version>:<base64url>, as hmac/ returns it")
 	}
 	err = keys.Verify(keyring.HMACLocation{}, item.Data, d)
 	if errors.Is(err, keyring.ErrVerify) {
