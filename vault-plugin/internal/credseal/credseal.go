@@ -1,6 +1,7 @@
-// Package credseal owns the sealing of integrations' credentials: each secret field by itself, in the context of its integration,
-// bound to the endpoint that may receive it, to its name and to its generation. It knows nothing of requests and records, and keeps
-// nothing.
+// Package credseal owns the sealing of integrations' credentials. Each secret field is sealed by
+// itself in the context of its integration. It is bound to the endpoint that may receive it, to its
+// name and to its generation. The package knows nothing of requests and of stored records, and it
+// stores nothing.
 package credseal
 
 import (
@@ -16,24 +17,26 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// ErrUnopened says that a sealed field does not open: it is damaged, or was sealed for another place, endpoint or generation. Which
-// of these it is, is not told: whoever may write to storage must not learn it.
+// ErrUnopened reports that a sealed field does not open. It is damaged, or was sealed for another
+// integration, field, endpoint or generation. The error does not distinguish these, because whoever
+// can write to storage must not learn which it is.
 var ErrUnopened = errors.New("the credential cannot be opened")
 
-// Owner is the integration that a credential belongs to. Names come from the request, never from what is stored.
+// Owner identifies the integration that a credential belongs to. Its names come from the request,
+// never from a stored record.
 type Owner struct {
 	Workspace      store.ID
 	Provider, Name string
-	ID             store.ID // of the integration, from the record found under that name
+	ID             store.ID // of the integration, from the record stored under that name
 }
 
-// Service seals and opens.
+// Service seals and opens credentials.
 type Service struct{ keys *keys.Service }
 
-// New makes a service.
+// New returns a Service.
 func New(k *keys.Service) *Service { return &Service{k} }
 
-// Seal seals the fields of a new generation for an endpoint. The fields stay the caller's to clear.
+// Seal seals the fields of a new generation for an endpoint. The caller clears the fields.
 func (s *Service) Seal(ctx context.Context, of Owner, endpoint [32]byte, number uint64, fields map[string][]byte) (store.Generation, error) {
 	g := store.Generation{Number: number, Endpoint: endpoint, Fields: make(map[string][]byte, len(fields))}
 	err := s.with(ctx, of, func(seal *keyring.Context[keyring.CredentialLocation]) error {
@@ -52,12 +55,13 @@ func (s *Service) Seal(ctx context.Context, of Owner, endpoint [32]byte, number 
 	return g, nil
 }
 
-// Open opens a generation for an endpoint, which the caller derives from the settings in force. The caller wipes what it answers.
+// Open opens a generation for an endpoint, which the caller derives from the current settings. The
+// caller wipes the returned credential.
 func (s *Service) Open(ctx context.Context, of Owner, endpoint [32]byte, g store.Generation) (provider.Credential, error) {
 	fields := make(map[string][]byte, len(g.Fields))
 	opened := provider.NewCredential(fields)
 	err := s.with(ctx, of, func(seal *keyring.Context[keyring.CredentialLocation]) error {
-		opened.Wipe() // of a first call whose keyring was wiped
+		opened.Wipe() // from an attempt whose keyring was wiped
 		for name, sealed := range g.Fields {
 			ciphertext, err := keyring.ParseCiphertext[keyring.CredentialLocation](sealed)
 			if err != nil {
@@ -78,12 +82,14 @@ func (s *Service) Open(ctx context.Context, of Owner, endpoint [32]byte, g store
 	return opened, nil
 }
 
-// Reseal seals a generation anew under the latest key version, for the endpoint it was supplied for: no field leaves package
-// keyring, and what its settings have made unreadable stays so. changed is false where all of it is under that version already.
-func (s *Service) Reseal(ctx context.Context, of Owner, g store.Generation) (again store.Generation, changed bool, err error) {
-	again = g
+// Reseal seals a generation under the latest key version, for the endpoint that it was supplied
+// for. No plaintext leaves package keyring. A generation that does not open under the current
+// settings does not open afterwards either. changed is false if every field has the latest key
+// version already.
+func (s *Service) Reseal(ctx context.Context, of Owner, g store.Generation) (resealed store.Generation, changed bool, err error) {
+	resealed = g
 	err = s.with(ctx, of, func(seal *keyring.Context[keyring.CredentialLocation]) error {
-		again.Fields, changed = maps.Clone(g.Fields), false
+		resealed.Fields, changed = maps.Clone(g.Fields), false
 		for name, sealed := range g.Fields {
 			ciphertext, err := keyring.ParseCiphertext[keyring.CredentialLocation](sealed)
 			if err != nil {
@@ -94,15 +100,16 @@ func (s *Service) Reseal(ctx context.Context, of Owner, g store.Generation) (aga
 				return unopened(err)
 			}
 			if next.KeyVersion() != ciphertext.KeyVersion() {
-				again.Fields[name], changed = next.Bytes(), true
+				resealed.Fields[name], changed = next.Bytes(), true
 			}
 		}
 		return nil
 	})
-	return again, changed, err
+	return resealed, changed, err
 }
 
-// KeyVersion is the oldest key version that a generation needs; 0 where a field of it is damaged.
+// KeyVersion returns the oldest key version that a generation needs. It returns 0 if a field is
+// damaged or there is none.
 func KeyVersion(g store.Generation) uint32 {
 	var versions []uint32
 	for _, sealed := range g.Fields {
@@ -138,7 +145,8 @@ func location(endpoint [32]byte, number uint64, field string) keyring.Credential
 	return keyring.CredentialLocation{Endpoint: endpoint, Field: field, Generation: number}
 }
 
-// unopened lets through that the keyring was wiped: the keys are then taken again.
+// unopened keeps ErrWiped, so that keys.Service.With repeats the operation with new keys, and
+// replaces every other error.
 func unopened(err error) error {
 	if errors.Is(err, keyring.ErrWiped) {
 		return err

@@ -38,7 +38,7 @@ func newOwner(t *testing.T, k *keys.Service) credseal.Owner {
 	return credseal.Owner{Workspace: ws, Provider: "toy", Name: "main", ID: store.NewID()}
 }
 
-func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T) {
+func TestACredentialOpensOnlyForItsOwnerEndpointFieldAndGeneration(t *testing.T) {
 	s, k := newService(t)
 	of, stranger, endpoint := newOwner(t, k), newOwner(t, k), [32]byte{1}
 	fields := map[string][]byte{"key": []byte("one"), "password": []byte("two"), "empty": {}}
@@ -46,7 +46,7 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := func(change func(of *credseal.Owner, endpoint *[32]byte, g *store.Generation)) error {
+	openWith := func(change func(of *credseal.Owner, endpoint *[32]byte, g *store.Generation)) error {
 		as, at, g := of, endpoint, sealed
 		g.Fields = maps.Clone(g.Fields)
 		change(&as, &at, &g)
@@ -61,8 +61,8 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 		}
 		return err
 	}
-	if err := with(func(*credseal.Owner, *[32]byte, *store.Generation) {}); err != nil {
-		t.Fatalf("it does not open: %v", err)
+	if err := openWith(func(*credseal.Owner, *[32]byte, *store.Generation) {}); err != nil {
+		t.Fatalf("the unchanged credential does not open: %v", err)
 	}
 	for name, change := range map[string]func(of *credseal.Owner, endpoint *[32]byte, g *store.Generation){
 		"another workspace":   func(of *credseal.Owner, _ *[32]byte, _ *store.Generation) { of.Workspace = stranger.Workspace },
@@ -81,7 +81,7 @@ func TestACredentialOpensForItsOwnerEndpointFieldAndGenerationOnly(t *testing.T)
 		},
 		"no envelope": func(_ *credseal.Owner, _ *[32]byte, g *store.Generation) { g.Fields["key"] = []byte("one") },
 	} {
-		if err := with(change); !errors.Is(err, credseal.ErrUnopened) {
+		if err := openWith(change); !errors.Is(err, credseal.ErrUnopened) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -100,19 +100,19 @@ func TestAResealedCredentialNeedsTheLatestKeyVersionAndKeepsItsBinding(t *testin
 	if _, err := k.Rotate(t.Context(), caller.Request{}, of.Workspace, 1); err != nil {
 		t.Fatal(err)
 	}
-	again, changed, err := s.Reseal(t.Context(), of, sealed)
-	if err != nil || !changed || credseal.KeyVersion(again) != 2 || credseal.KeyVersion(sealed) != 1 || again.Endpoint != endpoint {
-		t.Errorf("changed %t to key version %d, %v", changed, credseal.KeyVersion(again), err)
+	resealed, changed, err := s.Reseal(t.Context(), of, sealed)
+	if err != nil || !changed || credseal.KeyVersion(resealed) != 2 || credseal.KeyVersion(sealed) != 1 || resealed.Endpoint != endpoint {
+		t.Errorf("changed %t to key version %d, %v", changed, credseal.KeyVersion(resealed), err)
 	}
-	opened, err := s.Open(t.Context(), of, endpoint, again)
+	opened, err := s.Open(t.Context(), of, endpoint, resealed)
 	if err != nil || opened.Text("key") != "one" {
-		t.Errorf("it opens as %q, %v", opened.Text("key"), err)
+		t.Errorf("the resealed credential opens as %q, %v", opened.Text("key"), err)
 	}
-	if _, err := s.Open(t.Context(), of, [32]byte{2}, again); !errors.Is(err, credseal.ErrUnopened) {
+	if _, err := s.Open(t.Context(), of, [32]byte{2}, resealed); !errors.Is(err, credseal.ErrUnopened) {
 		t.Errorf("for another endpoint: %v", err)
 	}
 	broken := store.Generation{Number: 1, Fields: map[string][]byte{"key": []byte("none")}}
 	if _, _, err := s.Reseal(t.Context(), of, broken); !errors.Is(err, credseal.ErrUnopened) || credseal.KeyVersion(broken) != 0 {
-		t.Errorf("what is no envelope: %v", err)
+		t.Errorf("a field that is not an envelope: %v", err)
 	}
 }
