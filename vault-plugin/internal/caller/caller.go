@@ -1,15 +1,17 @@
-// Package caller owns the description of who asks for a change. It knows nothing of what is asked for, and nothing of Vault's
-// requests.
+// Package caller owns the identity of a request that changes something. It knows nothing of the
+// change and of Vault's request type.
 package caller
 
 import "github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 
-// Request is what a service knows of the request behind an operation. The zero value stands for work that no request asks for.
+// Request identifies the request that caused an operation. The zero value is work that no request
+// caused.
 type Request struct {
-	Mount string      // path of the mount with a trailing slash, for the commands that errors suggest
-	ID    string      // a replay of a request carries the same
+	Mount string      // path of the mount with a trailing slash; errors suggest commands with it
+	ID    string      // a replay of a request has the same ID
 	Actor store.Actor // who sent the request
 }
 
-// Replays reports whether the request has the id of another one. Work without a request replays nothing.
+// Replays reports whether the request has the given ID of an earlier request. The zero Request
+// replays nothing.
 func (r Request) Replays(id string) bool { return r.ID != "" && r.ID == id }
