@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Clock is a time that stands until the test turns it.
+// Clock is a clock for tests. Its time changes only in Advance.
 type Clock struct {
 	mu     sync.Mutex
 	now    time.Time
 	timers map[*timer]bool
 
-	calls   int // functions of timers that have not returned
+	calls   int // timer functions that have not returned
 	returns *sync.Cond
 }
 
@@ -20,21 +20,21 @@ type timer struct {
 	f   func()
 }
 
-// NewClock begins at a fixed moment.
+// NewClock returns a clock that starts at a fixed time.
 func NewClock() *Clock {
 	c := &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), timers: make(map[*timer]bool)}
 	c.returns = sync.NewCond(&c.mu)
 	return c
 }
 
-// Now answers the clock's time.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// AfterFunc has f called, in a goroutine of its own, by the Advance that reaches its time.
+// AfterFunc schedules f. The Advance that reaches the time calls f in its own goroutine.
 func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	}
 }
 
-// Advance turns the clock.
+// Advance moves the clock forward and calls the timers that are due.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,7 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// call calls a timer's function. The caller holds mu.
+// call calls f in a goroutine. The caller holds mu.
 func (c *Clock) call(f func()) {
 	c.calls++
 	go func() {
@@ -78,7 +78,7 @@ func (c *Clock) call(f func()) {
 	}()
 }
 
-// Fired waits until all that timers have called has returned.
+// Fired waits until every timer function that was called has returned.
 func (c *Clock) Fired() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *Clock) Fired() {
 	}
 }
 
-// Next answers how long it is until the next timer is due; false where none waits.
+// Next returns the time until the next timer is due. It returns false if there is no timer.
 func (c *Clock) Next() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,6 +1,7 @@
-// Package enginetest mounts the engine in memory for tests of its many cases: requests take the same way as through Vault (the
-// existence check, JSON on the wire both ways), every answer is held against its declared schema, time is a clock the test
-// turns, and storage counts calls and can go down. It is imported by tests only.
+// Package enginetest mounts the engine in memory for tests with many cases. Requests take the same
+// path as in Vault: the existence check, and JSON in both directions. Every response is validated
+// against its declared schema. Time is a Clock that the test advances. The storage counts its calls
+// and can fail. Only tests import this package.
 package enginetest
 
 import (
@@ -36,24 +37,24 @@ type Mount struct {
 	requests *atomic.Int64
 }
 
-// Setup says what a mount is made with; of the zero value, each part is the usual one.
+// Setup is the configuration of a mount. A zero field means the default.
 type Setup struct {
 	Storage   *Storage
 	Clock     *Clock
-	Providers *provider.Registry // those the project ships
+	Providers *provider.Registry // default: the providers of the project
 	Resolver  outbound.Resolver
 }
 
 // New mounts the engine on empty storage.
 func New(t testing.TB) *Mount { return Setup{}.Open(t) }
 
-// Open mounts the engine on a storage, as Vault does at its start: the caches are cold.
+// Open mounts the engine on the given storage with cold caches, as Vault does when it starts.
 func Open(t testing.TB, storage *Storage, clock *Clock) *Mount {
 	t.Helper()
 	return Setup{Storage: storage, Clock: clock}.Open(t)
 }
 
-// Open mounts the engine, as Vault does at its start: the caches are cold.
+// Open mounts the engine with cold caches, as Vault does when it starts.
 func (s Setup) Open(t testing.TB) *Mount {
 	t.Helper()
 	m := s.Factory(t)
@@ -63,13 +64,13 @@ func (s Setup) Open(t testing.TB) *Mount {
 	return m
 }
 
-// Factory makes a mount that Vault has not initialized yet.
+// Factory returns a mount that Vault has not initialized yet.
 func Factory(t testing.TB, storage *Storage, clock *Clock) *Mount {
 	t.Helper()
 	return Setup{Storage: storage, Clock: clock}.Factory(t)
 }
 
-// Factory makes a mount that Vault has not initialized yet.
+// Factory returns a mount that Vault has not initialized yet.
 func (s Setup) Factory(t testing.TB) *Mount {
 	t.Helper()
 	s = s.complete(t)
@@ -109,51 +110,51 @@ func (s Setup) complete(t testing.TB) Setup {
 	return s
 }
 
-// Restart ends this mount's process and opens another on what is stored.
+// Restart stops this mount and opens another one on a copy of its storage.
 func (m *Mount) Restart() *Mount {
 	m.t.Helper()
 	m.Backend.Cleanup(context.Background())
 	next := m.setup
 	next.Storage = m.Storage.Clone()
 	again := next.Open(m.t)
-	again.requests = m.requests // ids stay unique: one that comes again would be a replay
+	again.requests = m.requests // IDs stay unique: a repeated ID would be a replay
 	return again
 }
 
-// Settle waits for what the clock's timers have called, and for the background work.
+// Settle waits until the called timer functions have returned and the background work is done.
 func (m *Mount) Settle() {
 	m.Clock.Fired()
 	m.Backend.Settle()
 }
 
-// Data is the body of a request or an answer.
+// Data is the body of a request or a response.
 type Data = map[string]any
 
-// Request is one request; ID is made up where it is empty.
+// Request is one request. An empty ID is replaced by a new one.
 type Request struct {
-	Op   logical.Operation // CreateOperation and UpdateOperation mean: a write
+	Op   logical.Operation // CreateOperation and UpdateOperation both mean a write
 	Path string
 	Data Data
 	ID   string
 }
 
-// Refused is an error as a client of Vault's API sees it.
+// Refused is an error response as a client of Vault's API sees it.
 type Refused struct {
 	Status int
 	Text   string
 }
 
-// Error answers status and text.
+// Error returns the status and the text.
 func (r *Refused) Error() string { return fmt.Sprintf("%d %s", r.Status, r.Text) }
 
-// Word is the word that the text begins with.
+// Word returns the word that the text begins with, such as "invalid".
 func (r *Refused) Word() string {
 	word, _, _ := strings.Cut(r.Text, ":")
 	return word
 }
 
-// Do sends a request as Vault does and answers what a client sees: the answer's data, or a *Refused. The data of a soft-deleted
-// secret come together with a *Refused of status 404.
+// Do sends a request as Vault does. It returns what a client sees: the data of the response, or a
+// *Refused. For a soft-deleted secret it returns both: the data, and a *Refused with status 404.
 func (m *Mount) Do(req Request) (Data, error) {
 	m.t.Helper()
 	if req.ID == "" {
@@ -178,10 +179,10 @@ func (m *Mount) Do(req Request) (Data, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	return m.answered(in, resp)
+	return m.response(in, resp)
 }
 
-func (m *Mount) answered(in *logical.Request, resp *logical.Response) (Data, error) {
+func (m *Mount) response(in *logical.Request, resp *logical.Response) (Data, error) {
 	m.t.Helper()
 	if resp == nil {
 		return nil, nil
@@ -204,7 +205,7 @@ func (m *Mount) answered(in *logical.Request, resp *logical.Response) (Data, err
 	return wire(m.t, resp.Data), nil
 }
 
-// validate holds an answer against the schema its operation declares.
+// validate compares a response with the schema that its operation declares.
 func (m *Mount) validate(in *logical.Request, resp *logical.Response) {
 	m.t.Helper()
 	path := m.Backend.Route(in.Path)
@@ -213,7 +214,7 @@ func (m *Mount) validate(in *logical.Request, resp *logical.Response) {
 	}
 	declared, ok := path.Operations[in.Operation].(*framework.PathOperation)
 	if !ok || len(declared.Responses[http.StatusOK]) == 0 {
-		m.t.Errorf("%s %s: declares no answer of status 200", in.Operation, in.Path)
+		m.t.Errorf("%s %s: declares no response of status 200", in.Operation, in.Path)
 		return
 	}
 	if of := declared.Responses[http.StatusOK][0]; of.Fields != nil {
@@ -236,7 +237,7 @@ func refused(err error) error {
 	}
 }
 
-// wire takes data through JSON, as the plugin protocol does.
+// wire encodes data as JSON and decodes it, as the plugin protocol does.
 func wire(t testing.TB, data Data) Data {
 	t.Helper()
 	if data == nil {
@@ -244,11 +245,11 @@ func wire(t testing.TB, data Data) Data {
 	}
 	text, err := json.Marshal(data)
 	if err != nil {
-		t.Fatalf("data cannot travel: %v", err)
+		t.Fatalf("encode data: %v", err)
 	}
 	var out Data
 	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatalf("data cannot travel: %v", err)
+		t.Fatalf("decode data: %v", err)
 	}
 	return out
 }

@@ -7,35 +7,36 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// Must sends a request that has to succeed.
+// Must sends a request and fails the test if the request fails.
 func (m *Mount) Must(op logical.Operation, path string, data Data) Data {
 	m.t.Helper()
-	answer, err := m.Do(Request{Op: op, Path: path, Data: data})
+	response, err := m.Do(Request{Op: op, Path: path, Data: data})
 	if err != nil {
 		m.t.Fatalf("%s %s: %v", op, path, err)
 	}
-	return answer
+	return response
 }
 
-// Write is `vault write`, which has to succeed.
+// Write writes a path and fails the test if the request fails.
 func (m *Mount) Write(path string, data Data) Data {
 	m.t.Helper()
 	return m.Must(logical.UpdateOperation, path, data)
 }
 
-// Read is `vault read`, which has to succeed.
+// Read reads a path and fails the test if the request fails.
 func (m *Mount) Read(path string) Data {
 	m.t.Helper()
 	return m.Must(logical.ReadOperation, path, nil)
 }
 
-// Delete is `vault delete`, which has to succeed.
+// Delete deletes a path and fails the test if the request fails.
 func (m *Mount) Delete(path string, data Data) Data {
 	m.t.Helper()
 	return m.Must(logical.DeleteOperation, path, data)
 }
 
-// List is `vault list`, which has to succeed; the path gets its trailing slash.
+// List returns the keys of a path without its trailing slash. It fails the test if the request
+// fails.
 func (m *Mount) List(path string) []string {
 	m.t.Helper()
 	raw, _ := m.Must(logical.ListOperation, path+"/", nil)["keys"].([]any)
@@ -46,24 +47,24 @@ func (m *Mount) List(path string) []string {
 	return names
 }
 
-// Refuse sends a request that has to be refused.
+// Refuse sends a request and fails the test unless the request is refused.
 func (m *Mount) Refuse(op logical.Operation, path string, data Data) *Refused {
 	m.t.Helper()
 	_, err := m.Do(Request{Op: op, Path: path, Data: data})
 	var refused *Refused
 	if !errors.As(err, &refused) {
-		m.t.Fatalf("%s %s: was not refused", op, path)
+		m.t.Fatalf("%s %s: the request was not refused", op, path)
 	}
 	return refused
 }
 
-// Patch is `vault patch`, which has to succeed.
+// Patch patches a path and fails the test if the request fails.
 func (m *Mount) Patch(path string, data Data) Data {
 	m.t.Helper()
 	return m.Must(logical.PatchOperation, path, data)
 }
 
-// Exists asks what Vault asks before a write, to tell a create from an update.
+// Exists runs the existence check by which Vault distinguishes a create from an update.
 func (m *Mount) Exists(path string) bool {
 	m.t.Helper()
 	_, exists, err := m.Backend.HandleExistenceCheck(context.Background(), &logical.Request{
@@ -75,7 +76,7 @@ func (m *Mount) Exists(path string) bool {
 	return exists
 }
 
-// Tick is the call that Vault's active node makes every minute.
+// Tick sends the rollback request that Vault's active node sends every minute.
 func (m *Mount) Tick() {
 	m.t.Helper()
 	_, err := m.Backend.HandleRequest(context.Background(), &logical.Request{
@@ -86,7 +87,7 @@ func (m *Mount) Tick() {
 	}
 }
 
-// Populate makes a workspace, a project and environments in it.
+// Populate creates a workspace, a project and its environments.
 func (m *Mount) Populate(workspace, project string, environments ...string) {
 	m.t.Helper()
 	m.Write("workspaces/"+workspace, nil)
@@ -96,8 +97,8 @@ func (m *Mount) Populate(workspace, project string, environments ...string) {
 	}
 }
 
-// Version answers the version number in an answer.
-func Version(answer Data) int {
-	n, _ := answer["version"].(float64)
+// Version returns the version number in a response.
+func Version(response Data) int {
+	n, _ := response["version"].(float64)
 	return int(n)
 }

@@ -12,43 +12,43 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// ErrDown is what a storage answers from the call on that FailFrom names.
+// ErrDown is the error of a storage that is down.
 var ErrDown = errors.New("storage is down")
 
-// Counts are the storage calls since the last Reset.
+// Counts are numbers of storage calls.
 type Counts struct{ Gets, Puts, Deletes, Lists int }
 
-// Storage is a mount's storage in memory. It counts the calls, and can go down at any one of them: as for a process that dies,
-// nothing goes through from there on.
+// Storage is an in-memory storage. It counts its calls. FailFrom makes every call fail from a given
+// one on, as for a process that dies there.
 type Storage struct {
 	mu      sync.Mutex
 	entries map[string][]byte
 	counts  Counts
-	calls   int // since the last Reset
-	failAt  int // the call from which on everything fails; 0: never
-	stored  bool
+	calls   int  // since the last Reset
+	failAt  int  // number of the first call that fails; 0: none
+	stored  bool // see FailFrom
 	hook    func(op, key string)
 }
 
-// NewStorage makes an empty storage.
+// NewStorage returns an empty storage.
 func NewStorage() *Storage { return &Storage{entries: make(map[string][]byte)} }
 
-// Clone answers a storage of the same content that is up and has counted nothing: what a restart finds.
+// Clone returns what a restart finds: a storage with the same entries that is up and has no counts.
 func (s *Storage) Clone() *Storage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &Storage{entries: maps.Clone(s.entries)}
 }
 
-// Reset begins to count anew and has the storage up.
+// Reset sets the counts to zero and ends a FailFrom.
 func (s *Storage) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts, s.calls, s.failAt = Counts{}, 0, 0
 }
 
-// FailFrom begins to count anew and fails from the n-th call on, 1 being the next. With stored, that call itself still takes
-// effect though it answers an error: the answer is lost, not the write.
+// FailFrom sets the counts to zero and makes every call fail from the n-th on. 1 is the next call.
+// With stored, the n-th call takes effect although it returns an error: only its response is lost.
 func (s *Storage) FailFrom(n int, stored bool) {
 	s.Reset()
 	s.mu.Lock()
@@ -56,33 +56,33 @@ func (s *Storage) FailFrom(n int, stored bool) {
 	s.failAt, s.stored = n, stored
 }
 
-// Calls answers how many calls there were since the last Reset, failed ones included.
+// Calls returns the number of calls since the last Reset, including failed ones.
 func (s *Storage) Calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
 }
 
-// Counts answers the calls by kind since the last Reset.
+// Counts returns the numbers of calls since the last Reset.
 func (s *Storage) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
 }
 
-// Hook has f called at the beginning of every call, with no lock held.
+// Hook sets a function that every call calls first, while no lock is held.
 func (s *Storage) Hook(f func(op, key string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hook = f
 }
 
-// Diff lists the keys whose entries are not the same, byte for byte, in the other storage, sorted.
+// Diff returns the keys, sorted, whose entries differ between the two storages.
 func (s *Storage) Diff(other *Storage) []string {
 	mine, theirs := s.Clone().entries, other.Clone().entries
 	var keys []string
 	for key, value := range mine {
-		if at, ok := theirs[key]; !ok || !bytes.Equal(value, at) {
+		if other, ok := theirs[key]; !ok || !bytes.Equal(value, other) {
 			keys = append(keys, key)
 		}
 	}
@@ -95,21 +95,21 @@ func (s *Storage) Diff(other *Storage) []string {
 	return keys
 }
 
-// Keys lists everything that is stored, sorted.
+// Keys returns all keys, sorted.
 func (s *Storage) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.entries))
 }
 
-// Raw reads an entry past the counting; nil where there is none.
+// Raw reads an entry without counting the call. It returns nil if there is no entry.
 func (s *Storage) Raw(key string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.entries[key])
 }
 
-// SetRaw writes an entry past the counting; nil removes it.
+// SetRaw writes an entry without counting the call. A nil value removes the entry.
 func (s *Storage) SetRaw(key string, value []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Storage) SetRaw(key string, value []byte) {
 	s.entries[key] = slices.Clone(value)
 }
 
-// begin counts a call and tells whether it takes effect, and whether it answers an error.
+// begin counts a call. It reports whether the call takes effect, and whether it returns an error.
 func (s *Storage) begin(op, key string, count func(*Counts)) (effect, fails bool) {
 	s.mu.Lock()
 	hook := s.hook
@@ -173,7 +173,7 @@ func (s *Storage) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// List lists what stands directly under a prefix; folders end with a slash.
+// List returns the sorted names directly under a prefix. Names of folders end with a slash.
 func (s *Storage) List(_ context.Context, prefix string) ([]string, error) {
 	if _, fails := s.begin("list", prefix, func(c *Counts) { c.Lists++ }); fails {
 		return nil, ErrDown
