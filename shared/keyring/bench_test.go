@@ -36,7 +36,7 @@ func BenchmarkOpen1KiB(b *testing.B) {
 	}
 }
 
-// BenchmarkBareGCMSeal1KiB is what the others are measured against: no derivation, one key for all messages.
+// BenchmarkBareGCMSeal1KiB is the baseline: one key for all messages and no derivation.
 func BenchmarkBareGCMSeal1KiB(b *testing.B) {
 	block := must(aes.NewCipher(make([]byte, keySize)))(b)
 	aead := must(cipher.NewGCMWithRandomNonce(block))(b)
@@ -58,7 +58,7 @@ func BenchmarkRewrap1KiB(b *testing.B) {
 	}
 }
 
-// BenchmarkColdOpen1KiB is a first read: the keyring is not cached.
+// BenchmarkColdOpen1KiB is a first read, for which the keyring is not cached.
 func BenchmarkColdOpen1KiB(b *testing.B) {
 	m := newTestMaster(b)
 	w := newTestWorkspace(b, m)
@@ -100,7 +100,7 @@ func BenchmarkWrap(b *testing.B) {
 	}
 }
 
-// BenchmarkContext is a context that is used once.
+// BenchmarkContext uses each context once.
 func BenchmarkContext(b *testing.B) {
 	w := newTestWorkspace(b, newTestMaster(b))
 	ct := must(must(w.Secrets(production))(b).Seal(benchLocation, make([]byte, kibibyte)))(b)
@@ -128,7 +128,7 @@ func BenchmarkDigest1KiB(b *testing.B) {
 func TestSealAndOpenAllocateLittle(t *testing.T) {
 	const limit = 22
 	if raceEnabled() {
-		t.Skip("the race detector allocates by itself")
+		t.Skip("the race detector allocates memory itself")
 	}
 	c, plaintext := benchContext(t), make([]byte, kibibyte)
 	ct := must(c.Seal(benchLocation, plaintext))(t)
@@ -142,7 +142,7 @@ func TestSealAndOpenAllocateLittle(t *testing.T) {
 			}
 		})
 		if t.Logf("%s: %v allocations", name, allocs); allocs > limit {
-			t.Errorf("%s allocates %v times, the limit is %d", name, allocs, limit)
+			t.Errorf("%s allocates %v times; the limit is %d", name, allocs, limit)
 		}
 	}
 }

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// change is one way to make an encoding invalid, given where its versions begin and how long each is.
-type change struct {
-	name   string
-	change func(b []byte, header, version int) []byte
+// corruption makes an encoding invalid. header is the size of the header, and version the size of
+// each version.
+type corruption struct {
+	name  string
+	apply func(b []byte, header, version int) []byte
 }
 
-var changes = []change{
-	{"nothing at all", func([]byte, int, int) []byte { return nil }},
+var corruptions = []corruption{
+	{"no bytes", func([]byte, int, int) []byte { return nil }},
 	{"other format", func(b []byte, _, _ int) []byte { b[0]++; return b }},
 	{"trailing byte", func(b []byte, _, _ int) []byte { return append(b, 0) }},
 	{"trailing version", func(b []byte, header, _ int) []byte { return append(b, b[header:]...) }},
@@ -46,19 +47,19 @@ var changes = []change{
 	}},
 }
 
-func TestMasterRecordIsReadOnlyIfItIsExactlyOne(t *testing.T) {
+func TestMasterRecordHasExactlyOneEncoding(t *testing.T) {
 	m := must(newTestMaster(t).Rotate(day.Add(time.Hour)))(t)
 	record := must(m.Encode())(t)
 	again := must(DecodeMaster(record))(t)
 	if !bytes.Equal(must(again.Encode())(t), record) || !slices.Equal(again.Versions(), m.Versions()) {
-		t.Error("what is read differs from what was written")
+		t.Error("the decoded record encodes differently")
 	}
 	if want := []VersionInfo{{1, day}, {2, day.Add(time.Hour)}}; !slices.Equal(again.Versions(), want) {
 		t.Errorf("versions are %v, want %v", again.Versions(), want)
 	}
-	extra := change{"a key that was cleared", func(b []byte, header, size int) []byte { clear(b[header+12 : header+size]); return b }}
-	for _, c := range append(slices.Clone(changes), extra) {
-		got, err := DecodeMaster(c.change(bytes.Clone(record), masterHeaderSize, masterVersionSize))
+	extra := corruption{"cleared key", func(b []byte, header, size int) []byte { clear(b[header+12 : header+size]); return b }}
+	for _, c := range append(slices.Clone(corruptions), extra) {
+		got, err := DecodeMaster(c.apply(bytes.Clone(record), masterHeaderSize, masterVersionSize))
 		if got != nil || !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -70,7 +71,7 @@ func TestMasterRecordIsReadOnlyIfItIsExactlyOne(t *testing.T) {
 	}
 }
 
-func TestKeyEntryIsReadOnlyIfItIsExactlyOne(t *testing.T) {
+func TestKeyEntryWithAnInvalidEncodingIsRejected(t *testing.T) {
 	m := newTestMaster(t)
 	w := must(rotated(t, newTestWorkspace(t, m), 2).SetMinDecryption(2))(t)
 	entry := must(m.Wrap(w))(t)
@@ -82,18 +83,18 @@ func TestKeyEntryIsReadOnlyIfItIsExactlyOne(t *testing.T) {
 	if again.Latest() != 3 || again.MinDecryption() != 2 || !slices.Equal(again.Versions(), w.Versions()) {
 		t.Errorf("unwrapped %v", again)
 	}
-	extra := []change{
+	extra := []corruption{
 		{"minimum below the oldest", func(b []byte, _, _ int) []byte { b[4] = 0; return b }},
 		{"minimum above the latest", func(b []byte, _, _ int) []byte { b[4] = 4; return b }},
 		{"other domain", func(b []byte, header, _ int) []byte { b[header+versionPublicSize+2]++; return b }},
 		{"master version 0", func(b []byte, header, _ int) []byte { b[header+versionPublicSize+7] = 0; return b }},
 	}
-	for _, c := range append(slices.Clone(changes), extra...) {
-		changed := c.change(bytes.Clone(entry), entryHeaderSize, entryVersionSize)
-		if _, err := InspectEntry(changed); !errors.Is(err, ErrFormat) {
+	for _, c := range append(slices.Clone(corruptions), extra...) {
+		corrupted := c.apply(bytes.Clone(entry), entryHeaderSize, entryVersionSize)
+		if _, err := InspectEntry(corrupted); !errors.Is(err, ErrFormat) {
 			t.Errorf("inspect, %s: %v", c.name, err)
 		}
-		if got, err := m.Unwrap(w.Scope(), changed); got != nil || !errors.Is(err, ErrOpen) {
+		if got, err := m.Unwrap(w.Scope(), corrupted); got != nil || !errors.Is(err, ErrOpen) {
 			t.Errorf("unwrap, %s: %v", c.name, err)
 		}
 	}
@@ -104,7 +105,7 @@ func TestKeyEntryIsReadOnlyIfItIsExactlyOne(t *testing.T) {
 	}
 }
 
-func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
+func TestKeyEntryUnwrapsOnlyUnchangedAndForItsWorkspace(t *testing.T) {
 	m := newTestMaster(t)
 	w := rotated(t, newTestWorkspace(t, m), 1)
 	entry := must(m.Wrap(w))(t)
@@ -125,12 +126,12 @@ func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
 	renumbered := bytes.Clone(entry)
 	renumbered[entryHeaderSize+entryVersionSize+3] = 3
 	for name, unwrap := range map[string]func() (*Workspace, error){
-		"versions swapped":  func() (*Workspace, error) { return m.Unwrap(w.Scope(), swapped) },
-		"a version renamed": func() (*Workspace, error) { return m.Unwrap(w.Scope(), renumbered) },
-		"another workspace": func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{w.scope.Name, NewID()}, entry) },
-		"another name":      func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{"acne", w.scope.ID}, entry) },
-		"no name":           func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{ID: w.scope.ID}, entry) },
-		"another master":    func() (*Workspace, error) { return newTestMaster(t).Unwrap(w.Scope(), entry) },
+		"versions swapped":     func() (*Workspace, error) { return m.Unwrap(w.Scope(), swapped) },
+		"a version renumbered": func() (*Workspace, error) { return m.Unwrap(w.Scope(), renumbered) },
+		"another workspace":    func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{w.scope.Name, NewID()}, entry) },
+		"another name":         func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{"acne", w.scope.ID}, entry) },
+		"no name":              func() (*Workspace, error) { return m.Unwrap(WorkspaceScope{ID: w.scope.ID}, entry) },
+		"another master":       func() (*Workspace, error) { return newTestMaster(t).Unwrap(w.Scope(), entry) },
 	} {
 		if got, err := unwrap(); got != nil || !errors.Is(err, ErrOpen) {
 			t.Errorf("%s: %v", name, err)
@@ -138,10 +139,10 @@ func TestKeyEntryUnwrapsOnlyWithItsKeysInTheirPlaces(t *testing.T) {
 	}
 }
 
-func TestIDHasOneText(t *testing.T) {
+func TestIDHasExactlyOneText(t *testing.T) {
 	id := NewID()
 	if got := must(ParseID(id.String()))(t); got != id {
-		t.Errorf("%s is read as %s", id, got)
+		t.Errorf("%s parses as %s", id, got)
 	}
 	if s := id.String(); s[12] != '4' || s[16] < '8' || s[16] > 'b' {
 		t.Errorf("%s is not a UUID of version 4", s)

@@ -16,7 +16,8 @@ import (
 
 const importPath = "github.com/stashbase/vault-stashbase/shared/keyring"
 
-// Each file of testdata/mustnotcompile but the control begins with "// want: " and a part of the error it must cause.
+// Each file of testdata/mustnotcompile except control.go begins with "// want: " and a part of the
+// expected error.
 func TestMisuseDoesNotCompile(t *testing.T) {
 	fset := token.NewFileSet()
 	std := importer.Default()
@@ -41,11 +42,11 @@ func TestMisuseDoesNotCompile(t *testing.T) {
 			want, fails := strings.CutPrefix(first, "// want: ")
 			switch {
 			case !fails && filepath.Base(path) != "control.go":
-				t.Error("the file does not say how it must fail")
+				t.Error("the file does not begin with // want:")
 			case !fails && len(problems) > 0:
 				t.Errorf("does not compile: %q", problems)
 			case fails && (len(problems) != 1 || !strings.Contains(problems[0], want)):
-				t.Errorf("fails with %q, want one error with %q", problems, want)
+				t.Errorf("got errors %q, want one that contains %q", problems, want)
 			}
 		})
 	}

@@ -1,40 +1,42 @@
 package keyring
 
-// Location is where a ciphertext belongs within its context. It is rebuilt from the request on every call, never read from the
-// stored record: that would move together with the ciphertext.
+// Location is the address of a ciphertext within its context. Every call builds the location from
+// the request. A location from the stored record would move together with the ciphertext and prove
+// nothing.
 type Location interface {
 	SecretLocation | CredentialLocation | LeaseLocation | RotationLocation | SyncLocation | WebhookLocation | ApplicationLocation
 
-	// domain is the envelope's domain byte.
+	// domain returns the domain byte of the envelope.
 	domain() byte
-	// bind adds the location's fields to a binding.
+	// bind appends the location's fields to a binding.
 	bind(binding tuple) tuple
 }
 
-// Context seals and opens the ciphertexts of one scope of a workspace, such as the secrets of one environment. It is safe for
-// concurrent use and of no use after Wipe, of itself or of the workspace it came from.
+// Context seals and opens the ciphertexts of one scope of a workspace, such as the secrets of one
+// environment. It is safe for concurrent use. After a Wipe of the context or of its workspace, Seal,
+// Open and Rewrap return ErrWiped.
 type Context[L Location] struct {
-	_ [0]func(L) // makes contexts of different locations inconvertible, and incomparable
+	_ [0]func(L) // prevents conversion and comparison
 
 	keys    *derived
-	message template // whose binding has the label and the scope
-	minimum uint32
+	message template // its binding contains the label and the scope
+	minimum uint32   // lowest key version that Open accepts
 }
 
 func newContext[L Location](w *Workspace, label string, scope tuple) (*Context[L], error) {
-	of, err := scope.fields()
+	scopeFields, err := scope.fields()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newDerived(w.keys, label, of)
+	keys, err := newDerived(w.keys, label, scopeFields)
 	if err != nil {
 		return nil, err
 	}
-	return &Context[L]{keys: keys, message: template(newTemplate().text(label).all(of)), minimum: w.minimum}, nil
+	return &Context[L]{keys: keys, message: template(newTemplate().text(label).all(scopeFields)), minimum: w.minimum}, nil
 }
 
-// Seal encrypts plaintext, of at most MaxPlaintext bytes, for one location under the latest key version. Its errors are
-// ErrTooLarge and ErrWiped.
+// Seal encrypts a plaintext of at most MaxPlaintext bytes for one location under the latest key
+// version. Its errors are ErrTooLarge and ErrWiped.
 func (c *Context[L]) Seal(at L, plaintext []byte) (Ciphertext[L], error) {
 	if len(plaintext) > MaxPlaintext {
 		return Ciphertext[L]{}, ErrTooLarge
@@ -56,8 +58,9 @@ func (c *Context[L]) Seal(at L, plaintext []byte) (Ciphertext[L], error) {
 	return newCiphertext[L](e), nil
 }
 
-// Open decrypts what was sealed for the same location, under the key version that the ciphertext names. The plaintext is the
-// caller's to clear; an empty one is not nil. Its errors are ErrOpen, ErrTooLarge and ErrWiped.
+// Open decrypts a ciphertext that was sealed for the same location. It uses the key version in the
+// ciphertext. The caller clears the plaintext. An empty plaintext is not nil. The errors are
+// ErrOpen, ErrTooLarge and ErrWiped.
 func (c *Context[L]) Open(at L, ct Ciphertext[L]) ([]byte, error) {
 	if c.keys == nil {
 		return nil, ErrWiped
@@ -66,7 +69,7 @@ func (c *Context[L]) Open(at L, ct Ciphertext[L]) ([]byte, error) {
 	if version := e.version(); version == 0 || version < c.minimum {
 		return nil, opaque(c.keys.alive(), ErrOpen)
 	}
-	m, keys, err := c.messageKeys(at, e.version(), e[:commitmentAt])
+	m, keys, err := c.messageKeys(at, e.version(), e[:commitmentOffset])
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +77,8 @@ func (c *Context[L]) Open(at L, ct Ciphertext[L]) ([]byte, error) {
 	return open(e, m, keys)
 }
 
-// Rewrap seals anew, under the latest key version, what is sealed for a location. The plaintext does not leave the package. Its
-// errors are those of Open.
+// Rewrap opens a ciphertext and seals the plaintext for the same location under the latest key
+// version. The plaintext does not leave the package. The errors are the same as those of Open.
 func (c *Context[L]) Rewrap(at L, ct Ciphertext[L]) (Ciphertext[L], error) {
 	plaintext, err := c.Open(at, ct)
 	if err != nil {
@@ -85,10 +88,10 @@ func (c *Context[L]) Rewrap(at L, ct Ciphertext[L]) (Ciphertext[L], error) {
 	return c.Seal(at, plaintext)
 }
 
-// Wipe clears the context's keys from memory, once the operations that use them are done.
+// Wipe waits for operations that are using the context's keys, then clears the keys from memory.
 func (c *Context[L]) Wipe() { c.keys.wipe() }
 
-// messageKeys expands the keys of one message. The caller clears them.
+// messageKeys derives the keys of one message. The caller clears them.
 func (c *Context[L]) messageKeys(at L, version uint32, h []byte) (m message, keys []byte, err error) {
 	m, err = endMessage(at.bind(c.message.begin(h)))
 	if err != nil {
@@ -104,8 +107,9 @@ func (c *Context[L]) messageKeys(at L, version uint32, h []byte) (m message, key
 	return m, keys, nil
 }
 
-// Ciphertext is one sealed value of a location's kind: those of other kinds do not fit where it does. It is immutable; its zero
-// value opens nowhere. No verb of package fmt prints its bytes.
+// Ciphertext is a sealed value of one kind of location. Ciphertexts of other kinds have other
+// types. It is immutable, and its zero value does not open. No verb of package fmt prints its
+// bytes.
 type Ciphertext[L Location] struct {
 	_ [0]func(L)
 
@@ -114,7 +118,8 @@ type Ciphertext[L Location] struct {
 
 func newCiphertext[L Location](e envelope) Ciphertext[L] { return Ciphertext[L]{sealed: hide(e)} }
 
-// ParseCiphertext reads the stored form. It refuses with ErrFormat what is not a ciphertext of the location's kind.
+// ParseCiphertext parses the stored form. It returns ErrFormat for anything but a ciphertext of
+// this kind of location.
 func ParseCiphertext[L Location](b []byte) (Ciphertext[L], error) {
 	var at L
 	e, err := parseEnvelope(b, at.domain())
@@ -124,8 +129,8 @@ func ParseCiphertext[L Location](b []byte) (Ciphertext[L], error) {
 	return newCiphertext[L](append(envelope(nil), e...)), nil
 }
 
-// ParseText reads the text form, stash:v<key version>:<base64url>. Each ciphertext has one text; everything else is refused with
-// ErrFormat.
+// ParseText parses the text form stash:v<key version>:<base64url>. Each ciphertext has exactly one
+// text. ParseText returns ErrFormat for any other text.
 func ParseText[L Location](s string) (Ciphertext[L], error) {
 	var at L
 	version, payload, err := parseText(textPrefix, s, overhead+MaxPlaintext)
@@ -142,10 +147,10 @@ func ParseText[L Location](s string) (Ciphertext[L], error) {
 	return newCiphertext[L](e), nil
 }
 
-// Bytes is the form to store. The caller owns what is returned.
+// Bytes returns the stored form. The caller owns the slice.
 func (ct Ciphertext[L]) Bytes() []byte { return append([]byte(nil), ct.envelope()...) }
 
-// Text is the form that people and APIs see.
+// Text returns the text form, which people and APIs use. It is "" for the zero value.
 func (ct Ciphertext[L]) Text() string {
 	if ct.sealed == nil {
 		return ""
@@ -153,7 +158,8 @@ func (ct Ciphertext[L]) Text() string {
 	return printText(textPrefix, ct.KeyVersion(), ct.envelope())
 }
 
-// KeyVersion is the version of the workspace key that it was sealed under.
+// KeyVersion returns the version of the workspace key under which the ciphertext was sealed. It is
+// 0 for the zero value.
 func (ct Ciphertext[L]) KeyVersion() uint32 { return ct.envelope().version() }
 
 func (ct Ciphertext[L]) envelope() envelope {

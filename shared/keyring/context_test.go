@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// kind is one kind of context with a location in it, behind functions that hide the types.
+// kind is one kind of context and a location in it. Its functions hide the types.
 type kind struct {
 	name  string
 	seal  func(plaintext []byte) ([]byte, error)
 	open  func(sealed []byte) ([]byte, error)
-	other map[string]func(sealed []byte) ([]byte, error) // opens with one thing changed
+	other map[string]func(sealed []byte) ([]byte, error) // open under another scope or location
 }
 
 func openWith[L Location](c *Context[L], at L) func([]byte) ([]byte, error) {
@@ -44,7 +44,8 @@ func newKind[L Location](name string, contexts map[string]*Context[L], at L, oth
 	return k
 }
 
-// kinds has each kind of context, and for each every way in which its scope or its location can differ.
+// kinds returns each kind of context. Its other functions cover every way in which a scope or a
+// location can differ.
 func kinds(t testing.TB) []kind {
 	t.Helper()
 	m := newTestMaster(t)
@@ -101,7 +102,8 @@ var otherSyncs = map[string]SyncScope{
 	"id":          {"shop", "production", "github-actions", "ci", ID{9}},
 }
 
-// contextsOf returns the context of a scope, under the empty key, and beside it those of a stranger and of other scopes.
+// contextsOf returns the context of scope under the key "", and the contexts of another workspace
+// and of other scopes.
 func contextsOf[C, S any](
 	t testing.TB, w, stranger *Workspace, context func(*Workspace, S) (C, error), scope S, others map[string]S,
 ) map[string]C {
@@ -113,21 +115,21 @@ func contextsOf[C, S any](
 	return all
 }
 
-func TestWhatIsSealedOpensAtItsPlaceAndNowhereElse(t *testing.T) {
+func TestSealedDataOpensOnlyForItsScopeAndLocation(t *testing.T) {
 	for _, k := range kinds(t) {
 		t.Run(k.name, func(t *testing.T) {
 			for _, plaintext := range [][]byte{{}, []byte("s"), bytes.Repeat([]byte("long"), 5000)} {
 				sealed := must(k.seal(plaintext))(t)
 				if len(sealed) != len(plaintext)+84 {
-					t.Errorf("%d bytes are sealed in %d", len(plaintext), len(sealed))
+					t.Errorf("the ciphertext of %d bytes has %d bytes", len(plaintext), len(sealed))
 				}
 				got := must(k.open(sealed))(t)
 				if got == nil || !bytes.Equal(got, plaintext) {
-					t.Errorf("opened %d bytes that differ from the %d sealed", len(got), len(plaintext))
+					t.Errorf("opened %d bytes that differ from the %d sealed bytes", len(got), len(plaintext))
 				}
 				for changed, open := range k.other {
 					if got, err := open(sealed); got != nil || !errors.Is(err, ErrOpen) {
-						t.Errorf("with another %s it answers %v", changed, err)
+						t.Errorf("with another %s: %v", changed, err)
 					}
 				}
 			}
@@ -150,7 +152,7 @@ func TestEveryBitFlipAndTruncationFails(t *testing.T) {
 				refused(t, k, sealed[:n], fmt.Sprintf("cut to %d bytes", n))
 				refused(t, k, sealed[n+1:], fmt.Sprintf("without the first %d bytes", n+1))
 			}
-			refused(t, k, append(bytes.Clone(sealed), 0), "with a byte more")
+			refused(t, k, append(bytes.Clone(sealed), 0), "with an additional byte")
 		})
 	}
 }
@@ -163,8 +165,9 @@ func refused(t *testing.T, k kind, b []byte, how string) {
 	}
 }
 
-// Without the commitment this would open: the attacker knows both keys and made one ciphertext for both.
-func TestCommitmentIsCheckedThoughTheTagIsRight(t *testing.T) {
+// Without the commitment this envelope would open: an attacker who knows both keys made one
+// ciphertext for both.
+func TestCommitmentIsCheckedEvenIfTheTagIsValid(t *testing.T) {
 	h := newHead(domainSecret, 1, 9)
 	m := must(endMessage(template(newTemplate()).begin(h).text("binding")))(t)
 	keys := make([]byte, messageKeysSize)
@@ -178,7 +181,7 @@ func TestCommitmentIsCheckedThoughTheTagIsRight(t *testing.T) {
 	}
 }
 
-func TestCiphertextOfAnotherDomainIsRefusedBeforeAnyKeyIsDerived(t *testing.T) {
+func TestCiphertextOfAnotherDomainDoesNotParse(t *testing.T) {
 	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 	ct := must(c.Seal(SecretLocation{}, nil))(t)
 	if _, err := ParseCiphertext[SyncLocation](ct.Bytes()); !errors.Is(err, ErrFormat) {
@@ -209,7 +212,7 @@ func TestEnvelopeWithAnotherHeaderDoesNotParse(t *testing.T) {
 	}
 }
 
-func TestInputBeyondItsLimitIsRefused(t *testing.T) {
+func TestInputBeyondItsLimitIsRejected(t *testing.T) {
 	w := newTestWorkspace(t, newTestMaster(t))
 	app := must(w.Application("a"))(t)
 	secrets := must(w.Secrets(production))(t)
@@ -233,7 +236,7 @@ func TestInputBeyondItsLimitIsRefused(t *testing.T) {
 	}
 }
 
-func TestCiphertextsDoNotChangeWithTheBytesTheyWereMadeOf(t *testing.T) {
+func TestCiphertextsShareNoMemoryWithTheirBytes(t *testing.T) {
 	c := must(newTestWorkspace(t, newTestMaster(t)).Secrets(production))(t)
 	b := must(c.Seal(SecretLocation{}, []byte("x")))(t).Bytes()
 	ct := must(ParseCiphertext[SecretLocation](b))(t)

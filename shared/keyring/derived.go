@@ -2,18 +2,21 @@ package keyring
 
 import "sync"
 
-// derived is the keys of one scope, one for each version of the parent key, each derived when it is first used.
+// derived holds the keys of one scope, one for each version of the parent key. Each key is derived
+// on first use.
 type derived struct {
 	parent *ring
-	info   []byte // of the derivation: T("stash/v1", label, scope...)
+	info   []byte // derivation info: T("stash/v1", label, scope...)
 
-	// mu is held for reading while a key is in use, so that wipe waits for it. It is locked before the parent's.
+	// mu is read-locked while a key is in use, so that wipe waits. It is locked before the mu of
+	// the parent.
 	mu    sync.RWMutex
 	wiped bool
 	keys  map[uint32]*[keySize]byte
 }
 
-// newDerived prepares the keys of a scope, whose first field is the id of the workspace or mount.
+// newDerived prepares the keys of a scope. The first field of the scope is the id of the workspace
+// or mount.
 func newDerived(parent *ring, label string, scope fields) (*derived, error) {
 	if parent.gone() {
 		return nil, ErrWiped
@@ -25,10 +28,10 @@ func newDerived(parent *ring, label string, scope fields) (*derived, error) {
 	return &derived{parent: parent, info: info, keys: make(map[uint32]*[keySize]byte, 1)}, nil
 }
 
-// use calls f with the key for a version of the parent key. f must not keep it.
+// use calls f with the key for a version of the parent key. f must not retain the key.
 func (d *derived) use(number uint32, f func(*[keySize]byte) error) error {
 	if d == nil {
-		return ErrWiped // of the zero value of an exported type
+		return ErrWiped // the zero value of an exported type has no keys
 	}
 	if d.parent.gone() {
 		d.wipe()
@@ -44,7 +47,7 @@ func (d *derived) use(number uint32, f func(*[keySize]byte) error) error {
 	return f(key)
 }
 
-// useNew derives the key before it is used, for the first use of each version.
+// useNew derives the key on the first use of a version, then calls f with it.
 func (d *derived) useNew(number uint32, f func(*[keySize]byte) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +69,7 @@ func (d *derived) useNew(number uint32, f func(*[keySize]byte) error) error {
 	return f(d.keys[number])
 }
 
-// alive answers ErrWiped once the keys, or those they derive from, are wiped.
+// alive returns ErrWiped once the keys or their parent are wiped.
 func (d *derived) alive() error {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Names that run together, hold one another or look like an encoding.
+// awkward are names that contain one another, that are equal when joined, or that look like an
+// encoding.
 var awkward = []string{"", "a", "b", "ab", "ba", "aa", "a/b", "a\x00", "\x00\x01a", "secret", "stash/v1"}
 
 func TestEveryPairOfContextsHasDifferentKeys(t *testing.T) {
@@ -51,14 +52,14 @@ func TestEveryPairOfContextsHasDifferentKeys(t *testing.T) {
 	}
 	perVersion := 2 + 1 + 2*len(awkward) + len(ids)*len(awkward)*(1+8*len(awkward))
 	if want := 2 + 2 + 2*2*(1+len(awkward)+perVersion); len(seen) != want {
-		t.Errorf("saw %d keys, want %d", len(seen), want)
+		t.Errorf("got %d different keys, want %d", len(seen), want)
 	}
 }
 
-// ids are incarnations of one name.
+// ids are two incarnations of one name.
 var ids = []ID{{1}, {2}}
 
-// noteScopes notes the keys of every kind of scope that begins, or ends, with a.
+// noteScopes calls note for every kind of scope whose first or last name is a.
 func noteScopes(t *testing.T, w *Workspace, a string, id ID, note func(name string, d *derived)) {
 	t.Helper()
 	note(fmt.Sprintf("webhook %q %s", a, id), must(w.Webhook(WebhookScope{a, id}))(t).keys)

@@ -6,32 +6,34 @@ import (
 	"time"
 )
 
-// The key entry, format 1: all of a workspace's key versions, so that a rotation is one write. Integers are big-endian.
+// The key entry, format 1. It contains all key versions of a workspace, so that a rotation is one
+// write. Integers are big-endian.
 //
 //	0    1  format  0x01
 //	1    4  minimum version for decryption, between the lowest and the highest version
 //	5    2  number of versions, 1 to MaxVersions; then for each, in increasing order:
 //	     4  version, not 0
 //	     8  creation time, Unix milliseconds
-//	   116  envelope of the key, whose key version is that of the master key
+//	   116  envelope of the key; its key version is that of the master key
 //
-// A key's workspace, by name and id, and its version are bound into its envelope. The minimum and the creation times are as true
-// as the storage is.
+// Each envelope is bound to the workspace's name and id and to the key's version. The minimum and
+// the creation times are not authenticated: they are only as trustworthy as the storage.
 const (
 	entryHeaderSize  = 1 + 4 + 2
 	wrappedSize      = overhead + keySize
 	entryVersionSize = versionPublicSize + wrappedSize
 )
 
-// EntryInfo is what a key entry tells without a key.
+// EntryInfo is the part of a key entry that can be read without a key.
 type EntryInfo struct {
-	MasterVersion uint32 // the lowest master key version that is needed to unwrap the entry
-	Latest        uint32
-	MinDecryption uint32
+	MasterVersion uint32        // lowest master key version that Unwrap needs
+	Latest        uint32        // highest version in Versions
+	MinDecryption uint32        // lowest version that contexts open
 	Versions      []VersionInfo // in increasing order
 }
 
-// InspectEntry reads what is public of the entry that Wrap made, and refuses all else with ErrFormat.
+// InspectEntry reads the public part of an entry that Wrap returned. It returns ErrFormat for
+// anything else.
 func InspectEntry(entry []byte) (EntryInfo, error) {
 	e, err := parseEntry(entry)
 	if err != nil {
@@ -44,23 +46,24 @@ func InspectEntry(entry []byte) (EntryInfo, error) {
 	return info, nil
 }
 
-// NewWorkspace mints the first key version of a workspace. Its errors are ErrTime, ErrTooLarge and ErrWiped.
-func (m *Master) NewWorkspace(of WorkspaceScope, now time.Time) (*Workspace, error) {
+// NewWorkspace mints the first key version of a workspace. The errors are ErrTime, ErrTooLarge and
+// ErrWiped.
+func (m *Master) NewWorkspace(scope WorkspaceScope, now time.Time) (*Workspace, error) {
 	if m.keys.gone() {
 		return nil, ErrWiped
 	}
-	if len(of.Name) > math.MaxUint16 {
+	if len(scope.Name) > math.MaxUint16 {
 		return nil, ErrTooLarge
 	}
 	first, err := newVersion(1, now)
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{of, first.number, &ring{versions: []keyVersion{first}}}, nil
+	return &Workspace{scope, first.number, &ring{versions: []keyVersion{first}}}, nil
 }
 
-// Wrap returns the key entry of a workspace, with every version wrapped under the latest master key. It is different each time.
-// Its error is ErrWiped.
+// Wrap returns the key entry of a workspace. Every version is wrapped under the latest master key
+// version. Each call returns different bytes. The error is ErrWiped.
 func (m *Master) Wrap(w *Workspace) ([]byte, error) {
 	if w.keys.gone() {
 		return nil, ErrWiped
@@ -90,9 +93,10 @@ func (m *Master) Wrap(w *Workspace) ([]byte, error) {
 	return entry, nil
 }
 
-// Unwrap opens a workspace's key entry, whatever master key versions it is wrapped under. Its errors are ErrOpen, for an entry that
-// is damaged, of another workspace or of another master key, and ErrWiped.
-func (m *Master) Unwrap(of WorkspaceScope, entry []byte) (*Workspace, error) {
+// Unwrap opens the key entry of a workspace. Its versions may be wrapped under different master key
+// versions. The error is ErrWiped, or ErrOpen if the entry is damaged or belongs to another
+// workspace or another master key.
+func (m *Master) Unwrap(scope WorkspaceScope, entry []byte) (*Workspace, error) {
 	if m.keys.gone() {
 		return nil, ErrWiped
 	}
@@ -100,20 +104,20 @@ func (m *Master) Unwrap(of WorkspaceScope, entry []byte) (*Workspace, error) {
 	if err != nil {
 		return nil, ErrOpen
 	}
-	w := &Workspace{of, e.minimum, e.keys}
+	w := &Workspace{scope, e.minimum, e.keys}
 	var kek *[keySize]byte
 	var kekVersion uint32
 	for i, wrapped := range e.wrapped {
-		// Usually all versions are wrapped under the same master key.
+		// All versions are usually wrapped under the same master key version.
 		if kek == nil || wrapped.version() != kekVersion {
 			kekVersion = wrapped.version()
-			if kek, err = m.kek(kekVersion, of); err != nil {
+			if kek, err = m.kek(kekVersion, scope); err != nil {
 				w.Wipe()
 				return nil, opaque(err, ErrOpen)
 			}
 			defer clear(kek[:])
 		}
-		if err := unwrapKey(kek, wrapped, of, &e.keys.versions[i]); err != nil {
+		if err := unwrapKey(kek, wrapped, scope, &e.keys.versions[i]); err != nil {
 			w.Wipe()
 			return nil, ErrOpen
 		}
@@ -122,8 +126,8 @@ func (m *Master) Unwrap(of WorkspaceScope, entry []byte) (*Workspace, error) {
 }
 
 // kek derives the key that wraps the keys of one workspace. The caller clears it.
-func (m *Master) kek(number uint32, of WorkspaceScope) (*[keySize]byte, error) {
-	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(of.ID[:]).text(of.Name).encode()
+func (m *Master) kek(number uint32, scope WorkspaceScope) (*[keySize]byte, error) {
+	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(scope.ID[:]).text(scope.Name).encode()
 	if err != nil {
 		return nil, err
 	}
@@ -138,9 +142,9 @@ func (m *Master) kek(number uint32, of WorkspaceScope) (*[keySize]byte, error) {
 	return (*[keySize]byte)(kek), nil
 }
 
-func wrapKey(kek *[keySize]byte, masterVersion uint32, of WorkspaceScope, number uint32, key *[keySize]byte) (envelope, error) {
+func wrapKey(kek *[keySize]byte, masterVersion uint32, scope WorkspaceScope, number uint32, key *[keySize]byte) (envelope, error) {
 	h := newHead(domainWorkspaceKey, masterVersion, len(key))
-	m, keys, err := wrapKeys(kek, h, of, number)
+	m, keys, err := wrapKeys(kek, h, scope, number)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +152,9 @@ func wrapKey(kek *[keySize]byte, masterVersion uint32, of WorkspaceScope, number
 	return seal(h, m, keys, key[:])
 }
 
-// unwrapKey fills in the key of v.
-func unwrapKey(kek *[keySize]byte, wrapped envelope, of WorkspaceScope, v *keyVersion) error {
-	m, keys, err := wrapKeys(kek, wrapped[:commitmentAt], of, v.number)
+// unwrapKey sets the key of v.
+func unwrapKey(kek *[keySize]byte, wrapped envelope, scope WorkspaceScope, v *keyVersion) error {
+	m, keys, err := wrapKeys(kek, wrapped[:commitmentOffset], scope, v.number)
 	if err != nil {
 		return err
 	}
@@ -163,9 +167,9 @@ func unwrapKey(kek *[keySize]byte, wrapped envelope, of WorkspaceScope, v *keyVe
 	return nil
 }
 
-// wrapKeys expands the message keys of a wrapped workspace key. The caller clears them.
-func wrapKeys(kek *[keySize]byte, h []byte, of WorkspaceScope, number uint32) (message, []byte, error) {
-	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(of.ID[:]).text(of.Name).u32(number))
+// wrapKeys derives the message keys that wrap a workspace key. The caller clears them.
+func wrapKeys(kek *[keySize]byte, h []byte, scope WorkspaceScope, number uint32) (message, []byte, error) {
+	m, err := endMessage(template(newTemplate()).begin(h).text(labelWorkspaceKey).bytes(scope.ID[:]).text(scope.Name).u32(number))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +177,8 @@ func wrapKeys(kek *[keySize]byte, h []byte, of WorkspaceScope, number uint32) (m
 	return m, keys, err
 }
 
-// parsedEntry is an entry whose keys are still missing, beside the envelopes they are in.
+// parsedEntry is a parsed entry. The versions in keys have no key yet: wrapped contains the
+// envelopes of the keys.
 type parsedEntry struct {
 	minimum uint32
 	keys    *ring

@@ -11,23 +11,24 @@ import (
 //
 //	 0   1  format   0x01
 //	 1   1  suite    0x01 = HKDF-Expand-SHA-256 + AES-256-GCM + 32-byte commitment
-//	 2   1  domain   0x01 workspace key, 0x02 secret, 0x03 integration credential, 0x04 sync metadata, 0x05 application,
-//	                 0x06 lease, 0x07 rotation journal, 0x08 webhook
-//	 3   1  flags    0x00, others are refused
-//	 4   4  key version, not 0: of the workspace key, for domain 0x01 of the master key
+//	 2   1  domain   0x01 workspace key, 0x02 secret, 0x03 integration credential,
+//	                 0x04 sync metadata, 0x05 application, 0x06 lease, 0x07 rotation journal,
+//	                 0x08 webhook
+//	 3   1  flags    0x00; other values are rejected
+//	 4   4  key version, not 0: of the master key for domain 0x01, else of the workspace key
 //	 8  16  salt, random
 //	24  32  commitment
 //	56  12  nonce of AES-GCM, random
 //	68   n  ciphertext
 //	     16  tag of AES-GCM
 const (
-	versionAt    = 4
-	saltAt       = 8
-	commitmentAt = 24
-	sealedAt     = 56
-	overhead     = sealedAt + nonceSize + tagSize
+	versionOffset    = 4
+	saltOffset       = 8
+	commitmentOffset = 24
+	sealedOffset     = 56
+	overhead         = sealedOffset + nonceSize + tagSize
 
-	commitmentSize = sealedAt - commitmentAt
+	commitmentSize = sealedOffset - commitmentOffset
 
 	formatV1 = 0x01
 	suiteV1  = 0x01
@@ -45,23 +46,24 @@ const (
 	domainWebhook
 )
 
-// MaxPlaintext is the most that one ciphertext can hold, in bytes: far below the limit of AES-GCM (64 GiB), above which the
-// standard library panics, and far above any secret.
+// MaxPlaintext is the largest size of a plaintext in bytes. It is far above the size of any secret.
+// It is far below the limit of AES-GCM (64 GiB), above which the standard library panics.
 const MaxPlaintext = 64 << 20
 
-// newHead begins an envelope with its header and a new salt, in a buffer that has room for the rest.
+// newHead returns a header and a new salt. The buffer has capacity for the rest of the envelope.
 func newHead(domain byte, version uint32, plaintextSize int) []byte {
-	h := make([]byte, commitmentAt, overhead+plaintextSize)
+	h := make([]byte, commitmentOffset, overhead+plaintextSize)
 	h[0], h[1], h[2], h[3] = formatV1, suiteV1, domain, noFlags
-	binary.BigEndian.PutUint32(h[versionAt:], version)
-	random(h[saltAt:])
+	binary.BigEndian.PutUint32(h[versionOffset:], version)
+	random(h[saltOffset:])
 	return h
 }
 
-// envelope is a sealed message whose header has been checked. It is not changed after it was made.
+// envelope is a sealed message with a valid header. It is immutable.
 type envelope []byte
 
-// parseEnvelope takes the domain that the caller expects: a ciphertext of another one is refused before any key is derived for it.
+// parseEnvelope takes the domain that the caller expects. An envelope of another domain is rejected
+// before any key is derived for it.
 func parseEnvelope(b []byte, domain byte) (envelope, error) {
 	if len(b) < overhead || len(b) > overhead+MaxPlaintext {
 		return nil, ErrFormat
@@ -80,7 +82,7 @@ func (e envelope) version() uint32 {
 	if len(e) < overhead {
 		return 0
 	}
-	return binary.BigEndian.Uint32(e[versionAt:])
+	return binary.BigEndian.Uint32(e[versionOffset:])
 }
 
 const (
@@ -88,7 +90,7 @@ const (
 	digestPrefix = "stash-mac:v"
 )
 
-// printText writes a prefix, the key version and the payload: the form in which people and APIs see a ciphertext or a digest.
+// printText returns the text form of a ciphertext or digest: prefix, key version and payload.
 func printText(prefix string, version uint32, payload []byte) string {
 	b := make([]byte, 0, len(prefix)+len("4294967295:")+base64.RawURLEncoding.EncodedLen(len(payload)))
 	b = append(b, prefix...)
@@ -97,8 +99,9 @@ func printText(prefix string, version uint32, payload []byte) string {
 	return string(base64.RawURLEncoding.AppendEncode(b, payload))
 }
 
-// parseText is the inverse of printText: it accepts one text for each value. Two things would be passed over: leading zeros of the
-// number, and the line breaks that the base64 decoder skips, which make the payload shorter than its text.
+// parseText is the inverse of printText and accepts one text for each value. Two checks ensure
+// this. The number may have no leading zero. The length must match the payload, because the base64
+// decoder skips line breaks.
 func parseText(prefix, s string, maxPayload int) (version uint32, payload []byte, err error) {
 	rest, ok := strings.CutPrefix(s, prefix)
 	if !ok {

@@ -19,7 +19,8 @@ func Example() {
 }
 
 func example() error {
-	// Once for a mount, and once for a workspace. master.Encode and entry are what is stored.
+	// This happens once for a mount and once for a workspace. The result of master.Encode and entry
+	// are stored.
 	master, err := keyring.NewMaster(time.Now())
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func example() error {
 		return err
 	}
 
-	// Later, from what is stored.
+	// Later, the workspace is read from storage.
 	workspace, err := master.Unwrap(acme, entry)
 	if err != nil {
 		return err

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// day is when the tests' keys are made.
+// day is the time at which the tests create keys.
 var day = time.Date(2026, time.March, 4, 5, 6, 7, 891e6, time.UTC)
 
-// Scopes that the tests use where any other would do.
+// Scopes for tests that need any scope.
 var (
 	production = EnvironmentScope{Project: "shop", Environment: "production", ID: ID{1}}
 	github     = IntegrationScope{Provider: "github", Name: "main", ID: ID{2}}
@@ -36,7 +36,7 @@ func newTestWorkspace(t testing.TB, m *Master) *Workspace {
 	return must(m.NewWorkspace(WorkspaceScope{"acme", NewID()}, day))(t)
 }
 
-// rotated has n versions more than w.
+// rotated returns w with n additional versions.
 func rotated(t testing.TB, w *Workspace, n int) *Workspace {
 	t.Helper()
 	for range n {
@@ -45,11 +45,11 @@ func rotated(t testing.TB, w *Workspace, n int) *Workspace {
 	return w
 }
 
-// parts splits T(f1..fn), and returns what follows it.
+// parts splits T(f1..fn) into its fields, and returns the bytes after it.
 func parts(t testing.TB, b []byte) (fields [][]byte, rest []byte) {
 	t.Helper()
 	if len(b) == 0 {
-		t.Fatal("a tuple has at least its count")
+		t.Fatal("a tuple has at least one byte, its count")
 	}
 	n, b := int(b[0]), b[1:]
 	for range n {

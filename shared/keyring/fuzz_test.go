@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzEnvelope: what parses has the same bytes again; all else is refused with ErrFormat and nothing beside it. Nothing opens but
-// what was sealed.
+// FuzzEnvelope checks three properties. What parses prints as the same bytes. Everything else is
+// rejected with ErrFormat and a zero value. Nothing opens that was not sealed.
 func FuzzEnvelope(f *testing.F) {
 	c := must(newTestWorkspace(f, newTestMaster(f)).Application("fuzz"))(f)
 	for _, v := range readVectors(f) {
@@ -21,23 +21,23 @@ func FuzzEnvelope(f *testing.F) {
 		ct, err := ParseCiphertext[ApplicationLocation](b)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) || ct.sealed != nil {
-				t.Fatalf("%v, beside a ciphertext: %v", err, ct.sealed != nil)
+				t.Fatalf("error %v with a nonzero ciphertext: %v", err, ct.sealed != nil)
 			}
 			return
 		}
 		if !bytes.Equal(ct.Bytes(), b) {
-			t.Fatalf("%x is printed as %x", b, ct.Bytes())
+			t.Fatalf("%x prints as %x", b, ct.Bytes())
 		}
 		if again, err := ParseText[ApplicationLocation](ct.Text()); err != nil || !bytes.Equal(again.Bytes(), b) {
-			t.Fatalf("its text %s: %v", ct.Text(), err)
+			t.Fatalf("text %s: %v", ct.Text(), err)
 		}
 		if _, err := c.Open(ApplicationLocation{}, ct); !errors.Is(err, ErrOpen) {
-			t.Fatalf("opens: %v", err)
+			t.Fatalf("Open returned %v", err)
 		}
 	})
 }
 
-// FuzzText: what parses prints as the same text.
+// FuzzText checks that what parses prints as the same text.
 func FuzzText(f *testing.F) {
 	for _, v := range readVectors(f) {
 		if v.Text != nil {
@@ -50,26 +50,26 @@ func FuzzText(f *testing.F) {
 	f.Add("stash:v01:AQEFAA")
 	f.Add("stash-mac:v1:")
 	for _, v := range readVectors(f) {
-		if v.Text != nil { // what a decoder of base64 would pass over
+		if v.Text != nil { // line breaks, which the base64 decoder skips
 			f.Add((*v.Text)[:20] + "\n" + (*v.Text)[20:])
 			f.Add(*v.Text + "\r\n")
 		}
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if ct, err := ParseText[ApplicationLocation](s); err == nil && ct.Text() != s {
-			t.Fatalf("%q is printed as %q", s, ct.Text())
+			t.Fatalf("%q prints as %q", s, ct.Text())
 		} else if err != nil && (!errors.Is(err, ErrFormat) || ct.sealed != nil) {
-			t.Fatalf("%v, beside a ciphertext: %v", err, ct.sealed != nil)
+			t.Fatalf("error %v with a nonzero ciphertext: %v", err, ct.sealed != nil)
 		}
 		if d, err := ParseDigestText[HMACLocation](s); err == nil && d.Text() != s {
-			t.Fatalf("%q is printed as %q", s, d.Text())
+			t.Fatalf("%q prints as %q", s, d.Text())
 		} else if err != nil && (!errors.Is(err, ErrFormat) || d.digest != nil) {
-			t.Fatalf("%v, beside a digest: %v", err, d.digest != nil)
+			t.Fatalf("error %v with a nonzero digest: %v", err, d.digest != nil)
 		}
 	})
 }
 
-// FuzzMasterRecord: what decodes encodes to the same bytes.
+// FuzzMasterRecord checks that what decodes encodes to the same bytes.
 func FuzzMasterRecord(f *testing.F) {
 	m := newTestMaster(f)
 	f.Add(must(m.Encode())(f))
@@ -78,12 +78,12 @@ func FuzzMasterRecord(f *testing.F) {
 		m, err := DecodeMaster(b)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) || m != nil {
-				t.Fatalf("%v, beside a master key: %v", err, m != nil)
+				t.Fatalf("error %v with a master key: %v", err, m != nil)
 			}
 			return
 		}
 		if got := must(m.Encode())(t); !bytes.Equal(got, b) {
-			t.Fatalf("%x is encoded as %x", b, got)
+			t.Fatalf("%x encodes as %x", b, got)
 		}
 		if info := m.Versions(); info[len(info)-1].Version != m.Latest() || len(info) > MaxVersions {
 			t.Fatalf("latest is %d of %v", m.Latest(), info)
@@ -91,9 +91,11 @@ func FuzzMasterRecord(f *testing.F) {
 	})
 }
 
-// FuzzKeyEntry: what unwraps was wrapped by this master key, whatever else is changed; what is refused when inspected does not unwrap.
+// FuzzKeyEntry checks that an entry unwraps only to keys that this master key wrapped, whatever
+// else is changed. It also checks that an entry which InspectEntry rejects does not unwrap.
 func FuzzKeyEntry(f *testing.F) {
-	// Fixed keys: each of the fuzzer's processes must be able to unwrap what another has wrapped.
+	// The keys are fixed, because each of the fuzzer's processes must unwrap the entries of the
+	// others.
 	m := &Master{keys: fixedRing(1)}
 	w := &Workspace{WorkspaceScope{"acme", ID{1}}, 1, fixedRing(2)}
 	entry := must(m.Wrap(w))(f)
@@ -102,20 +104,20 @@ func FuzzKeyEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		info, inspectErr := InspectEntry(b)
 		if inspectErr != nil && (!errors.Is(inspectErr, ErrFormat) || info.Latest != 0 || info.Versions != nil) {
-			t.Fatalf("%v, beside %+v", inspectErr, info)
+			t.Fatalf("error %v with %+v", inspectErr, info)
 		}
 		got, err := m.Unwrap(w.Scope(), b)
 		if err != nil {
 			if !errors.Is(err, ErrOpen) || got != nil {
-				t.Fatalf("%v, beside keys: %v", err, got != nil)
+				t.Fatalf("error %v with keys: %v", err, got != nil)
 			}
 			return
 		}
 		if inspectErr != nil {
-			t.Fatal("unwraps though it is no entry")
+			t.Fatal("unwraps although InspectEntry rejects it")
 		}
 		if got.Latest() != info.Latest || got.MinDecryption() != info.MinDecryption {
-			t.Fatalf("unwraps as %d, %d, but tells %+v", got.Latest(), got.MinDecryption(), info)
+			t.Fatalf("unwraps with latest %d, minimum %d, but InspectEntry returns %+v", got.Latest(), got.MinDecryption(), info)
 		}
 		for _, v := range got.Versions() {
 			i, _ := got.keys.find(v.Version)
@@ -127,7 +129,7 @@ func FuzzKeyEntry(f *testing.F) {
 	})
 }
 
-// fixedRing has n versions whose keys depend on the version alone.
+// fixedRing returns a ring of n versions with keys that depend only on n and the version.
 func fixedRing(n uint32) *ring {
 	r := &ring{}
 	for i := range n {

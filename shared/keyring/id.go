@@ -2,11 +2,13 @@ package keyring
 
 import "encoding/hex"
 
-// ID names one incarnation of a workspace, environment, integration, sync or webhook: 16 random bytes that are not secret. A
-// record that is deleted and created again under the same name has another ID, so nothing of the old one opens in the new one.
+// ID identifies one incarnation of a workspace, environment, integration, sync or webhook. It is 16
+// random bytes and not secret. A record that is deleted and created again under the same name has a
+// new ID. So data of the old record does not open in the new one.
 type ID [16]byte
 
-// NewID mints an ID, a UUID of version 4 (RFC 9562, section 5.4). Any other 16 random bytes are as good.
+// NewID returns a new ID in the form of a UUID of version 4 (RFC 9562, section 5.4). The package
+// accepts any 16 bytes as an ID.
 func NewID() ID {
 	var id ID
 	random(id[:])
@@ -15,7 +17,7 @@ func NewID() ID {
 	return id
 }
 
-// ParseID reads the output of String, 32 lower-case hexadecimal digits. Its error is ErrFormat.
+// ParseID parses the output of String: 32 lower-case hexadecimal digits. The error is ErrFormat.
 func ParseID(s string) (ID, error) {
 	var id ID
 	if len(s) != hex.EncodedLen(len(id)) {

@@ -11,9 +11,10 @@ import (
 	"testing"
 )
 
-var addVectors = flag.Bool("add-vectors", false, "add the known-answer vectors that testdata/kat/v1.json lacks; those in it stay")
+var addVectors = flag.Bool("add-vectors", false, "add the known-answer vectors that testdata/kat/v1.json lacks, and change no other")
 
-// wanted is the list of vectors that must exist. To add one, add it at the end and run the test with -add-vectors.
+// wanted lists the vectors that must exist. To add a vector, append it here and run the test with
+// -add-vectors.
 var wanted = []struct {
 	name string
 	make func(t *testing.T, g generator) vector
@@ -111,15 +112,16 @@ var wanted = []struct {
 	}},
 }
 
-// none is the scope of a context that has no other than its workspace.
+// none is the scope of a context that has no scope but its workspace.
 type none struct{}
 
 func unscoped[C any](context func(*Workspace) (C, error)) func(*Workspace, none) (C, error) {
 	return func(w *Workspace, _ none) (C, error) { return context(w) }
 }
 
-// TestEveryWantedVectorExists adds what is missing if it runs with -add-vectors. It only ever appends: to the vectors, and to the
-// list of their hashes, after every vector that is listed there was found unchanged.
+// TestEveryWantedVectorExists adds missing vectors if it runs with -add-vectors. It only appends:
+// to the vectors, and to the list of their hashes. It first checks that every listed vector is
+// unchanged.
 func TestEveryWantedVectorExists(t *testing.T) {
 	vectors, sums := readVectors(t), readSums(t)
 	known := len(vectors)
@@ -128,7 +130,7 @@ func TestEveryWantedVectorExists(t *testing.T) {
 			continue
 		}
 		if !*addVectors {
-			t.Errorf("there is no vector %q: run this test with -add-vectors", want.name)
+			t.Errorf("vector %q is missing; run this test with -add-vectors", want.name)
 			continue
 		}
 		v := want.make(t, newGenerator(t, uint32(i)))
@@ -139,7 +141,7 @@ func TestEveryWantedVectorExists(t *testing.T) {
 		return
 	}
 	if problems := compareSums(vectors[:known], sums); len(problems) > 0 {
-		t.Fatalf("nothing is added before this is repaired: %q", problems)
+		t.Fatalf("no vector was added; repair these first: %q", problems)
 	}
 	b := must(json.MarshalIndent(vectors, "", "  "))(t)
 	if err := os.WriteFile(vectorFile, append(b, '\n'), 0o644); err != nil {
@@ -158,13 +160,13 @@ func TestEveryWantedVectorExists(t *testing.T) {
 	}
 }
 
-// generator is fresh keys for one vector.
+// generator holds new keys for one vector.
 type generator struct {
 	m *Master
 	w *Workspace
 }
 
-// newGenerator varies the key versions by vector.
+// newGenerator returns keys whose versions and workspace name depend on the vector's index.
 func newGenerator(t *testing.T, i uint32) generator {
 	first := must(newVersion(1+i%3, day))(t)
 	m := &Master{mount: [16]byte(randomBytes(16)), keys: &ring{versions: []keyVersion{first}}}
@@ -201,7 +203,7 @@ func (g generator) vector(t *testing.T, d *derived) vector {
 	return v
 }
 
-// scopeText writes an id as hex:..., and a name, none of which here is as long as an id, as it is.
+// scopeText returns an id as hex:... and a name unchanged. No name here is as long as an id.
 func scopeText(field []byte) string {
 	if len(field) == len(ID{}) {
 		return "hex:" + hex.EncodeToString(field)
@@ -237,7 +239,7 @@ func digestOf[L macLocation](t *testing.T, g generator, m *MAC[L], at L, data []
 	return v
 }
 
-// engine is a vector of the mount's own activity, which has no workspace.
+// engine returns a vector of the mount's own activity, which has no workspace.
 func (g generator) engine(t *testing.T, at ActivityLocation, data []byte) vector {
 	v := digestOf(t, g, must(g.m.EngineActivity())(t), at, data)
 	v.WorkspaceID, v.Workspace, v.WrappedWorkspaceKey, v.WorkspaceKey, v.WorkspaceKeyVersion = "", "", "", "", 0

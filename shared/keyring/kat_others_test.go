@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// verifiers share no code with this package or with one another.
+// verifiers are programs that share no code with this package or with one another.
 var verifiers = []struct {
 	name  string
 	probe []string // succeeds if the verifier can run here
-	run   []string // and the vectors' file
+	run   []string // followed by the file of vectors
 }{
 	{
 		"Python",
@@ -59,14 +59,14 @@ func TestKnownAnswersInOtherLanguages(t *testing.T) {
 			}
 			results, err = verifyElsewhere(t, verifier.run, file)
 			if err == nil {
-				t.Error("exits with 0 although vectors are corrupted")
+				t.Error("the verifier exits with 0 although vectors are corrupted")
 			}
 			expect(t, results, corrupted, "FAIL")
 		})
 	}
 }
 
-// verifyElsewhere answers the result, ok or FAIL, by the vector's name.
+// verifyElsewhere returns the result of each vector by name: ok or FAIL.
 func verifyElsewhere(t *testing.T, command []string, file string) (map[string]string, error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -97,7 +97,7 @@ func expect(t *testing.T, results map[string]string, vectors []vector, want stri
 	}
 }
 
-// corrupt makes copies of the vectors, in each of which one field is wrong.
+// corrupt returns copies of the vectors, each with one wrong field.
 func corrupt(t *testing.T, vectors []vector) []vector {
 	t.Helper()
 	var corrupted []vector
@@ -106,7 +106,7 @@ func corrupt(t *testing.T, vectors []vector) []vector {
 		decode(t, v, &fields)
 		for field, value := range fields {
 			if field == "name" || field == "master_version" && v.Domain == labelEngineActivity {
-				continue // nothing follows from them
+				continue // no other field depends on it
 			}
 			changed := make(map[string]any, len(fields))
 			for k, val := range fields {
@@ -146,7 +146,8 @@ func corruptValue(t *testing.T, field string, value any) any {
 		case value == "":
 			return "00"
 		}
-		// The last character of a hexadecimal number, a name or a text becomes another of its kind.
+		// The last character of a hexadecimal number, a name or a text becomes a different one of
+		// the same kind.
 		digit, err := strconv.ParseUint(value[len(value)-1:], 16, 8)
 		if err != nil {
 			return value[:len(value)-1] + "0"

@@ -13,8 +13,10 @@ import (
 	"testing"
 )
 
-// testdata/kat/v1.sum has one line for each vector, in the order of the vectors: the SHA-256 of its compact JSON in hexadecimal,
-// two spaces, its name. Lines are added, never changed: a changed or missing vector means that stored data no longer opens.
+// testdata/kat/v1.sum has one line for each vector, in the order of the vectors. A line is the
+// SHA-256 of the vector's compact JSON in hexadecimal digits, two spaces, and the vector's name.
+// Lines are added, never changed. A changed or missing vector means that stored data no longer
+// opens.
 var sumFile = filepath.Join("testdata", "kat", "v1.sum")
 
 // vectorSum is one line of testdata/kat/v1.sum.
@@ -25,7 +27,7 @@ func (s vectorSum) line() string { return s.hash + "  " + s.name + "\n" }
 func sumOf(v vector) vectorSum {
 	compact, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // a vector is strings and numbers
+		panic(err) // cannot happen: a vector contains only strings and numbers
 	}
 	hash := sha256.Sum256(compact)
 	return vectorSum{hex.EncodeToString(hash[:]), v.Name}
@@ -51,7 +53,8 @@ func readSums(t testing.TB) []vectorSum {
 	return sums
 }
 
-// compareSums lists every vector that differs from its line, has none or is gone.
+// compareSums returns a problem for each vector that has no line or differs from its line, and for
+// each line without a vector.
 func compareSums(vectors []vector, sums []vectorSum) (problems []string) {
 	found := make(map[string]vectorSum, len(vectors))
 	for _, v := range vectors {
@@ -65,7 +68,7 @@ func compareSums(vectors []vector, sums []vectorSum) (problems []string) {
 		listed[want.name] = true
 		switch got, exists := found[want.name]; {
 		case !exists:
-			problems = append(problems, fmt.Sprintf("vector %q is gone", want.name))
+			problems = append(problems, fmt.Sprintf("vector %q is missing", want.name))
 		case got != want:
 			problems = append(problems, fmt.Sprintf("vector %q has changed", want.name))
 		}
@@ -78,21 +81,21 @@ func compareSums(vectors []vector, sums []vectorSum) (problems []string) {
 	return problems
 }
 
-func TestVectorsAreAddedAndNeverChanged(t *testing.T) {
+func TestVectorsAreUnchanged(t *testing.T) {
 	for _, problem := range compareSums(readVectors(t), readSums(t)) {
 		t.Error(problem)
 	}
 }
 
-func TestSumsNoticeEveryChangeOfAVector(t *testing.T) {
+func TestSumsDetectEveryChangeOfAVector(t *testing.T) {
 	vectors, sums := readVectors(t), readSums(t)
 	named := func(v vector, name string) vector { v.Name = name; return v }
 	for name, test := range map[string]struct {
 		vectors []vector
 		want    string
 	}{
-		"removed": {slices.Delete(slices.Clone(vectors), 3, 4), fmt.Sprintf("vector %q is gone", vectors[3].Name)},
-		"renamed": {append(slices.Clone(vectors[1:]), named(vectors[0], "new")), fmt.Sprintf("vector %q is gone", vectors[0].Name)},
+		"removed": {slices.Delete(slices.Clone(vectors), 3, 4), fmt.Sprintf("vector %q is missing", vectors[3].Name)},
+		"renamed": {append(slices.Clone(vectors[1:]), named(vectors[0], "new")), fmt.Sprintf("vector %q is missing", vectors[0].Name)},
 		"added":   {append(slices.Clone(vectors), named(vectors[0], "new")), fmt.Sprintf("vector %q is not listed in %s", "new", sumFile)},
 		"twice":   {append(slices.Clone(vectors), vectors[0]), fmt.Sprintf("there are two vectors %q", vectors[0].Name)},
 	} {

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// vector is one known answer, in the shape of testdata/kat/v1.json: bytes are in hexadecimal, the scope is text or "hex:...".
+// vector is one known answer in the format of testdata/kat/v1.json. Bytes are hexadecimal digits. A
+// field of the scope is text or "hex:...".
 type vector struct {
 	Name                string   `json:"name"`
 	MasterKey           string   `json:"master_key"`
@@ -112,7 +113,7 @@ func (v vector) verify(t *testing.T) {
 	}
 }
 
-// id is the incarnation id in the scope's field i; the workspace's id is field 0.
+// id returns the incarnation id in field i of the scope. Field 0 is the workspace's id.
 func (v vector) id(t *testing.T, i int) ID {
 	t.Helper()
 	return must(ParseID(strings.TrimPrefix(v.Scope[i], "hex:")))(t)
@@ -135,7 +136,7 @@ func (v vector) sync(t *testing.T) SyncScope {
 
 func number(field []byte) uint64 { return binary.BigEndian.Uint64(field) }
 
-// master is the vector's master key, decoded from a record put together by hand.
+// master decodes the vector's master key from a record that is built by hand.
 func (v vector) master(t *testing.T) *Master {
 	record := append([]byte{1}, make([]byte, 16)...)
 	if v.Domain == labelEngineActivity {
@@ -147,7 +148,7 @@ func (v vector) master(t *testing.T) *Master {
 	return must(DecodeMaster(record))(t)
 }
 
-// workspace is unwrapped from an entry put together by hand.
+// workspace unwraps the vector's workspace from an entry that is built by hand.
 func (v vector) workspace(t *testing.T, m *Master) *Workspace {
 	entry := binary.BigEndian.AppendUint32([]byte{1}, v.WorkspaceKeyVersion)
 	entry = binary.BigEndian.AppendUint32(append(entry, 0, 1), v.WorkspaceKeyVersion)
@@ -155,7 +156,7 @@ func (v vector) workspace(t *testing.T, m *Master) *Workspace {
 	w := must(m.Unwrap(WorkspaceScope{v.Workspace, must(ParseID(v.WorkspaceID))(t)}, entry))(t)
 	v.expectKey(t, w.keys.use, v.WorkspaceKeyVersion, v.WorkspaceKey)
 	if v.Scope[0] != "hex:"+v.WorkspaceID {
-		t.Errorf("scope begins with %s", v.Scope[0])
+		t.Errorf("scope begins with %s instead of the workspace's id", v.Scope[0])
 	}
 	return w
 }
@@ -173,11 +174,11 @@ func (v vector) expectKey(t *testing.T, use func(uint32, func(*[keySize]byte) er
 	}
 }
 
-// location is the last n fields of the binding.
+// location returns the last n fields of the binding.
 func (v vector) location(t *testing.T, n int) [][]byte {
 	fields, rest := parts(t, unhex(t, *v.Binding))
 	if len(rest) != 0 || len(fields) != 1+len(v.Scope)+n {
-		t.Fatalf("binding %s", *v.Binding)
+		t.Fatalf("binding %s has the wrong fields", *v.Binding)
 	}
 	return fields[len(fields)-n:]
 }
@@ -194,9 +195,9 @@ func (v vector) activity(t *testing.T) ActivityLocation {
 
 func verifySealed[L Location](t *testing.T, v vector, c *Context[L], at L) {
 	v.expectKey(t, c.keys.use, v.WorkspaceKeyVersion, v.ContextKey)
-	m := must(endMessage(at.bind(c.message.begin(make([]byte, commitmentAt)))))(t)
+	m := must(endMessage(at.bind(c.message.begin(make([]byte, commitmentOffset)))))(t)
 	if got := hex.EncodeToString(m.binding()); got != *v.Binding {
-		t.Errorf("bound to %s, want %s", got, *v.Binding)
+		t.Errorf("binding %s, want %s", got, *v.Binding)
 	}
 	ct := must(ParseCiphertext[L](unhex(t, *v.Ciphertext)))(t)
 	same := must(ParseText[L](*v.Text))(t)
@@ -218,7 +219,7 @@ func verifyDigest[L macLocation](t *testing.T, v vector, m *MAC[L], at L) {
 	_, rest := parts(t, unhex(t, *v.Message))
 	data := rest[8:]
 	if got := must(m.Sum(at, data))(t).Sum(); hex.EncodeToString(got[:]) != *v.MAC {
-		t.Errorf("made %x, want %s", got, *v.MAC)
+		t.Errorf("got digest %x, want %s", got, *v.MAC)
 	}
 	stored := must(ParseDigest[L](version, [32]byte(unhex(t, *v.MAC))))(t)
 	if err := m.Verify(at, data, stored); err != nil {

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// window is how many bytes of a secret in a row count as a leak.
+// window is the number of consecutive bytes of a secret that count as a leak.
 const window = 8
 
-// renderings are the ways in which a window may appear in an output.
+// renderings returns the forms in which a window may appear in an output.
 func renderings(b []byte) []string {
 	decimal := make([]string, len(b))
 	for i, v := range b {
@@ -29,8 +29,8 @@ func renderings(b []byte) []string {
 		strings.Join(decimal, " "), strings.Join(decimal, ","), strings.Join(decimal, ", "),
 		strings.Trim(fmt.Sprintf("%#v", b), "[]byte{}"), strings.Trim(fmt.Sprintf("%b", b), "[]"), strings.Trim(fmt.Sprintf("%o", b), "[]"),
 	}
-	// Base64 depends on where in its groups of three bytes the window begins. What shares a character with a byte outside of the
-	// window is cut off.
+	// The base64 form depends on the position of the window in its groups of three bytes.
+	// Characters that also encode a byte outside the window are cut off.
 	for shift := range 3 {
 		padded := append(make([]byte, shift), b...)
 		whole := len(padded) / 3 * 4
@@ -41,7 +41,8 @@ func renderings(b []byte) []string {
 	return forms
 }
 
-// search looks for secrets in one output. It knows each place where a rendering could begin, so that a window costs one look-up.
+// search finds secrets in one output. It indexes every position at which a rendering could begin,
+// so that checking a window is one lookup.
 type search struct {
 	output string
 	starts map[string]bool
@@ -55,7 +56,7 @@ func newSearch(output string) search {
 	return s
 }
 
-// find answers how a part of a secret appears, or nothing.
+// find returns how a part of a secret appears in the output, or "".
 func (s search) find(secret []byte) string {
 	for i := range len(secret) - window + 1 {
 		for j, form := range renderings(secret[i : i+window]) {
@@ -67,7 +68,7 @@ func (s search) find(secret []byte) string {
 	return ""
 }
 
-// formats is every verb with every flag, and formats that are wrong.
+// formats returns every verb with every flag, and invalid formats.
 func formats() []string {
 	all := []string{"no verb", "%", "%!", "%[5]v", "%[1]*v", "%*d", "%.[2]*[1]v"}
 	for _, verb := range "bcdeEfFgGoOpqstTUvwxXyz" {
@@ -78,7 +79,8 @@ func formats() []string {
 	return all
 }
 
-// outputs is a value in all the ways that print or marshal it, also as a part of other values.
+// outputs returns a value in every form that prints or marshals it, alone and as a part of other
+// values.
 func outputs[T any](value T) string {
 	type holder struct {
 		Exported T
@@ -116,7 +118,7 @@ func outputs[T any](value T) string {
 	return out.String()
 }
 
-// planted is every secret of a keyring, and what it prints in all its types and errors.
+// planted holds every secret of a keyring, and the outputs of all its types and errors.
 type planted struct {
 	secrets map[string][]byte
 	printed map[string]string
@@ -148,7 +150,7 @@ func plant(t *testing.T) planted {
 	}
 	for i, err := range plantedErrors(m, w, c, tokens, ct, d, plaintext) {
 		if err == nil {
-			t.Errorf("error %d is none", i)
+			t.Errorf("call %d returned no error", i)
 		} else if p.printed[err.Error()] == "" {
 			p.printed[err.Error()] = outputs(err)
 		}
@@ -156,7 +158,7 @@ func plant(t *testing.T) planted {
 	return p
 }
 
-// plantedErrors gives secrets to all that can fail.
+// plantedErrors passes secrets to every function that can fail.
 func plantedErrors(
 	m *Master, w *Workspace, c *Context[SecretLocation], tokens *MAC[AccessTokenLocation],
 	ct Ciphertext[SecretLocation], d Digest[AccessTokenLocation], plaintext []byte,
@@ -216,7 +218,8 @@ func TestNothingPrintsAKeyAPlaintextOrACiphertext(t *testing.T) {
 	}
 }
 
-// The positive control: what holds a key as plainly as it can is caught, in each way of printing it.
+// This is the positive control: the search finds a key that a naive type holds, in every form of
+// output.
 func TestLeakSearchFindsAPlantedKey(t *testing.T) {
 	secret := randomBytes(keySize)
 	type naive struct{ Key []byte }
@@ -238,10 +241,10 @@ func TestLeakSearchFindsAPlantedKey(t *testing.T) {
 		"base64 2":            base64.URLEncoding.EncodeToString(append([]byte("xy"), secret...)),
 	} {
 		if newSearch(output).find(secret) == "" {
-			t.Errorf("not found: %s", name)
+			t.Errorf("the search misses the key in: %s", name)
 		}
 	}
 	if leak := newSearch(outputs("nothing")).find(secret); leak != "" {
-		t.Errorf("found where it is not: %s", leak)
+		t.Errorf("found in an output without the key: %s", leak)
 	}
 }

@@ -5,30 +5,31 @@ import (
 	"hash"
 )
 
-// macLocation is what a MAC is about, beside the data.
+// macLocation is the subject of a digest. The digest covers the location and the data.
 type macLocation interface {
 	AccessTokenLocation | FingerprintLocation | ActivityLocation | HMACLocation
 
-	// identify adds the location's fields to the HMAC input.
+	// identify appends the location's fields to the HMAC input.
 	identify(input tuple) tuple
 }
 
-// MAC makes and verifies digests of one scope. Unlike a Context it heeds no minimum version: a digest is verifiable as long as
-// its key version lives. It is safe for concurrent use and of no use after Wipe, of itself or of the keyring it came from.
+// MAC computes and verifies the digests of one scope. Unlike a Context it ignores the minimum
+// version: a digest verifies until its key version is destroyed. It is safe for concurrent use.
+// After a Wipe of the MAC or of its keyring, Sum and Verify return ErrWiped.
 type MAC[L macLocation] struct {
 	_ [0]func(L)
 
 	keys  *derived
-	input fields // that every input begins with
+	input fields // first fields of every HMAC input
 }
 
-// newMAC takes the label and scope of the key, then the fields that every input begins with.
+// newMAC takes the label and scope of the key, then the first fields of every HMAC input.
 func newMAC[L macLocation](parent *ring, label string, scope tuple, input ...string) (*MAC[L], error) {
-	of, err := scope.fields()
+	scopeFields, err := scope.fields()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newDerived(parent, label, of)
+	keys, err := newDerived(parent, label, scopeFields)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,8 @@ func newMAC[L macLocation](parent *ring, label string, scope tuple, input ...str
 	return &MAC[L]{keys: keys, input: encoded}, nil
 }
 
-// Sum makes the digest of data under the latest key version. Its errors are ErrTooLarge and ErrWiped.
+// Sum returns the digest of data under the latest key version. The errors are ErrTooLarge and
+// ErrWiped.
 func (m *MAC[L]) Sum(at L, data []byte) (Digest[L], error) {
 	if m.keys == nil {
 		return Digest[L]{}, ErrWiped
@@ -51,8 +53,8 @@ func (m *MAC[L]) Sum(at L, data []byte) (Digest[L], error) {
 	return Digest[L]{digest: hide(d)}, nil
 }
 
-// Verify compares, in constant time, a digest with that of data under the digest's key version. Its errors are ErrVerify,
-// ErrTooLarge and ErrWiped.
+// Verify compares a digest with the digest of data, in constant time. It uses the key version in
+// the digest. The errors are ErrVerify, ErrTooLarge and ErrWiped.
 func (m *MAC[L]) Verify(at L, data []byte, d Digest[L]) error {
 	want := digest{version: d.KeyVersion()}
 	if err := m.sum(at, data, &want); err != nil {
@@ -64,10 +66,11 @@ func (m *MAC[L]) Verify(at L, data []byte, d Digest[L]) error {
 	return nil
 }
 
-// Wipe clears the keys from memory, once the operations that use them are done.
+// Wipe waits for operations that are using the keys, then clears the keys from memory.
 func (m *MAC[L]) Wipe() { m.keys.wipe() }
 
-// sum fills in d for its version: HMAC-SHA-256(key, T(label, fields...) || u64(len(data)) || data).
+// sum sets d.sum to HMAC-SHA-256(key, T(label, fields...) || u64(len(data)) || data). The key is
+// the one of d.version.
 func (m *MAC[L]) sum(at L, data []byte, d *digest) error {
 	prefix, err := at.identify(newTuple(nil).all(m.input)).encode()
 	if err != nil {
@@ -82,7 +85,8 @@ func (m *MAC[L]) sum(at L, data []byte, d *digest) error {
 	if err != nil {
 		return opaque(err, ErrVerify)
 	}
-	// Outside of use: long data must not keep Wipe waiting, and with it everybody who comes after.
+	// This is outside of use, because a large input must not delay Wipe and every operation behind
+	// it.
 	h.Write(prefix)
 	h.Write(data)
 	h.Sum(d.sum[:0])
@@ -96,15 +100,16 @@ type digest struct {
 
 func (d digest) text() string { return printText(digestPrefix, d.version, d.sum[:]) }
 
-// Digest is the result of a MAC: 32 bytes and the key version they were made under, to be stored together. No verb of package
-// fmt prints it.
+// Digest is the result of a MAC: 32 bytes and the key version of their key. Both have to be stored.
+// No verb of package fmt prints the bytes.
 type Digest[L macLocation] struct {
 	_ [0]func(L)
 
 	digest hidden[digest]
 }
 
-// ParseDigest makes a digest of its stored parts. It refuses key version 0 with ErrFormat.
+// ParseDigest returns the digest with the given stored parts. It returns ErrFormat for key version
+// 0.
 func ParseDigest[L macLocation](keyVersion uint32, sum [32]byte) (Digest[L], error) {
 	if keyVersion == 0 {
 		return Digest[L]{}, ErrFormat
@@ -112,8 +117,8 @@ func ParseDigest[L macLocation](keyVersion uint32, sum [32]byte) (Digest[L], err
 	return Digest[L]{digest: hide(digest{keyVersion, sum})}, nil
 }
 
-// ParseDigestText reads the text form, stash-mac:v<key version>:<base64url>. Each digest has one text; everything else is
-// refused with ErrFormat.
+// ParseDigestText parses the text form stash-mac:v<key version>:<base64url>. Each digest has
+// exactly one text. ParseDigestText returns ErrFormat for any other text.
 func ParseDigestText[L macLocation](s string) (Digest[L], error) {
 	version, payload, err := parseText(digestPrefix, s, len(digest{}.sum))
 	if err != nil || len(payload) != len(digest{}.sum) {
@@ -122,7 +127,7 @@ func ParseDigestText[L macLocation](s string) (Digest[L], error) {
 	return Digest[L]{digest: hide(digest{version, [32]byte(payload)})}, nil
 }
 
-// Sum is the 32 bytes of the digest.
+// Sum returns the 32 bytes of the digest.
 func (d Digest[L]) Sum() [32]byte {
 	if d.digest == nil {
 		return [32]byte{}
@@ -130,7 +135,7 @@ func (d Digest[L]) Sum() [32]byte {
 	return d.digest().sum
 }
 
-// Text is the form that people and APIs see.
+// Text returns the text form, which people and APIs use. It is "" for the zero value.
 func (d Digest[L]) Text() string {
 	if d.digest == nil {
 		return ""
@@ -138,7 +143,7 @@ func (d Digest[L]) Text() string {
 	return d.digest().text()
 }
 
-// KeyVersion is the version of the key that it was made under.
+// KeyVersion returns the version of the key that made the digest. It is 0 for the zero value.
 func (d Digest[L]) KeyVersion() uint32 {
 	if d.digest == nil {
 		return 0

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestDigestVerifiesForItsInputAndNoOther(t *testing.T) {
+func TestDigestVerifiesOnlyForItsInput(t *testing.T) {
 	m := newTestMaster(t)
 	w, stranger := newTestWorkspace(t, m), newTestWorkspace(t, m)
 	data := []byte("data")
@@ -54,7 +54,7 @@ func TestDigestVerifiesForItsInputAndNoOther(t *testing.T) {
 	})
 }
 
-// attempt is to verify a digest with one thing changed.
+// attempt is a verification with one thing changed.
 type attempt[L macLocation] struct {
 	mac  *MAC[L]
 	at   L
@@ -87,7 +87,7 @@ func others[L macLocation](t *testing.T, name string, m *MAC[L], at L, data []by
 	}
 }
 
-func TestDigestsHeedNoMinimumButGoWithTheirKey(t *testing.T) {
+func TestDigestsIgnoreTheMinimumAndEndWithTheirKey(t *testing.T) {
 	w := newTestWorkspace(t, newTestMaster(t))
 	d := must(must(w.AccessTokens())(t).Sum(AccessTokenLocation{ID: "id"}, nil))(t)
 	raised := must(rotated(t, w, 1).SetMinDecryption(2))(t)
@@ -100,14 +100,14 @@ func TestDigestsHeedNoMinimumButGoWithTheirKey(t *testing.T) {
 	}
 }
 
-func TestTextFormIsTheOnlyOneOfItsValue(t *testing.T) {
+func TestTextOfADigestIsUnique(t *testing.T) {
 	d := must(ParseDigest[HMACLocation](12, [32]byte{0xff, 0xef}))(t)
 	const text = "stash-mac:v12:_-8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	if d.Text() != text {
-		t.Errorf("printed as %s", d.Text())
+		t.Errorf("prints as %s", d.Text())
 	}
 	if again := must(ParseDigestText[HMACLocation](text))(t); again.Sum() != d.Sum() || again.KeyVersion() != 12 {
-		t.Error("reads as another digest")
+		t.Error("parses as another digest")
 	}
 	payload := text[len("stash-mac:v12:"):]
 	for name, s := range map[string]string{
@@ -134,7 +134,7 @@ func TestTextFormIsTheOnlyOneOfItsValue(t *testing.T) {
 	}
 }
 
-func TestCiphertextTextNamesTheKeyVersionOfItsHeader(t *testing.T) {
+func TestCiphertextTextContainsTheKeyVersionOfItsHeader(t *testing.T) {
 	c := must(rotated(t, newTestWorkspace(t, newTestMaster(t)), 11).Application("a"))(t)
 	ct := must(c.Seal(ApplicationLocation{}, nil))(t)
 	text := ct.Text()

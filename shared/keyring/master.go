@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Master is the live versions of a mount's master key, which wraps the keys of every workspace and derives those of the mount's
-// own activity. It is immutable: Rotate and Trim return a new one, with keys of its own, that is in force once it is stored.
+// Master holds the live versions of a mount's master key. It wraps the keys of every workspace and
+// derives the keys of the mount's own activity. It is immutable. Rotate and Trim return a new
+// Master with its own copies of the keys. The new one takes effect once the caller has stored it.
 type Master struct {
-	mount [16]byte // random, minted with the first version
+	mount [16]byte // random id of the mount, minted with the first version
 	keys  *ring
 }
 
-// NewMaster mints the master key of a new mount. Its error is ErrTime.
+// NewMaster mints the master key of a new mount. The error is ErrTime.
 func NewMaster(now time.Time) (*Master, error) {
 	first, err := newVersion(1, now)
 	if err != nil {
@@ -23,13 +24,14 @@ func NewMaster(now time.Time) (*Master, error) {
 	return m, nil
 }
 
-// Latest is the version under which Wrap wraps.
+// Latest returns the version under which Wrap wraps.
 func (m *Master) Latest() uint32 { return m.keys.latest() }
 
-// Versions lists the live versions in increasing order.
+// Versions returns the live versions in increasing order.
 func (m *Master) Versions() []VersionInfo { return m.keys.infos() }
 
-// Rotate adds a random version, which the result wraps under. Its errors are ErrTooManyVersions, ErrTime and ErrWiped.
+// Rotate returns a Master with an additional random version, under which it wraps. The errors are
+// ErrTooManyVersions, ErrTime and ErrWiped.
 func (m *Master) Rotate(now time.Time) (*Master, error) {
 	keys, err := m.keys.rotated(now)
 	if err != nil {
@@ -38,8 +40,9 @@ func (m *Master) Rotate(now time.Time) (*Master, error) {
 	return &Master{m.mount, keys}, nil
 }
 
-// Trim leaves out the versions below lowest. What is still wrapped under them, see InspectEntry, can then never be unwrapped. Its
-// errors are ErrMinimum, if no version would be left, and ErrWiped.
+// Trim returns a Master without the versions below lowest. An entry that is still wrapped under
+// them can then never be unwrapped; see InspectEntry. The errors are ErrWiped, and ErrMinimum if no
+// version would remain.
 func (m *Master) Trim(lowest uint32) (*Master, error) {
 	keys, err := m.keys.from(lowest)
 	if err != nil {
@@ -48,7 +51,7 @@ func (m *Master) Trim(lowest uint32) (*Master, error) {
 	return &Master{m.mount, keys}, nil
 }
 
-// Wipe clears the keys from memory, once the operations that use them are done.
+// Wipe waits for operations that are using the keys, then clears the keys from memory.
 func (m *Master) Wipe() { m.keys.wipe() }
 
 // The master record, format 1. Integers are big-endian.
@@ -64,8 +67,9 @@ const (
 	masterVersionSize = versionPublicSize + keySize
 )
 
-// Encode returns the record that DecodeMaster reads. It holds the keys in the clear: this is the only way for a key to leave the
-// package. It belongs behind Vault's barrier and nowhere else; the caller clears it. Its error is ErrWiped.
+// Encode returns the record that DecodeMaster reads. The record contains the keys in the clear. No
+// other function lets a key leave the package. Store the record behind Vault's barrier and nowhere
+// else. The caller clears the slice. The error is ErrWiped.
 func (m *Master) Encode() ([]byte, error) {
 	if m.keys.gone() {
 		return nil, ErrWiped
@@ -89,8 +93,9 @@ func (m *Master) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeMaster reads the record that Encode has written, of which there is exactly one for a master key, and refuses all else with
-// ErrFormat. It keeps nothing of b, which the caller clears.
+// DecodeMaster reads a record that Encode returned. Each master key has exactly one record, and
+// DecodeMaster returns ErrFormat for anything else. It retains nothing of b, so the caller can
+// clear b.
 func DecodeMaster(b []byte) (*Master, error) {
 	if len(b) < masterHeaderSize || b[0] != formatV1 {
 		return nil, ErrFormat
@@ -111,7 +116,7 @@ func DecodeMaster(b []byte) (*Master, error) {
 		key := [keySize]byte(record[versionPublicSize:])
 		v.key = &key
 		if key == ([keySize]byte{}) {
-			// A record that was cleared before it was stored. No random key is zero.
+			// The record was cleared before it was stored: no random key is zero.
 			m.Wipe()
 			return nil, ErrFormat
 		}

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-var modelSeed = flag.Uint64("model-seed", 0, "seed of the model test, instead of one that is new each time")
+var modelSeed = flag.Uint64("model-seed", 0, "seed of the model test; 0 chooses a random one")
 
-// world is what the operations act on: storage, as bytes, and the keyrings in memory. Beside it stands the model, which knows
-// plaintexts and version numbers but no key.
+// world is the system under test: storage as bytes, and the keyrings in memory. The model beside it
+// knows plaintexts and version numbers, but no keys.
 type world struct {
 	t   *testing.T
 	rng *rand.Rand
@@ -32,7 +32,7 @@ type space struct {
 	entry []byte     // stored
 	ring  *Workspace // in memory, wiped while the workspace is locked
 
-	// The model.
+	// The model. lost means that a trim of the master destroyed the key that wraps the entry.
 	deleted, locked, lost   bool
 	oldest, minimum, latest uint32
 	masterVersion           uint32
@@ -62,7 +62,7 @@ const (
 	modelVersions = 8
 )
 
-func TestModelReadableExactlyWhenTheModelSaysSo(t *testing.T) {
+func TestModelPredictsWhatIsReadable(t *testing.T) {
 	seed := *modelSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -128,21 +128,22 @@ func (w *world) someRecord() *record {
 	return w.records[w.rng.IntN(len(w.records))]
 }
 
-// usable means that an operation on the workspace must succeed.
+// usable reports whether an operation on the workspace must succeed.
 func (s *space) usable() bool { return !s.deleted && !s.locked && !s.lost }
 
 func (s *space) readable(keyVersion uint32) bool {
 	return keyVersion >= s.minimum && keyVersion >= s.oldest
 }
 
-// read compares what a record answers with what the model says, and tells which it was.
+// read compares the result of reading a record with the model. It returns the kind of result.
 func (w *world) read(r *record) string {
 	if r == nil {
 		return "nothing"
 	}
 	s := r.space
 	if s.deleted || s.lost {
-		// Its keys are nowhere: a new workspace in its place cannot open what it left.
+		// The workspace's keys are destroyed: a new workspace with the same scope cannot open its
+		// data.
 		other := must(w.master.NewWorkspace(s.scope, w.now))(w.t)
 		w.refuse(other, r, ErrOpen)
 		return "gone"
@@ -157,7 +158,7 @@ func (w *world) read(r *record) string {
 	}
 	got, err := openRecord(s.ring, r)
 	if err != nil || !bytes.Equal(got, r.plaintext) {
-		w.t.Fatalf("%+v of %v answers %q, %v; want %q", r.at, s.scope, got, err, r.plaintext)
+		w.t.Fatalf("%+v of %v opens as %q, %v; want %q", r.at, s.scope, got, err, r.plaintext)
 	}
 	return "read"
 }
@@ -165,7 +166,7 @@ func (w *world) read(r *record) string {
 func (w *world) refuse(ring *Workspace, r *record, want error) {
 	w.t.Helper()
 	if got, err := openRecord(ring, r); got != nil || !errors.Is(err, want) {
-		w.t.Fatalf("%+v of %v answers %q, %v; want %v", r.at, r.space.scope, got, err, want)
+		w.t.Fatalf("%+v of %v opens as %q, %v; want %v", r.at, r.space.scope, got, err, want)
 	}
 }
 
@@ -194,7 +195,7 @@ func (w *world) create(*space) {
 	w.spaces[w.rng.IntN(len(w.spaces))] = s
 }
 
-// store is one write of the key entry; the keyring it replaces is wiped.
+// store writes the key entry and wipes the keyring that it replaces.
 func (w *world) store(s *space, next *Workspace) {
 	w.t.Helper()
 	s.entry = must(w.master.Wrap(next))(w.t)
@@ -211,14 +212,14 @@ func (w *world) put(s *space) {
 	c, err := s.ring.Secrets(production)
 	if !s.usable() {
 		if !errors.Is(err, ErrWiped) {
-			w.t.Fatalf("context of a workspace that is not to be had: %v", err)
+			w.t.Fatalf("context of an unusable workspace: %v", err)
 		}
 		return
 	}
 	w.check(err)
 	ct := must(c.Seal(r.at, r.plaintext))(w.t)
 	if r.keyVersion = ct.KeyVersion(); r.keyVersion != s.latest {
-		w.t.Fatalf("sealed under version %d, latest is %d", r.keyVersion, s.latest)
+		w.t.Fatalf("sealed under version %d; the latest is %d", r.keyVersion, s.latest)
 	}
 	r.stored = ct.Bytes()
 	if len(w.records) < modelRecords {
@@ -293,7 +294,7 @@ func (w *world) unlock(s *space) {
 	s.ring.Wipe()
 	s.ring, s.locked = ring, false
 	if ring.Latest() != s.latest || ring.MinDecryption() != s.minimum || len(ring.Versions()) != int(s.latest-s.oldest+1) {
-		w.t.Fatalf("%v, minimum %d, is not %+v", ring.Versions(), ring.MinDecryption(), s)
+		w.t.Fatalf("versions %v and minimum %d differ from the model %+v", ring.Versions(), ring.MinDecryption(), s)
 	}
 }
 
@@ -325,11 +326,12 @@ func (w *world) wrapAgain(s *space) {
 	ring.Wipe()
 	s.masterVersion = w.masterLatest
 	if info := must(InspectEntry(s.entry))(w.t); info.MasterVersion != w.masterLatest || info.Latest != s.latest {
-		w.t.Fatalf("%+v is not %+v", info, s)
+		w.t.Fatalf("%+v differs from the model %+v", info, s)
 	}
 }
 
-// trimMaster destroys what is below the lowest version in use and, now and then, what is still needed.
+// trimMaster destroys the versions below the lowest one in use. One time in eight it also destroys
+// versions that are in use.
 func (w *world) trimMaster(*space) {
 	lowest := w.masterLatest
 	for _, s := range w.spaces {
@@ -350,7 +352,7 @@ func (w *world) trimMaster(*space) {
 	}
 }
 
-// restart loses everything but what is stored.
+// restart keeps only what is stored.
 func (w *world) restart(*space) {
 	w.replaceMaster(must(DecodeMaster(w.masterRecord))(w.t))
 	for _, s := range w.spaces {

@@ -12,16 +12,16 @@ import (
 	"hash"
 )
 
-// keySize is the size of every key of the hierarchy, in bytes.
+// keySize is the size of every key of the hierarchy in bytes.
 const keySize = 32
 
 const (
-	nonceSize = 12 // of AES-GCM, in bytes
-	tagSize   = 16 // of AES-GCM, in bytes
+	nonceSize = 12 // AES-GCM nonce, in bytes
+	tagSize   = 16 // AES-GCM tag, in bytes
 )
 
-// expand is HKDF-Expand with SHA-256 (RFC 5869, section 2.3; feedback mode of NIST SP 800-108). Extract is left out because
-// every key of the hierarchy is uniform already. The caller clears what is returned.
+// expand is HKDF-Expand with SHA-256 (RFC 5869, section 2.3; feedback mode of NIST SP 800-108). It
+// needs no Extract, because every key of the hierarchy is uniform. The caller clears the result.
 func expand(key *[keySize]byte, info []byte, size int) ([]byte, error) {
 	okm, err := hkdf.Expand(sha256.New, key[:], string(info), size)
 	if err != nil {
@@ -30,11 +30,12 @@ func expand(key *[keySize]byte, info []byte, size int) ([]byte, error) {
 	return okm, nil
 }
 
-// newHMAC is HMAC with SHA-256 (RFC 2104).
+// newHMAC returns HMAC with SHA-256 (RFC 2104).
 func newHMAC(key *[keySize]byte) hash.Hash { return hmac.New(sha256.New, key[:]) }
 
-// newAEAD is AES-256-GCM (NIST SP 800-38D) that draws its own random nonce and puts it before the ciphertext, so that no code
-// here can choose one. Each key it is called with seals a single message, far from the 2^32 that a random nonce allows.
+// newAEAD returns AES-256-GCM (NIST SP 800-38D). It draws a random nonce for each message and puts
+// it before the ciphertext, so no code here can choose a nonce. Each key seals one message, far
+// below the 2^32 that a random nonce permits.
 func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -56,7 +57,7 @@ func appendSealed(dst, key, plaintext, additional []byte) ([]byte, error) {
 	return aead.Seal(dst, nil, plaintext, additional), nil
 }
 
-// openSealed opens what appendSealed has appended. A plaintext of no bytes is returned as an empty slice, not as nil.
+// openSealed opens the bytes that appendSealed appended. An empty plaintext is not nil.
 func openSealed(key, sealed, additional []byte) ([]byte, error) {
 	aead, err := newAEAD(key)
 	if err != nil {
@@ -66,8 +67,9 @@ func openSealed(key, sealed, additional []byte) ([]byte, error) {
 	return aead.Open(dst, nil, sealed, additional)
 }
 
-// equal compares in constant time.
+// equal compares a and b in constant time.
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
-// random fills b from the operating system's generator, which never fails: crypto/rand ends the program instead.
+// random fills b with random bytes. It never fails: crypto/rand ends the program if the operating
+// system returns none.
 func random(b []byte) { _, _ = rand.Read(b) }

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// The SHA-256 cases of RFC 5869, appendix A: from PRK and info to OKM.
-func TestExpandAnswersRFC5869(t *testing.T) {
+// These are the SHA-256 cases of RFC 5869, appendix A, from PRK and info to OKM.
+func TestExpandMatchesRFC5869(t *testing.T) {
 	for _, test := range []struct {
 		name, prk, info, okm string
 	}{
@@ -52,12 +52,12 @@ func TestExpandAnswersRFC5869(t *testing.T) {
 	}
 }
 
-func TestPackageUsesOnlyTheStandardLibraryAndOneFileTouchesCryptography(t *testing.T) {
+func TestOnlyPrimitivesImportsCryptography(t *testing.T) {
 	for name, file := range sourceFiles(t) {
 		for _, spec := range file.Imports {
 			path := must(strconv.Unquote(spec.Path.Value))(t)
 			if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
-				t.Errorf("%s imports %s, which is not of the standard library", name, path)
+				t.Errorf("%s imports %s, which is not in the standard library", name, path)
 			}
 			if name != "primitives.go" && (strings.HasPrefix(path, "crypto") || strings.HasPrefix(path, "math/rand")) {
 				t.Errorf("%s imports %s; raw cryptography belongs in primitives.go", name, path)
@@ -93,12 +93,12 @@ func TestSourceFilesStayShort(t *testing.T) {
 			continue
 		}
 		if lines := bytes.Count(must(os.ReadFile(entry.Name()))(t), []byte("\n")); lines >= limit {
-			t.Errorf("%s has %d lines, the limit is %d", entry.Name(), lines, limit)
+			t.Errorf("%s has %d lines; the limit is %d", entry.Name(), lines, limit)
 		}
 	}
 }
 
-// sourceFiles parses the files of the package, without its tests.
+// sourceFiles parses the files of the package except its tests.
 func sourceFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := make(map[string]*ast.File)

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// MaxVersions is the most live versions that a key can have.
+// MaxVersions is the largest number of live versions of a key.
 const MaxVersions = 500
 
-// maxCreated is the last millisecond of the year 9999, beyond which most encodings of time fail.
+// maxCreated is the last millisecond of the year 9999. Most encodings of time fail beyond it.
 const maxCreated = 253402300799999
 
-// VersionInfo is what is public of a key version. Creation times have a resolution of one millisecond.
+// VersionInfo is the public part of a key version. Created has a resolution of one millisecond.
 type VersionInfo struct {
 	Version uint32
 	Created time.Time
@@ -41,20 +41,21 @@ func newVersion(number uint32, now time.Time) (keyVersion, error) {
 
 func validCreated(ms int64) bool { return ms >= 0 && ms <= maxCreated }
 
-// ring is the live versions of a master or workspace key, in increasing order and at least one. Apart from wipe it is immutable:
-// changes make a new one with keys of its own, so that wiping the old one leaves the new one whole.
+// ring holds the live versions of a master or workspace key, at least one, in increasing order.
+// Apart from wipe it is immutable. Changes return a new ring with its own copies of the keys, so
+// wiping the old ring leaves the new one intact.
 type ring struct {
 	versions []keyVersion
 
-	// mu is held for reading while a key is in use, so that wipe waits for it.
+	// mu is read-locked while a key is in use, so that wipe waits.
 	mu    sync.RWMutex
 	wiped atomic.Bool
 }
 
-// use calls f with the key of a version. f must not keep it.
+// use calls f with the key of a version. f must not retain the key.
 func (r *ring) use(number uint32, f func(*[keySize]byte) error) error {
 	if r == nil {
-		return ErrWiped // of the zero value of an exported type
+		return ErrWiped // the zero value of an exported type has no keys
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -80,7 +81,7 @@ func (r *ring) wipe() {
 	defer r.mu.Unlock()
 	r.wiped.Store(true)
 	for i := range r.versions {
-		if key := r.versions[i].key; key != nil { // an entry is unwrapped one by one
+		if key := r.versions[i].key; key != nil { // Unwrap sets the keys one by one
 			clear(key[:])
 		}
 	}
@@ -88,7 +89,7 @@ func (r *ring) wipe() {
 
 func (r *ring) gone() bool { return r == nil || r.wiped.Load() }
 
-// from copies the versions that are not below lowest.
+// from returns a copy without the versions below lowest.
 func (r *ring) from(lowest uint32) (*ring, error) {
 	if r == nil {
 		return nil, ErrWiped
@@ -110,7 +111,7 @@ func (r *ring) from(lowest uint32) (*ring, error) {
 	return next, nil
 }
 
-// rotated copies all versions and adds a new one.
+// rotated returns a copy with an additional version.
 func (r *ring) rotated(now time.Time) (*ring, error) {
 	next, err := r.from(0)
 	if err != nil {
@@ -159,16 +160,18 @@ func (v *keyVersion) info() VersionInfo {
 	return VersionInfo{Version: v.number, Created: time.UnixMilli(v.created).UTC()}
 }
 
-// versionPublicSize is the size of what appendPublic writes.
+// versionPublicSize is the size in bytes of what appendPublic appends.
 const versionPublicSize = 4 + 8
 
-// appendPublic writes the number (u32) and the creation time (u64), big-endian: the start of a version in both codecs.
+// appendPublic appends the number (u32) and the creation time (u64), both big-endian. Master
+// records and key entries store each version this way.
 func (v *keyVersion) appendPublic(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, v.number)
 	return binary.BigEndian.AppendUint64(b, uint64(v.created))
 }
 
-// parsePublic reads what appendPublic wrote, for the version that follows the one numbered previous.
+// parsePublic reads what appendPublic appended. previous is the number of the preceding version, or
+// 0.
 func (v *keyVersion) parsePublic(b []byte, previous uint32) error {
 	v.number = binary.BigEndian.Uint32(b)
 	v.created = int64(binary.BigEndian.Uint64(b[4:]))

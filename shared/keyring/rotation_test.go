@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestMinimumRefusesAndTrimDestroys(t *testing.T) {
+func TestMinimumPreventsOpeningAndTrimDestroysKeys(t *testing.T) {
 	m := newTestMaster(t)
 	at := SecretLocation{"a", 1}
 	first := newTestWorkspace(t, m)
@@ -42,17 +42,17 @@ func TestMinimumRefusesAndTrimDestroys(t *testing.T) {
 		t.Errorf("trimmed to %v", v)
 	}
 	if _, err := trimmed.SetMinDecryption(1); !errors.Is(err, ErrMinimum) {
-		t.Errorf("a minimum that is trimmed: %v", err)
+		t.Errorf("a minimum that was trimmed: %v", err)
 	}
 	if _, err := second.SetMinDecryption(3); !errors.Is(err, ErrMinimum) {
-		t.Errorf("a minimum to come: %v", err)
+		t.Errorf("a minimum above the latest version: %v", err)
 	}
 	if _, err := second.SetMinDecryption(0); !errors.Is(err, ErrMinimum) {
 		t.Errorf("minimum 0: %v", err)
 	}
 }
 
-func TestRewrapMovesToTheLatestVersionAndItsPlaceStays(t *testing.T) {
+func TestRewrapMovesToTheLatestVersionAndKeepsTheLocation(t *testing.T) {
 	at := SecretLocation{"a", 1}
 	w := newTestWorkspace(t, newTestMaster(t))
 	ct := must(must(w.Secrets(production))(t).Seal(at, []byte("x")))(t)
@@ -67,20 +67,20 @@ func TestRewrapMovesToTheLatestVersionAndItsPlaceStays(t *testing.T) {
 		t.Errorf("opened %q, %v", got, err)
 	}
 	if _, err := c.Rewrap(SecretLocation{"a", 2}, ct); !errors.Is(err, ErrOpen) {
-		t.Errorf("to another place: %v", err)
+		t.Errorf("rewrapped for another location: %v", err)
 	}
 	if _, err := c.Open(SecretLocation{"a", 2}, moved); !errors.Is(err, ErrOpen) {
-		t.Errorf("opened at another place: %v", err)
+		t.Errorf("opened for another location: %v", err)
 	}
 }
 
-func TestMasterRotationNeedsOnlyTheEntriesToBeWrappedAgain(t *testing.T) {
+func TestMasterRotationChangesOnlyKeyEntries(t *testing.T) {
 	m := newTestMaster(t)
 	w := rotated(t, newTestWorkspace(t, m), 1)
 	old := must(m.Wrap(w))(t)
 	next := must(m.Rotate(day))(t)
 	if _, err := m.Trim(2); !errors.Is(err, ErrMinimum) {
-		t.Errorf("trimmed to nothing: %v", err)
+		t.Errorf("trimmed every version: %v", err)
 	}
 	moved := must(next.Wrap(must(next.Unwrap(w.Scope(), old))(t)))(t)
 	if info := must(InspectEntry(moved))(t); info.MasterVersion != 2 {
@@ -88,24 +88,24 @@ func TestMasterRotationNeedsOnlyTheEntriesToBeWrappedAgain(t *testing.T) {
 	}
 	mixed := append(append([]byte(nil), moved[:len(moved)-entryVersionSize]...), old[len(old)-entryVersionSize:]...)
 	if info := must(InspectEntry(mixed))(t); info.MasterVersion != 1 {
-		t.Errorf("the lowest master version in use is told to be %d", info.MasterVersion)
+		t.Errorf("InspectEntry returns master version %d, want the lowest", info.MasterVersion)
 	}
 	must(next.Unwrap(w.Scope(), mixed))(t)
 	trimmed := must(next.Trim(2))(t)
 	must(trimmed.Unwrap(w.Scope(), moved))(t)
 	for _, entry := range [][]byte{old, mixed} {
 		if _, err := trimmed.Unwrap(w.Scope(), entry); !errors.Is(err, ErrOpen) {
-			t.Errorf("unwrapped without its master key: %v", err)
+			t.Errorf("unwrapped after its master key was destroyed: %v", err)
 		}
 	}
 	if _, err := m.Unwrap(w.Scope(), moved); !errors.Is(err, ErrOpen) {
-		t.Errorf("unwrapped by a master key that is too old: %v", err)
+		t.Errorf("unwrapped without the latest master key version: %v", err)
 	}
 }
 
 func TestKeyHasAtMost500Versions(t *testing.T) {
 	if MaxVersions != 500 {
-		t.Error("the limit is another one")
+		t.Error("MaxVersions is not 500")
 	}
 	m := newTestMaster(t)
 	w := rotated(t, newTestWorkspace(t, m), MaxVersions-1)
@@ -130,7 +130,7 @@ func TestKeyHasAtMost500Versions(t *testing.T) {
 	}
 }
 
-func TestCreationTimesAreOfThisEra(t *testing.T) {
+func TestCreationTimesAreBetween1970And9999(t *testing.T) {
 	m := newTestMaster(t)
 	w := newTestWorkspace(t, m)
 	for _, now := range []time.Time{{}, time.UnixMilli(-1), time.UnixMilli(maxCreated + 1)} {

@@ -1,6 +1,7 @@
 package keyring
 
-// Labels: the first field after the scheme in a derivation, the first field of a binding or of an HMAC input.
+// Labels of derivations, bindings and HMAC inputs. A label is the first field after the scheme in a
+// derivation. It is the first field of a binding or an HMAC input.
 const (
 	labelKEK          = "kek"
 	labelWorkspaceKey = "workspace-key"
@@ -19,11 +20,12 @@ const (
 	labelEngineActivity  = "engine-activity"
 )
 
-// A scope names its record twice. The name comes from the request: a record that was moved under another name does not open
-// there. The ID comes from the record that was found under that name: a name that is deleted and created again does not open
-// what its predecessor left. Names are used as bytes; the caller decides which names are valid.
+// A scope names its record twice. The name comes from the request, so a record that was moved under
+// another name does not open there. The ID comes from the record stored under that name, so a
+// recreated record does not open the data of its predecessor. Names are used as bytes. The caller
+// decides which names are valid.
 
-// WorkspaceScope identifies a workspace, whose keys are wrapped for this name and this ID.
+// WorkspaceScope identifies a workspace. The workspace's keys are wrapped for this name and ID.
 type WorkspaceScope struct {
 	Name string
 	ID   ID

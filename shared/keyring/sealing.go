@@ -10,14 +10,18 @@ func (SecretLocation) domain() byte { return domainSecret }
 
 func (at SecretLocation) bind(binding tuple) tuple { return binding.text(at.Name).u64(at.Version) }
 
-// Secrets returns the context that seals an environment's secrets. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) Secrets(of EnvironmentScope) (*Context[SecretLocation], error) {
-	return newContext[SecretLocation](w, labelSecret, of.appendTo(w.owner()))
+// Secrets returns the context that seals an environment's secrets. The errors are ErrTooLarge and
+// ErrWiped.
+func (w *Workspace) Secrets(scope EnvironmentScope) (*Context[SecretLocation], error) {
+	return newContext[SecretLocation](w, labelSecret, scope.appendTo(w.owner()))
 }
 
-// CredentialLocation is one field of an integration's credential, bound to the endpoint that may receive it.
+// CredentialLocation is one field of an integration's credential. It is bound to the endpoint that
+// may receive the credential.
 type CredentialLocation struct {
-	Endpoint   [32]byte // SHA-256 of every setting that decides who receives the credential and how that party is recognised
+	// Endpoint is the SHA-256 of every setting that decides who receives the credential, and how
+	// the engine authenticates the receiver.
+	Endpoint   [32]byte
 	Field      string
 	Generation uint64
 }
@@ -28,16 +32,17 @@ func (at CredentialLocation) bind(binding tuple) tuple {
 	return binding.bytes(at.Endpoint[:]).text(at.Field).u64(at.Generation)
 }
 
-// Credentials returns the context that seals an integration's credentials. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) Credentials(of IntegrationScope) (*Context[CredentialLocation], error) {
-	return newContext[CredentialLocation](w, labelCredential, of.appendTo(w.owner()))
+// Credentials returns the context that seals an integration's credentials. The errors are
+// ErrTooLarge and ErrWiped.
+func (w *Workspace) Credentials(scope IntegrationScope) (*Context[CredentialLocation], error) {
+	return newContext[CredentialLocation](w, labelCredential, scope.appendTo(w.owner()))
 }
 
 // LeaseLocation is one revision of the record of a minted credential.
 type LeaseLocation struct {
-	Endpoint [32]byte // as in CredentialLocation
+	Endpoint [32]byte // see CredentialLocation
 	Role     string
-	ID       ID // of the lease
+	ID       ID // id of the lease
 	Revision uint64
 }
 
@@ -47,15 +52,17 @@ func (at LeaseLocation) bind(binding tuple) tuple {
 	return binding.bytes(at.Endpoint[:]).text(at.Role).bytes(at.ID[:]).u64(at.Revision)
 }
 
-// Leases returns the context that seals the leases of an integration. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) Leases(of IntegrationScope) (*Context[LeaseLocation], error) {
-	return newContext[LeaseLocation](w, labelLease, of.appendTo(w.owner()))
+// Leases returns the context that seals the leases of an integration. The errors are ErrTooLarge
+// and ErrWiped.
+func (w *Workspace) Leases(scope IntegrationScope) (*Context[LeaseLocation], error) {
+	return newContext[LeaseLocation](w, labelLease, scope.appendTo(w.owner()))
 }
 
-// RotationLocation is one field of the journal that a rotation of an integration's credential keeps.
+// RotationLocation is one field of a rotation journal, the record of a rotation of an integration's
+// credential.
 type RotationLocation struct {
-	Endpoint   [32]byte // as in CredentialLocation
-	Generation uint64   // that the rotation creates
+	Endpoint   [32]byte // see CredentialLocation
+	Generation uint64   // generation that the rotation creates
 	Field      string
 }
 
@@ -65,12 +72,13 @@ func (at RotationLocation) bind(binding tuple) tuple {
 	return binding.bytes(at.Endpoint[:]).u64(at.Generation).text(at.Field)
 }
 
-// RotationJournal returns the context that seals an integration's rotation journal. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) RotationJournal(of IntegrationScope) (*Context[RotationLocation], error) {
-	return newContext[RotationLocation](w, labelRotation, of.appendTo(w.owner()))
+// RotationJournal returns the context that seals an integration's rotation journal. The errors are
+// ErrTooLarge and ErrWiped.
+func (w *Workspace) RotationJournal(scope IntegrationScope) (*Context[RotationLocation], error) {
+	return newContext[RotationLocation](w, labelRotation, scope.appendTo(w.owner()))
 }
 
-// SyncLocation is one record that a sync keeps.
+// SyncLocation is one record of a sync.
 type SyncLocation struct {
 	Record string
 }
@@ -79,9 +87,10 @@ func (SyncLocation) domain() byte { return domainSyncMetadata }
 
 func (at SyncLocation) bind(binding tuple) tuple { return binding.text(at.Record) }
 
-// SyncMetadata returns the context that seals a sync's records. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) SyncMetadata(of SyncScope) (*Context[SyncLocation], error) {
-	return newContext[SyncLocation](w, labelSyncMetadata, of.appendTo(w.owner()))
+// SyncMetadata returns the context that seals a sync's records. The errors are ErrTooLarge and
+// ErrWiped.
+func (w *Workspace) SyncMetadata(scope SyncScope) (*Context[SyncLocation], error) {
+	return newContext[SyncLocation](w, labelSyncMetadata, scope.appendTo(w.owner()))
 }
 
 // WebhookLocation is one secret field of a webhook.
@@ -94,15 +103,18 @@ func (WebhookLocation) domain() byte { return domainWebhook }
 
 func (at WebhookLocation) bind(binding tuple) tuple { return binding.text(at.Field).u64(at.Generation) }
 
-// Webhook returns the context that seals a webhook's URL and secrets. Its errors are ErrTooLarge and ErrWiped.
-func (w *Workspace) Webhook(of WebhookScope) (*Context[WebhookLocation], error) {
-	return newContext[WebhookLocation](w, labelWebhook, of.appendTo(w.owner()))
+// Webhook returns the context that seals a webhook's URL and secrets. The errors are ErrTooLarge
+// and ErrWiped.
+func (w *Workspace) Webhook(scope WebhookScope) (*Context[WebhookLocation], error) {
+	return newContext[WebhookLocation](w, labelWebhook, scope.appendTo(w.owner()))
 }
 
-// maxAssociatedData is the most associated data of an application's ciphertext, in bytes: a binding holds at most 64 KiB.
+// maxAssociatedData is the largest size of an application's associated data in bytes. A binding
+// holds at most 64 KiB.
 const maxAssociatedData = 32 << 10
 
-// ApplicationLocation is the data that a tenant's own service binds a ciphertext to and supplies again to decrypt it.
+// ApplicationLocation is the data to which a tenant's own service binds a ciphertext. Decryption
+// needs the same data.
 type ApplicationLocation struct {
 	AssociatedData []byte // at most 32 KiB
 }
@@ -117,7 +129,8 @@ func (at ApplicationLocation) bind(binding tuple) tuple {
 	return binding
 }
 
-// Application returns an encryption context of a tenant's own service. Its errors are ErrTooLarge and ErrWiped.
+// Application returns the context with the given name of a tenant's own service. The errors are
+// ErrTooLarge and ErrWiped.
 func (w *Workspace) Application(context string) (*Context[ApplicationLocation], error) {
 	return newContext[ApplicationLocation](w, labelApplication, w.owner().text(context))
 }

@@ -5,22 +5,22 @@ import (
 	"math"
 )
 
-// tuple builds T(f1..fn) = u8(n) || for each field: u16be(len) || bytes, the encoding of every HKDF info, every binding and every
-// HMAC input. It is injective: no two lists of fields have the same encoding, whatever bytes the fields hold. Methods take and
-// return it by value, which keeps it off the heap.
+// tuple builds T(f1..fn) = u8(n) || for each field: u16be(len) || bytes. This is the encoding of
+// every HKDF info, binding and HMAC input. It is injective: two different lists of fields never
+// have the same encoding. Methods take and return a tuple by value, which keeps it off the heap.
 type tuple struct {
 	buf   []byte
-	start int // where in buf the tuple begins
-	n     int
+	start int // offset of the tuple in buf
+	n     int // number of fields
 	err   error
 }
 
-// newTuple begins a tuple behind what buf holds.
+// newTuple begins a tuple after the bytes of buf.
 func newTuple(buf []byte) tuple { return tuple{buf: append(buf, 0), start: len(buf)} }
 
 func (t tuple) length(n int) tuple {
 	if n > math.MaxUint16 {
-		// A truncated field would be equal to another one.
+		// A truncated field would be equal to a different field.
 		t.err = ErrTooLarge
 	}
 	t.buf = binary.BigEndian.AppendUint16(t.buf, uint16(n))
@@ -59,14 +59,14 @@ func (t tuple) u64(v uint64) tuple {
 	return t
 }
 
-// all adds the fields of another tuple.
+// all appends the fields of another tuple.
 func (t tuple) all(f fields) tuple {
 	t.buf = append(t.buf, f.encoded...)
 	t.n += f.n
 	return t
 }
 
-// encode ends the tuple and returns the whole buffer.
+// encode ends the tuple and returns the whole buffer, including the bytes before the tuple.
 func (t tuple) encode() ([]byte, error) {
 	if t.n > math.MaxUint8 {
 		t.err = ErrTooLarge
@@ -78,7 +78,7 @@ func (t tuple) encode() ([]byte, error) {
 	return t.buf, nil
 }
 
-// fields is a list of encoded fields without its count: the part that every tuple of a scope has in common.
+// fields is a list of encoded fields without a count. It is the common part of a scope's tuples.
 type fields struct {
 	encoded []byte
 	n       int

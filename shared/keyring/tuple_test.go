@@ -15,7 +15,7 @@ func TestTupleEncodesCountLengthsAndBytes(t *testing.T) {
 	}
 }
 
-func TestTupleRefusesWhatItsLengthsCannotHold(t *testing.T) {
+func TestTupleRejectsWhatItsLengthsCannotEncode(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		tuple tuple
@@ -34,8 +34,8 @@ func TestTupleRefusesWhatItsLengthsCannotHold(t *testing.T) {
 	}
 }
 
-// FuzzTuple cuts two blobs into fields of the given lengths: the encodings are equal exactly when the fields are, and an encoding
-// splits into the fields again.
+// FuzzTuple cuts two blobs into fields of the given lengths. The encodings are equal exactly when
+// the fields are equal, and an encoding splits into its fields.
 func FuzzTuple(f *testing.F) {
 	f.Add([]byte("abc"), []byte{1, 2}, []byte("abc"), []byte{2, 1})
 	f.Add([]byte("\x00\x01a"), []byte{3}, []byte("a"), []byte{1})
@@ -44,7 +44,7 @@ func FuzzTuple(f *testing.F) {
 		fieldsA, fieldsB := cut(a, cutsA), cut(b, cutsB)
 		encodedA, encodedB := encodeAll(t, fieldsA), encodeAll(t, fieldsB)
 		if same := slices.EqualFunc(fieldsA, fieldsB, bytes.Equal); same != bytes.Equal(encodedA, encodedB) {
-			t.Fatalf("fields %x and %x are encoded as %x and %x", fieldsA, fieldsB, encodedA, encodedB)
+			t.Fatalf("fields %x and %x encode as %x and %x", fieldsA, fieldsB, encodedA, encodedB)
 		}
 		again, rest := parts(t, encodedA)
 		if len(rest) != 0 || !slices.EqualFunc(again, fieldsA, bytes.Equal) {

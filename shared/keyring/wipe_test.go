@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
+func TestWipedKeysReturnErrWiped(t *testing.T) {
 	at, plaintext := SecretLocation{"a", 1}, []byte("x")
 	type fixture struct {
 		m       *Master
@@ -90,7 +90,7 @@ func TestWhatIsWipedAnswersErrWiped(t *testing.T) {
 	}
 }
 
-func TestWipeLeavesZerosAndSparesWhatWasMadeOfIt(t *testing.T) {
+func TestWipeClearsKeysAndSparesSuccessors(t *testing.T) {
 	m := newTestMaster(t)
 	w := newTestWorkspace(t, m)
 	c := must(w.Secrets(production))(t)
@@ -107,7 +107,7 @@ func TestWipeLeavesZerosAndSparesWhatWasMadeOfIt(t *testing.T) {
 		"master": m.keys.versions[0].key[:], "workspace": w.keys.versions[0].key[:], "context": key[:],
 	} {
 		if !bytes.Equal(b, make([]byte, keySize)) {
-			t.Errorf("the %s key is still there", name)
+			t.Errorf("the %s key is not cleared", name)
 		}
 	}
 	for _, whole := range []*Workspace{next, trimmed} {
@@ -115,13 +115,14 @@ func TestWipeLeavesZerosAndSparesWhatWasMadeOfIt(t *testing.T) {
 		must(nextMaster.Wrap(whole))(t)
 	}
 	if m.Latest() != 1 || len(w.Versions()) != 1 {
-		t.Error("what is public of wiped keys is lost")
+		t.Error("wiping changed the public part of the keys")
 	}
 }
 
-// While keys are wiped under them, operations answer the right result or ErrWiped, and once ErrWiped, ErrWiped for good. A key that
-// was cleared while in use would show as ErrOpen, ErrVerify or a ciphertext that a second keyring cannot open.
-func TestWipeDuringUseIsNeverSeenHalfDone(t *testing.T) {
+// While their keys are wiped, operations return the correct result or ErrWiped. After a first
+// ErrWiped they return only ErrWiped. A key that was cleared while in use would cause ErrOpen,
+// ErrVerify, or a ciphertext that a second keyring cannot open.
+func TestWipeWaitsForOperations(t *testing.T) {
 	at, plaintext := SecretLocation{"a", 1}, bytes.Repeat([]byte("x"), 300)
 	const rounds, workers, operations = 60, 6, 40
 	m := newTestMaster(t)
@@ -153,7 +154,7 @@ func TestWipeDuringUseIsNeverSeenHalfDone(t *testing.T) {
 					if err != nil && !errors.Is(err, ErrWiped) || err == nil && wiped {
 						t.Errorf("operation %d: %v", i, err)
 					}
-					// Only the workspace is certain to be gone for every operation.
+					// Only a wipe of the workspace ends every operation for good.
 					wiped = wiped || err != nil && round%2 == 0
 				}
 			})
@@ -177,7 +178,7 @@ func useOnce(
 	case 0:
 		got, err := c.Open(at, sealed)
 		if err == nil && !bytes.Equal(got, plaintext) {
-			return errors.New("opened something else")
+			return errors.New("opened another plaintext")
 		}
 		return err
 	case 1:

@@ -2,30 +2,32 @@ package keyring
 
 import "time"
 
-// Workspace is the unwrapped key versions of one workspace. It derives the keys of contexts and does nothing else. It is
-// immutable: Rotate, SetMinDecryption and Trim return a new one, with keys of its own, that is in force once its entry is stored.
+// Workspace holds the unwrapped key versions of one workspace. It derives the keys of contexts and
+// does nothing else. It is immutable. Rotate, SetMinDecryption and Trim return a new Workspace with
+// its own copies of the keys. The new one takes effect once the caller has stored its key entry.
 type Workspace struct {
 	scope   WorkspaceScope
 	minimum uint32 // oldest ≤ minimum ≤ latest
 	keys    *ring
 }
 
-// Scope returns the workspace that the keys belong to.
+// Scope returns the name and ID of the workspace.
 func (w *Workspace) Scope() WorkspaceScope { return w.scope }
 
-// owner begins the scope of a context: its first field is the workspace's id.
+// owner begins the scope of a context. The first field of every scope is the workspace's id.
 func (w *Workspace) owner() tuple { return newTuple(make([]byte, 0, scopeSize)).bytes(w.scope.ID[:]) }
 
-// Latest is the version under which contexts seal.
+// Latest returns the version under which contexts seal.
 func (w *Workspace) Latest() uint32 { return w.keys.latest() }
 
-// MinDecryption is the lowest version that contexts open.
+// MinDecryption returns the lowest version that contexts open.
 func (w *Workspace) MinDecryption() uint32 { return w.minimum }
 
-// Versions lists the live versions in increasing order, those below MinDecryption included.
+// Versions returns the live versions in increasing order, including those below MinDecryption.
 func (w *Workspace) Versions() []VersionInfo { return w.keys.infos() }
 
-// Rotate adds a random version, which contexts of the result seal under. Its errors are ErrTooManyVersions, ErrTime and ErrWiped.
+// Rotate returns a Workspace with an additional random version, under which its contexts seal. The
+// errors are ErrTooManyVersions, ErrTime and ErrWiped.
 func (w *Workspace) Rotate(now time.Time) (*Workspace, error) {
 	keys, err := w.keys.rotated(now)
 	if err != nil {
@@ -34,8 +36,9 @@ func (w *Workspace) Rotate(now time.Time) (*Workspace, error) {
 	return &Workspace{w.scope, w.minimum, keys}, nil
 }
 
-// SetMinDecryption makes contexts of the result refuse what is sealed under versions below lowest, which stay and can be allowed
-// again until Trim destroys them. Its errors are ErrMinimum and ErrWiped.
+// SetMinDecryption returns a Workspace whose contexts do not open ciphertexts of versions below
+// lowest. Those versions remain, and a lower minimum permits them again, until Trim removes them.
+// The errors are ErrMinimum and ErrWiped.
 func (w *Workspace) SetMinDecryption(lowest uint32) (*Workspace, error) {
 	if lowest < w.keys.oldest() || lowest > w.keys.latest() {
 		return nil, ErrMinimum
@@ -47,8 +50,9 @@ func (w *Workspace) SetMinDecryption(lowest uint32) (*Workspace, error) {
 	return &Workspace{w.scope, lowest, keys}, nil
 }
 
-// Trim leaves out the versions below MinDecryption. Once the result's entry has replaced the old one in storage they are destroyed,
-// and with them whatever is still sealed under them.
+// Trim returns a Workspace without the versions below MinDecryption. The versions are destroyed
+// once the new key entry has replaced the old one in storage. Data still sealed under them is then
+// lost. The error is ErrWiped.
 func (w *Workspace) Trim() (*Workspace, error) {
 	keys, err := w.keys.from(w.minimum)
 	if err != nil {
@@ -57,6 +61,7 @@ func (w *Workspace) Trim() (*Workspace, error) {
 	return &Workspace{w.scope, w.minimum, keys}, nil
 }
 
-// Wipe clears the keys from memory, once the operations that use them are done. Contexts that came from here answer ErrWiped from
-// then on; the keys they have derived themselves are cleared by their own Wipe, or by their next use.
+// Wipe waits for operations that are using the keys, then clears the keys from memory. From then on
+// the workspace's contexts return ErrWiped. The keys that a context derived are cleared by its own
+// Wipe or its next use.
 func (w *Workspace) Wipe() { w.keys.wipe() }

@@ -33,7 +33,7 @@ func (b *bench) single(ctx context.Context) error {
 	return b.contended(ctx, paths)
 }
 
-// keyPaths returns the paths of one secret on each mount: ours, external KV, built-in KV.
+// keyPaths contains the paths of one secret on each mount: ours, external KV, built-in KV.
 type keyPaths [3]string
 
 var subjects = [3]string{ours, kvExternal, kvBuiltIn}

@@ -2,14 +2,14 @@
 //
 // usage: node verify.mjs FILE
 //
-// Prints "ok NAME" or "FAIL NAME: reason" for each vector of the file, and exits with 1 if one has failed. Every key is derived
-// from the vector's master key down; every field is compared with what follows from the others.
+// Prints "ok NAME" or "FAIL NAME: reason" for each vector of the file, and exits with 1 if a vector
+// fails. Derives every key from the vector's master key, and checks every field against the others.
 
 import { createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-// By domain: its scope (id or name), the byte in the envelope and how many fields of a binding follow the scope, or the label of
-// the HMAC input and how many fields it has.
+// By domain: the scope's fields (id or name). Then the byte in the envelope and the number of fields
+// after the scope in a binding, or the label of the HMAC input and the number of its fields.
 const domains = {
   secret: { scope: 'id name name id', byte: 2, located: 2 },
   'integration-credential': { scope: 'id name name id', byte: 3, located: 3 },
@@ -62,7 +62,7 @@ const split = (data) => {
   return [fields, data.subarray(at)];
 };
 
-// RFC 5869, section 2.3. node:crypto offers it only together with Extract.
+// HKDF-Expand of RFC 5869, section 2.3. node:crypto has it only together with Extract.
 const expand = (key, info, size) => {
   let block = Buffer.alloc(0);
   let out = Buffer.alloc(0);

@@ -2,8 +2,8 @@
 
 usage: verify.py FILE
 
-Prints "ok NAME" or "FAIL NAME: reason" for each vector of the file, and exits with 1 if one has failed. Every key is derived
-from the vector's master key down; every field is compared with what follows from the others.
+Prints "ok NAME" or "FAIL NAME: reason" for each vector of the file, and exits with 1 if a vector
+fails. Derives every key from the vector's master key, and checks every field against the others.
 """
 
 import base64
@@ -21,7 +21,7 @@ WORKSPACE = {"ws_id", "workspace", "wrapped_workspace_key", "workspace_key", "wo
 SEALED = {"binding", "plaintext", "ciphertext", "text"}
 DIGEST = {"message", "mac"}
 
-# domain: its byte in the envelope, and how many fields a binding has behind the scope.
+# By domain: the byte in the envelope, and the number of fields after the scope in a binding.
 SEALS = {
     "secret": (2, 2),
     "integration-credential": (3, 3),
@@ -31,7 +31,7 @@ SEALS = {
     "rotation-journal": (7, 3),
     "webhook": (8, 2),
 }
-# domain: how many fields its scope has, and which of them are ids.
+# By domain: the number of fields of the scope, and the indexes of the ids among them.
 SCOPES = {
     "secret": (4, {0, 3}),
     "integration-credential": (4, {0, 3}),
@@ -46,7 +46,7 @@ SCOPES = {
     "activity": (1, {0}),
     "engine-activity": (1, {0}),
 }
-# domain: the label of its HMAC input, and how many fields that has.
+# By domain: the label of the HMAC input, and the number of its fields.
 DIGESTS = {
     "access-token": ("access-token", 6),
     "sync-fingerprint": ("sync-fingerprint", 2),

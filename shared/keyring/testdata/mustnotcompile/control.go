@@ -1,4 +1,4 @@
-// This file compiles: the others differ from it by what must not.
+// This file compiles. Each other file differs from it by one misuse.
 
 package p
 
