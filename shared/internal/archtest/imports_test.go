@@ -6,19 +6,19 @@ import (
 	"testing"
 )
 
-// importers says who may import a package outside tests. A package that is not named here may be imported by all that the layers
-// allow.
+// importers lists the packages that may import a package outside tests. A package that is not
+// listed may be imported by every package that the layers permit.
 var importers = map[string][]string{
-	// Plaintext keys exist only inside keyring; keys opens and keeps rings, secrets seals and opens values with them,
-	// encryption does so for the tenant's own services, credseal
-	// for what integrations prove themselves with, ledger for what syncs have written.
+	// Plaintext keys exist only inside keyring. keys opens and keeps the rings. secrets seals
+	// values, credseal seals the credentials of integrations, and ledger seals what syncs have
+	// written. encryption serves the tenant's own services.
 	"shared/keyring": {
 		"vault-plugin/internal/encryption", "vault-plugin/internal/credseal", "vault-plugin/internal/keys", "vault-plugin/internal/ledger",
 		"vault-plugin/internal/secrets",
 	},
 }
 
-// forbidden says what a folder may import neither in its code nor in its tests.
+// forbidden lists what the packages below a folder may not import, neither in code nor in tests.
 var forbidden = map[string][]string{
 	"shared":             {module + "/vault-plugin", module + "/terraform-provider"},
 	"vault-plugin":       {module + "/terraform-provider"},
@@ -42,7 +42,7 @@ func TestArrowsPointDown(t *testing.T) {
 	}
 }
 
-func TestOnlyTheListedImport(t *testing.T) {
+func TestOnlyListedPackagesImport(t *testing.T) {
 	own, _ := packages(t)
 	for owner, allowed := range importers {
 		for _, p := range own {
@@ -50,19 +50,19 @@ func TestOnlyTheListedImport(t *testing.T) {
 				continue
 			}
 			if slices.ContainsFunc(p.Imports, func(i string) bool { return ours(i) && below(relative(i), owner) }) {
-				t.Errorf("%s imports %s: if it must, its name goes into the table of this test", p.rel(), owner)
+				t.Errorf("%s imports %s; if that is intended, add it to the table of this test", p.rel(), owner)
 			}
 		}
 		for _, user := range allowed {
 			if p, ok := own[module+"/"+user]; !ok || !slices.Contains(p.Imports, module+"/"+owner) {
-				t.Errorf("%s no longer imports %s: its name leaves the table of this test", user, owner)
+				t.Errorf("%s no longer imports %s; remove it from the table of this test", user, owner)
 			}
 		}
 	}
 }
 
-// What serves tests obeys no rule about storage, network or keys, so nothing of it may end up in a program. (tools/bench, in a
-// module of its own, uses some of it.)
+// Test support follows no rule about storage, network or keys, so no program may contain it.
+// tools/bench is a module of its own and uses some of it.
 func TestTestSupportStaysInTests(t *testing.T) {
 	own, _ := packages(t)
 	for _, p := range own {
@@ -77,24 +77,24 @@ func TestTestSupportStaysInTests(t *testing.T) {
 	}
 }
 
-func TestKeyringStandsAlone(t *testing.T) {
+func TestKeyringIsIndependent(t *testing.T) {
 	own, _ := packages(t)
 	p, ok := own[module+"/shared/keyring"]
 	if !ok {
-		t.Fatal("shared/keyring is gone: the test shows nothing")
+		t.Fatal("shared/keyring does not exist, so the test shows nothing")
 	}
 	for _, path := range append(slices.Clone(p.Deps), p.allImports()...) {
 		switch {
 		case ours(path) && !below(relative(path), "shared/keyring"):
-			t.Errorf("shared/keyring needs %s of the project", path)
+			t.Errorf("shared/keyring depends on %s of the project", path)
 		case strings.HasPrefix(path, "github.com/hashicorp/vault"):
-			t.Errorf("shared/keyring needs %s of Vault", path)
+			t.Errorf("shared/keyring depends on %s of Vault", path)
 		}
 	}
 }
 
-// A provider that knew another could not be removed, or tested, by itself.
-func TestProvidersDoNotKnowEachOther(t *testing.T) {
+// A provider that imports another one can be neither removed nor tested by itself.
+func TestProvidersDoNotImportEachOther(t *testing.T) {
 	const providers = "shared/provider"
 	own, _ := packages(t)
 	for _, p := range own {
@@ -111,7 +111,8 @@ func TestProvidersDoNotKnowEachOther(t *testing.T) {
 	}
 }
 
-// provider is the folder of a provider that a package belongs to: "github" for shared/provider/github/githubtest.
+// provider returns the name of the provider that a package belongs to: "github" for
+// shared/provider/github/githubtest.
 func provider(rel, providers string) string {
 	name, inside := strings.CutPrefix(rel, providers+"/")
 	if !inside {

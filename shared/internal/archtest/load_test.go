@@ -1,8 +1,9 @@
-// Package archtest holds no product code: its tests read the sources and the import graph of the module and fail where a rule of
-// the architecture is broken. It stands below shared/ only because that is where everything may look from; it imports nothing of
-// the project.
+// Package archtest contains no product code. Its tests read the sources and the import graph of the
+// module, and fail if a rule of the architecture is broken. It is below shared/ only because every
+// package may be examined from there. It imports nothing of the project.
 //
-// Who breaks a rule on purpose changes the table of that rule in the same commit, so that the change shows in review.
+// A commit that breaks a rule on purpose also changes the table of that rule, so that the change is
+// visible in review.
 package archtest
 
 import (
@@ -26,10 +27,10 @@ import (
 
 const module = "github.com/stashbase/vault-stashbase"
 
-// root is the checkout, seen from the folder the test runs in.
+// root is the checkout, relative to the folder in which the test runs.
 const root = "../../.."
 
-// listed is a package as `go list` shows it.
+// listed is a package as `go list` prints it.
 type listed struct {
 	ImportPath   string
 	Dir          string
@@ -42,7 +43,7 @@ type listed struct {
 	Error        *struct{ Err string }
 }
 
-// rel is the package's path below the module: "shared/keyring".
+// rel returns the package's path below the module: "shared/keyring".
 func (p listed) rel() string { return relative(p.ImportPath) }
 
 func (p listed) allImports() []string {
@@ -53,7 +54,7 @@ func relative(path string) string { return strings.TrimPrefix(strings.TrimPrefix
 
 func ours(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
 
-// below reports whether path is dir or inside it.
+// below reports whether path is dir or inside dir.
 func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 var graph = sync.OnceValues(func() (map[string]listed, error) {
@@ -82,7 +83,7 @@ var graph = sync.OnceValues(func() (map[string]listed, error) {
 	}
 })
 
-// packages returns those of the module, by import path, and all others they need.
+// packages returns the packages of the module by import path, and all packages they depend on.
 func packages(t *testing.T) (own, all map[string]listed) {
 	t.Helper()
 	all, err := graph()
@@ -98,7 +99,7 @@ func packages(t *testing.T) (own, all map[string]listed) {
 	return own, all
 }
 
-// checked is a package's syntax with its types.
+// checked is the syntax and the types of a package.
 type checked struct {
 	listed
 	set   *token.FileSet
@@ -106,19 +107,20 @@ type checked struct {
 	info  *types.Info
 }
 
-// at is a position a reader can go to.
+// at returns the position of a node as package/file:line.
 func (c checked) at(n ast.Node) string {
 	p := c.set.Position(n.Pos())
 	return fmt.Sprintf("%s/%s:%d", c.rel(), filepath.Base(p.Filename), p.Line)
 }
 
-// support reports whether a package serves tests only, which its name or that of a folder above says: vaulttest, enginetest, a
-// provider's githubtest, what stands in providertest.
+// support reports whether a package serves only tests. Its name or the name of a folder above ends
+// with "test": vaulttest, enginetest, a provider's githubtest, and every package in providertest.
 func support(rel string) bool {
 	return strings.HasSuffix(rel, "test") || strings.Contains(rel, "test/")
 }
 
-// product type-checks the module's packages that end up in a program: no tests, and nothing that serves them.
+// product type-checks the packages of the module that programs contain: no tests and no test
+// support.
 var product = sync.OnceValues(func() ([]checked, error) {
 	all, err := graph()
 	if err != nil {
@@ -159,7 +161,7 @@ func productPackages(t *testing.T) []checked {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {
-		t.Fatal("no package found: the test shows nothing")
+		t.Fatal("found no package, so the test shows nothing")
 	}
 	return found
 }

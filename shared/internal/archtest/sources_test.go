@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// Limits on size, in lines and files. Four hundred is the aim for a file; the rest is for the one that would be worse in two.
+// Limits on size, in lines and files. The aim is 400 lines for a file. The limit is higher for
+// files that would be worse as two.
 const (
 	fileLines     = 450
 	functionLines = 60
@@ -23,12 +24,12 @@ const (
 	packageFiles  = 15
 )
 
-// wide are packages with one file per noun, which are read file by file.
+// wide lists packages with one file per noun, which a reader reads file by file.
 var wide = []string{"vault-plugin/internal/backend"}
 
-// source is one Go file of the checkout that a person wrote.
+// source is one Go file of the checkout that is not generated.
 type source struct {
-	path string // below the root
+	path string // relative to the root
 	text []byte
 	file *ast.File
 	set  *token.FileSet
@@ -72,7 +73,7 @@ func sources(t *testing.T) []source {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {
-		t.Fatal("no source found: the test shows nothing")
+		t.Fatal("found no source, so the test shows nothing")
 	}
 	return found
 }
@@ -81,7 +82,7 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 	files := map[string]int{}
 	for _, s := range sources(t) {
 		if lines := bytes.Count(s.text, []byte("\n")); lines > fileLines {
-			t.Errorf("%s has %d lines, over %d", s.path, lines, fileLines)
+			t.Errorf("%s has %d lines; the limit is %d", s.path, lines, fileLines)
 		}
 		if !s.test() && !strings.Contains(s.path, "/testdata/") {
 			files[filepath.Dir(s.path)]++
@@ -89,12 +90,13 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 	}
 	for dir, count := range files {
 		if count > packageFiles && !slices.Contains(wide, dir) {
-			t.Errorf("%s has %d source files, over %d", dir, count, packageFiles)
+			t.Errorf("%s has %d source files; the limit is %d", dir, count, packageFiles)
 		}
 	}
 }
 
-// Lines of composite literals do not count: a schema or a table of cases is read as data.
+// Lines of composite literals are not counted, because a reader reads a schema or a table of cases
+// as data.
 func TestFunctionsFitOnAScreen(t *testing.T) {
 	for _, s := range sources(t) {
 		limit := functionLines
@@ -107,13 +109,14 @@ func TestFunctionsFitOnAScreen(t *testing.T) {
 				continue
 			}
 			if lines := s.codeLines(f.Body); lines > limit {
-				t.Errorf("%s:%d: %s has %d lines, over %d", s.path, s.line(f.Pos()), f.Name.Name, lines, limit)
+				t.Errorf("%s:%d: %s has %d lines; the limit is %d", s.path, s.line(f.Pos()), f.Name.Name, lines, limit)
 			}
 		}
 	}
 }
 
-// codeLines counts the lines between a function's braces, without those inside its outermost composite literals.
+// codeLines returns the number of lines between a function's braces, without the lines inside its
+// outermost composite literals.
 func (s source) codeLines(body *ast.BlockStmt) int {
 	lines := s.line(body.End()) - s.line(body.Pos()) - 1
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -126,7 +129,7 @@ func (s source) codeLines(body *ast.BlockStmt) int {
 	return lines
 }
 
-// A comment that begins with the name of another identifier has been left behind by a move or a copy.
+// A comment that begins with the name of another identifier was left behind by a move or a copy.
 func TestDocCommentsBeginWithTheirOwnName(t *testing.T) {
 	byDir := map[string][]source{}
 	for _, s := range sources(t) {
@@ -157,13 +160,14 @@ func TestDocCommentsBeginWithTheirOwnName(t *testing.T) {
 
 var identifier = regexp.MustCompile(`^\w*`)
 
-// declared is a name with its doc comment. A method's scope is its receiver.
+// declared is a declared name with its doc comment. The scope of a method is its receiver.
 type declared struct {
 	scope, name, doc, at string
-	exported             bool // so that its comment is part of the package's documentation
+	exported             bool // its comment is part of the package's documentation
 }
 
-// declarations lists what a file declares at its top level. The comment of a parenthesised group describes the group and is free.
+// declarations returns the top-level declarations of a file. The comment of a parenthesised group
+// describes the group, so it may begin with any word.
 func declarations(s source) []declared {
 	var found []declared
 	add := func(scope string, name *ast.Ident, doc *ast.CommentGroup) {
@@ -196,7 +200,7 @@ func own(decl *ast.GenDecl, doc *ast.CommentGroup) *ast.CommentGroup {
 	return doc
 }
 
-// receiver is "Server." for a method of Server or *Server, and empty for a function.
+// receiver returns "Server." for a method of Server or *Server, and "" for a function.
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil || len(f.Recv.List) == 0 {
 		return ""

@@ -15,10 +15,10 @@ const (
 	netOwner    = "shared/outbound"
 )
 
-// Bytes reach logical.Storage only through store. The backend holds a storage, for Vault hands it over there, but may only pass
-// it on; no other package has an expression of that type. Nobody but store makes a StorageEntry, or calls what the SDK offers
-// on a storage.
-func TestOnlyStoreTouchesStorage(t *testing.T) {
+// Only store reads and writes logical.Storage. Vault hands a storage to the backend, and the
+// backend may only pass it on. No other package has an expression of that type. Only store makes a
+// StorageEntry, or calls the SDK's functions that take a storage.
+func TestOnlyStoreUsesStorage(t *testing.T) {
 	for _, p := range productPackages(t) {
 		if p.rel() == storePath {
 			continue
@@ -50,13 +50,13 @@ func storageUse(p checked, n ast.Node) string {
 		}
 	case ast.Expr:
 		if isStorage(p.info.Types[n].Type) && p.rel() != backendPath {
-			return "a logical.Storage is known in " + storePath + " and passed through " + backendPath + ", nowhere else"
+			return "a logical.Storage may be used only in " + storePath + ", and passed on only by " + backendPath
 		}
 	}
 	return ""
 }
 
-// worksOnStorage reports whether f is a method of Storage or takes one.
+// worksOnStorage reports whether f is a method of Storage or has a parameter of that type.
 func worksOnStorage(f *types.Func) bool {
 	signature := f.Signature()
 	if signature.Recv() != nil && isStorage(signature.Recv().Type()) {
@@ -80,8 +80,8 @@ func isNamed(t types.Type, path string, names ...string) bool {
 	return slices.Contains(names, named.Obj().Name())
 }
 
-// waysOut are what opens a connection by itself. Types of net/http that describe requests are not: everyone may build those, and
-// may be handed a *http.Client that outbound has made.
+// waysOut lists what opens a connection. It does not list the types of net/http that describe
+// requests: every package may build those, and may receive an *http.Client that outbound made.
 var waysOut = map[string][]string{
 	"net":        {"Dial*", "Dialer", "Listen*", "Lookup*", "Resolver", "DefaultResolver"},
 	"net/http":   {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "Server", "ListenAndServe*", "Serve*"},
@@ -94,14 +94,14 @@ var waysOut = map[string][]string{
 	"google.golang.org/grpc":            {"Dial*", "NewClient"},
 }
 
-// dialers are packages outside outbound that may use single ways out. The egress policy binds what the engine sends for its
-// tenants; it has no part in what a person's own machine asks Vault.
+// dialers lists packages outside outbound that may use single ways out. The egress policy applies
+// to what the engine sends for its tenants, not to the requests of a person's own machine to Vault.
 var dialers = map[string][]string{
 	// The Terraform provider's connection to the Vault that its configuration names.
 	"terraform-provider/internal/connect": {"github.com/hashicorp/vault/api.NewClient"},
 }
 
-// Packets leave only through outbound, where egress policy is enforced at dial.
+// Packets leave only through outbound, which enforces the egress policy when it dials.
 func TestOnlyOutboundReachesTheNetwork(t *testing.T) {
 	used := map[string]bool{}
 	for _, p := range productPackages(t) {
@@ -114,20 +114,20 @@ func TestOnlyOutboundReachesTheNetwork(t *testing.T) {
 					used[p.rel()+" "+use.what] = true
 					continue
 				}
-				t.Errorf("%s uses %s; the way out is %s", use.at, use.what, netOwner)
+				t.Errorf("%s uses %s; connections are opened only in %s", use.at, use.what, netOwner)
 			}
 		}
 	}
 	for rel, whats := range dialers {
 		for _, what := range whats {
 			if !used[rel+" "+what] {
-				t.Errorf("%s no longer uses %s: the line leaves the table of this test", rel, what)
+				t.Errorf("%s no longer uses %s; remove it from the table of this test", rel, what)
 			}
 		}
 	}
 }
 
-// use is a way out and where it is taken.
+// use is a use of a way out, and its position.
 type use struct{ at, what string }
 
 func outgoing(p checked, file *ast.File) []use {
@@ -156,7 +156,7 @@ func outgoing(p checked, file *ast.File) []use {
 	return found
 }
 
-// isMember tells fields and methods from what a package declares itself.
+// isMember reports whether an object is a field or a method instead of a declaration of a package.
 func isMember(object types.Object) bool {
 	switch object := object.(type) {
 	case *types.Var:
