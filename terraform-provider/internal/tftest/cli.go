@@ -66,8 +66,8 @@ func tofuBinary() (string, error) {
 	return path, nil
 }
 
-// Checkout returns the root of the product's module: the first parent of the working directory that
-// contains its go.mod.
+// Checkout returns the root of the product's module: the nearest folder at or above the working
+// directory that contains its go.mod.
 func Checkout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
