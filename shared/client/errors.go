@@ -103,15 +103,15 @@ func OutcomeUnknown(err error) bool {
 // missing is the text of a 404 that came without one.
 const missing = "it does not exist"
 
-// failure returns an error of Vault's client as an Error. lost means that a response to the request
-// was lost on the way.
-func (c *Client) failure(err error, r request, lost bool) error {
+// failure returns an error of Vault's client as an Error.
+func (c *Client) failure(err error, r request, sent *attempts) error {
 	e := parse(err)
 	e.Method, e.Path = r.method, c.full(r.path)
 	if e.Kind == NotFound && e.Text == "" {
 		e.Text = missing
 	}
-	e.OutcomeUnknown = r.method != http.MethodGet && (lost || e.Kind == Strange && mayFollowAWrite(e.Status))
+	unknown := sent.lost() || e.Kind == Unreachable && sent.any() || e.Kind == Strange && mayFollowAWrite(e.Status)
+	e.OutcomeUnknown = r.method != http.MethodGet && unknown
 	return e
 }
 

@@ -30,11 +30,11 @@ func (c *Client) do(ctx context.Context, r request, result any) error {
 		defer func() { _ = response.Body.Close() }()
 	}
 	if err != nil {
-		return c.failure(err, r, sent.lost())
+		return c.failure(err, r, &sent)
 	}
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		return c.failure(err, r, true)
+		return c.failure(err, r, &sent)
 	}
 	if response.StatusCode == http.StatusNoContent && result == nil {
 		return nil
@@ -98,6 +98,9 @@ func (a *attempts) trace() *httptrace.ClientTrace {
 		GotFirstResponseByte: func() { a.responses.Add(1) },
 	}
 }
+
+// any reports whether the request was sent at all.
+func (a *attempts) any() bool { return a.sent.Load() > 0 }
 
 // lost reports whether an attempt was sent and got no response.
 func (a *attempts) lost() bool { return a.sent.Load() > a.responses.Load() }

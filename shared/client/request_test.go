@@ -146,11 +146,14 @@ func respond(status int, body string) http.HandlerFunc {
 
 func TestTheOutcomeOfAWriteIsKnownOrNot(t *testing.T) {
 	cut := func(http.ResponseWriter, *http.Request) { abort() }
-	half := func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100")
-		_, _ = w.Write([]byte(`{"data": {`))
-		_ = http.NewResponseController(w).Flush()
-		abort()
+	half := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(`{"data": {`))
+			_ = http.NewResponseController(w).Flush()
+			abort()
+		}
 	}
 	cases := []struct {
 		name     string
@@ -159,7 +162,8 @@ func TestTheOutcomeOfAWriteIsKnownOrNot(t *testing.T) {
 		unknown  bool
 	}{
 		{"cut before the response", []http.HandlerFunc{cut}, client.Unreachable, true},
-		{"cut within the response", []http.HandlerFunc{half}, client.Unreachable, true},
+		{"cut within the response", []http.HandlerFunc{half(200)}, client.Unreachable, true},
+		{"cut within an error", []http.HandlerFunc{half(400)}, client.Unreachable, true},
 		{"cut once, then refused", []http.HandlerFunc{cut, respond(400, `{"errors": ["conflict: cas: the newest version is 1"]}`)}, client.Conflict, true},
 		{"cut once, then sealed", []http.HandlerFunc{cut, respond(503, `{"errors": ["Vault is sealed"]}`)}, client.Sealed, true},
 		{"the plugin died", []http.HandlerFunc{respond(500, `{"errors": ["internal error"]}`)}, client.Strange, true},
