@@ -83,10 +83,13 @@ func (r *managed[M]) create(ctx context.Context, call *Call[M], at place) error 
 	if r.kind.Adopt == nil || !found && !client.OutcomeUnknown(failure) {
 		return failure
 	}
-	// Adopt reads the object again. If that fails, the error of the create is reported, because it
-	// says what happened.
-	if adopted, err := r.kind.Adopt(ctx, call); err != nil || !adopted {
-		return failure
+	switch adopted, err := r.kind.Adopt(ctx, call); {
+	case !found && client.IsGone(err):
+		// The object does not exist. Every Create can be repeated, even if Vault carries out the lost
+		// request later.
+		return r.kind.Create(ctx, call)
+	case err != nil || !adopted:
+		return failure // not err: the error of the create says what happened
 	}
 	if found {
 		call.Warn("", r.describe(at)+" already existed", "The object is exactly as configured and contains nothing else, for example because the response of an earlier apply was lost. This resource now manages it.")

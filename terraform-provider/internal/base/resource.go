@@ -101,7 +101,8 @@ func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest,
 	}
 	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
 	call.private = private{to: response.Private}
-	call.planned = tfsdk.State{Raw: request.Plan.Raw, Schema: request.Plan.Schema}
+	// A copy, because a model of the kind Object shares its values with what it was loaded from.
+	call.planned = tfsdk.State{Raw: request.Plan.Raw.Copy(), Schema: request.Plan.Schema}
 	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, creating, at, r.create(ctx, call, at)) {
 		response.State.RemoveResource(ctx)
 		return
