@@ -120,7 +120,7 @@ func dotenvLine(pair Pair) string {
 }
 
 // shellLine writes an assignment for any POSIX shell (IEEE Std 1003.1, Shell Command Language,
-// 2.2.2). Inside single quotes, every character is literal. A single quote is written as '\''.
+// 2.2.2). Inside single quotes, every character is literal. A single quote is written as '\”.
 func shellLine(pair Pair) string {
 	return "export " + pair.Name + "='" + strings.ReplaceAll(pair.Value, "'", `'\''`) + "'\n"
 }

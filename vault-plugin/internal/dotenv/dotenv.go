@@ -78,8 +78,8 @@ func Parse(content string) ([]Pair, error) {
 
 // parser is the state of a parse.
 type parser struct {
-	rest string // the text that is not parsed yet
-	line int    // the line in which rest begins
+	rest string         // the text that is not parsed yet
+	line int            // the line in which rest begins
 	seen map[string]int // the line of each name
 }
 
