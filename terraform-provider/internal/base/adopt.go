@@ -85,8 +85,8 @@ func (r *managed[M]) create(ctx context.Context, call *Call[M], at place) error 
 	}
 	switch adopted, err := r.kind.Adopt(ctx, call); {
 	case !found && client.IsGone(err):
-		// The object does not exist. Every Create can be repeated, even if Vault carries out the lost
-		// request later.
+		// The object does not exist. Every Create can be repeated, even if Vault carries out the
+		// lost request later.
 		return r.kind.Create(ctx, call)
 	case err != nil || !adopted:
 		return failure // not err: the error of the create says what happened
