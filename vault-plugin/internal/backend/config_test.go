@@ -93,7 +93,7 @@ func TestInfoReturnsVersionCountsAndHealth(t *testing.T) {
 	m.Write("environments/acme/api/staging", nil)
 	m.Write("projects/acme/web", nil)
 	want := data{
-		"version": "v0.0.0-test", "schema_version": 1, "workspaces": 1, "projects": 2, "environments": 2, "secrets": 1,
+		"version": "v0.0.0-test", "schema_version": 2, "workspaces": 1, "projects": 2, "environments": 2, "secrets": 1,
 		"healthy": true, "health": []string{},
 	}
 	has(t, m.Read("info"), want)

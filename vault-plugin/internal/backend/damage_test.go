@@ -55,7 +55,7 @@ func TestStorageOfALaterSchemaIsNotChanged(t *testing.T) {
 	m := enginetest.Open(t, storage, enginetest.NewClock())
 	before := m.Storage.Clone()
 	for _, req := range everywhere() {
-		expect(t, refusal(t, m, req), 503, "unavailable", "version 7", "up to 1")
+		expect(t, refusal(t, m, req), 503, "unavailable", "version 7", "up to 2")
 	}
 	m.Tick()
 	if changed := before.Diff(m.Storage); changed != nil {
@@ -64,6 +64,24 @@ func TestStorageOfALaterSchemaIsNotChanged(t *testing.T) {
 	m.Storage.SetRaw("core/schema", schema)
 	has(t, m.Read(secret), data{"value": value})
 	m.Write(secret, data{"value": planted()})
+}
+
+func TestStorageOfTheSchemaThatWasNeverReleasedIsLeftAlone(t *testing.T) {
+	storage := populated(t).Storage.Clone()
+	first, err := cbor.Marshal(map[int]int{1: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage.SetRaw("core/schema", first)
+	m := enginetest.Open(t, storage, enginetest.NewClock())
+	before := m.Storage.Clone()
+	for _, req := range everywhere() {
+		expect(t, refusal(t, m, req), 503, "unavailable", "version 1", "no release", "version 2 only")
+	}
+	m.Tick()
+	if changed := before.Diff(m.Storage); changed != nil {
+		t.Errorf("storage has changed: %v", changed)
+	}
 }
 
 // An error must not reveal which check failed or what storage contains.

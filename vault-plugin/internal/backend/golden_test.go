@@ -243,7 +243,20 @@ func TestTheStorageLayoutOfASmallMount(t *testing.T) {
 	})
 	m.Write("import/"+dev, data{"secrets": data{"FROM_IMPORT": "two"}})
 	m.Settle()
+	undone := make(map[string][]byte)
+	m.Storage.Hook(func(op, key string) {
+		if op == "delete" && strings.HasPrefix(key, "env/") {
+			for _, mark := range stored(m, "undone/") {
+				undone[mark] = m.Storage.Raw(mark) // the deletion is marked, and not yet committed
+			}
+		}
+	})
+	m.Write("environments/acme/api/gone", nil)
+	m.Delete("environments/acme/api/gone", nil)
 	m.Storage.Hook(nil)
+	for key, mark := range undone {
+		logged.SetRaw(key, mark)
+	}
 
 	ids := make(map[string]string)
 	for _, key := range logged.Keys() {

@@ -150,7 +150,7 @@ func rewrapKeys(ctx context.Context, c *call) (*logical.Response, error) {
 func respondKeys(c *call, id store.ID) (*logical.Response, error) {
 	entry, ok := c.Keys.Entry(id)
 	if !ok || entry.Damaged {
-		return nil, keys.ErrDamaged()
+		return nil, keys.ErrDamaged(id)
 	}
 	rewrap := map[string]any{"state": "idle", "total": entry.Rewrap.Total, "done": entry.Rewrap.Done, "failed": entry.Rewrap.Failed}
 	if entry.Rewrap.State != store.RewrapIdle {

@@ -22,7 +22,7 @@ func TestADeletionOfUnknownOutcomeTakesNoMoreWrites(t *testing.T) {
 		for _, stored := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, stored %v", deletion.Path, stored), func(t *testing.T) {
 				m := world(t)
-				m.Storage.FailFrom(1, stored)
+				m.Storage.FailFrom(2, stored) // the first call marks the deletion
 				if _, err := m.Do(deletion); err == nil {
 					t.Fatal("acknowledged though nobody can know")
 				}
@@ -54,8 +54,12 @@ func TestADeletionOfUnknownOutcomeTakesNoMoreWrites(t *testing.T) {
 // TestADeletionThatStorageConfirmsIsAcknowledged: one failed call is not the end of the matter when the next is answered.
 func TestADeletionThatStorageConfirmsIsAcknowledged(t *testing.T) {
 	m := world(t)
-	m.Storage.Hook(func(string, string) { m.Storage.Reset() }) // the call that is being made fails all the same
-	m.Storage.FailFrom(1, true)
+	m.Storage.Hook(func(op, _ string) {
+		if op == "delete" {
+			m.Storage.Reset() // the call that is being made fails all the same
+		}
+	})
+	m.Storage.FailFrom(2, true)
 	m.Delete("environments/acme/api/dev", data{"confirm": "dev"})
 	m.Storage.Hook(nil)
 	_ = m.Refuse(read, "load/acme/api/dev", nil)

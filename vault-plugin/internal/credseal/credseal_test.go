@@ -31,8 +31,8 @@ func newService(t *testing.T) (*credseal.Service, *keys.Service) {
 
 func newOwner(t *testing.T, k *keys.Service) credseal.Owner {
 	t.Helper()
-	ws, err := k.Create(t.Context(), "acme")
-	if err != nil {
+	ws := store.NewID()
+	if err := k.Create(t.Context(), ws, "acme"); err != nil {
 		t.Fatal(err)
 	}
 	return credseal.Owner{Workspace: ws, Provider: "toy", Name: "main", ID: store.NewID()}

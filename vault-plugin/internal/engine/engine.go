@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -24,6 +23,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -47,8 +47,8 @@ type Engine struct {
 	Rewrap       *rewrap.Service
 	Gateway      *outbound.Gateway
 
-	jobs    *jobs.Group
-	unswept atomic.Bool // the last sweep failed
+	jobs   *jobs.Group
+	undone *undone.Service
 }
 
 // stopWithin limits how long Stop waits for the workers. Vault calls Clean, which calls Stop, and
@@ -76,8 +76,11 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	e.Secrets = secrets.New(s, e.Keys, e.jobs, now)
 	e.Settings.Watch(e.Keys.Configure)
 	e.Settings.Watch(e.Secrets.Configure)
+	if e.undone, err = undone.Load(ctx, s, e.Keys, e.jobs); err != nil {
+		return nil, err
+	}
 	e.Tree, err = workspaces.Load(ctx, workspaces.Deps{
-		Store: s, Settings: e.Settings, Keys: e.Keys, Contents: e.Secrets, Now: now, Orphaned: e.sweep,
+		Store: s, Settings: e.Settings, Keys: e.Keys, Contents: e.Secrets, Now: now, Undone: e.undone,
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	e.Encryption = encryption.New(e.Keys, e.Tree)
 	e.Integrations, err = integrations.Load(ctx, integrations.Deps{
 		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Jobs: e.jobs, Gateway: e.Gateway,
-		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+		Providers: o.Providers, Clock: o.Clock, Undone: e.undone,
 	})
 	if err != nil {
 		return nil, err
@@ -95,7 +98,7 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	}
 	e.Syncs, err = syncs.Load(ctx, syncs.Deps{
 		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Secrets: e.Secrets, Integrations: e.Integrations, Jobs: e.jobs,
-		Providers: o.Providers, Clock: o.Clock, Orphaned: e.sweep,
+		Providers: o.Providers, Clock: o.Clock, Undone: e.undone,
 	})
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	e.Rewrap.Start()
 	e.Integrations.Start()
 	e.Syncs.Start()
-	e.sweep()
+	e.undone.Start()
 	return e, nil
 }
 
@@ -120,8 +123,8 @@ func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
 	return clock.Sleep(ctx, s.Clock, d)
 }
 
-// checkSchema writes the layout's version to a mount that has none. It rejects a version that is
-// newer than this binary supports.
+// checkSchema writes the layout's version to a mount that has none. It rejects every version but
+// its own.
 func checkSchema(ctx context.Context, s *store.Store) error {
 	schema, err := s.Schema(ctx)
 	switch {
@@ -134,19 +137,11 @@ func checkSchema(ctx context.Context, s *store.Store) error {
 	case schema.Version > store.SchemaVersion:
 		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, but this plugin supports versions up to %d; run the plugin version that wrote it, or a newer one",
 			schema.Version, store.SchemaVersion)
+	case schema.Version < store.SchemaVersion:
+		return fault.New(fault.Unavailable, "the mount's storage has schema version %d, which no release has written; this plugin supports version %d only, so mount the engine at another path and write the secrets there",
+			schema.Version, store.SchemaVersion)
 	}
 	return nil
-}
-
-// sweep starts background work that removes the records below every deleted workspace, project and
-// environment.
-func (e *Engine) sweep() {
-	e.jobs.Start("sweep", func(ctx context.Context) {
-		e.Integrations.Forget()
-		e.Syncs.Forget()
-		// The next sweep removes what a failed one leaves behind.
-		e.unswept.Store(e.Tree.Sweep(ctx, e.Integrations, e.Syncs) != nil)
-	})
 }
 
 // Wake starts background work again that failed or was interrupted. Before that, it rechecks the
@@ -163,9 +158,7 @@ func (e *Engine) Wake() {
 		e.Rewrap.Wake()
 		e.Integrations.Wake()
 		e.Syncs.Wake()
-		if e.unswept.Load() {
-			e.sweep()
-		}
+		e.undone.Wake()
 	})
 }
 
@@ -182,7 +175,7 @@ func (e *Engine) Stop() {
 
 // Health returns one sentence for each problem: what is wrong and what to do. They are sorted.
 func (e *Engine) Health() []string {
-	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.Secrets.Health(), e.Rewrap.Health(), e.Integrations.Health(), e.Syncs.Health())
+	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.undone.Health(), e.Secrets.Health(), e.Rewrap.Health(), e.Integrations.Health(), e.Syncs.Health())
 	slices.Sort(wrong)
 	return wrong
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -40,6 +41,7 @@ type draft struct {
 	owner  credseal.Owner
 	before *entry // nil: it is created
 	next   *entry // without its credential
+	begun  *undone.Change
 }
 
 // Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
@@ -114,7 +116,7 @@ func (s *Service) draft(call caller.Request, at place, before *entry, c Change) 
 	}
 	record.Settings = SettingsOf(values)
 	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
-	return draft{at, at.owner(record.ID), before, next}, nil
+	return draft{at: at, owner: at.owner(record.ID), before: before, next: next}, nil
 }
 
 func assign[T any](to, from *T) {
@@ -201,6 +203,8 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 	record, sealed := d.next.record, (*store.Credential)(nil)
 	if d.before != nil {
 		sealed = d.before.sealed
+	} else if d.begun, err = s.Undone.Begin(ctx, record.ID, d.at.mark(false)); err != nil {
+		return nil, err
 	}
 	if len(fields) > 0 {
 		if sealed, err = s.generation(ctx, d, fields, sealed); err != nil {
@@ -208,7 +212,7 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 		}
 	}
 	if err := s.Store.PutIntegration(ctx, d.at.workspace, d.at.provider, d.at.name, record); err != nil {
-		s.unsure(ctx, d.at, record.ID)
+		s.unsure(ctx, d.at, record.ID, d.begun)
 		return nil, fmt.Errorf("store integration %s/%s: %w", d.at.provider, d.at.name, err)
 	}
 	if len(fields) > 0 { // how another credential fared says nothing of this one
@@ -217,6 +221,7 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 		s.mu.Unlock()
 	}
 	s.take(d.at, record, sealed)
+	d.begun.Done(ctx)
 	s.tidy(ctx, d.at) // what fails is tried again within a minute
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -236,16 +241,14 @@ func (s *Service) generation(ctx context.Context, d draft, fields map[string][]b
 	}
 	g, err := s.sealing.Seal(ctx, d.owner, d.next.endpoint, number+1, fields)
 	if err != nil {
+		d.begun.Settle()
 		return nil, err
 	}
 	next.Generations = append(next.Generations, g)
 	record.Credential = store.CredentialState{Generation: g.Number, Fingerprint: fingerprint(), Supplied: s.now()}
 	record.Used = store.Usage{At: record.Used.At}
-	s.mu.Lock()
-	s.forming[record.ID] = d.before == nil
-	s.mu.Unlock()
 	if err := s.Store.PutCredential(ctx, record.ID, next); err != nil {
-		s.unsure(ctx, d.at, record.ID)
+		s.unsure(ctx, d.at, record.ID, d.begun)
 		return nil, fmt.Errorf("store the credential of integration %s/%s: %w", d.at.provider, d.at.name, err)
 	}
 	return next, nil
@@ -282,18 +285,24 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, w, prov, name
 		return Integration{}, fault.New(fault.Conflict, "integration %s/%s of %s cannot be deleted, for syncs use it; delete them first: %s%s", prov, name, w, strings.Join(syncs, ", "), more)
 	}
 	gone := e.integration(w, at)
+	begun, err := s.Undone.Begin(ctx, gone.ID, at.mark(true))
+	if err != nil {
+		return Integration{}, err
+	}
 	if err := s.Store.DeleteIntegration(ctx, at.workspace, at.provider, at.name); err != nil {
 		s.mu.Lock()
 		s.ending[at] = true
 		s.mu.Unlock()
-		if known := s.unsure(ctx, at, gone.ID); !known || s.Exists(w, prov, name) {
+		if known := s.unsure(ctx, at, gone.ID, begun); !known || s.Exists(w, prov, name) {
 			return Integration{}, fmt.Errorf("delete integration %s/%s: %w", prov, name, err)
 		}
 		return gone, nil
 	}
 	s.forget(at)
 	if s.Store.DeleteCredential(ctx, gone.ID) != nil {
-		s.Orphaned()
+		begun.Settle()
+	} else {
+		begun.Done(ctx)
 	}
 	s.changed(at, gone.ID)
 	return gone, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -68,7 +69,7 @@ type Deps struct {
 	Gateway   *outbound.Gateway
 	Providers *provider.Registry
 	Clock     clock.Clock
-	Orphaned  func() // called after something was deleted whose remains are to be swept
+	Undone    *undone.Service
 }
 
 // Service holds the integrations of one mount.
@@ -79,7 +80,6 @@ type Service struct {
 	mu         sync.RWMutex
 	entries    map[place]*entry
 	places     map[store.ID]place
-	forming    map[store.ID]bool    // their credential may be stored, their record not yet
 	ending     map[place]bool       // it is not known whether they were deleted
 	untidy     map[store.ID]bool    // their credential's entry holds a generation that is not in force
 	usage      map[store.ID]noted   // since it was last stored
@@ -105,6 +105,11 @@ func (p place) stored() string {
 // owner is the owner of the credential of the integration that was found here.
 func (p place) owner(id store.ID) credseal.Owner {
 	return credseal.Owner{Workspace: p.workspace, Provider: p.provider, Name: p.name, ID: id}
+}
+
+// mark is what marks its creation or deletion.
+func (p place) mark(deletion bool) store.Undone {
+	return store.Undone{Kind: store.KindIntegration, Parent: p.workspace, Name: p.provider + "/" + p.name, Deletion: deletion}
 }
 
 // entry is an integration in memory. It is immutable: a change replaces it.
@@ -270,7 +275,7 @@ func (s *Service) Health() []string {
 	defer s.mu.RUnlock()
 	var wrong []string
 	for _, at := range s.damaged {
-		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage. Until then nothing is swept", at))
+		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", at))
 	}
 	for at, e := range s.entries {
 		_, held := e.sealed.Find(e.record.Credential.Generation)
@@ -284,18 +289,19 @@ func (s *Service) Health() []string {
 	return wrong
 }
 
-// Known has a sweep leave alone what belongs to the integrations there are; false where a record could not be read.
-func (s *Service) Known(known *store.Known) bool {
-	workspace := known.Workspace
-	known.Integration = func(id store.ID) bool {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		at, stands := s.places[id]
-		return s.forming[id] || stands && workspace(at.workspace)
-	}
+// HasRecord reports whether an integration has a record.
+func (s *Service) HasRecord(_ store.Kind, id store.ID) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.damaged) == 0
+	_, has := s.places[id]
+	return has
+}
+
+// HidesRecord reports whether a record is damaged.
+func (s *Service) HidesRecord(store.Kind) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.damaged) > 0
 }
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
@@ -307,7 +313,6 @@ func (s *Service) take(at place, record *store.Integration, sealed *store.Creden
 	defer s.mu.Unlock()
 	s.entries[at] = e
 	s.places[record.ID] = at
-	delete(s.forming, record.ID)
 	if sealed != nil && len(sealed.Generations) > 1 {
 		s.untidy[record.ID] = true
 	} else {

@@ -20,7 +20,7 @@ const loadParallelism = 64
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, sealing: credseal.New(d.Keys),
-		entries: make(map[place]*entry), places: make(map[store.ID]place), forming: make(map[store.ID]bool),
+		entries: make(map[place]*entry), places: make(map[store.ID]place),
 		ending: make(map[place]bool), untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
 		clients: make(map[store.ID]*client), uses: make(map[*use]bool),
 	}
@@ -32,7 +32,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	work.SetLimit(loadParallelism)
 	for _, ws := range owners {
 		if _, exists := d.Tree.Condition(ws); !exists {
-			continue // to be swept
+			continue // it is being swept, or its record is lost
 		}
 		names, err := d.Store.Integrations(ctx, ws)
 		if err != nil {
@@ -48,6 +48,8 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 		return nil, fmt.Errorf("load the integrations: %w", err)
 	}
 	slices.Sort(s.damaged)
+	d.Undone.Own(s, store.KindIntegration)
+	d.Undone.Before(s.Forget)
 	return s, nil
 }
 

@@ -5,25 +5,22 @@ import (
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// unsure has storage asked how a change ended whose storage call has failed, and reports whether that is known now; else the tree holds
-// back other changes to the workspace until it is. id is of the integration that it was about.
-func (s *Service) unsure(ctx context.Context, at place, id store.ID) (known bool) {
+// unsure has storage asked how a change ended whose storage call has failed, and reports whether
+// that is known now; else the tree holds back other changes to the workspace until it is. id is of
+// the integration that it was about; begun is its creation or deletion, or nil.
+func (s *Service) unsure(ctx context.Context, at place, id store.ID, begun *undone.Change) (known bool) {
 	return s.Tree.Unsure(ctx, at.workspace, func(ctx context.Context) error {
 		if err := s.reload(ctx, at); err != nil {
 			return err
 		}
 		s.mu.Lock()
 		delete(s.ending, at)
-		delete(s.forming, id)
-		_, stands := s.entries[at]
 		s.mu.Unlock()
-		if stands {
-			s.tidy(ctx, at)
-		} else {
-			s.Orphaned()
-		}
+		s.tidy(ctx, at)
+		begun.Settle()
 		s.changed(at, id)
 		return nil
 	})

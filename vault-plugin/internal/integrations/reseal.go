@@ -52,7 +52,7 @@ func (s *Service) reseal(ctx context.Context, at place) error {
 	}
 	next := &store.Credential{Generations: []store.Generation{again}}
 	if err := s.Store.PutCredential(ctx, e.record.ID, next); err != nil {
-		s.unsure(ctx, at, e.record.ID)
+		s.unsure(ctx, at, e.record.ID, nil)
 		return err
 	}
 	s.take(at, e.record, next)

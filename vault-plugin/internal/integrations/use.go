@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -62,7 +63,7 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 	opened, err := s.sealing.Open(ctx, at.owner(e.record.ID), e.endpoint, g)
 	switch {
 	case errors.Is(err, credseal.ErrUnopened):
-		return u.unopened("its stored entry is damaged or was moved here")
+		return u.unopened(fmt.Sprintf("its stored entry cred/%s is damaged or was moved here, or the record %s was; restore them from a snapshot of Vault's storage", e.record.ID, at.stored()))
 	case fault.Is(err, fault.Locked):
 		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
 	case err != nil:

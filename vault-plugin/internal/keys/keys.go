@@ -51,7 +51,7 @@ type Entry struct {
 	keyring.EntryInfo
 	RequestID string // of the last rotation
 	Rewrap    store.Rewrap
-	Damaged   bool // the stored entry could not be read at start
+	Damaged   bool // the stored entry was missing at start, or could not be read
 
 	AutoRotate time.Duration
 }
@@ -178,29 +178,36 @@ func (s *Service) IDs() []store.ID {
 	return ids
 }
 
-// Create mints the id and the first key of a workspace of the given name, and stores the key.
-func (s *Service) Create(ctx context.Context, name string) (store.ID, error) {
-	of := keyring.WorkspaceScope{Name: name, ID: keyring.NewID()}
-	id := store.ID(of.ID.String())
+// Create mints the first key of a new workspace with an id and a name, and stores it.
+func (s *Service) Create(ctx context.Context, id store.ID, name string) error {
+	parsed, err := keyring.ParseID(string(id))
+	if err != nil {
+		return fmt.Errorf("mint a workspace key: %w", err)
+	}
+	of := keyring.WorkspaceScope{Name: name, ID: parsed}
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	ring, err := s.master.ring.NewWorkspace(of, s.now())
 	if err != nil {
-		return "", fmt.Errorf("mint a workspace key: %w", err)
+		return fmt.Errorf("mint a workspace key: %w", err)
 	}
 	entry, err := s.master.ring.Wrap(ring)
 	if err != nil {
-		return "", fmt.Errorf("wrap a workspace key: %w", err)
+		return fmt.Errorf("wrap a workspace key: %w", err)
 	}
 	record := &store.Keys{Ring: entry}
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		return "", fmt.Errorf("store a workspace key: %w", err)
+		return fmt.Errorf("store a workspace key: %w", err)
 	}
 	s.SetName(id, name)
 	s.remember(id, record)
 	s.cache.add(id, ring, s.now())
-	return id, nil
+	return nil
 }
+
+// Miss notes that a workspace exists whose key entry is missing. Nothing can be opened in it until
+// the entry is restored.
+func (s *Service) Miss(id store.ID) { s.remember(id, nil) }
 
 // Shred destroys a workspace's keys: from its return on, nothing sealed under them can be opened by anyone.
 func (s *Service) Shred(ctx context.Context, id store.ID) error {
@@ -292,7 +299,7 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 		return nil, nil, fmt.Errorf("read a workspace's keys: %w", err)
 	}
 	if record == nil {
-		return nil, nil, ErrDamaged()
+		return nil, nil, ErrDamaged(id)
 	}
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
@@ -301,15 +308,15 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 		return nil, nil, fault.New(fault.Unavailable, "the mount is being unloaded; try again")
 	}
 	if err != nil {
-		return nil, nil, ErrDamaged()
+		return nil, nil, ErrDamaged(id)
 	}
 	return record, ring, nil
 }
 
-// ErrDamaged says that a key entry cannot be used: status 500.
-func ErrDamaged() error {
-	return fault.Damaged("the key entry of this workspace cannot be opened: the entry or the workspace's record ws/<name> is missing, damaged " +
-		"or was moved here; restore both from a snapshot of Vault's storage")
+// ErrDamaged says that the key entry of a workspace cannot be used: status 500.
+func ErrDamaged(id store.ID) error {
+	return fault.Damaged("the key entry of this workspace cannot be opened: the entry keys/%s or the workspace's record ws/<name> is missing, damaged "+
+		"or was moved here; restore both from a snapshot of Vault's storage", id)
 }
 
 // Configure sets the bounds of the cache of unwrapped keyrings.
@@ -336,7 +343,7 @@ func (s *Service) Health() []string {
 	wrong := s.waitingHealth(latest)
 	for id, entry := range s.entries {
 		if entry.Damaged {
-			wrong = append(wrong, fmt.Sprintf("the key entry keys/%s is damaged; restore it from a snapshot of Vault's storage", id))
+			wrong = append(wrong, fmt.Sprintf("the key entry keys/%s is missing or damaged; restore it from a snapshot of Vault's storage", id))
 		}
 	}
 	return append(wrong, s.master.health()...)

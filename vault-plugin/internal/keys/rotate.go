@@ -93,7 +93,7 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
 	if errors.Is(err, store.ErrDamaged) {
-		return ErrDamaged()
+		return ErrDamaged(id)
 	}
 	if err != nil {
 		return fmt.Errorf("read a workspace's keys: %w", err)
@@ -103,7 +103,7 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 	}
 	info, err := keyring.InspectEntry(record.Ring)
 	if err != nil {
-		return ErrDamaged()
+		return ErrDamaged(id)
 	}
 	if err := change(record, info.Latest); err != nil {
 		return err

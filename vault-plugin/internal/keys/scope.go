@@ -49,7 +49,7 @@ func (s *Service) scope(id store.ID) (keyring.WorkspaceScope, error) {
 	defer s.mu.RUnlock()
 	name, known := s.names[id]
 	if !known {
-		return keyring.WorkspaceScope{}, ErrDamaged()
+		return keyring.WorkspaceScope{}, ErrDamaged(id)
 	}
 	return scope(id, name)
 }
@@ -57,7 +57,7 @@ func (s *Service) scope(id store.ID) (keyring.WorkspaceScope, error) {
 func scope(id store.ID, name string) (keyring.WorkspaceScope, error) {
 	parsed, err := keyring.ParseID(string(id))
 	if err != nil {
-		return keyring.WorkspaceScope{}, ErrDamaged()
+		return keyring.WorkspaceScope{}, ErrDamaged(id)
 	}
 	return keyring.WorkspaceScope{Name: name, ID: parsed}, nil
 }

@@ -38,8 +38,8 @@ func load(t *testing.T, storage *enginetest.Storage, names map[string]store.ID) 
 
 func create(t *testing.T, k *keys.Service, name string) store.ID {
 	t.Helper()
-	id, err := k.Create(t.Context(), name)
-	if err != nil {
+	id := store.NewID()
+	if err := k.Create(t.Context(), id, name); err != nil {
 		t.Fatal(err)
 	}
 	return id

@@ -186,18 +186,7 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 }
 
 func (l *Ledger) sealing(ctx context.Context, use func(*keyring.Context[keyring.SyncLocation]) error) error {
-	of, err := l.owner.scope()
-	if err != nil {
-		return err
-	}
-	return l.s.keys.With(ctx, l.owner.Workspace, func(ring *keyring.Workspace) error {
-		seal, err := ring.SyncMetadata(of)
-		if err != nil {
-			return err
-		}
-		defer seal.Wipe()
-		return use(seal)
-	})
+	return l.s.sealing(ctx, l.owner, use)
 }
 
 func location(chunk int) keyring.SyncLocation {

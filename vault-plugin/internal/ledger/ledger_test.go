@@ -41,8 +41,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	k.Configure(store.Config{KeyringCacheSize: 4, KeyringCacheTTL: time.Hour})
-	ws, err := k.Create(t.Context(), "acme")
-	if err != nil {
+	ws := store.NewID()
+	if err := k.Create(t.Context(), ws, "acme"); err != nil {
 		t.Fatal(err)
 	}
 	return &world{t, storage, records, k, ledger.New(records, k), ledger.Owner{ws, store.NewID(), "api", "production", "shelf", "main"}}

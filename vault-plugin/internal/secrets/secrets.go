@@ -229,12 +229,13 @@ func open(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place,
 }
 
 func errUnopened(place workspaces.Place, name string, version uint64) error {
-	return fault.Damaged("version %d of secret %s of %s cannot be opened: its stored entry is damaged or was moved here; "+
-		"restore it from a snapshot of Vault's storage, or write a new version", version, name, place.Path())
+	return fault.Damaged("version %d of secret %s of %s cannot be opened: its stored entry, %s, is damaged or was moved here, or a record that leads to it was; "+
+		"restore it from a snapshot of Vault's storage, or write a new version", version, name, place.Path(), store.SecretPlaces(place.EnvironmentID, name, version))
 }
 
 func errDamagedHead(place workspaces.Place, name string) error {
-	return fault.Damaged("the stored entry of secret %s of %s is missing or damaged; restore it from a snapshot of Vault's storage", name, place.Path())
+	return fault.Damaged("the stored entry %s of secret %s of %s is missing or damaged; restore it from a snapshot of Vault's storage",
+		store.HeadPlace(place.EnvironmentID, name), name, place.Path())
 }
 
 // Health names what is closed or was left undone because storage is damaged.

@@ -13,7 +13,7 @@ import (
 func kinds(s *Store) []func(t *testing.T, key string) ([]byte, error) {
 	return []func(*testing.T, string) ([]byte, error){
 		again[Schema](s), again[Master](s), again[Keys](s), again[Config](s), again[Workspace](s), again[Project](s), again[Environment](s),
-		again[Head](s), again[Tombstone](s), again[OldValue](s), again[LogChunk](s),
+		again[Head](s), again[Tombstone](s), again[OldValue](s), again[LogChunk](s), again[Undone](s),
 	}
 }
 
@@ -55,6 +55,7 @@ func FuzzRecords(f *testing.F) {
 		&Head{Sealed: []byte{1}, Versions: []Version{{Number: 1, Created: at}, {Number: 2, Created: at, Destroyed: true}, version}, First: 1, Inline: [][]byte{{2}, nil}},
 		&Head{Versions: []Version{version}, First: 3, Dying: true, Removed: at}, &Tombstone{Last: 3, Removed: at}, &OldValue{Sealed: []byte{1}},
 		&LogChunk{Changes: []Change{{Name: "A", Sealed: []byte{1}, Version: version, Keep: 1}, {Name: "B", Version: version, IsDelete: true}}, Chunks: 1},
+		&Undone{Kind: KindWorkspace, Name: "acme"}, &Undone{Kind: KindSync, Parent: NewID(), Name: "toy-shelf/main", Deletion: true},
 	} {
 		text, err := s.encode.Marshal(seed)
 		if err != nil {

@@ -23,7 +23,28 @@ const (
 	syncPrefix        = "sync/"
 	syncStatePrefix   = "syncstate/"
 	ledgerPrefix      = "ledger/"
+	undonePrefix      = "undone/"
 )
+
+// reserved are the prefixes that are kept free for records to come. Nothing is stored under them
+// yet; what will be is sealed as SealWrapped already declares, so that a later version finds the
+// declaration in force.
+const (
+	rolePrefix      = "role/"          // <integration_id>/<role>: what short-lived credential may be minted
+	leasePrefix     = "lease/"         // <integration_id>/<lease_id>: a minted credential
+	rotationPrefix  = "rot/"           // <integration_id>: the journal of a credential's rotation
+	publishedPrefix = "pub/"           // <env_id>/<provider>/<name>: a secret published elsewhere
+	tokenPrefix     = "tok/"           // <env_id>/<name>: an access token
+	tokenIDPrefix   = "tokid/"         // <id>: where the access token with an id is
+	webhookPrefix   = "hook/"          // <ws_id>/<name>: a webhook
+	activityPrefix  = "act/"           // <ws_id, or engine>/<segment>: the activity log
+	heartbeatKey    = "core/heartbeat" // when the engine was last seen at work
+	fenceKey        = "core/fence"     // which node may work outside of Vault
+)
+
+var reserved = []string{
+	rolePrefix, leasePrefix, rotationPrefix, publishedPrefix, tokenPrefix, tokenIDPrefix, webhookPrefix, activityPrefix, heartbeatKey, fenceKey,
+}
 
 func workspaceKey(name string) string      { return workspacePrefix + name }
 func keysKey(ws ID) string                 { return keysPrefix + string(ws) }
@@ -59,6 +80,19 @@ func ledgerKey(sync ID, chunk int) string {
 	return ledgerPrefix + string(sync) + "/" + strconv.Itoa(chunk)
 }
 
-// SealWrapped lists the prefixes that hold key material and sealed credentials and ledgers. Vault Enterprise wraps them with the seal's own key; the community
-// edition does nothing with the declaration.
-func SealWrapped() []string { return []string{masterKey, keysPrefix, credentialPrefix, ledgerPrefix} }
+// HeadPlace is where the head of a secret is stored, for errors.
+func HeadPlace(env ID, name string) string { return headKey(env, name) }
+
+// SecretPlaces is where a version of a secret may be stored, for errors.
+func SecretPlaces(env ID, name string, version uint64) string {
+	return headKey(env, name) + " or " + versionKey(env, name, version)
+}
+
+func undoneKey(id ID) string { return undonePrefix + string(id) }
+
+// SealWrapped lists the prefixes that hold key material, and what is sealed beside the secrets.
+// Vault Enterprise wraps them with the seal's own key; the community edition does nothing with the
+// declaration.
+func SealWrapped() []string {
+	return []string{masterKey, keysPrefix, credentialPrefix, ledgerPrefix, leasePrefix, rotationPrefix, webhookPrefix}
+}

@@ -2,8 +2,9 @@ package store
 
 import "time"
 
-// SchemaVersion is the layout this binary writes. It is stored at first use; a newer one is refused by every request.
-const SchemaVersion = 1
+// SchemaVersion is the layout this binary writes. It is stored at first use; every request refuses
+// another one. Version 1 was never released.
+const SchemaVersion = 2
 
 // Schema is the record under core/schema.
 type Schema struct {

@@ -15,7 +15,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// ID names one incarnation of a workspace, project, environment or integration, or one transaction: 16 random bytes in lower-case hex.
+// ID names one incarnation of a workspace, project, environment, integration or sync, or one
+// transaction: 16 random bytes in lower-case hex.
 type ID string
 
 // NewID mints an ID.

@@ -47,20 +47,25 @@ func TestNoTwoPlacesShareAKey(t *testing.T) {
 		"log":         func(p place) string { return logKey(p.id, ids[p.number%4], int(p.number)) },
 		"integration": func(p place) string { return integrationKey(p.id, "toy", strings.ToLower(p.name)) },
 		"credential":  func(p place) string { return credentialKey(p.id) },
+		"sync":        func(p place) string { return syncKey(p.id, "toy-shelf", strings.ToLower(p.name)) },
+		"sync state":  func(p place) string { return syncStateKey(p.id) },
+		"ledger":      func(p place) string { return ledgerKey(p.id, int(p.number)) },
+		"tombstone":   func(p place) string { return tombstoneKey(p.id, p.name) },
+		"undone":      func(p place) string { return undoneKey(p.id) },
 	}
 	canonical := func(p place) place { // what of a place its kind does not have
 		switch p.kind {
 		case "schema", "master", "config":
 			return place{kind: p.kind}
-		case "keys", "credential":
+		case "keys", "credential", "sync state", "undone":
 			return place{kind: p.kind, id: p.id}
 		case "workspace":
 			return place{kind: p.kind, name: strings.ToLower(p.name)}
-		case "project", "environment", "integration":
+		case "project", "environment", "integration", "sync":
 			return place{kind: p.kind, id: p.id, name: strings.ToLower(p.name)}
-		case "head":
+		case "head", "tombstone":
 			return place{kind: p.kind, id: p.id, name: p.name}
-		case "log":
+		case "log", "ledger":
 			return place{kind: p.kind, id: p.id, number: p.number}
 		}
 		return p
@@ -70,6 +75,11 @@ func TestNoTwoPlacesShareAKey(t *testing.T) {
 		for kind, key := range makers {
 			p := place{kind, ids[rand.IntN(len(ids))], randomName(), rand.Uint64N(30)}
 			k, p := key(p), canonical(p)
+			for _, free := range reserved {
+				if strings.HasPrefix(k, free) || strings.HasPrefix(free, k) {
+					t.Fatalf("the key %s of %+v collides with the reserved %s", k, p, free)
+				}
+			}
 			if other, found := taken[k]; found && other != p {
 				t.Fatalf("%+v and %+v share the key %s", p, other, k)
 			}
@@ -139,6 +149,7 @@ func TestWhatIsNoRecordIsDamagedAndWhatIsTooLargeIsNotStored(t *testing.T) {
 		environmentKey(id, "e"): func() error { _, err := s.Environment(ctx, id, "e"); return err },
 		headKey(id, "N"):        func() error { _, err := s.Head(ctx, id, "N"); return err },
 		versionKey(id, "N", 1):  func() error { _, err := s.OldValue(ctx, id, "N", 1); return err },
+		undoneKey(id):           func() error { _, err := s.Undone(ctx, id); return err },
 	}
 	for key, read := range reads {
 		if err := read(); err != nil {

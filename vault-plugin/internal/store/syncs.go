@@ -32,6 +32,8 @@ type Sync struct {
 	Stamp   Stamp `cbor:"16,keyasint"`
 
 	Adopt []string `cbor:"17,keyasint,omitempty"` // entries of others that the next run takes over, by name; sorted
+
+	Definition []byte `cbor:"18,keyasint"` // envelope over integration, target and granularity
 }
 
 // SyncTarget is a target as package provider has it.
@@ -103,11 +105,6 @@ func (s *Store) SyncState(ctx context.Context, sync ID) (*SyncState, error) {
 // PutSyncState writes how a sync stands.
 func (s *Store) PutSyncState(ctx context.Context, sync ID, r *SyncState) error {
 	return put(ctx, s, syncStateKey(sync), r)
-}
-
-// DeleteSyncState removes how a sync stood.
-func (s *Store) DeleteSyncState(ctx context.Context, sync ID) error {
-	return s.storage.Delete(ctx, syncStateKey(sync))
 }
 
 // LedgerChunks lists the numbers of the chunks of a ledger, in no meaningful order.

@@ -115,7 +115,7 @@ func (l *LogChunk) wellFormed() bool {
 }
 
 func (s *Sync) wellFormed() bool {
-	return s.ID.wellFormed() && s.Integration.wellFormed() && s.Granularity != "" && s.Target.Host != ""
+	return s.ID.wellFormed() && s.Integration.wellFormed() && s.Granularity != "" && s.Target.Host != "" && len(s.Definition) > 0
 }
 
 func (s *SyncState) wellFormed() bool { return s.Attempts >= 0 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -52,7 +53,16 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	if err != nil {
 		return Described{}, err
 	}
-	after, err := s.put(ctx, next)
+	if err := s.sealDefinition(ctx, before, next); err != nil {
+		return Described{}, err
+	}
+	var begun *undone.Change
+	if before == nil {
+		if begun, err = s.Undone.Begin(ctx, next.record.ID, next.at.mark(false)); err != nil {
+			return Described{}, err
+		}
+	}
+	after, err := s.put(ctx, next, begun)
 	if err != nil {
 		return Described{}, err
 	}
@@ -63,6 +73,11 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 func (s *Service) changed(ctx context.Context, call caller.Request, h home, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
 	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
 		return nil, err
+	}
+	if before != nil {
+		if err := s.verify(ctx, before); err != nil {
+			return nil, err // a write of some fields would vouch for those that it leaves as they are
+		}
 	}
 	next, err := s.draft(call, h, at, before, c)
 	if err != nil {
@@ -86,16 +101,19 @@ func (s *Service) mayPut(call caller.Request, h home, at Path, before *entry, mu
 	return nil
 }
 
-// put stores a definition and has it run. The caller holds the workspace's change lock.
-func (s *Service) put(ctx context.Context, next *entry) (*entry, error) {
+// put stores a definition and has it run. begun is the sync's creation, or nil. The caller holds
+// the workspace's change lock.
+func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*entry, error) {
 	if err := s.Store.PutSync(ctx, next.at.environment, next.at.destination, next.at.name, next.record); err != nil {
 		if errors.Is(err, store.ErrTooLarge) {
+			begun.Settle()
 			return nil, fault.New(fault.Limit, "sync %s does not fit into one storage entry; shorten its settings and patterns", next.path())
 		}
-		s.unsure(ctx, next.home, next.at)
+		s.unsure(ctx, next.home, next.at, next.record.ID, begun)
 		return nil, fmt.Errorf("store sync %s: %w", next.path(), err)
 	}
 	after := s.take(next.home, next.at, next.record)
+	begun.Done(ctx)
 	s.renewed(after)
 	return after, nil
 }
@@ -249,7 +267,7 @@ func (s *Service) alter(ctx context.Context, call caller.Request, at Path, chang
 	if err := change(e, &record); err != nil {
 		return nil, err
 	}
-	return s.put(ctx, s.newEntry(e.home, e.at, &record))
+	return s.put(ctx, s.newEntry(e.home, e.at, &record), nil)
 }
 
 // SetPaused pauses a sync or has it go on. A batch that is under way is ended first, in its own time.
@@ -303,7 +321,7 @@ func (s *Service) adopted(ctx context.Context, done *entry, left []string) error
 		record := *e.record
 		record.Adopt = left
 		if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, &record); err != nil {
-			s.unsure(ctx, e.home, e.at)
+			s.unsure(ctx, e.home, e.at, record.ID, nil)
 			return err
 		}
 		s.take(e.home, e.at, &record)

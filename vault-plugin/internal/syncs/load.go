@@ -30,7 +30,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
 		entries: make(map[place]*entry), places: make(map[store.ID]place), inside: make(map[store.ID]map[store.ID]bool), ending: make(map[place]bool),
-		standing: make(map[store.ID]*standing), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
+		standing: make(map[store.ID]*standing), holds: make(map[store.ID]*held), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
 		looks: make(chan struct{}, looksAtOnce),
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)
@@ -44,7 +44,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	for _, env := range owners {
 		h, exists := homes[env]
 		if !exists {
-			continue // to be swept
+			continue // it is being swept, or its record is lost
 		}
 		work.Go(func() error {
 			names, err := d.Store.Syncs(workCtx, env)
@@ -65,6 +65,8 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 		return nil, fmt.Errorf("load the syncs: %w", err)
 	}
 	slices.Sort(s.damaged)
+	d.Undone.Own(s, store.KindSync)
+	d.Undone.Before(s.Forget)
 	s.watch()
 	return s, nil
 }

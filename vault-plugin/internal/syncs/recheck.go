@@ -5,6 +5,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
 // exclusively does work on a sync that still exists while other changes to its workspace are held back.
@@ -23,9 +24,10 @@ func (s *Service) exclusively(ctx context.Context, id store.ID, work func(e *ent
 
 func errGone() error { return fault.New(fault.NotFound, "the sync was deleted meanwhile") }
 
-// unsure has storage asked how a change ended whose storage call has failed, and reports whether that is known now; else the tree holds
-// back other changes to the workspace until it is.
-func (s *Service) unsure(ctx context.Context, h home, at place) (known bool) {
+// unsure has storage asked how a change ended whose storage call has failed, and reports whether
+// that is known now; else the tree holds back other changes to the workspace until it is. begun is
+// the creation or deletion of the sync with an id, or nil.
+func (s *Service) unsure(ctx context.Context, h home, at place, id store.ID, begun *undone.Change) (known bool) {
 	return s.Tree.Unsure(ctx, h.workspace, func(ctx context.Context) error {
 		if err := s.reload(ctx, h, at); err != nil {
 			return err
@@ -35,9 +37,10 @@ func (s *Service) unsure(ctx context.Context, h home, at place) (known bool) {
 		e := s.entries[at]
 		s.mu.Unlock()
 		if e == nil {
-			s.Orphaned()
+			s.settle(id, begun)
 			return nil
 		}
+		begun.Settle()
 		s.renewed(e)
 		return nil
 	})

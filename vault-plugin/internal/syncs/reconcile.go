@@ -36,8 +36,10 @@ func (s *Service) Lane(id store.ID) string {
 
 // Visit looks at a sync, and does what there is to do.
 func (s *Service) Visit(ctx context.Context, id store.ID) time.Time {
+	release, exists := s.hold(id)
+	defer release()
 	e := s.byID(id)
-	if e == nil {
+	if !exists || e == nil {
 		return time.Time{}
 	}
 	ctx, wish, end := s.begin(ctx, id)
@@ -90,6 +92,9 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 	if refusal != nil {
 		return *refusal
 	}
+	if err := s.verify(ctx, e); err != nil {
+		return unreadable(err)
+	}
 	endLook, err := s.look(ctx, wished)
 	if err != nil {
 		return unreadable(err)
@@ -104,7 +109,7 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 	}
 	l, closed, err := s.ledgers.Open(ctx, e.owner())
 	if err != nil {
-		return unopened(err)
+		return unopened(e, err)
 	}
 	defer closed()
 	run := s.run(e, integration, src, l)
@@ -115,7 +120,7 @@ func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict 
 	settled, err := run.Settled(ctx)
 	switch {
 	case err != nil:
-		return unopened(err)
+		return unopened(e, err)
 	case settled && !wished:
 		return verdict{state: Synced, looked: true, owned: owned(l), elsewhere: src.elsewhere, until: src.until}
 	case Trigger(e.record.Trigger) == Manual && !wished && State(s.stateOf(e).State) != Retrying:
@@ -239,12 +244,13 @@ func owned(l *ledger.Ledger) int {
 }
 
 // unopened is the verdict where what the sync owns is not known.
-func unopened(err error) verdict {
+func unopened(e *entry, err error) verdict {
 	switch {
 	case errors.Is(err, ledger.ErrDamaged):
 		return verdict{
 			state: Blocked, class: classInternal, retry: seldom, elsewhere: true,
-			hint: "the ledger of what this sync has written is damaged; restore it from a snapshot of Vault's storage, or delete the sync with purge=false, create it again and adopt its entries",
+			hint: fmt.Sprintf("the ledger of what this sync has written, ledger/%s/, is damaged or was moved here; restore it from a snapshot of Vault's storage, "+
+				"or delete the sync with purge=false, create it again and adopt its entries", e.record.ID),
 		}
 	case fault.Is(err, fault.Locked):
 		return unreadable(err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
 // Deleted is what becomes of a sync that is deleted.
@@ -43,52 +42,28 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path, purg
 	}
 	record := *e.record
 	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.ID
-	_, err = s.put(ctx, s.newEntry(e.home, e.at, &record))
+	_, err = s.put(ctx, s.newEntry(e.home, e.at, &record), nil)
 	return gone, err
 }
 
-// erase removes a sync; what it has written stays. The record is the commit, what stands beneath it goes after it, and with the sweep
-// where that fails. The caller holds the workspace's change lock.
+// erase removes a sync; what it has written at the destination is left. The record is the commit;
+// what is stored beneath it is swept. The caller holds the workspace's change lock.
 func (s *Service) erase(ctx context.Context, e *entry) error {
 	id := e.record.ID
+	begun, err := s.Undone.Begin(ctx, id, e.at.mark(true))
+	if err != nil {
+		return err
+	}
 	if err := s.Store.DeleteSync(ctx, e.at.environment, e.at.destination, e.at.name); err != nil {
 		s.mu.Lock()
 		s.ending[e.at] = true
 		s.mu.Unlock()
-		if known := s.unsure(ctx, e.home, e.at); !known || s.byID(id) != nil {
+		if known := s.unsure(ctx, e.home, e.at, id, begun); !known || s.byID(id) != nil {
 			return fmt.Errorf("delete sync %s: %w", e.path(), err)
 		}
 		return nil
 	}
-	visited := s.underWay(id)
 	s.forget(e.at)
-	if visited || s.clear(ctx, e) != nil {
-		s.Orphaned() // a run that is being ended may still note what it did
-	}
-	return nil
-}
-
-// underWay reports whether a sync is being looked at.
-func (s *Service) underWay(id store.ID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	st := s.standing[id]
-	return st != nil && st.phase != ""
-}
-
-// clear removes what stands beneath a sync.
-func (s *Service) clear(ctx context.Context, e *entry) error {
-	if err := s.Store.DeleteSyncState(ctx, e.record.ID); err != nil {
-		return err
-	}
-	chunks, err := s.Store.LedgerChunks(ctx, e.record.ID)
-	if err != nil {
-		return err
-	}
-	for _, n := range chunks {
-		if err := s.Store.DeleteLedgerChunk(ctx, e.record.ID, n); err != nil {
-			return err
-		}
-	}
+	s.settle(id, begun)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -15,8 +16,9 @@ func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
 // errIntents says that a ledger needs an older key until its destination was looked at.
 var errIntents = errors.New("the ledger has intents of unknown outcome")
 
-// Reseal seals the ledgers of a workspace anew under its latest key version, and makes the prints in them anew where the values are
-// still those that were written. So nothing is written again because a key was rotated, and later destroyed.
+// Reseal seals the definitions and the ledgers of a workspace's syncs again under its latest key
+// version, and makes the prints in the ledgers again where the values are still those that were
+// written. So nothing is written again because a key was rotated, and later destroyed.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
 	for _, e := range s.of(ws) {
 		err := s.reseal(ctx, e)
@@ -35,9 +37,15 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 }
 
 func (s *Service) reseal(ctx context.Context, e *entry) error {
-	if s.byID(e.record.ID) == nil {
+	release, exists := s.hold(e.record.ID)
+	defer release()
+	if !exists {
 		return nil
 	}
+	return errors.Join(s.resealDefinition(ctx, e.record.ID), s.resealLedger(ctx, e))
+}
+
+func (s *Service) resealLedger(ctx context.Context, e *entry) error {
 	src, err := s.source(ctx, e)
 	if err != nil {
 		return err
@@ -55,7 +63,8 @@ func (s *Service) reseal(ctx context.Context, e *entry) error {
 	return err
 }
 
-// Below counts, in words, the syncs of a workspace whose ledgers need a key version below lowest, or cannot be read and so may.
+// Below counts, in words, the syncs of a workspace whose definitions or ledgers need a key version
+// below lowest, or cannot be read and so may.
 func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
 	below, err := s.below(ctx, ws, lowest)
 	if below == 0 {
@@ -65,7 +74,17 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]stri
 }
 
 func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
-	for _, e := range s.of(ws) {
+	var all []*entry
+	// A definition that was sealed under a keyring taken before the last rotation is stored once
+	// the lock is granted.
+	if err := s.Tree.Exclusively(ctx, ws, func() error { all = s.of(ws); return nil }); err != nil {
+		return 0, err
+	}
+	for _, e := range all {
+		if ledger.DefinitionVersion(e.record.Definition) < lowest {
+			below++
+			continue
+		}
 		l, closed, err := s.ledgers.Open(ctx, e.owner())
 		switch {
 		case ctx.Err() != nil || fault.Is(err, fault.Locked):

@@ -165,6 +165,8 @@ func (s *Service) plan(next *store.SyncState, v verdict, now time.Time) {
 
 // storeState stores how a sync stands, where that is not what is stored.
 func (s *Service) storeState(ctx context.Context, id store.ID) {
+	release, _ := s.hold(id)
+	defer release()
 	s.mu.RLock()
 	st := s.standing[id]
 	if st == nil || st.stored != nil && reflect.DeepEqual(*st.stored, st.now) || st.now.State == "" {

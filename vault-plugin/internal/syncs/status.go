@@ -220,6 +220,11 @@ func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Cha
 	if refusal != nil {
 		return syncplan.Plan{Blocked: refusal.hint}, nil
 	}
+	if c == nil { // else what there is was verified with the change
+		if err := s.verify(ctx, e); err != nil {
+			return syncplan.Plan{}, err
+		}
+	}
 	src, err := s.source(ctx, e)
 	if err != nil {
 		return syncplan.Plan{}, err
@@ -227,7 +232,7 @@ func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Cha
 	defer src.wipe()
 	l, closed, err := s.ledgers.Open(ctx, e.owner())
 	if err != nil {
-		return syncplan.Plan{Blocked: unopened(err).hint}, nil
+		return syncplan.Plan{Blocked: unopened(e, err).hint}, nil
 	}
 	defer closed()
 	run := s.run(e, integration, src, l)

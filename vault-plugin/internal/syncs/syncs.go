@@ -24,6 +24,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -47,7 +48,7 @@ type Deps struct {
 	Jobs         *jobs.Group
 	Providers    *provider.Registry
 	Clock        clock.Clock
-	Orphaned     func() // called after something was deleted whose remains are to be swept
+	Undone       *undone.Service
 }
 
 // Service holds the syncs of one mount.
@@ -64,6 +65,7 @@ type Service struct {
 	ending   map[place]bool                 // it is not known whether they were deleted
 	damaged  []string                       // records that could not be read when the mount was loaded; sorted
 	standing map[store.ID]*standing
+	holds    map[store.ID]*held
 	circuits map[store.ID]circuit // by integration
 	paused   bool                 // everything that goes out, when it was last looked at
 
@@ -79,6 +81,11 @@ type place struct {
 // stored is its place in storage, for errors.
 func (p place) stored() string {
 	return "sync/" + string(p.environment) + "/" + p.destination + "/" + p.name
+}
+
+// mark is what marks its creation or deletion.
+func (p place) mark(deletion bool) store.Undone {
+	return store.Undone{Kind: store.KindSync, Parent: p.environment, Name: p.destination + "/" + p.name, Deletion: deletion}
 }
 
 // home is the environment that a sync is one of. Nothing is renamed, so it holds as long as the environment exists.
@@ -252,18 +259,19 @@ func (s *Service) dependents(ws store.ID, environments map[string]bool) []string
 	return names
 }
 
-// Known has a sweep leave alone what belongs to the syncs there are; false where a record could not be read.
-func (s *Service) Known(known *store.Known) bool {
-	environment := known.Environment
-	known.Sync = func(id store.ID) bool {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		at, stands := s.places[id]
-		return stands && environment(at.environment)
-	}
+// HasRecord reports whether a sync has a record.
+func (s *Service) HasRecord(_ store.Kind, id store.ID) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.damaged) == 0
+	_, has := s.places[id]
+	return has
+}
+
+// HidesRecord reports whether a record is damaged.
+func (s *Service) HidesRecord(store.Kind) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.damaged) > 0
 }
 
 // Health names what could not be read, and what this version does not know.
@@ -272,7 +280,7 @@ func (s *Service) Health() []string {
 	defer s.mu.RUnlock()
 	var wrong []string
 	for _, at := range s.damaged {
-		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage. Until then nothing is swept", at))
+		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", at))
 	}
 	for at, e := range s.entries {
 		if e.lost {
@@ -322,11 +330,10 @@ func (s *Service) forget(at place) {
 
 // Forget drops the syncs of environments that are gone. What they leave in storage is swept.
 func (s *Service) Forget() {
-	known, _ := s.Tree.Known()
 	s.mu.RLock()
 	var gone []place
 	for at := range s.entries {
-		if !known.Environment(at.environment) {
+		if !s.Tree.HasRecord(store.KindEnvironment, at.environment) {
 			gone = append(gone, at)
 		}
 	}

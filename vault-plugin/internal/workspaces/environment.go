@@ -2,7 +2,6 @@ package workspaces
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -110,13 +109,18 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 		t.mu.Unlock()
 		t.changed(ws.record.ID)
 	}
-	if err := t.store.PutEnvironment(ctx, pr.record.ID, name, &record); err != nil {
-		t.unsure(ctx, w, &doubt{settle: func(ctx context.Context) error {
-			return settled(take)(t.store.Environment(ctx, pr.record.ID, name))
-		}})
-		return Environment{}, fmt.Errorf("store environment %q: %w", name, err)
+	err = commit(ctx, t, write[store.Environment]{
+		workspace: w, creates: env == nil, id: record.ID,
+		mark: store.Undone{Kind: store.KindEnvironment, Parent: pr.record.ID, Name: name},
+		put:  func(ctx context.Context) error { return t.store.PutEnvironment(ctx, pr.record.ID, name, &record) },
+		get: func(ctx context.Context) (*store.Environment, error) {
+			return t.store.Environment(ctx, pr.record.ID, name)
+		},
+		take: take,
+	}, &record)
+	if err != nil {
+		return Environment{}, err
 	}
-	take(&record)
 	return t.Environment(call, path)
 }
 
@@ -148,6 +152,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, path 
 	pr := t.workspaces[w].projects[p]
 	t.mu.RUnlock()
 	err = t.remove(ctx, deletion{
+		id: env.ID, mark: store.Undone{Kind: store.KindEnvironment, Parent: pr.record.ID, Name: name},
 		workspace: w, project: p, environment: name, environments: []store.ID{env.ID},
 		erase: func(ctx context.Context) error { return t.store.DeleteEnvironment(ctx, pr.record.ID, name) },
 		stands: func(ctx context.Context) (bool, error) {

@@ -40,7 +40,7 @@ func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, 
 	}
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
 		t.unsure(ctx, name, &doubt{settle: func(ctx context.Context) error {
-			return settled(take)(t.store.Workspace(ctx, name))
+			return settled(take, nil)(t.store.Workspace(ctx, name))
 		}})
 		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
 	}

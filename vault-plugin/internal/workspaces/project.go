@@ -2,7 +2,6 @@ package workspaces
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -105,13 +104,16 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, c
 			p.record = record
 		}
 	}
-	if err := t.store.PutProject(ctx, ws.record.ID, name, &record); err != nil {
-		t.unsure(ctx, w, &doubt{settle: func(ctx context.Context) error {
-			return settled(take)(t.store.Project(ctx, ws.record.ID, name))
-		}})
-		return Project{}, fmt.Errorf("store project %q: %w", name, err)
+	err = commit(ctx, t, write[store.Project]{
+		workspace: w, creates: p == nil, id: record.ID,
+		mark: store.Undone{Kind: store.KindProject, Parent: ws.record.ID, Name: name},
+		put:  func(ctx context.Context) error { return t.store.PutProject(ctx, ws.record.ID, name, &record) },
+		get:  func(ctx context.Context) (*store.Project, error) { return t.store.Project(ctx, ws.record.ID, name) },
+		take: take,
+	}, &record)
+	if err != nil {
+		return Project{}, err
 	}
-	take(&record)
 	return t.Project(call, path)
 }
 
@@ -162,6 +164,7 @@ func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path
 			w, name, receipt.Environments, receipt.Secrets, name)
 	}
 	err = t.remove(ctx, deletion{
+		id: p.record.ID, mark: store.Undone{Kind: store.KindProject, Parent: ws.record.ID, Name: name},
 		workspace: w, project: name, environments: ids,
 		erase: func(ctx context.Context) error { return t.store.DeleteProject(ctx, ws.record.ID, name) },
 		stands: func(ctx context.Context) (bool, error) {

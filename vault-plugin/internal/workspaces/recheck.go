@@ -7,6 +7,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
 // doubt is a change to a workspace, or to what is beneath it, of which it is not known whether it was stored, for a storage call of it
@@ -91,11 +92,45 @@ func (t *Tree) settleDoubt(ctx context.Context, w string) error {
 	return nil
 }
 
-// settled makes the settling of a doubt of what takes in a record that storage has.
-func settled[R any](take func(*R)) func(*R, error) error {
+// write is a change to the record of a project or an environment.
+type write[R any] struct {
+	workspace string
+	creates   bool // there was no record
+	id        store.ID
+	mark      store.Undone // of the creation
+	put       func(context.Context) error
+	get       func(context.Context) (*R, error)
+	take      func(*R) // into memory
+}
+
+// commit stores a record and takes it into memory. The caller holds the workspace's change lock.
+func commit[R any](ctx context.Context, t *Tree, w write[R], record *R) (err error) {
+	var begun *undone.Change
+	if w.creates {
+		if begun, err = t.undone.Begin(ctx, w.id, w.mark); err != nil {
+			return err
+		}
+	}
+	if err := w.put(ctx); err != nil {
+		t.unsure(ctx, w.workspace, &doubt{settle: func(ctx context.Context) error {
+			return settled(w.take, begun)(w.get(ctx))
+		}})
+		return fmt.Errorf("store %s %q: %w", w.mark.Kind, w.mark.Name, err)
+	}
+	w.take(record)
+	begun.Done(ctx)
+	return nil
+}
+
+// settled makes the settling of a doubt of what takes in a record that storage has. begun is the
+// creation of it, or nil.
+func settled[R any](take func(*R), begun *undone.Change) func(*R, error) error {
 	return func(stored *R, err error) error {
-		if err == nil && stored != nil {
-			take(stored)
+		if err == nil {
+			if stored != nil {
+				take(stored)
+			}
+			begun.Settle()
 		}
 		return err
 	}
@@ -127,45 +162,70 @@ func (t *Tree) open(path Path) error {
 
 // deletion is the removal of a workspace, a project or an environment: the names below it are empty.
 type deletion struct {
+	id                              store.ID
+	mark                            store.Undone
 	workspace, project, environment string
 	environments                    []store.ID                          // that go with it
 	erase                           func(context.Context) error         // from storage; the commit
 	stands                          func(context.Context) (bool, error) // whether storage still has it
 	forget                          func()                              // takes it out of memory
+	rest                            func(context.Context) error         // removes what must be gone before the name is used again; may be nil
 }
 
 // remove carries out a deletion of what is frozen, and thaws it. It fails only where the deletion has not happened, or where that
 // is not known.
 func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) error {
-	err := d.erase(ctx)
-	if err == nil {
-		t.removed(d, thaw)
+	d.mark.Deletion = true
+	begun, err := t.undone.Begin(ctx, d.id, d.mark)
+	if err != nil {
+		thaw(false)
+		return fmt.Errorf("delete %s: %w", Path{d.workspace, d.project, d.environment}, err)
+	}
+	err = d.erase(ctx)
+	gone := err == nil
+	unsure := &doubt{closes: true, project: d.project, environment: d.environment}
+	unsure.settle = func(ctx context.Context) error {
+		if !gone {
+			exists, err := d.stands(ctx)
+			if err != nil {
+				return err
+			}
+			if exists {
+				begun.Settle()
+				return nil
+			}
+			gone = true
+			t.removed(d, unsure, t.freeze(d.environments))
+		}
+		if d.rest != nil {
+			if err := d.rest(ctx); err != nil {
+				return err
+			}
+		}
+		begun.Settle()
 		return nil
 	}
-	gone := false
+	if gone {
+		t.removed(d, unsure, thaw)
+		if unsure.settle(ctx) != nil {
+			t.unsure(ctx, d.workspace, unsure)
+		}
+		return nil
+	}
 	t.mu.Lock()
-	unsure := &doubt{closes: true, project: d.project, environment: d.environment}
 	t.doubts[d.workspace] = unsure // before writes go on
 	t.mu.Unlock()
 	thaw(false)
-	unsure.settle = func(ctx context.Context) error {
-		stands, err := d.stands(ctx)
-		if err == nil && !stands {
-			gone = true
-			t.removed(d, t.freeze(d.environments))
-		}
-		return err
-	}
 	if t.unsure(ctx, d.workspace, unsure); gone {
 		return nil
 	}
 	return fmt.Errorf("delete %s: %w", Path{d.workspace, d.project, d.environment}, err)
 }
 
-func (t *Tree) removed(d deletion, thaw func(gone bool)) {
+func (t *Tree) removed(d deletion, unsure *doubt, thaw func(gone bool)) {
 	t.mu.Lock()
 	d.forget()
+	unsure.closes = false
 	t.mu.Unlock()
 	thaw(true)
-	t.orphaned()
 }

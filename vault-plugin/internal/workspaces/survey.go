@@ -3,6 +3,7 @@ package workspaces
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -114,28 +115,31 @@ func (t *Tree) Condition(id store.ID) (Condition, bool) {
 	return Condition{name, record.Locked, record.Paused}, true
 }
 
-// Known answers what a sweep must leave alone. It is false when a record could not be read: what then looks like an orphan may
-// be the contents of something whose record is damaged, so nothing may be swept.
-func (t *Tree) Known() (store.Known, bool) {
-	return store.Known{
-		Workspace: has(t, t.ids.workspaces), Project: has(t, t.ids.projects), Environment: has(t, t.ids.environments),
-	}, len(t.damaged) == 0
+// HasRecord reports whether a workspace, project or environment has a record.
+func (t *Tree) HasRecord(kind store.Kind, id store.ID) (has bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	switch kind {
+	case store.KindWorkspace:
+		_, has = t.ids.workspaces[id]
+	case store.KindProject:
+		has = t.ids.projects[id]
+	case store.KindEnvironment:
+		has = t.ids.environments[id]
+	}
+	return has
 }
 
-func has[V any](t *Tree, ids map[store.ID]V) func(store.ID) bool {
-	return func(id store.ID) bool {
-		t.mu.RLock()
-		defer t.mu.RUnlock()
-		_, stands := ids[id]
-		return stands
-	}
+// HidesRecord reports whether a record of a kind is damaged.
+func (t *Tree) HidesRecord(kind store.Kind) bool {
+	return slices.ContainsFunc(t.damaged, func(place string) bool { return strings.HasPrefix(place, kind.RecordPrefix()) })
 }
 
 // Health names the records that could not be read.
 func (t *Tree) Health() []string {
 	wrong := make([]string, len(t.damaged))
 	for i, place := range t.damaged {
-		wrong[i] = fmt.Sprintf("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage. Until then nothing is swept", place)
+		wrong[i] = fmt.Sprintf("the record %s is damaged or holds another's id, and what it led to is out of reach; restore it from a snapshot of Vault's storage", place)
 	}
 	return wrong
 }

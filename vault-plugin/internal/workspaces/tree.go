@@ -17,15 +17,18 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
 // Keys is the part of the key service that a workspace's life needs.
 type Keys interface {
-	Create(ctx context.Context, name string) (store.ID, error)
+	Create(ctx context.Context, ws store.ID, name string) error
 	// SetName records the name of a workspace whose record was loaded.
 	SetName(ws store.ID, name string)
 	// Genuine returns which of several names the keys are wrapped for; "" for none of them.
 	Genuine(ctx context.Context, ws store.ID, names []string) (string, error)
+	// Miss notes that a workspace exists whose key entry is missing.
+	Miss(ws store.ID)
 	Shred(ctx context.Context, ws store.ID) error
 	// Stored reports whether the keys still stand in storage, after a Shred that has failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
@@ -53,7 +56,7 @@ type Tree struct {
 	keys     Keys
 	contents Contents
 	now      func() time.Time
-	orphaned func() // called after something was deleted whose contents are to be swept
+	undone   *undone.Service
 
 	// Changes to a workspace and all beneath it are made one at a time, under the workspace's name.
 	changes keylock.Map[string]
@@ -68,7 +71,7 @@ type Tree struct {
 	damaged    []string          // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
 }
 
-// known are the ids of everything that has a record; what stands beneath any other id is swept.
+// known are the ids of everything that has a record.
 type known struct {
 	workspaces             map[store.ID]string // their names
 	projects, environments map[store.ID]bool
@@ -91,16 +94,17 @@ type Deps struct {
 	Keys     Keys
 	Contents Contents
 	Now      func() time.Time
-	Orphaned func()
+	Undone   *undone.Service
 }
 
 // loadParallelism bounds the storage reads in flight while a mount starts.
 const loadParallelism = 64
 
-// Load reads the whole tree, and goes on with a creation or a shredding of a workspace that a crash has interrupted.
+// Load reads the whole tree, and goes on with the deletion of a workspace that a crash has
+// interrupted.
 func Load(ctx context.Context, d Deps) (*Tree, error) {
 	t := &Tree{
-		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, orphaned: d.Orphaned,
+		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, undone: d.Undone,
 		workspaces: make(map[string]*workspace), doubts: make(map[string]*doubt),
 		ids: known{make(map[store.ID]string), make(map[store.ID]bool), make(map[store.ID]bool)},
 	}
@@ -120,41 +124,25 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 		return nil, fmt.Errorf("load the workspaces: %w", err)
 	}
 	slices.Sort(t.damaged)
-	if len(t.damaged) > 0 {
-		return t, nil // what could not be read must not make anything look orphaned
-	}
-	return t, t.settle(ctx)
+	d.Undone.Own(t, store.KindWorkspace, store.KindProject, store.KindEnvironment)
+	return t, t.matchKeys(ctx)
 }
 
-// settle ends what a crash has left half-done. A workspace exists when both its key entry and its record do: the key entry is
-// the first to be made and the first to be destroyed.
-func (t *Tree) settle(ctx context.Context) error {
+// matchKeys holds the workspaces' records against their key entries. A record without one is the
+// rest of a deletion where a mark says so, and then it is removed before its name can be used
+// again. Without the mark the key entry is missing: the workspace stays.
+func (t *Tree) matchKeys(ctx context.Context) error {
 	keyed := make(map[store.ID]bool)
-	var unmade []store.ID
 	for _, id := range t.keys.IDs() {
 		keyed[id] = true
-		if _, stands := t.ids.workspaces[id]; stands {
-			continue
-		}
-		projects, err := t.store.Projects(ctx, id)
-		if err != nil {
-			return fmt.Errorf("look for what keys without a workspace lead to: %w", err)
-		}
-		if len(projects) > 0 { // no creation came so far: the record is lost, and the keys must not follow it
-			t.damaged = append(t.damaged, workspacePlace("... of the workspace of id "+string(id)))
-		}
-		unmade = append(unmade, id)
-	}
-	if slices.Sort(t.damaged); len(t.damaged) > 0 {
-		return nil
-	}
-	for _, id := range unmade {
-		if err := t.keys.Shred(ctx, id); err != nil {
-			return err
-		}
 	}
 	for name, ws := range t.workspaces {
-		if keyed[ws.record.ID] {
+		id := ws.record.ID
+		if keyed[id] {
+			continue
+		}
+		if m, marked := t.undone.Marked(id); !marked || !m.Deletion || m.Name != name {
+			t.keys.Miss(id)
 			continue
 		}
 		if err := t.store.DeleteWorkspace(ctx, name); err != nil {
@@ -239,7 +227,7 @@ func (t *Tree) lost(place string) error {
 	if _, found := slices.BinarySearch(t.damaged, place); !found {
 		return nil
 	}
-	return fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", place)
+	return fault.Damaged("the record %s is damaged or holds another's id, and what it led to is out of reach; restore it from a snapshot of Vault's storage", place)
 }
 
 // Place is where an environment stands and what holds there.

@@ -10,6 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
 // Limits of what a person writes about a workspace, a project or an environment.
@@ -94,9 +95,9 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 	if err := checkWorkspace(record); err != nil {
 		return Workspace{}, err
 	}
+	var begun *undone.Change
 	if ws == nil {
-		// The key entry comes first: a record without one would be a workspace that was shredded.
-		if record.ID, err = t.keys.Create(ctx, name); err != nil {
+		if record.ID, begun, err = t.beginWorkspace(ctx, name); err != nil {
 			return Workspace{}, err
 		}
 	}
@@ -108,16 +109,30 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 				return err
 			case stored != nil:
 				t.takeWorkspace(name, ws, stored)
-				return nil
-			case ws == nil:
-				return t.keys.Shred(ctx, record.ID) // nothing is sealed under them
 			}
+			begun.Settle()
 			return nil
 		}})
 		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
 	}
 	t.takeWorkspace(name, ws, &record)
+	begun.Done(ctx)
 	return t.Workspace(name)
+}
+
+// beginWorkspace mints the id and the keys of a new workspace. The key entry comes before the
+// record: a record without one would be of a workspace that was shredded.
+func (t *Tree) beginWorkspace(ctx context.Context, name string) (store.ID, *undone.Change, error) {
+	id := store.NewID()
+	begun, err := t.undone.Begin(ctx, id, store.Undone{Kind: store.KindWorkspace, Name: name})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := t.keys.Create(ctx, id, name); err != nil {
+		begun.Settle()
+		return "", nil, err
+	}
+	return id, begun, nil
 }
 
 // takeWorkspace takes a stored record in: of ws, or of a new workspace where that is nil.
@@ -218,18 +233,17 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, c
 	thaw := t.freeze(ids)
 	receipt := Receipt{Counts: t.countsOf(ws, ""), KeyVersions: keyVersions(ws.record.ID)}
 	err = t.remove(ctx, deletion{
+		id: ws.record.ID, mark: store.Undone{Kind: store.KindWorkspace, Name: name},
 		workspace: name, environments: ids,
 		erase:  func(ctx context.Context) error { return t.keys.Shred(ctx, ws.record.ID) },
 		stands: func(ctx context.Context) (bool, error) { return t.keys.Stored(ctx, ws.record.ID) },
 		forget: func() { t.forgetWorkspace(name) },
+		// A record without keys means nothing, but it must not be found under the name of another
+		// workspace.
+		rest: func(ctx context.Context) error { return t.store.DeleteWorkspace(ctx, name) },
 	}, thaw)
 	if err != nil {
 		return Receipt{}, err
-	}
-	eraseRecord := func(ctx context.Context) error { return t.store.DeleteWorkspace(ctx, name) }
-	if eraseRecord(ctx) != nil {
-		// The workspace is gone all the same: a record without keys means nothing. It must go before the name can be used again.
-		t.unsure(ctx, name, &doubt{settle: eraseRecord})
 	}
 	return receipt, nil
 }

@@ -1,0 +1,284 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Kind is what an incarnation id names.
+type Kind string
+
+// The kinds of things that have an incarnation id.
+const (
+	KindWorkspace   Kind = "workspace"
+	KindProject     Kind = "project"
+	KindEnvironment Kind = "environment"
+	KindIntegration Kind = "integration"
+	KindSync        Kind = "sync"
+)
+
+// kindLayout says where things of a kind are stored, and what is stored beneath their ids.
+type kindLayout struct {
+	prefix string // of their records
+	nested bool   // their records are grouped: in a folder beneath the parent's id
+	read   func(ctx context.Context, s *Store, key string) (ID, error)
+
+	children []Kind   // their records are stored beneath the id
+	folders  []string // prefixes of what is stored under <prefix><id>/
+	entries  []string // prefixes of the single entries <prefix><id>
+	kept     []string // as entries, and never removed by a sweep
+}
+
+var layouts = map[Kind]kindLayout{
+	KindWorkspace: {
+		prefix: workspacePrefix, read: idOf(func(r *Workspace) ID { return r.ID }),
+		children: []Kind{KindProject, KindIntegration}, kept: []string{keysPrefix},
+	},
+	KindProject: {
+		prefix: projectPrefix, read: idOf(func(r *Project) ID { return r.ID }), children: []Kind{KindEnvironment},
+	},
+	KindEnvironment: {
+		prefix: environmentPrefix, read: idOf(func(r *Environment) ID { return r.ID }), children: []Kind{KindSync},
+		folders: []string{headPrefix, versionPrefix, logPrefix, tombstonePrefix},
+	},
+	KindIntegration: {
+		prefix: integrationPrefix, nested: true, read: idOf(func(r *Integration) ID { return r.ID }), entries: []string{credentialPrefix},
+	},
+	KindSync: {
+		prefix: syncPrefix, nested: true, read: idOf(func(r *Sync) ID { return r.ID }),
+		folders: []string{ledgerPrefix}, entries: []string{syncStatePrefix},
+	},
+}
+
+// AllKinds lists the kinds, parents before their children.
+func AllKinds() []Kind {
+	return []Kind{KindWorkspace, KindProject, KindEnvironment, KindIntegration, KindSync}
+}
+
+// RecordPrefix is the prefix of the records of a kind, for reports.
+func (k Kind) RecordPrefix() string { return layouts[k].prefix }
+
+// BeforeCommit is the one entry that the creation of a thing stores beneath its id before it stores
+// the record; "" for none.
+func BeforeCommit(k Kind, id ID) string {
+	switch k {
+	case KindWorkspace:
+		return keysKey(id)
+	case KindIntegration:
+		return credentialKey(id)
+	default:
+		return ""
+	}
+}
+
+// idOf makes the reader of the id in a record; "" where there is no record.
+func idOf[R any, P interface {
+	*R
+	record
+}](id func(*R) ID) func(ctx context.Context, s *Store, key string) (ID, error) {
+	return func(ctx context.Context, s *Store, key string) (ID, error) {
+		found, err := get[R, P](ctx, s, key)
+		if err != nil || found == nil {
+			return "", err
+		}
+		return id(found), nil
+	}
+}
+
+// recordKey is the storage key of a record of a kind. name is as Undone has it.
+func recordKey(k Kind, parent ID, name string) string {
+	if k == KindWorkspace {
+		return workspaceKey(name)
+	}
+	return layouts[k].prefix + string(parent) + "/" + name
+}
+
+// childKeys lists the storage keys of the records of a kind beneath a parent's id.
+func (s *Store) childKeys(ctx context.Context, k Kind, parent ID) ([]string, error) {
+	prefixes := []string{layouts[k].prefix + string(parent) + "/"}
+	if layouts[k].nested {
+		folders, err := s.list(ctx, prefixes[0])
+		if err != nil {
+			return nil, err
+		}
+		beneath := prefixes[0]
+		prefixes = nil
+		for _, folder := range folders {
+			if strings.HasSuffix(folder, "/") {
+				prefixes = append(prefixes, beneath+folder)
+			}
+		}
+	}
+	var keys []string
+	for _, prefix := range prefixes {
+		names, err := s.list(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			keys = append(keys, prefix+name)
+		}
+	}
+	return keys, nil
+}
+
+// Sweep removes all that is stored beneath an id, except a workspace's keys. It works from the
+// bottom up: a record that leads to an id is removed after what is stored beneath that id, so a
+// sweep that was interrupted is repeated. A damaged record hides the id it leads to. It is left,
+// with the error ErrDamaged, and the rest is swept.
+func (s *Store) Sweep(ctx context.Context, k Kind, id ID) error {
+	var damaged error
+	for _, child := range layouts[k].children {
+		keys, err := s.childKeys(ctx, child, id)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			switch err := s.sweepChild(ctx, child, key); {
+			case errors.Is(err, ErrDamaged):
+				damaged = err
+			case err != nil:
+				return err
+			}
+		}
+	}
+	for _, prefix := range layouts[k].folders {
+		if err := logical.ClearView(ctx, prefixed{s.storage, prefix + string(id) + "/"}); err != nil {
+			return err
+		}
+	}
+	for _, prefix := range layouts[k].entries {
+		if err := s.storage.Delete(ctx, prefix+string(id)); err != nil {
+			return err
+		}
+	}
+	return damaged
+}
+
+func (s *Store) sweepChild(ctx context.Context, k Kind, key string) error {
+	id, err := layouts[k].read(ctx, s, key)
+	if errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		if err := s.Sweep(ctx, k, id); err != nil {
+			return err
+		}
+	}
+	return s.storage.Delete(ctx, key)
+}
+
+// Beneath is what is stored beneath an id.
+type Beneath struct {
+	Places []string      // prefixes that end with a slash, and entries, directly beneath the id; sorted
+	Within map[ID]Kind   // the ids of all records beneath it, at any depth
+	Hidden map[Kind]bool // kinds of the records beneath it that are damaged: their ids are not known
+}
+
+// Beneath looks for what is stored beneath an id. It opens no more than the records that lead to
+// other ids.
+func (s *Store) Beneath(ctx context.Context, k Kind, id ID) (Beneath, error) {
+	b := Beneath{Within: make(map[ID]Kind), Hidden: make(map[Kind]bool)}
+	for _, child := range layouts[k].children {
+		keys, err := s.childKeys(ctx, child, id)
+		if err != nil {
+			return b, err
+		}
+		if len(keys) > 0 {
+			b.Places = append(b.Places, layouts[child].prefix+string(id)+"/")
+		}
+		for _, key := range keys {
+			within, err := layouts[child].read(ctx, s, key)
+			switch {
+			case errors.Is(err, ErrDamaged):
+				b.Hidden[child] = true
+				continue
+			case err != nil:
+				return b, err
+			case within == "":
+				continue // it was removed since it was listed
+			}
+			below, err := s.Beneath(ctx, child, within)
+			if err != nil {
+				return b, err
+			}
+			b.Within[within] = child
+			maps.Copy(b.Within, below.Within)
+			maps.Copy(b.Hidden, below.Hidden)
+		}
+	}
+	for _, prefix := range layouts[k].folders {
+		names, err := s.list(ctx, prefix+string(id)+"/")
+		if err != nil {
+			return b, err
+		}
+		if len(names) > 0 {
+			b.Places = append(b.Places, prefix+string(id)+"/")
+		}
+	}
+	for _, prefix := range slices.Concat(layouts[k].entries, layouts[k].kept) {
+		entry, err := s.storage.Get(ctx, prefix+string(id))
+		if err != nil {
+			return b, err
+		}
+		if entry != nil {
+			b.Places = append(b.Places, prefix+string(id))
+		}
+	}
+	slices.Sort(b.Places)
+	return b, nil
+}
+
+// Parents lists, by kind, the ids beneath which anything is stored.
+func (s *Store) Parents(ctx context.Context) (map[Kind][]ID, error) {
+	all := make(map[Kind][]ID)
+	for _, k := range AllKinds() {
+		folders := slices.Clone(layouts[k].folders)
+		for _, child := range layouts[k].children {
+			folders = append(folders, layouts[child].prefix)
+		}
+		for _, prefix := range folders {
+			ids, err := s.children(ctx, prefix)
+			if err != nil {
+				return nil, err
+			}
+			all[k] = append(all[k], ids...)
+		}
+		for _, prefix := range slices.Concat(layouts[k].entries, layouts[k].kept) {
+			names, err := s.list(ctx, prefix)
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range names {
+				all[k] = append(all[k], ID(name))
+			}
+		}
+		slices.Sort(all[k])
+		all[k] = slices.Compact(all[k])
+	}
+	return all, nil
+}
+
+// prefixed is the part of the storage under a prefix, in the form the SDK's recursive deletion
+// takes.
+type prefixed struct {
+	logical.Storage
+	prefix string
+}
+
+func (p prefixed) List(ctx context.Context, prefix string) ([]string, error) {
+	return p.Storage.List(ctx, p.prefix+prefix)
+}
+
+func (p prefixed) Delete(ctx context.Context, key string) error {
+	return p.Storage.Delete(ctx, p.prefix+key)
+}
