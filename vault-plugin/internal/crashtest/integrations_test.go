@@ -15,11 +15,12 @@ var toys = newToys()
 
 func newToys() (t struct {
 	registry *provider.Registry
+	server   *toy.Server
 	key      string
 }) {
 	p, server := toy.New()
 	t.registry, _ = provider.NewRegistry(p) // a mistake in it shows in every test
-	t.key = server.Key()
+	t.server, t.key = server, server.Key()
 	return t
 }
 
@@ -35,7 +36,26 @@ func integrationOperations() []operation {
 		{name: "move an integration with its credential", request: request{Op: patch, Path: one, Data: data{"region": "us", "key": toys.key}}},
 		{name: "supply a credential again", request: request{Op: write, Path: one, Data: data{"key": toys.key}}},
 		{name: "delete an integration", once: true, request: request{Op: destroy, Path: one}},
+		{name: "create a sync", prepare: granted, request: request{Op: write, Path: manualSync, Data: definition}},
+		{name: "delete a sync", prepare: synced, once: true, request: request{Op: destroy, Path: manualSync, Data: data{"purge": false}}},
 	}
+}
+
+// manualSync runs when it is asked to, and at no other time: the shelves are outside of the world
+// that is compared.
+const manualSync = "syncs/acme/api/dev/toy-shelf/main"
+
+var definition = data{"integration": "main", "shelf": "crashes", "trigger": "manual", "on_conflict": "overwrite"}
+
+// granted lets syncs of acme use an integration.
+func granted(m *mount) { m.Write(integrations[0], data{"allowed_targets": "*"}) }
+
+// synced makes a sync that has run, so that there is a ledger.
+func synced(m *mount) {
+	granted(m)
+	m.Write(manualSync, definition)
+	m.Write(manualSync+"/run", nil)
+	m.Settle()
 }
 
 // integrations reads a workspace's integrations, and sees whether their credentials open.
@@ -43,6 +63,9 @@ func (v view) integrations(m *mount, w string) {
 	for _, path := range v.names(m, "integrations/"+w) {
 		v.ask(m, request{Op: read, Path: "integrations/" + w + "/" + path})
 		v.ask(m, request{Op: write, Path: "integrations/" + w + "/" + path + "/verify"})
+	}
+	for _, path := range v.names(m, "syncs/"+w) {
+		v.ask(m, request{Op: read, Path: "syncs/" + w + "/" + path})
 	}
 }
 

@@ -19,7 +19,10 @@ import (
 // view is everything that can be read of a mount: path to answer, or to the error. Ids and fingerprints, which are minted at random, are left out.
 type view map[string]string
 
-var lastUsed = regexp.MustCompile(`"last_used_time":"[^"]*",?`)
+var (
+	lastUsed = regexp.MustCompile(`"last_used_time":"[^"]*",?`)
+	visited  = regexp.MustCompile(`"(hint|state)":"(there is something to do; run it|PENDING|SYNCED)"`)
+)
 
 func (v view) ask(m *mount, req request) data {
 	answer, err := m.Do(req)
@@ -29,8 +32,10 @@ func (v view) ask(m *mount, req request) data {
 	}
 	delete(answer, "id")
 	delete(answer, "fingerprint")
+	delete(answer, "next_actions") // they follow from the state of a sync
 	text, _ := json.Marshal(answer)
-	text = lastUsed.ReplaceAll(text, nil) // looking is a use
+	text = lastUsed.ReplaceAll(text, nil)              // looking is a use
+	text = visited.ReplaceAll(text, []byte(`"$1":""`)) // a start looks at a sync before a timer does
 	v[key] = string(text)
 	var refused *enginetest.Refused
 	if errors.As(err, &refused) {
@@ -118,6 +123,10 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 		switch id := store.ID(parent); {
 		case kind == "log":
 			t.Errorf("%s is left in the log", key)
+		case kind == "undone":
+			t.Errorf("%s is left of a creation or deletion", key)
+		case kind == "sync" && !c.environments[id], (kind == "ledger" || kind == "syncstate") && !c.syncs[id]:
+			t.Errorf("%s is an orphan", key)
 		case kind == "cred":
 			c.checkCredential(t, key, store.ID(rest))
 		case kind == "keys" && !c.workspaces[store.ID(rest)], kind == "int" && !c.workspaces[id], kind == "proj" && !c.workspaces[id], kind == "env" && !c.projects[id],
@@ -140,6 +149,7 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 type inspection struct {
 	store                              *store.Store
 	workspaces, projects, environments map[store.ID]bool
+	syncs                              map[store.ID]bool
 
 	generations map[store.ID]uint64 // of credentials, by integration
 }
@@ -150,7 +160,10 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := inspection{records, make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]bool), make(map[store.ID]uint64)}
+	c := inspection{
+		store: records, workspaces: make(map[store.ID]bool), projects: make(map[store.ID]bool), environments: make(map[store.ID]bool),
+		syncs: make(map[store.ID]bool), generations: make(map[store.ID]uint64),
+	}
 	check := func(err error) {
 		if err != nil {
 			t.Fatalf("inspect storage: %v", err)
@@ -175,10 +188,25 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 				env, err := records.Environment(t.Context(), pr.ID, e)
 				check(err)
 				c.environments[env.ID] = true
+				check(c.learnSyncs(t, env.ID))
 			}
 		}
 	}
 	return c
+}
+
+func (c inspection) learnSyncs(t *testing.T, env store.ID) error {
+	t.Helper()
+	names, err := c.store.Syncs(t.Context(), env)
+	for destination, all := range names {
+		for _, name := range all {
+			record, readErr := c.store.Sync(t.Context(), env, destination, name)
+			if err = errors.Join(err, readErr); err == nil {
+				c.syncs[record.ID] = true
+			}
+		}
+	}
+	return err
 }
 
 // checkHead holds that what is said to be gone is gone.

@@ -56,93 +56,12 @@ func (q question) ask(t *testing.T, m *mount) (value string, refused bool) {
 	return "", true
 }
 
-// exchange is two entries whose contents change places, and the reads that must then fail.
-type exchange struct {
-	name, one, other string
-	fail             []question
-}
-
-func exchanges(t *testing.T, s *enginetest.Storage) []exchange {
-	t.Helper()
-	environments, keys := keysOf(t, s)
-	head := func(place, name string) string { return "sec/" + string(environments[place]) + "/" + name }
-	old := func(place, name string, n int) string {
-		return fmt.Sprintf("ver/%s/%s/%d", environments[place], name, n)
-	}
-	var all []exchange
-	for i, place := range places {
-		for _, other := range places[i:] {
-			for _, name := range []string{"A", "B"} {
-				if place == other && name == "A" {
-					continue
-				}
-				all = append(all, exchange{place + "/A and " + other + "/" + name, head(place, "A"), head(other, name), []question{newest(place, "A"), newest(other, name)}})
-			}
-			for _, name := range []string{"B", "C"} {
-				if place == other && name == "B" {
-					continue
-				}
-				all = append(all, exchange{"version 2 of " + place + "/B and " + other + "/" + name, old(place, "B", 2), old(other, name, 2), []question{version(place, "B", 2), version(other, name, 2)}})
-			}
-		}
-		all = append(all, exchange{"versions 2 and 3 of " + place + "/B", old(place, "B", 2), old(place, "B", 3), []question{version(place, "B", 2), version(place, "B", 3)}})
-	}
-	var everywhere []question
-	for _, place := range places {
-		everywhere = append(everywhere, newest(place, "A"), version(place, "A", 2))
-	}
-	return append(all, exchange{"the keys of two workspaces", keys["acme"], keys["other"], everywhere})
-}
-
 func newest(place, name string) question {
 	return question{"secrets/" + place + "/" + name, "", text(place, name, 4)}
 }
 
 func version(place, name string, n int) question {
 	return question{"secrets/" + place + "/" + name, fmt.Sprint(n), text(place, name, n)}
-}
-
-// TestWhatIsSwappedInStorageOpensNowhere swaps entries between names, numbers, environments, projects and workspaces. Both must be
-// errors after a restart, a neighbour must open, and both must open again once they are back.
-func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
-	m := world(t)
-	clean, clock := m.Storage.Clone(), m.Clock
-	for _, x := range exchanges(t, clean) {
-		t.Run(x.name, func(t *testing.T) {
-			s := clean.Clone()
-			one, other := s.Raw(x.one), s.Raw(x.other)
-			if one == nil || other == nil {
-				t.Fatalf("%s or %s does not exist", x.one, x.other)
-			}
-			s.SetRaw(x.one, other)
-			s.SetRaw(x.other, one)
-			m := start(t, s, clock)
-			for _, q := range x.fail {
-				if value, refused := q.ask(t, m); !refused {
-					t.Errorf("%s %s reads %q", q.path, q.version, value)
-				}
-			}
-			if !strings.HasPrefix(x.one, "keys/") {
-				for _, place := range places {
-					if q := newest(place, "C"); !strings.HasPrefix(x.one, "keys/") {
-						if value, _ := q.ask(t, m); value != q.value {
-							t.Errorf("the neighbour %s reads %q", q.path, value)
-						}
-					}
-				}
-			}
-			end(m)
-			s.SetRaw(x.one, one)
-			s.SetRaw(x.other, other)
-			m = start(t, s, clock)
-			for _, q := range x.fail {
-				if value, _ := q.ask(t, m); value != q.value {
-					t.Errorf("moved back, %s %s reads %q", q.path, q.version, value)
-				}
-			}
-			end(m)
-		})
-	}
 }
 
 // TestAMovedRedoLogImportsNothing moves the log of an import that a crash has left to another environment.
