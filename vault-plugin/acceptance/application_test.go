@@ -12,7 +12,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// transit mounts Vault's own Transit with a key named billing until the test ends, and answers a caller with the root token there.
+// transit mounts Vault's own Transit with a key named billing until the test ends. It returns a
+// caller with the root token at that mount.
 func transit(t testing.TB, c caller, sys *api.Sys) caller {
 	t.Helper()
 	name := "transit-" + strings.ToLower(value())
@@ -24,18 +25,18 @@ func transit(t testing.TB, c caller, sys *api.Sys) caller {
 			t.Error(err)
 		}
 	})
-	c = c.at(name)
+	c = c.atMount(name)
 	c.write("keys/billing", nil)
 	return c
 }
 
-// service is one of the two engines with what its batches are made of.
+// service is one of the two engines, and the path of its key.
 type service struct {
 	caller
-	path string // after the operation
+	path string // follows the operation in a request's path
 }
 
-// item makes an item that succeeds, or with good unset one that fails by its value.
+// item returns an item that succeeds, or one that fails because of its value.
 func (s service) item(op string, good bool) data {
 	s.t.Helper()
 	input := plainBase64(value())
@@ -60,8 +61,9 @@ func (s service) item(op string, good bool) data {
 	}
 }
 
-// outcome is the shape of a batch's answer: its status, and for each item the reference and whether it failed.
-func (s service) outcome(op, items string, asked any) (status int, shape []string) {
+// outcome sends a batch. It returns the status of the response, and for each item its reference and
+// whether it failed. In items, g stands for an item that succeeds, and b for one that fails.
+func (s service) outcome(op, items string, code any) (status int, shape []string) {
 	s.t.Helper()
 	var list []data
 	for i, kind := range items {
@@ -72,8 +74,8 @@ func (s service) outcome(op, items string, asked any) (status int, shape []strin
 		list = append(list, item)
 	}
 	body := data{"batch_input": list}
-	if asked != nil {
-		body["partial_failure_response_code"] = asked
+	if code != nil {
+		body["partial_failure_response_code"] = code
 	}
 	a := s.send("POST", op+"/"+s.path, body)
 	results, _ := a.data["batch_results"].([]any)
@@ -85,39 +87,40 @@ func (s service) outcome(op, items string, asked any) (status int, shape []strin
 	return a.status, shape
 }
 
-// answered lists the fields of a single request's answer.
-func (s service) answered(op string) []string {
+// responseFields returns the names of the fields in the response to a single request.
+func (s service) responseFields(op string) []string {
 	s.t.Helper()
 	return slices.Sorted(maps.Keys(s.write(op+"/"+s.path, s.item(op, true))))
 }
 
-// Transit has partial_failure_response_code for encrypt and decrypt alone: the others always answer 200, and a failure among many
-// shows only to whoever looks at each result. Here all follow one rule, that of encrypt.
-func TestBatchesAreAnsweredAsTransitAnswersThem(t *testing.T) {
+// In Transit only encrypt and decrypt have partial_failure_response_code. Its other operations
+// always return status 200, so a failed item shows only in its own result. In this engine all
+// operations follow the rule of encrypt.
+func TestBatchesRespondLikeTransit(t *testing.T) {
 	server := vault.Server(t)
 	c := root(t, server)
 	ours, theirs := service{c, workspace(t, c) + "/billing"}, service{transit(t, c, server.Client().Sys()), "billing"}
 	for _, op := range []string{"encrypt", "decrypt", "rewrap", "hmac", "verify"} {
 		t.Run(op, func(t *testing.T) {
 			ours, theirs := service{ours.in(t), ours.path}, service{theirs.in(t), theirs.path}
-			same(t, "fields", ours.answered(op), theirs.answered(op))
+			same(t, "fields", ours.responseFields(op), theirs.responseFields(op))
 			for _, tc := range []struct {
-				items string // g: an item that succeeds, b: one that fails
-				asked any
+				items string // see outcome
+				code  any    // partial_failure_response_code
 			}{
 				{"g", nil}, {"ggg", nil}, {"ggg", 202}, {"bgg", nil}, {"gbg", nil}, {"ggb", nil}, {"gbg", 200}, {"gbg", 202}, {"gbg", 500},
 				{"b", nil}, {"bb", nil}, {"bb", 202},
 			} {
-				asked := tc.asked
+				code := tc.code
 				if op != "encrypt" && op != "decrypt" {
-					asked = nil // Transit knows no such field there
+					code = nil // Transit has no such field there
 				}
-				what := fmt.Sprint(tc.items, " ", asked)
-				status, shape := ours.outcome(op, tc.items, asked)
-				wanted, wantedShape := theirs.outcome(op, tc.items, asked)
+				what := fmt.Sprint(tc.items, " ", code)
+				status, shape := ours.outcome(op, tc.items, code)
+				wanted, wantedShape := theirs.outcome(op, tc.items, code)
 				if op != "encrypt" && op != "decrypt" && strings.Contains(tc.items, "b") {
 					if wanted != http.StatusOK {
-						t.Errorf("%s: Transit answers %d: say so where its difference is described", what, wanted)
+						t.Errorf("%s: Transit returns %d; correct the documents that describe the difference", what, wanted)
 					}
 					wanted = http.StatusBadRequest
 				}
@@ -130,7 +133,7 @@ func TestBatchesAreAnsweredAsTransitAnswersThem(t *testing.T) {
 	}
 }
 
-func TestABatchOfTheMostItemsFitsVaultsLimits(t *testing.T) {
+func TestABatchOfMaximumSizeFitsVaultsLimits(t *testing.T) {
 	c := root(t, vault.Server(t))
 	path := workspace(t, c) + "/billing"
 	plain, items := make([]string, 1000), make([]data, 1000)
@@ -145,7 +148,7 @@ func TestABatchOfTheMostItemsFitsVaultsLimits(t *testing.T) {
 	}
 	opened, _ := c.write("decrypt/"+path, data{"batch_input": items})["batch_results"].([]any)
 	if len(sealed) != len(plain) || len(opened) != len(plain) {
-		t.Fatalf("%d results, then %d", len(sealed), len(opened))
+		t.Fatalf("encrypt returned %d results, decrypt %d", len(sealed), len(opened))
 	}
 	for i, o := range opened {
 		result, _ := o.(data)
@@ -156,7 +159,7 @@ func TestABatchOfTheMostItemsFitsVaultsLimits(t *testing.T) {
 	}
 }
 
-// The policy is the one that the help of datakey shows.
+// The policy is the one in the help of datakey.
 func TestAPolicyDecidesWhoSeesDataKeys(t *testing.T) {
 	s := vault.Server(t)
 	operator := root(t, s)
@@ -178,28 +181,28 @@ func TestAPolicyDecidesWhoSeesDataKeys(t *testing.T) {
 	}
 	for name, body := range map[string]data{"no type": {}, "another case of the name": {"TYPE": "plaintext"}} {
 		if a := wrapper.send("POST", "datakey/"+path, body); a.status/100 != 4 || strings.Contains(a.body, "ciphertext") {
-			t.Errorf("%s: %s\nwant a refusal", name, a)
+			t.Errorf("%s: %s\nwant a status of 4xx without a key", name, a)
 		}
 	}
 	key, _ := operator.write("decrypt/"+path, data{"ciphertext": sealed, "associated_data": about})["plaintext"].(string)
 	if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 32 {
-		t.Errorf("a key of %d bytes, %v", len(raw), err)
+		t.Errorf("the key has %d bytes, %v", len(raw), err)
 	}
 }
 
-func TestWhatServicesEncryptIsInNoLog(t *testing.T) {
+func TestPlaintextsOfServicesAreInNoLog(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
 	path := workspace(t, c) + "/billing"
 	before := [2]int{len(s.ServerLog()), len(s.AuditLog())}
 	planted := newSearch(textWindow)
-	var answers strings.Builder
+	var responses strings.Builder
 	failing := func(op string, body data) {
 		a := c.send("POST", op+"/"+path, body)
 		if a.status != http.StatusBadRequest {
 			t.Errorf("%s\nwant 400", a)
 		}
-		answers.WriteString(a.body)
+		responses.WriteString(a.body)
 	}
 	text := func(label string) string { return plainBase64(planted.value(label)) }
 
@@ -219,8 +222,8 @@ func TestWhatServicesEncryptIsInNoLog(t *testing.T) {
 	failing("datakey", data{"type": planted.value("in place of a type")})
 
 	control := marked(t, s, c)
-	answers.WriteString(control.answer)
-	for where, log := range map[string]string{"an error": answers.String(), "the server's log": s.ServerLog()[before[0]:], "the audit log": s.AuditLog()[before[1]:]} {
+	responses.WriteString(control.response)
+	for where, log := range map[string]string{"an error": responses.String(), "the server's log": s.ServerLog()[before[0]:], "the audit log": s.AuditLog()[before[1]:]} {
 		control.present(t, where, log)
 		planted.absent(t, where, log)
 	}

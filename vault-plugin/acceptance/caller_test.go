@@ -18,8 +18,8 @@ import (
 
 type data = map[string]any
 
-// caller makes requests to one mount with one token, and sees every answer as it came: Vault's own client drops the text of a 404
-// and the data that come with it.
+// caller makes requests to one mount with one token. It returns every response unchanged. Vault's
+// own client drops the text of a 404 and the data in it.
 type caller struct {
 	t                     testing.TB
 	address, token, mount string
@@ -32,20 +32,20 @@ func callerOf(t testing.TB, c *api.Client) caller {
 	return caller{t: t, address: c.Address(), token: c.Token(), mount: vaulttest.MountPath, http: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
-// at is the same caller at another mount.
-func (c caller) at(mount string) caller {
+// atMount returns the same caller for another mount.
+func (c caller) atMount(mount string) caller {
 	c.mount = mount
 	return c
 }
 
-// in is the same caller in a subtest.
+// in returns the same caller for a subtest.
 func (c caller) in(t testing.TB) caller {
 	c.t = t
 	return c
 }
 
-// answer is what came back.
-type answer struct {
+// response is what Vault returned.
+type response struct {
 	request string // method and path
 	status  int
 	body    string
@@ -53,9 +53,9 @@ type answer struct {
 	errors  []string
 }
 
-// word is the part of the error before the colon, which clients match. Vault puts an error of a plugin into a list of one, as
-// text; an error response it passes on as it is.
-func (a answer) word() string {
+// word returns the part of the error before the colon, which clients match. Vault puts an error of
+// a plugin into a list of one item, as text. It passes on an error response unchanged.
+func (a response) word() string {
 	if len(a.errors) == 0 {
 		return ""
 	}
@@ -63,11 +63,11 @@ func (a answer) word() string {
 	return word
 }
 
-func (a answer) String() string { return fmt.Sprintf("%s: %d %s", a.request, a.status, a.body) }
+func (a response) String() string { return fmt.Sprintf("%s: %d %s", a.request, a.status, a.body) }
 
-// try makes a request. An error means that no answer came.
-func (c caller) try(method, path string, body data) (answer, error) {
-	a := answer{request: method + " " + path}
+// try makes a request. An error means that no response arrived.
+func (c caller) try(method, path string, body data) (response, error) {
+	a := response{request: method + " " + path}
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -101,8 +101,8 @@ func (c caller) try(method, path string, body data) (answer, error) {
 	return a, err
 }
 
-// send makes a request that is answered, however.
-func (c caller) send(method, path string, body data) answer {
+// send makes a request that gets a response of any status.
+func (c caller) send(method, path string, body data) response {
 	c.t.Helper()
 	a, err := c.try(method, path, body)
 	if err != nil {
@@ -111,7 +111,7 @@ func (c caller) send(method, path string, body data) answer {
 	return a
 }
 
-// must makes a request that succeeds.
+// must makes a request that has to succeed.
 func (c caller) must(method, path string, body data) data {
 	c.t.Helper()
 	a := c.send(method, path, body)
@@ -134,14 +134,15 @@ func (c caller) write(path string, body data) data {
 	return c.must("POST", path, body)
 }
 
-// list answers the keys of a listing.
+// list returns the keys of a listing.
 func (c caller) list(path string) []string {
 	c.t.Helper()
 	return texts(c.must("LIST", path, nil)["keys"])
 }
 
-// refused makes a request that fails with a status and a word, and answers it.
-func (c caller) refused(method, path string, body data, status int, word string) answer {
+// refused makes a request that has to fail with the given status and word, and returns the
+// response.
+func (c caller) refused(method, path string, body data, status int, word string) response {
 	c.t.Helper()
 	a := c.send(method, path, body)
 	if a.status != status || a.word() != word {
@@ -150,7 +151,7 @@ func (c caller) refused(method, path string, body data, status int, word string)
 	return a
 }
 
-// texts makes strings of a JSON list.
+// texts converts a JSON list to strings.
 func texts(of any) []string {
 	all, _ := of.([]any)
 	var out []string
@@ -160,7 +161,7 @@ func texts(of any) []string {
 	return out
 }
 
-// expect compares single fields of an answer.
+// expect compares single fields of a response.
 func expect(t testing.TB, what string, got data, want data) {
 	t.Helper()
 	for field, value := range want {

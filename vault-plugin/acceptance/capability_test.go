@@ -6,14 +6,15 @@ import (
 	"testing"
 )
 
-// Vault asks the plugin whether a thing exists, and takes a write for a create or an update by the answer.
-func TestCreateAndUpdateAreToldApart(t *testing.T) {
+// Vault runs the plugin's existence check before a write. The result decides whether the write is a
+// create or an update.
+func TestCreateAndUpdateNeedTheirOwnCapability(t *testing.T) {
 	s := vault.Server(t)
 	operator := root(t, s)
 	env := environment(t, operator)
 	w, _, _ := strings.Cut(env, "/")
 	operator.write("secrets/"+env+"/OLD", data{"value": "x"})
-	for _, tc := range []struct{ name, there, missing string }{
+	for _, tc := range []struct{ name, existing, missing string }{
 		{"secrets", "secrets/" + env + "/OLD", "secrets/" + env + "/NEW"},
 		{"environments", "environments/" + env, "environments/" + w + "/api/new"},
 		{"projects", "projects/" + w + "/api", "projects/" + w + "/new"},
@@ -28,19 +29,19 @@ func TestCreateAndUpdateAreToldApart(t *testing.T) {
 				return callerOf(t, s.ClientWithPolicy(t, `path "stashbase/`+tc.name+`/*" { capabilities = ["`+capability+`"] }`))
 			}
 			creator, updater := may("create"), may("update")
-			creator.forbidden(tc.there, body)
+			creator.forbidden(tc.existing, body)
 			updater.forbidden(tc.missing, body)
-			updater.write(tc.there, body)
+			updater.write(tc.existing, body)
 			creator.write(tc.missing, body)
-			creator.forbidden(tc.missing, body) // now it is there
+			creator.forbidden(tc.missing, body) // now it exists
 			updater.write(tc.missing, body)
 		})
 	}
 	operator.shred(w + "new")
 }
 
-// A plugin that has just started has to know what there is before it is asked for the first time.
-func TestCreateAndUpdateAreToldApartByANewProcess(t *testing.T) {
+// A plugin that has just started must know what exists before its first request.
+func TestANewProcessDistinguishesCreateAndUpdate(t *testing.T) {
 	s := vault.Server(t)
 	operator := root(t, s)
 	env := environment(t, operator)
@@ -56,7 +57,7 @@ func TestCreateAndUpdateAreToldApartByANewProcess(t *testing.T) {
 	}
 }
 
-func TestAnUpdateRightStartsWhatPathsDo(t *testing.T) {
+func TestActionsNeedTheUpdateCapability(t *testing.T) {
 	s := vault.Server(t)
 	operator := root(t, s)
 	env := environment(t, operator)

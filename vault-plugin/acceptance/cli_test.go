@@ -12,12 +12,12 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// cli runs Vault's own command line with a token, and answers what it prints.
+// cli runs Vault's own command line with a token and returns its output.
 func cli(t *testing.T, s *vaulttest.Server, token string, args ...string) string {
 	t.Helper()
 	binary := os.Getenv("VAULT_BINARY")
 	if binary == "" {
-		binary = filepath.Join("..", "..", "bin", "vault") // the server runs, so it is there
+		binary = filepath.Join("..", "..", "bin", "vault") // it exists, because the server runs
 	}
 	binary, err := filepath.Abs(binary)
 	if err != nil {
@@ -53,18 +53,18 @@ func TestVaultKvGetDeliversAnEnvironment(t *testing.T) {
 			if got := cli(t, s, token, "kv", "get", "-field=TOKEN", "stashbase/load/"+env); strings.TrimSpace(got) != two {
 				t.Errorf("the field is %q", got)
 			}
-			var answer struct{ Data data }
-			if err := json.Unmarshal([]byte(cli(t, s, token, "read", "-format=json", "stashbase/load/"+env)), &answer); err != nil {
+			var response struct{ Data data }
+			if err := json.Unmarshal([]byte(cli(t, s, token, "read", "-format=json", "stashbase/load/"+env)), &response); err != nil {
 				t.Fatal(err)
 			}
-			if len(answer.Data) != 2 || answer.Data["DATABASE_URL"] != one {
-				t.Errorf("vault read answers %d values", len(answer.Data))
+			if len(response.Data) != 2 || response.Data["DATABASE_URL"] != one {
+				t.Errorf("vault read returns %d values", len(response.Data))
 			}
 		})
 	}
 }
 
-func TestTheWorkloadPolicyIsOneExactLine(t *testing.T) {
+func TestTheWorkloadPolicyHasOnePathWithoutGlobs(t *testing.T) {
 	c := root(t, vault.Server(t))
 	policy, _ := c.read("policies/workload?workspace=acme&project=api&environment=production")["policy"].(string)
 	if got := strings.Count(policy, "path "); got != 1 || strings.ContainsAny(policy, "*+") || !strings.Contains(policy, `"stashbase/load/acme/api/production"`) {
@@ -81,12 +81,12 @@ func TestTheCommandLineListsWritesAndPages(t *testing.T) {
 	}
 	same(t, "vault list", strings.Fields(run("list", "stashbase/secrets/"+env)), []string{"Keys", "----", "A", "B", "C"})
 	page := run("read", "-format=json", "stashbase/secrets/"+env, "list=true", "limit=1", "after=A")
-	var answer struct{ Data data }
-	if err := json.Unmarshal([]byte(page), &answer); err != nil {
+	var response struct{ Data data }
+	if err := json.Unmarshal([]byte(page), &response); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "a page", texts(answer.Data["keys"]), []string{"B"})
-	expect(t, "a page", answer.Data, data{"next": "B"})
+	same(t, "a page", texts(response.Data["keys"]), []string{"B"})
+	expect(t, "a page", response.Data, data{"next": "B"})
 	run("delete", "stashbase/secrets/"+env+"/B")
 	run("write", "stashbase/secrets/"+env+"/B", "value=new", "cas=1")
 	if got := run("read", "-field=value", "stashbase/secrets/"+env+"/B"); strings.TrimSpace(got) != "new" {
@@ -94,7 +94,7 @@ func TestTheCommandLineListsWritesAndPages(t *testing.T) {
 	}
 }
 
-func TestPathHelpTellsWhatAPathIsFor(t *testing.T) {
+func TestPathHelpDescribesAPath(t *testing.T) {
 	s := vault.Server(t)
 	help := cli(t, s, s.RootToken(), "path-help", "stashbase/secrets/acme/api/development/DATABASE_URL")
 	for _, part := range []string{

@@ -17,13 +17,14 @@ import (
 const (
 	rounds     = 10
 	writers    = 3
-	mostWrites = 80  // of one secret: below max_versions, so that every version can be looked at
+	mostWrites = 80  // of one secret; below max_versions, so that every version can be read
 	bulk       = 30  // secrets in an import
-	padding    = 16  // KiB of each: the redo log of an import takes more than one entry
+	padding    = 16  // KiB in each secret, so that the redo log of an import needs several entries
 	keepAll    = 100 // max_versions
 )
 
-// traffic is what is written while processes are killed, and what is known of it: what was tried, and what was acknowledged.
+// traffic sends requests while processes are killed. It records what was tried and what was
+// acknowledged.
 type traffic struct {
 	caller
 	workspace, env, bulkEnv string
@@ -37,7 +38,7 @@ type traffic struct {
 	hidden   []string // soft-deleted secrets
 }
 
-// journal is the life of one secret as its only writer saw it.
+// journal records the writes of one secret by its only writer.
 type journal struct {
 	name         string
 	tried        []string
@@ -53,10 +54,11 @@ func newTraffic(c caller) *traffic {
 	return f
 }
 
-// attempt makes a request, and reports whether it was acknowledged. A process that was killed may only show as an error of the
-// server, anything else would be a wrong answer, but for one case: Vault sends a request again when it finds the plugin gone, and
-// a deletion that the dead process had stored is then answered as one of nothing.
-func (f *traffic) attempt(method, path string, body data) (answer, bool) {
+// attempt makes a request and reports whether it was acknowledged. A killed process may show only
+// as an error of the server. Any other status is wrong, with one exception. When Vault finds that
+// the plugin is gone, it sends the request again. If the dead process had stored a deletion, the
+// second request finds nothing to delete.
+func (f *traffic) attempt(method, path string, body data) (response, bool) {
 	a, err := f.try(method, path, body)
 	switch {
 	case err != nil:
@@ -65,7 +67,7 @@ func (f *traffic) attempt(method, path string, body data) (answer, bool) {
 		f.acknowledged.Add(1)
 		return a, true
 	case a.status < 500:
-		f.t.Errorf("a request beside a kill: %s", a)
+		f.t.Errorf("a request during a kill: %s", a)
 	}
 	return a, false
 }
@@ -99,7 +101,8 @@ func (f *traffic) imported(ctx context.Context) {
 	}
 }
 
-// whole answers which import an environment holds; it fails where it holds parts of several.
+// whole returns the number of the import that an environment contains. It returns an error if the
+// environment contains parts of several imports.
 func whole(loaded data) (int, error) {
 	seen := map[string]bool{}
 	number := 0
@@ -135,7 +138,7 @@ func (f *traffic) rotates(ctx context.Context) {
 	}
 }
 
-// creates makes environments and secrets, keeps some and deletes others.
+// creates creates environments and secrets. It keeps some and deletes others.
 func (f *traffic) creates(ctx context.Context, round int) {
 	for n := 0; ctx.Err() == nil; n++ {
 		name, kept := fmt.Sprintf("gone%d-%d", round, n), fmt.Sprintf("kept%d-%d", round, n)
@@ -154,7 +157,7 @@ func (f *traffic) creates(ctx context.Context, round int) {
 			{"DELETE", secret, nil, &f.hidden, secret},
 		} {
 			if _, ok := f.attempt(step.method, step.path, step.body); !ok {
-				break // whether it was done is unknown; the next round of names begins
+				break // the outcome is unknown; continue with new names
 			}
 			if step.then != nil {
 				*step.then = append(*step.then, step.what)
@@ -163,7 +166,7 @@ func (f *traffic) creates(ctx context.Context, round int) {
 	}
 }
 
-// start begins all of it; stop ends it and returns when no request is on its way.
+// start starts all traffic. stop ends it and waits for the last request.
 func (f *traffic) start(round int) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
@@ -180,7 +183,7 @@ func (f *traffic) start(round int) (stop func()) {
 	}
 }
 
-// more waits until so many more requests were acknowledged.
+// more waits until the given number of further requests was acknowledged.
 func (f *traffic) more(s *vaulttest.Server, requests int) {
 	f.t.Helper()
 	until := f.acknowledged.Load() + int64(requests)
@@ -192,7 +195,7 @@ func (f *traffic) more(s *vaulttest.Server, requests int) {
 	})
 }
 
-// check reads back all that was acknowledged.
+// check reads back everything that was acknowledged.
 func (f *traffic) check(when string, journals []*journal) {
 	f.t.Helper()
 	for _, j := range journals {
@@ -200,17 +203,17 @@ func (f *traffic) check(when string, journals []*journal) {
 	}
 	number, err := whole(f.read("load/" + f.bulkEnv))
 	if err != nil || number < f.imports.acknowledged || number > f.imports.tried {
-		f.t.Errorf("%s: import %d is there (%v); %d was acknowledged, %d tried", when, number, err, f.imports.acknowledged, f.imports.tried)
+		f.t.Errorf("%s: the environment contains import %d (%v); %d was acknowledged, %d tried", when, number, err, f.imports.acknowledged, f.imports.tried)
 	}
 	left := f.list("environments/" + f.workspace + "/api")
 	for _, name := range f.deleted {
 		if slices.Contains(left, name) {
-			f.t.Errorf("%s: environment %s is back", when, name)
+			f.t.Errorf("%s: deleted environment %s exists again", when, name)
 		}
 	}
 	for _, name := range f.created {
 		if !slices.Contains(left, name) {
-			f.t.Errorf("%s: environment %s is lost", when, name)
+			f.t.Errorf("%s: created environment %s is missing", when, name)
 		}
 	}
 	for _, path := range f.hidden {
@@ -220,7 +223,8 @@ func (f *traffic) check(when string, journals []*journal) {
 	}
 }
 
-// history holds the versions of a secret against its journal: none missing, none twice, in the order they were written.
+// history compares the versions of a secret with its journal: none is missing or duplicated, and
+// they are in the order of their writes.
 func (f *traffic) history(when string, j *journal) {
 	f.t.Helper()
 	if len(j.acknowledged) == 0 {
@@ -235,26 +239,26 @@ func (f *traffic) history(when string, j *journal) {
 	last := -1
 	for n := 1; n <= int(newest); n++ {
 		v := fmt.Sprint(f.read(fmt.Sprintf("secrets/%s/%s?version=%d", f.env, j.name, n))["value"])
-		at := slices.Index(j.tried, v)
-		if at <= last {
-			f.t.Errorf("%s: version %d of %s is %q, which was tried as number %d, after number %d", when, n, j.name, v, at, last)
+		attempt := slices.Index(j.tried, v)
+		if attempt <= last {
+			f.t.Errorf("%s: version %d of %s is %q, which was attempt %d, after attempt %d", when, n, j.name, v, attempt, last)
 		}
 		if was, ok := j.acknowledged[n]; ok && was != v {
 			f.t.Errorf("%s: version %d of %s is %q; %q was acknowledged", when, n, j.name, v, was)
 		}
-		last = at
+		last = attempt
 	}
 	for n := range j.acknowledged {
 		if n > int(newest) {
-			f.t.Errorf("%s: version %d of %s was acknowledged, and the newest is %v", when, n, j.name, newest)
+			f.t.Errorf("%s: version %d of %s was acknowledged, but the newest is %v", when, n, j.name, newest)
 		}
 	}
 }
 
-func TestWhatWasAcknowledgedSurvivesEveryKill(t *testing.T) {
+func TestAcknowledgedChangesSurviveEveryKill(t *testing.T) {
 	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
 	f := newTraffic(root(t, s))
-	interrupted := 0 // rewraps that went on afterwards
+	interrupted := 0 // rewraps that continued after the kill
 	for round := range rounds {
 		before := len(f.journals)
 		stop := f.start(round)
@@ -263,9 +267,9 @@ func TestWhatWasAcknowledgedSurvivesEveryKill(t *testing.T) {
 			died := ends(s)
 			s.KillPlugin(t)
 			if ends(s) == died {
-				t.Error("the log does not tell that the plugin died: tests that count on it show nothing")
+				t.Error("the log does not show that the plugin died, so tests that read it show nothing")
 			}
-			f.more(s, 20) // from the next process, while requests go on
+			f.more(s, 20) // acknowledged by the next process
 			stop()
 		} else {
 			s.Kill(t)
@@ -273,7 +277,7 @@ func TestWhatWasAcknowledgedSurvivesEveryKill(t *testing.T) {
 			s.Restart(t)
 		}
 		when := fmt.Sprintf("round %d", round)
-		eventually(t, s, "the mount to be well", func() error {
+		eventually(t, s, "the mount to be healthy", func() error {
 			if a := f.send("GET", "info", nil); a.data["healthy"] != true {
 				return &notYet{a}
 			}
@@ -317,7 +321,7 @@ func TestEverythingReadsAfterSealAndRestart(t *testing.T) {
 	reads("before")
 	s.Seal(t)
 	if a := b.send("GET", "secrets/"+one, nil); a.status != 503 {
-		t.Errorf("a sealed Vault answers %s", a)
+		t.Errorf("a sealed Vault responds %s", a)
 	}
 	s.Unseal(t)
 	reads("unsealed")

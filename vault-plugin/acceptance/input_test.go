@@ -12,17 +12,18 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// sower sends wrong input to a server with something planted in it, and keeps all answers.
-type sower struct {
+// prober sends invalid input that contains planted texts and numbers, and keeps all responses.
+type prober struct {
 	caller
 	texts, numbers *search
-	shown          *search // what Vault's audit log shows as it came: names of fields, and what stands in a URL
-	answers        strings.Builder
+	shown          *search // planted where Vault's audit log shows it: names of fields, and URLs
+	responses      strings.Builder
 	requests       int
 }
 
-// wrong lists JSON values that do not fit a field, by what they are; what can hold a planted text or number does.
-func (s *sower) wrong(label string, field schema) map[string]any {
+// wrong returns JSON values that are not valid for a field, by kind. Where the kind permits, the
+// value contains a planted text or number.
+func (s *prober) wrong(label string, field schema) map[string]any {
 	plant := func(what string) string { return s.texts.value(label + what) }
 	all := data{
 		"a string":          plant(" in a string"),
@@ -43,10 +44,10 @@ func (s *sower) wrong(label string, field schema) map[string]any {
 	return all
 }
 
-// forms are those that fields have, each with what fits it.
+// forms lists the forms of fields, each with the kinds of values that are valid for it.
 var forms = map[string][]string{
 	"string/":         {"a string"},
-	"string/duration": {}, // what is planted is no duration
+	"string/duration": {}, // the planted text is not a duration
 	"integer/":        {"a number"},
 	"boolean/":        {"a bool"},
 	"array/string":    {"a string", "a list"},
@@ -55,22 +56,23 @@ var forms = map[string][]string{
 	"object/map":      {"an object"},
 }
 
-// known says that a field's form is one of those: a new one must be added there.
+// known reports whether forms lists the form of a field. A new form must be added there.
 func (s schema) known() bool { return forms[s.form()] != nil }
 
-// refusal sends what is refused; field is what the refusal names, and declared says that the path serves the method.
-func (s *sower) refusal(method, path, field string, body data, declared bool) {
+// refusal sends a request that has to be refused. The error must name field. declared reports
+// whether the path serves the method.
+func (s *prober) refusal(method, path, field string, body data, declared bool) {
 	s.t.Helper()
 	a := s.send(method, path, body)
 	s.requests++
-	s.answers.WriteString(a.body)
+	s.responses.WriteString(a.body)
 	if declared && (a.status != http.StatusBadRequest || a.word() != "invalid" || !strings.Contains(a.body, field)) {
 		s.t.Errorf("%s\nwant 400 invalid, naming %s", a, field)
 	}
 }
 
-// writes sends wrong input to every write of a path.
-func (s *sower) writes(d document, template, path string, forbidden bool) {
+// writes sends invalid input to every write operation of a path.
+func (s *prober) writes(d document, template, path string, forbidden bool) {
 	p := d.Paths[template]
 	fields := map[string]schema{}
 	for _, o := range []*operation{p.Post, p.Patch} {
@@ -83,7 +85,7 @@ func (s *sower) writes(d document, template, path string, forbidden bool) {
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
 			label := method + " " + template + " " + field
 			if !fields[field].known() {
-				s.t.Errorf("%s: the form %+v is not known to this test", label, fields[field])
+				s.t.Errorf("%s: forms does not list %+v", label, fields[field])
 			}
 			for what, wrong := range s.wrong(label, fields[field]) {
 				if what == "null" && method == "PATCH" {
@@ -99,8 +101,8 @@ func (s *sower) writes(d document, template, path string, forbidden bool) {
 	}
 }
 
-// beside fills the fields that take any text.
-func (s *sower) beside(label string, fields map[string]schema) data {
+// beside returns values for the fields that accept any text.
+func (s *prober) beside(label string, fields map[string]schema) data {
 	body := data{}
 	for name, field := range fields {
 		if field.Type == "string" && field.Format == "" {
@@ -110,8 +112,8 @@ func (s *sower) beside(label string, fields map[string]schema) data {
 	return body
 }
 
-// strange sends fields that a path does not take.
-func (s *sower) strange(method, template, path string, captured []parameter, declared bool) {
+// strange sends fields that a path does not have.
+func (s *prober) strange(method, template, path string, captured []parameter, declared bool) {
 	label := method + " " + template
 	s.refusal(method, path, "colour", data{"colour": s.texts.value(label + " unknown field")}, declared)
 	s.refusal(method, path, "colour", data{"colour": s.numbers.number(label + " unknown field")}, declared)
@@ -124,8 +126,8 @@ func (s *sower) strange(method, template, path string, captured []parameter, dec
 	}
 }
 
-// queries sends wrong input in the URL of everything that has no body.
-func (s *sower) queries(d document, template, path string, forbidden bool) {
+// queries sends invalid input in the URL of every operation without a body.
+func (s *prober) queries(d document, template, path string, forbidden bool) {
 	p := d.Paths[template]
 	for method, o := range map[string]*operation{"GET": p.Get, "DELETE": p.Delete} {
 		label := method + " " + template + " in the URL"
@@ -146,7 +148,7 @@ func (s *sower) queries(d document, template, path string, forbidden bool) {
 	}
 }
 
-func TestWrongInputIsRefusedAndNeverRepeated(t *testing.T) {
+func TestInvalidInputIsRefusedAndNeverRepeated(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
 	d := openapi(c)
@@ -155,54 +157,55 @@ func TestWrongInputIsRefusedAndNeverRepeated(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
 		caller    caller
-		at        place
+		envPath   envPath
 		forbidden bool
 	}{
-		{"updates", c, place{env[0], env[1], env[2]}, false},
-		{"creates", c, place{env[0] + "no", "no", "no"}, false},
-		{"without the right", callerOf(t, s.ClientWithPolicy(t, `path "stashbase/none" { capabilities = ["read"] }`)), place{env[0], env[1], env[2]}, true},
+		{"updates", c, envPath{env[0], env[1], env[2]}, false},
+		{"creates", c, envPath{env[0] + "no", "no", "no"}, false},
+		{"without the right", callerOf(t, s.ClientWithPolicy(t, `path "stashbase/none" { capabilities = ["read"] }`)), envPath{env[0], env[1], env[2]}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			before := [2]int{len(s.ServerLog()), len(s.AuditLog())}
-			sow := &sower{caller: tc.caller.in(t), texts: newSearch(textWindow), numbers: newSearch(digitWindow), shown: newSearch(textWindow)}
+			probe := &prober{caller: tc.caller.in(t), texts: newSearch(textWindow), numbers: newSearch(digitWindow), shown: newSearch(textWindow)}
 			for _, template := range slices.Sorted(maps.Keys(d.Paths)) {
-				path := strings.Trim(tc.at.fill(template), "/")
-				sow.writes(d, template, path, tc.forbidden)
-				sow.queries(d, template, path, tc.forbidden)
+				path := strings.Trim(tc.envPath.fill(template), "/")
+				probe.writes(d, template, path, tc.forbidden)
+				probe.queries(d, template, path, tc.forbidden)
 			}
-			t.Logf("%d requests, %d windows", sow.requests, len(sow.texts.planted)+len(sow.numbers.planted)+len(sow.shown.planted))
+			t.Logf("%d requests, %d windows", probe.requests, len(probe.texts.planted)+len(probe.numbers.planted)+len(probe.shown.planted))
 			control := marked(t, s, c)
-			sow.answers.WriteString(control.answer)
+			probe.responses.WriteString(control.response)
 			server, audit := s.ServerLog()[before[0]:], s.AuditLog()[before[1]:]
 			bare := withoutRequests(t, audit)
-			for where, text := range map[string]string{"an answer": sow.answers.String(), "the server's log": server, "the audit log": bare} {
+			for where, text := range map[string]string{"a response": probe.responses.String(), "the server's log": server, "the audit log": bare} {
 				control.present(t, where, text)
-				sow.texts.absent(t, where, text)
-				sow.numbers.absent(t, where, text)
-				sow.shown.absent(t, where, text)
+				probe.texts.absent(t, where, text)
+				probe.numbers.absent(t, where, text)
+				probe.shown.absent(t, where, text)
 			}
-			sow.texts.absent(t, "the audit log with the data of requests", audit)
+			probe.texts.absent(t, "the audit log with the data of requests", audit)
 		})
 	}
 }
 
-// control is something that is known to stand in answers and logs.
+// control is a text that responses and logs are known to contain.
 type control struct {
 	*search
-	answer string
+	response string
 }
 
-// marked asks for a secret that is not there under a name never seen, and waits until the name, which the error repeats, has
-// arrived in the server's log: then all before it has.
+// marked reads a workspace that does not exist, under a name that was never used. The error repeats
+// the name. marked waits until the server's log contains the name, and with it everything that was
+// logged before.
 func marked(t testing.TB, s *vaulttest.Server, c caller) control {
 	t.Helper()
 	name := "n" + strings.ToLower(value())
 	found := control{search: newSearch(textWindow)}
 	found.plant("control", name)
-	found.answer = c.refused("GET", "workspaces/"+name, nil, http.StatusNotFound, "not_found").body
-	eventually(t, s, "the control in the log", func() error {
+	found.response = c.refused("GET", "workspaces/"+name, nil, http.StatusNotFound, "not_found").body
+	eventually(t, s, "the control to be logged", func() error {
 		if !strings.Contains(s.ServerLog(), `status=finished err="not_found: workspace \"`+name) {
-			return fmt.Errorf("not there yet")
+			return fmt.Errorf("not logged yet")
 		}
 		return nil
 	})

@@ -9,20 +9,22 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// as answers a caller with the policy of a role, as the engine writes it for these parameters.
+// as returns a caller with the policy of a role, as the engine generates it for the given
+// parameters.
 func as(t testing.TB, s *vaulttest.Server, role, parameters string) caller {
 	t.Helper()
 	policy, _ := root(t, s).read("policies/" + role + "?" + parameters)["policy"].(string)
 	return callerOf(t, s.ClientWithPolicy(t, policy))
 }
 
-// about answers the parameters of a role for an environment.
+// about returns the parameters of a role for an environment.
 func about(env string) string {
-	at := strings.Split(env, "/")
-	return fmt.Sprintf("workspace=%s&project=%s&environment=%s", at[0], at[1], at[2])
+	names := strings.Split(env, "/")
+	return fmt.Sprintf("workspace=%s&project=%s&environment=%s", names[0], names[1], names[2])
 }
 
-// reads sees which value each version of a secret answers, from 1 on; "" stands for one that is not found.
+// reads compares the values of a secret's versions, from version 1 on. "" stands for a version that
+// is not found.
 func (c caller) reads(when, path string, want ...string) {
 	c.t.Helper()
 	for i, value := range want {
@@ -37,7 +39,7 @@ func (c caller) reads(when, path string, want ...string) {
 	}
 }
 
-func TestKVVersionsAreDeletedAndComeBack(t *testing.T) {
+func TestKVVersionsAreDeletedAndUndeleted(t *testing.T) {
 	s := vault.Server(t)
 	env := environment(t, root(t, s))
 	c := as(t, s, developer, about(env))
@@ -78,7 +80,7 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	for range 3 {
 		c.write("secrets/"+path, data{"value": long})
 	}
-	// From the middle of an entry, which is all ciphertext: what stands around it may stay.
+	// The middle of an entry is all ciphertext. The bytes around it may remain.
 	sealed := func(label, key string) *search {
 		found := newSearch(keyWindow)
 		found.plant(label, string(b.entry(key)[200:1800]))
@@ -105,7 +107,7 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	newest.absent(t, "storage", left)
 	two.present(t, "storage", left)
 	if s.RawRead(t, b.version(path, "1")) != nil {
-		t.Error("the entry of version 1 is still there")
+		t.Error("the entry of version 1 still exists")
 	}
 	expect(t, "history", c.read("metadata/"+path), data{"state": "destroyed", "version": 3})
 
@@ -119,7 +121,7 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	expect(t, "the name by an import", c.read("secrets/"+path), data{"version": 5, "value": "imported"})
 }
 
-func TestKVMetadataIsTheSecretsOwn(t *testing.T) {
+func TestKVMetadataBelongsToTheSecret(t *testing.T) {
 	s := vault.Server(t)
 	env := environment(t, root(t, s))
 	c := as(t, s, developer, about(env))
@@ -146,20 +148,20 @@ func TestKVMetadataIsTheSecretsOwn(t *testing.T) {
 	if written := c.write("secrets/"+path, data{"value": "five"}); written["deletion_time"] == "" {
 		t.Errorf("no time of deletion in %v", written)
 	}
-	eventually(t, s, "the version's time", func() error {
+	eventually(t, s, "the version to expire", func() error {
 		if a := c.send("GET", "secrets/"+path, nil); a.status != http.StatusNotFound {
 			return &notYet{a}
 		}
 		return nil
 	})
 	if loaded := c.read("load/" + env); len(loaded) != 0 {
-		t.Errorf("load delivers a version whose time is over: %v", loaded)
+		t.Errorf("load delivers an expired version: %v", loaded)
 	}
 	c.must("PATCH", "metadata/"+path, data{"delete_version_after": "-1s"})
-	expect(t, "a version without end", c.write("secrets/"+path, data{"value": "six"}), data{"version": 6, "deletion_time": ""})
+	expect(t, "a version that does not expire", c.write("secrets/"+path, data{"value": "six"}), data{"version": 6, "deletion_time": ""})
 }
 
-func TestKeysAreRetiredByTheirCustodian(t *testing.T) {
+func TestACustodianRetiresKeys(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
 	env := environment(t, c)
@@ -178,13 +180,13 @@ func TestKeysAreRetiredByTheirCustodian(t *testing.T) {
 	}
 	keeper.refused("POST", "keys/"+w, data{"auto_rotate_period": "23h"}, http.StatusBadRequest, "invalid")
 	if got := keeper.write("keys/"+w, data{"auto_rotate_period": "48h"}); got["auto_rotate_period"] != 172800.0 || got["next_rotation"] == "" {
-		t.Errorf("with a period the keys are %v", got)
+		t.Errorf("keys with a rotation period: %v", got)
 	}
 	s.ReloadPlugin(t)
 	c.reads("after the trim", env+"/KEY", "one", "two")
 }
 
-func TestALockHoldsUntilTheUnlock(t *testing.T) {
+func TestAWorkspaceIsLockedUntilTheUnlock(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
 	env := environment(t, c)
@@ -208,8 +210,8 @@ func TestALockHoldsUntilTheUnlock(t *testing.T) {
 	expect(t, "load", c.read("load/"+env), data{"KEY": "kept"})
 }
 
-// The developer of one environment reaches for the value of another by every way that there is.
-func TestReferencesNeedTheTargetsLeave(t *testing.T) {
+// The developer of one environment tries every way to read the value of another environment.
+func TestReferencesNeedPermissionOfTheirTarget(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
 	development := environment(t, c)
@@ -225,8 +227,8 @@ func TestReferencesNeedTheTargetsLeave(t *testing.T) {
 	refer := func(value string) data { return data{"value": value, "references": true} }
 	dev.write("secrets/"+development+"/URL", refer(`${staging/HOST}/\${x}`))
 	expect(t, "load", dev.read("load/"+development), data{"URL": "db/${x}"})
-	planted.absent(t, "an answer", dev.refused("POST", "secrets/"+development+"/X", refer("${production/KEY}"), http.StatusForbidden, "denied").body)
-	for _, a := range []answer{
+	planted.absent(t, "a response", dev.refused("POST", "secrets/"+development+"/X", refer("${production/KEY}"), http.StatusForbidden, "denied").body)
+	for _, a := range []response{
 		dev.send("POST", "environments/"+development, data{"base": "production"}),
 		dev.send("PATCH", "environments/"+production, data{"shared_with": "api/*"}),
 		dev.send("GET", "compare/"+w+"/api?from=development&to=production", nil),
@@ -243,7 +245,7 @@ func TestReferencesNeedTheTargetsLeave(t *testing.T) {
 	expect(t, "what is shared", dev.read("load/"+development), data{"X": secret})
 	c.must("PATCH", "environments/"+production, data{"shared_with": nil})
 	s.ReloadPlugin(t)
-	planted.absent(t, "an answer", dev.refused("GET", "load/"+development, nil, http.StatusForbidden, "denied").body)
+	planted.absent(t, "a response", dev.refused("GET", "load/"+development, nil, http.StatusForbidden, "denied").body)
 	dev.must("DELETE", "secrets/"+development+"/X", nil)
 
 	c.write("secrets/"+staging+"/PORT", data{"value": "1"})
@@ -251,7 +253,7 @@ func TestReferencesNeedTheTargetsLeave(t *testing.T) {
 	dev.write("secrets/"+development+"/PORT", data{"value": "2"})
 	expect(t, "with a base", dev.read("load/"+development), data{"HOST": "db", "PORT": "2", "URL": "db/${x}"})
 	if got := dev.read("load/" + development + "?include=P*,U*&exclude=URL"); len(got) != 1 || got["PORT"] != "2" {
-		t.Errorf("a part of it is %v", got)
+		t.Errorf("a filtered load returns %v", got)
 	}
 	c.refused("POST", "environments/"+staging, data{"base": "development"}, http.StatusBadRequest, "invalid")
 	c.refused("DELETE", "environments/"+staging+"?confirm=staging", nil, http.StatusConflict, "conflict")
@@ -296,5 +298,5 @@ func TestKVEnvironmentsAreComparedAndReverted(t *testing.T) {
 	c.write("destroy/"+env+"/B", data{"versions": "1"})
 	dev.refused("POST", "revert/"+env, data{"change": begin["change"]}, http.StatusBadRequest, "not_found")
 	dev.refused("GET", fmt.Sprintf("load/%s?version_at=%v", env, then), nil, http.StatusBadRequest, "not_found")
-	expect(t, "load after what was refused", dev.read("load/"+env), data{"A": "one", "B": "two"})
+	expect(t, "load after the refused requests", dev.read("load/"+env), data{"A": "one", "B": "two"})
 }

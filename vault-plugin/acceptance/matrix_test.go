@@ -24,17 +24,18 @@ const (
 	syncOperator     = "sync-operator"
 )
 
-// rights are capabilities by role.
+// rights lists the capabilities of each role.
 type rights map[string]string
 
-// row says of a path what each role may do there, where the role reaches. What is not said is refused.
+// row lists what each role may do on a path, for names within the role's reach. Everything else is
+// refused.
 type row struct {
 	path    string
-	creates bool // a write where nothing stands yet is a create for Vault
+	creates bool // Vault treats the first write of a name as a create
 	may     rights
 }
 
-// matrix has a row for every path but those of single providers.
+// matrix has a row for every path except the paths of single providers.
 var matrix = []row{
 	{"config", false, nil},
 	{"info", false, nil},
@@ -79,7 +80,8 @@ var matrix = []row{
 	{"datakey/{workspace}/{context}", false, rights{crypto: "update"}},
 }
 
-// classified adds to the matrix the paths of each provider there is: the same holds of all.
+// classified returns the matrix with the paths of every provider. The rows of all providers are the
+// same.
 func classified(c caller) []row {
 	all := slices.Clone(matrix)
 	providers, _ := c.read("info")["providers"].(data)
@@ -102,39 +104,40 @@ func classified(c caller) []row {
 	return all
 }
 
-// place is where the names of a path may point.
-type place struct{ workspace, project, environment string }
+// envPath names an environment. It fills the names of a path.
+type envPath struct{ workspace, project, environment string }
 
-// The places of the matrix: the one the roles are given for, and what is beside it. The names begin alike, which a careless glob
-// would take for the same.
+// The environments of the matrix: the one that the roles are issued for, and its neighbours. Their
+// names begin alike, so a careless glob would match them too.
 var (
-	own              = place{"acme", "api", "development"}
-	otherEnvironment = place{"acme", "api", "development2"}
-	otherProject     = place{"acme", "api2", "development"}
-	otherWorkspace   = place{"acme2", "api", "development"}
-	places           = []place{own, otherEnvironment, otherProject, otherWorkspace}
+	own              = envPath{"acme", "api", "development"}
+	otherEnvironment = envPath{"acme", "api", "development2"}
+	otherProject     = envPath{"acme", "api2", "development"}
+	otherWorkspace   = envPath{"acme2", "api", "development"}
+	envPaths         = []envPath{own, otherEnvironment, otherProject, otherWorkspace}
 )
 
-// fill names a context as the project whose services would use it.
-func (p place) fill(path string) string {
+// fill replaces the names of a path. The context is named after the project whose services would
+// use it.
+func (p envPath) fill(path string) string {
 	return strings.NewReplacer("{workspace}", p.workspace, "{project}", p.project, "{environment}", p.environment,
 		"{context}", p.project, "{name}", "DATABASE_URL", "{role}", "workload").Replace(path)
 }
 
-// holders are the roles as they are given out, and the places they reach.
+// holders are the roles with their parameters, and the environments they reach.
 var holders = []struct {
 	name, role, parameters string
-	reach                  []place
+	reach                  []envPath
 }{
-	{"workspace admin", admin, "workspace=acme", []place{own, otherEnvironment, otherProject}},
-	{"developer", developer, "workspace=acme&project=api&environment=development", []place{own}},
-	{"developer of every environment", developer, "workspace=acme&project=api", []place{own, otherEnvironment}},
-	{"reader", reader, "workspace=acme&project=api&environment=development", []place{own}},
-	{"workload", workload, "workspace=acme&project=api&environment=development", []place{own}},
-	{"integration admin", integrationAdmin, "workspace=acme", []place{own}},
-	{"sync operator", syncOperator, "workspace=acme&project=api&environment=development", []place{own}},
-	{"key custodian", custodian, "workspace=acme", []place{own}},
-	{"crypto service", crypto, "workspace=acme&context=api", []place{own}},
+	{"workspace admin", admin, "workspace=acme", []envPath{own, otherEnvironment, otherProject}},
+	{"developer", developer, "workspace=acme&project=api&environment=development", []envPath{own}},
+	{"developer of every environment", developer, "workspace=acme&project=api", []envPath{own, otherEnvironment}},
+	{"reader", reader, "workspace=acme&project=api&environment=development", []envPath{own}},
+	{"workload", workload, "workspace=acme&project=api&environment=development", []envPath{own}},
+	{"integration admin", integrationAdmin, "workspace=acme", []envPath{own}},
+	{"sync operator", syncOperator, "workspace=acme&project=api&environment=development", []envPath{own}},
+	{"key custodian", custodian, "workspace=acme", []envPath{own}},
+	{"crypto service", crypto, "workspace=acme&context=api", []envPath{own}},
 }
 
 func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
@@ -157,15 +160,15 @@ func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
 	same(t, "roles in the table", slices.Compact(roles), c.list("policies"))
 }
 
-// Every request carries a field that no path takes. The ACL decides before the engine sees it, so the requests that are allowed
-// change nothing.
-func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
+// Every request carries a field that no path accepts. The ACL decides before the engine sees the
+// request, so permitted requests change nothing.
+func TestEachRoleMayDoExactlyWhatTheMatrixSays(t *testing.T) {
 	s := vault.Server(t)
 	operator := mounted(t, s, "teams/stash")
 	users := make([]caller, len(holders))
 	for i, holder := range holders {
 		policy, _ := operator.read("policies/" + holder.role + "?" + holder.parameters)["policy"].(string)
-		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).at(operator.mount)
+		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).atMount(operator.mount)
 	}
 	paths := classified(operator)
 	all := func(t *testing.T, requests map[string]string) {
@@ -174,7 +177,7 @@ func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 			t.Run(holder.name, func(t *testing.T) {
 				for _, row := range paths {
 					reached := filled(row.path, holder.reach)
-					for _, path := range filled(row.path, places) {
+					for _, path := range filled(row.path, envPaths) {
 						for method, capability := range requests {
 							if capability == "update" && row.creates && method == "PUT" {
 								capability = "create"
@@ -187,9 +190,9 @@ func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 			})
 		}
 	}
-	// On the empty mount a write is a create, where the path knows the difference.
+	// On the empty mount a write is a create, if the path distinguishes create and update.
 	t.Run("empty", func(t *testing.T) { all(t, map[string]string{"PUT": "update"}) })
-	for _, p := range places {
+	for _, p := range envPaths {
 		operator.write("workspaces/"+p.workspace, nil)
 		operator.write("secrets/"+operator.environment(p.workspace, p.project, p.environment)+"/DATABASE_URL", data{"value": "x"})
 	}
@@ -199,17 +202,17 @@ func TestEachRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	expect(t, "afterwards, info", operator.read("info"), data{"workspaces": 2, "projects": 3, "environments": 4, "secrets": 4})
 }
 
-// filled lists the paths that a template has at some places.
-func filled(path string, at []place) []string {
+// filled returns the paths of a template for the given environments.
+func filled(path string, in []envPath) []string {
 	var all []string
-	for _, p := range at {
+	for _, p := range in {
 		all = append(all, p.fill(path))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// decided makes a request and sees whether it was allowed.
+// decided makes a request and checks whether the ACL permitted it.
 func (c caller) decided(method, path, capability string, allowed bool) {
 	c.t.Helper()
 	url, body := strings.TrimSuffix(path, "/"), data(nil)
@@ -225,7 +228,8 @@ func (c caller) decided(method, path, capability string, allowed bool) {
 	}
 }
 
-// mounted mounts the plugin once more until the test ends, and answers a caller with the root token at that mount.
+// mounted mounts the plugin at another path until the test ends. It returns a caller with the root
+// token at that mount.
 func mounted(t testing.TB, s *vaulttest.Server, path string) caller {
 	t.Helper()
 	sys := s.Client().Sys()
@@ -242,5 +246,5 @@ func mounted(t testing.TB, s *vaulttest.Server, path string) caller {
 			t.Error(err)
 		}
 	})
-	return root(t, s).at(path)
+	return root(t, s).atMount(path)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// document is the part of the mount's OpenAPI document that tests go by: what there is to ask for.
+// document is the part of the mount's OpenAPI document that the tests use.
 type document struct {
 	Paths map[string]struct {
 		Get, Post, Patch, Delete *operation
@@ -44,10 +44,11 @@ type schema struct {
 	Items        struct{ Type string }
 }
 
-// form says what a field takes, in one word.
+// form returns the type and format of a field in one word.
 func (s schema) form() string { return s.Type + "/" + s.Format + s.Items.Type }
 
-// openapi reads the document of a caller's mount; its paths begin with a slash and are relative to the mount.
+// openapi reads the document of a caller's mount. Its paths begin with a slash and are relative to
+// the mount.
 func openapi(c caller) document {
 	c.t.Helper()
 	a := c.send("GET", "?help=1", nil)
@@ -58,7 +59,7 @@ func openapi(c caller) document {
 	return help.OpenAPI
 }
 
-// fields answers the fields of a request's body.
+// fields returns the fields of a request's body.
 func (d document) fields(o *operation) map[string]schema {
 	ref := o.RequestBody.Content["application/json"].Schema.Ref
 	return d.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")].Properties

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestANameCreatedAgainIsEmpty(t *testing.T) {
+func TestARecreatedNameIsEmpty(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		remove func(c caller, w string)
@@ -39,7 +39,7 @@ func TestANameCreatedAgainIsEmpty(t *testing.T) {
 			isEmpty := func(when string) {
 				t.Helper()
 				if got := b.read("load/" + env); len(got) != 0 {
-					t.Errorf("%s load delivers %d secrets of the one before", when, len(got))
+					t.Errorf("%s: load delivers %d secrets of the predecessor", when, len(got))
 				}
 				for _, path := range []string{one, two} {
 					for _, version := range []string{"", "?version=1", "?version=3"} {
@@ -55,15 +55,15 @@ func TestANameCreatedAgainIsEmpty(t *testing.T) {
 			isEmpty("after a reload")
 			b.swept(old)
 			if b.environmentID(env) == old {
-				t.Error("it has the id of the one before")
+				t.Error("it has the id of its predecessor")
 			}
 			b.put(env, "ONE")
-			b.opens("begun anew", one)
+			b.opens("after new writes", one)
 		})
 	}
 }
 
-// swept waits until nothing stands under the id of a deleted environment.
+// swept waits until no entry exists under the id of a deleted environment.
 func (b *barn) swept(env string) {
 	b.t.Helper()
 	eventually(b.t, b.server, "the sweep", func() error {
@@ -76,7 +76,7 @@ func (b *barn) swept(env string) {
 	})
 }
 
-func TestAShreddedWorkspaceIsSweptAndItsRemainsOpenNowhere(t *testing.T) {
+func TestAShreddedWorkspaceIsSweptAndItsEntriesDoNotOpen(t *testing.T) {
 	s := vault.Server(t)
 	b := newBarn(t, s)
 	env := environment(t, b.caller)
@@ -89,7 +89,7 @@ func TestAShreddedWorkspaceIsSweptAndItsRemainsOpenNowhere(t *testing.T) {
 		t.Fatal("the workspace was not shredded")
 	}
 	if left := s.RawRead(t, "keys/"+ws); left != nil {
-		t.Error("its keys are still there when the answer is")
+		t.Error("the keys still exist after the response")
 	}
 	b.swept(environmentID)
 	eventually(t, s, "the sweep of the tree", func() error {
@@ -110,7 +110,7 @@ func TestAShreddedWorkspaceIsSweptAndItsRemainsOpenNowhere(t *testing.T) {
 	b.closed("GET", "secrets/"+one+"?version=1", nil)
 	b.closed("GET", "load/"+env, nil)
 	if s.RawRead(t, "keys/"+ws) != nil {
-		t.Error("the keys of a shredded workspace that were put back are still there after a start")
+		t.Error("a start keeps restored keys of a shredded workspace")
 	}
 	b.swept(environmentID)
 
@@ -118,10 +118,10 @@ func TestAShreddedWorkspaceIsSweptAndItsRemainsOpenNowhere(t *testing.T) {
 	s.RawDelete(t, b.version(one, "1"))
 	s.ReloadPlugin(t)
 	b.put(env, "ONE")
-	b.opens("begun anew", one)
+	b.opens("after new writes", one)
 }
 
-func TestWhatIsDeletedMustBeNamed(t *testing.T) {
+func TestADeletionMustBeConfirmedByName(t *testing.T) {
 	c := root(t, vault.Server(t))
 	env := environment(t, c)
 	w, _, _ := strings.Cut(env, "/")
@@ -129,7 +129,8 @@ func TestWhatIsDeletedMustBeNamed(t *testing.T) {
 	c.refused("DELETE", "environments/"+env, nil, http.StatusConflict, "conflict")
 	c.refused("DELETE", "environments/"+env+"?confirm=production", nil, http.StatusConflict, "conflict")
 	c.refused("DELETE", "projects/"+w+"/api", nil, http.StatusConflict, "conflict")
-	c.refused("DELETE", "workspaces/"+w+"?confirm="+w, nil, http.StatusConflict, "conflict") // not allowed yet
+	// deletion_allowed is not set yet.
+	c.refused("DELETE", "workspaces/"+w+"?confirm="+w, nil, http.StatusConflict, "conflict")
 	c.write("workspaces/"+w, data{"deletion_allowed": true})
 	c.refused("DELETE", "workspaces/"+w, nil, http.StatusBadRequest, "invalid")
 	c.write("environments/"+env, data{"production": true})

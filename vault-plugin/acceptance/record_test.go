@@ -11,7 +11,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// A record says by its id what a name stands for. The values are bound to the names, so a record that was moved delivers nothing.
+// A record maps a name to an id. The values are bound to the name, so a moved record delivers
+// nothing.
 func TestASwappedRecordDeliversNothing(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	w := workspace(t, b.caller)
@@ -44,7 +45,7 @@ func TestASwappedRecordDeliversNothing(t *testing.T) {
 	}
 }
 
-func TestWhatHasADamagedRecordIsKept(t *testing.T) {
+func TestDataBehindADamagedRecordIsKept(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	kept := b.put(environment(t, b.caller), "KEPT")
 	for _, kind := range []string{"workspace", "project", "environment"} {
@@ -60,7 +61,7 @@ func TestWhatHasADamagedRecordIsKept(t *testing.T) {
 			head, before := b.head(one), b.entry(record)
 			b.server.RawWrite(t, record, before[:len(before)/2])
 			b.server.ReloadPlugin(t)
-			for _, a := range []answer{b.send("GET", "secrets/"+one, nil), b.send("GET", "load/"+env, nil), b.send("POST", remake, data{})} {
+			for _, a := range []response{b.send("GET", "secrets/"+one, nil), b.send("GET", "load/"+env, nil), b.send("POST", remake, data{})} {
 				if a.status == http.StatusOK {
 					t.Errorf("while the record is damaged: %s", a)
 				}
@@ -70,15 +71,15 @@ func TestWhatHasADamagedRecordIsKept(t *testing.T) {
 			b.server.RawWrite(t, record, before)
 			b.server.ReloadPlugin(t)
 			if b.entry(head) != nil {
-				b.opens("mended", one)
+				b.opens("repaired", one)
 			}
 			expect(t, "info", b.read("info"), data{"healthy": true})
 		})
 	}
 }
 
-// A new master key would open nothing, and hide that the old one is gone.
-func TestWithoutItsMasterKeyTheMountIsClosed(t *testing.T) {
+// A new master key would open nothing, and would hide that the old one is missing.
+func TestAMountWithoutItsMasterKeyRefusesEverything(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	one := b.put(environment(t, b.caller), "ONE")
 	const key = "core/master"
@@ -89,11 +90,12 @@ func TestWithoutItsMasterKeyTheMountIsClosed(t *testing.T) {
 		b.opens("restored", one)
 	})
 	ring := masterKey(t, b.server)
-	changed := flipped(before, bytes.Index(before, ring)+len(ring)-1, 0) // the entry ends with the newest key
+	// The entry ends with the newest key.
+	changed := flipped(before, bytes.Index(before, ring)+len(ring)-1, 0)
 	for _, tc := range []struct {
 		name  string
 		entry []byte
-	}{{"missing", nil}, {"empty", []byte{}}, {"cut", before[:len(before)-1]}, {"of no format", []byte("none")}} {
+	}{{"missing", nil}, {"empty", []byte{}}, {"cut", before[:len(before)-1]}, {"not a record", []byte("none")}} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := b.in(t)
 			if b.server.RawDelete(t, key); tc.entry != nil {
@@ -118,15 +120,15 @@ func TestWithoutItsMasterKeyTheMountIsClosed(t *testing.T) {
 	})
 }
 
-// A plugin that was rolled back must not write into a layout it does not know.
-func TestStorageOfANewerPluginIsLeftAlone(t *testing.T) {
+// A plugin of an older version must not write into a storage layout that it does not know.
+func TestStorageOfANewerPluginIsUnchanged(t *testing.T) {
 	const future = 99
 	s := vault.Server(t)
 	c := root(t, s)
 	d := openapi(c)
 	env := strings.Split(environment(t, c), "/")
-	at := place{env[0], env[1], env[2]}
-	c.write(at.fill("secrets/{workspace}/{project}/{environment}/{name}"), data{"value": "x"})
+	names := envPath{env[0], env[1], env[2]}
+	c.write(names.fill("secrets/{workspace}/{project}/{environment}/{name}"), data{"value": "x"})
 	now := s.RawRead(t, "core/schema")
 	newer, err := cbor.Marshal(map[int]int{1: future})
 	if err != nil {
@@ -140,11 +142,11 @@ func TestStorageOfANewerPluginIsLeftAlone(t *testing.T) {
 	s.ReloadPlugin(t)
 	before := decrypted(t, s)
 	for _, template := range slices.Sorted(maps.Keys(d.Paths)) {
-		path := strings.Trim(at.fill(template), "/")
+		path := strings.Trim(names.fill(template), "/")
 		for method, body := range map[string]data{"GET": nil, "LIST": nil, "DELETE": nil, "POST": {"value": "y"}, "PATCH": {"max_versions": 3}} {
 			a := c.refused(method, path, body, http.StatusServiceUnavailable, "unavailable")
 			if !strings.Contains(a.body, "version 99") || !strings.Contains(a.body, "up to 1") {
-				t.Errorf("%s\nnames not both versions", a)
+				t.Errorf("%s\nwant both versions in the error", a)
 			}
 		}
 	}
@@ -153,5 +155,5 @@ func TestStorageOfANewerPluginIsLeftAlone(t *testing.T) {
 	}
 	s.RawWrite(t, "core/schema", now)
 	s.ReloadPlugin(t)
-	expect(t, "put back", c.read(at.fill("load/{workspace}/{project}/{environment}")), data{"DATABASE_URL": "x"})
+	expect(t, "restored", c.read(names.fill("load/{workspace}/{project}/{environment}")), data{"DATABASE_URL": "x"})
 }

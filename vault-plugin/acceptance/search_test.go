@@ -13,15 +13,17 @@ import (
 	"testing"
 )
 
-// search looks for parts of planted texts: a window slides over each, so that a piece of one is found as well as the whole.
+// search finds parts of planted texts. A window slides over each text, so a part is found as well
+// as the whole.
 type search struct {
-	size    int          // of the window
-	sizes   map[int]bool // of all windows
-	planted map[string]string
+	size    int               // size of the window for texts
+	sizes   map[int]bool      // sizes of all windows
+	planted map[string]string // label by window
 }
 
-// Sizes of windows. A window of text holds 50 random bits, one of digits 40: none is found by chance in a log of megabytes. Text in hex
-// needs twice the window of text: a log is full of digests in hex.
+// Sizes of windows, in characters. A window of text contains 50 random bits, and one of digits 40.
+// A log of megabytes contains neither by chance. Text in hex needs a window of twice the size,
+// because a log is full of digests in hex.
 const (
 	textWindow  = 10
 	digitWindow = 12
@@ -40,29 +42,29 @@ func (s *search) slide(label, text string, size int) {
 	}
 }
 
-// value mints a text and plants it, also in the encodings it might hide in.
+// value returns a new text and plants it, also in hex and base64.
 func (s *search) value(label string) string {
 	text := value()
 	s.plant(label, text)
 	s.slide(label+" in hex", hex.EncodeToString([]byte(text)), 2*s.size)
-	for offset := range 3 { // base64 looks otherwise from each of three places in a text
+	for offset := range 3 { // the base64 form depends on the offset modulo 3
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", offset) + text))
 		s.plant(label+" in base64", encoded[4:len(encoded)-4])
 	}
 	return text
 }
 
-// number mints 15 digits, which a float64 holds exactly, and plants them.
+// number returns a new number of 15 digits, which a float64 represents exactly, and plants it.
 func (s *search) number(label string) json.Number {
 	low := big.NewInt(1e14)
-	n, _ := rand.Int(rand.Reader, big.NewInt(8e14)) // never fails
+	n, _ := rand.Int(rand.Reader, big.NewInt(8e14)) // crypto/rand never returns an error
 	digits := n.Add(n, low).String()
 	s.plant(label, digits)
 	s.plant(label+" as a float", digits[1:])
 	return json.Number(digits)
 }
 
-// in lists the labels of what a text holds a part of.
+// in returns the labels of the planted texts of which a text contains a part.
 func (s *search) in(text string) []string {
 	found := map[string]bool{}
 	for size := range s.sizes {
@@ -75,27 +77,28 @@ func (s *search) in(text string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// absent fails the test for everything planted of which a text holds a part.
+// absent fails the test for each planted text of which a text contains a part.
 func (s *search) absent(t testing.TB, where, text string) {
 	t.Helper()
 	if len(s.planted) == 0 {
-		t.Fatal("nothing was planted: the search shows nothing")
+		t.Fatal("nothing was planted, so the search shows nothing")
 	}
 	if found := s.in(text); len(found) > 0 {
-		t.Errorf("%s holds parts of %d planted texts: %q", where, len(found), found[:min(10, len(found))])
+		t.Errorf("%s contains parts of %d planted texts: %q", where, len(found), found[:min(10, len(found))])
 	}
 }
 
-// present fails the test when the search does not find what is known to be there.
+// present fails the test if the search does not find a text that is known to be there.
 func (s *search) present(t testing.TB, where, text string) {
 	t.Helper()
 	if len(s.in(text)) == 0 {
-		t.Errorf("%s lacks the control (%d bytes searched): the search shows nothing", where, len(text))
+		t.Errorf("%s lacks the control (%d bytes searched), so the search shows nothing", where, len(text))
 	}
 }
 
-// withoutRequests is an audit log without what Vault has noted of the requests' data and URLs. It hashes the strings in the data,
-// but shows numbers, the names of fields and a URL's parameters as they came, which no plugin can help.
+// withoutRequests returns an audit log without the data and URLs of requests. Vault hashes strings
+// in the data. It logs numbers, names of fields and URL parameters unchanged, which no plugin can
+// prevent.
 func withoutRequests(t testing.TB, audit string) string {
 	t.Helper()
 	var out strings.Builder

@@ -13,17 +13,18 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// lived is a server on which secrets were written, changed, refused and deleted in every way there is.
-type lived struct {
+// usedServer is a server on which secrets were written, changed, refused and deleted in every
+// possible way.
+type usedServer struct {
 	server            *vaulttest.Server
 	secrets           *search
-	name, comment     string // of a secret: controls that storage shows
+	name, comment     string // of a secret; they are in storage in clear, as controls
 	oldMaster, master []byte
-	errors            string // of all refusals
+	errors            string // of all refused requests
 }
 
-func TestASecretIsNowhereInClear(t *testing.T) {
-	l := live(t)
+func TestNoSecretIsStoredOrLoggedInClear(t *testing.T) {
+	l := useServer(t)
 	names, comments := newSearch(textWindow), newSearch(textWindow)
 	names.plant("name", l.name)
 	comments.plant("comment", l.comment)
@@ -68,10 +69,10 @@ func TestASecretIsNowhereInClear(t *testing.T) {
 	})
 }
 
-func live(t *testing.T) lived {
+func useServer(t *testing.T) usedServer {
 	t.Helper()
 	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
-	l := lived{server: s, secrets: newSearch(textWindow), name: "N" + value(), comment: value()}
+	l := usedServer{server: s, secrets: newSearch(textWindow), name: "N" + value(), comment: value()}
 	c := root(t, s)
 	env := environment(t, c)
 	w, _, _ := strings.Cut(env, "/")
@@ -111,7 +112,7 @@ func live(t *testing.T) lived {
 	return l
 }
 
-// refusals sends secrets in requests that fail, and answers the errors.
+// refusals sends secrets in requests that fail, and returns the errors.
 func refusals(c caller, env, path string, secrets *search) string {
 	c.t.Helper()
 	var all strings.Builder
@@ -120,24 +121,25 @@ func refusals(c caller, env, path string, secrets *search) string {
 	}
 	refuse(path, data{"value": secrets.value("lost race"), "cas": 1}, http.StatusConflict, "conflict")
 	refuse(path, data{"value": strings.Repeat(secrets.value("too long"), 4000)}, http.StatusBadRequest, "limit")
-	refuse(path, data{"value": secrets.value("no base64") + "!", "encoding": "base64"}, http.StatusBadRequest, "invalid")
+	refuse(path, data{"value": secrets.value("not base64") + "!", "encoding": "base64"}, http.StatusBadRequest, "invalid")
 	refuse(path, data{"value": secrets.value("strange encoding"), "encoding": secrets.value("encoding")}, http.StatusBadRequest, "invalid")
-	refuse(path, data{"value": "${" + secrets.value("no reference"), "references": true}, http.StatusBadRequest, "invalid")
-	refuse(path, data{"value": "${none/" + secrets.value("a target that is none") + "!}", "references": true}, http.StatusBadRequest, "invalid")
+	refuse(path, data{"value": "${" + secrets.value("not a reference"), "references": true}, http.StatusBadRequest, "invalid")
+	refuse(path, data{"value": "${none/" + secrets.value("an invalid target") + "!}", "references": true}, http.StatusBadRequest, "invalid")
 	refuse(path, data{"value": secrets.value("versions"), "versions": "1"}, http.StatusBadRequest, "invalid")
 	refuse(path, data{"value": secrets.value("long comment"), "comment": strings.Repeat(secrets.value("comment"), 40)}, http.StatusBadRequest, "limit")
 	refuse(path, data{"value": secrets.value("long tag"), "tags": strings.Repeat(secrets.value("tag"), 4)}, http.StatusBadRequest, "limit")
 	refuse("import/"+env, data{"content": "A=1\nB='" + secrets.value("open quote") + "\n"}, http.StatusBadRequest, "invalid")
-	refuse("import/"+env, data{"content": secrets.value("no assignment")}, http.StatusBadRequest, "invalid")
-	refuse("import/"+env, data{"content": "9" + secrets.value("no name") + "=1"}, http.StatusBadRequest, "invalid")
+	refuse("import/"+env, data{"content": secrets.value("not an assignment")}, http.StatusBadRequest, "invalid")
+	refuse("import/"+env, data{"content": "9" + secrets.value("not a name") + "=1"}, http.StatusBadRequest, "invalid")
 	refuse("import/"+env, data{"content": "A=1", "format": secrets.value("format")}, http.StatusBadRequest, "invalid")
 	refuse("import/"+env, data{"secrets": data{"A": secrets.value("mode")}, "mode": "none"}, http.StatusBadRequest, "invalid")
 	refuse("import/"+env, data{"secrets": data{"A": []string{secrets.value("a list")}}}, http.StatusBadRequest, "invalid")
-	refuse("secrets/none/"+env[strings.Index(env, "/")+1:]+"/A", data{"value": secrets.value("no workspace")}, http.StatusBadRequest, "not_found")
+	refuse("secrets/none/"+env[strings.Index(env, "/")+1:]+"/A", data{"value": secrets.value("missing workspace")}, http.StatusBadRequest, "not_found")
 	return all.String()
 }
 
-// integrated has credentials written, replaced, refused and sent to nowhere, and answers the errors.
+// integrated writes, replaces and verifies credentials, and sends others in requests that fail. It
+// returns the errors.
 func integrated(c caller, w, name string, secrets *search) string {
 	c.t.Helper()
 	path := "integrations/" + w + "/vault/main"
@@ -153,8 +155,8 @@ func integrated(c caller, w, name string, secrets *search) string {
 	refuse(path+"/verify", nil, "provider")
 	refuse(path, data{"token": []string{secrets.value("a list as credential")}}, "invalid")
 	refuse(path, data{"tokens": secrets.value("a credential in the wrong field")}, "invalid")
-	refuse(path, data{"token": secrets.value("a credential beside a wrong field"), "address": secrets.value("no address")}, "invalid")
-	refuse("integrations/"+w+"/none/main", data{"token": secrets.value("no provider")}, "not_found")
+	refuse(path, data{"token": secrets.value("a credential beside a wrong field"), "address": secrets.value("not an address")}, "invalid")
+	refuse("integrations/"+w+"/none/main", data{"token": secrets.value("missing provider")}, "not_found")
 	refuse("config", data{"proxy_url": "https://me:" + secrets.value("password of a proxy") + "@proxy.example.com"}, "invalid")
 	c.write(path, data{"address": "https://127.0.0.1:2"})
 	refuse(path+"/verify", nil, "provider")
@@ -165,10 +167,10 @@ func integrated(c caller, w, name string, secrets *search) string {
 	return all.String()
 }
 
-// masterIdle waits until the master key's older versions are gone.
+// masterIdle waits until the older versions of the master key are destroyed.
 func masterIdle(t testing.TB, s *vaulttest.Server, c caller) {
 	t.Helper()
-	eventually(t, s, "the old master key to go", func() error {
+	eventually(t, s, "the old master key versions to be destroyed", func() error {
 		master := c.read("master-key")
 		rewrap, _ := master["rewrap"].(data)
 		versions, _ := master["versions"].(data)
@@ -179,19 +181,19 @@ func masterIdle(t testing.TB, s *vaulttest.Server, c caller) {
 	})
 }
 
-// masterKey answers the encoded master keys, which stand in clear within Vault's barrier.
+// masterKey returns the encoded master keys, which are in clear behind Vault's barrier.
 func masterKey(t testing.TB, s *vaulttest.Server) []byte {
 	t.Helper()
 	var record struct {
 		Ring []byte `cbor:"1,keyasint"`
 	}
 	if err := cbor.Unmarshal(s.RawRead(t, "core/master"), &record); err != nil || len(record.Ring) < 32 {
-		t.Fatalf("core/master holds a ring of %d bytes (%v)", len(record.Ring), err)
+		t.Fatalf("core/master contains a ring of %d bytes (%v)", len(record.Ring), err)
 	}
 	return record.Ring
 }
 
-// decrypted reads the mount's storage as Vault's barrier shows it.
+// decrypted returns the mount's storage as it is behind Vault's barrier.
 func decrypted(t testing.TB, s *vaulttest.Server) map[string]string {
 	t.Helper()
 	entries := map[string]string{}
@@ -201,7 +203,7 @@ func decrypted(t testing.TB, s *vaulttest.Server) map[string]string {
 	return entries
 }
 
-// contents is all files below a folder.
+// contents returns the text of all files below a folder.
 func contents(t testing.TB, dir string) string {
 	t.Helper()
 	var all strings.Builder

@@ -10,17 +10,19 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// barn is a server whose storage is changed beneath the engine, and the secrets that were put there.
+// barn is a server whose storage a test changes directly, and the secrets that the test has
+// written.
 type barn struct {
 	caller
 	server *vaulttest.Server
 	values *search
-	newest map[string]string // by path workspace/project/environment/NAME
-	oldest map[string]string // version 1
+	newest map[string]string // newest value by path workspace/project/environment/NAME
+	oldest map[string]string // value of version 1
 }
 
-// newBarn also holds a second mount, so that the plugin's process outlives the reloads of the first, and sees at the end that it
-// did: nothing that stands in storage may bring it down.
+// newBarn also mounts the plugin a second time, so that the plugin's process outlives reloads of
+// the first mount. When the test ends, it checks that the process has not ended: no stored bytes
+// may bring it down.
 func newBarn(t testing.TB, s *vaulttest.Server) *barn {
 	t.Helper()
 	mounted(t, s, "companion")
@@ -34,14 +36,14 @@ func newBarn(t testing.TB, s *vaulttest.Server) *barn {
 	return b
 }
 
-// in is the same barn in a subtest.
+// in returns the same barn for a subtest.
 func (b *barn) in(t testing.TB) *barn {
 	inner := *b
 	inner.caller = b.caller.in(t)
 	return &inner
 }
 
-// ends counts how often the plugin's process has ended other than by Vault's wish.
+// ends returns how often the plugin's process has ended unless Vault stopped it.
 func ends(s *vaulttest.Server) int {
 	log := s.ServerLog()
 	n := strings.Count(log, "panic:")
@@ -72,7 +74,7 @@ func (b *barn) put(env, name string) string {
 	return path
 }
 
-// opens sees that secrets have their own values.
+// opens checks that secrets have their own values.
 func (b *barn) opens(when string, paths ...string) {
 	b.t.Helper()
 	for _, path := range paths {
@@ -81,14 +83,15 @@ func (b *barn) opens(when string, paths ...string) {
 	}
 }
 
-// closed sees that a request is answered with the error for damaged storage, and with nobody's value.
+// closed checks that a request fails with the error for damaged storage, and that the error
+// contains no value.
 func (b *barn) closed(method, path string, body data) {
 	b.t.Helper()
 	a := b.refused(method, path, body, http.StatusInternalServerError, "unavailable")
 	b.values.absent(b.t, path, a.body)
 }
 
-// swap exchanges two entries, and makes caches cold.
+// swap exchanges two entries and empties the caches.
 func (b *barn) swap(one, two string) {
 	b.t.Helper()
 	first, second := b.entry(one), b.entry(two)
@@ -97,17 +100,17 @@ func (b *barn) swap(one, two string) {
 	b.server.ReloadPlugin(b.t)
 }
 
-// entry reads an entry that must be there.
+// entry reads an entry and fails the test if there is none.
 func (b *barn) entry(key string) []byte {
 	b.t.Helper()
 	raw := b.server.RawRead(b.t, key)
 	if raw == nil {
-		b.t.Fatalf("there is no entry %s", key)
+		b.t.Fatalf("entry %s does not exist", key)
 	}
 	return raw
 }
 
-// id reads the id of the workspace, project or environment whose record stands at a key.
+// id returns the id in the record of a workspace, project or environment.
 func (b *barn) id(key string) string {
 	b.t.Helper()
 	var record map[int]any
@@ -116,22 +119,22 @@ func (b *barn) id(key string) string {
 	}
 	id, _ := record[1].(string)
 	if id == "" {
-		b.t.Fatalf("%s holds no id", key)
+		b.t.Fatalf("%s contains no id", key)
 	}
 	return id
 }
 
-// keys answers where the wrapped keys of a workspace stand.
+// keys returns the key of the entry of a workspace's wrapped keys.
 func (b *barn) keys(w string) string {
 	b.t.Helper()
 	return "keys/" + b.id("ws/"+w)
 }
 
-// environmentID answers the id of an environment given as workspace/project/environment.
+// environmentID returns the id of the environment workspace/project/environment.
 func (b *barn) environmentID(env string) string {
 	b.t.Helper()
-	at := strings.Split(env, "/")
-	return b.id("env/" + b.id("proj/"+b.id("ws/"+at[0])+"/"+at[1]) + "/" + at[2])
+	names := strings.Split(env, "/")
+	return b.id("env/" + b.id("proj/"+b.id("ws/"+names[0])+"/"+names[1]) + "/" + names[2])
 }
 
 // head answers where a secret's newest value, the inline ones before it and its history stand.
@@ -148,7 +151,7 @@ func (b *barn) version(path, number string) string {
 	return "ver/" + b.environmentID(env) + "/" + name + "/" + number
 }
 
-// split cuts the last segment off.
+// split splits a path before its last segment.
 func split(path string) (parent, last string) {
 	i := strings.LastIndex(path, "/")
 	return path[:i], path[i+1:]

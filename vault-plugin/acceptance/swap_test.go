@@ -10,7 +10,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-func TestASwappedHeadOpensNowhere(t *testing.T) {
+func TestASwappedHeadDoesNotOpen(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	w, other := workspace(t, b.caller), workspace(t, b.caller)
 	env := b.environment(w, "api", "development")
@@ -31,7 +31,7 @@ func TestASwappedHeadOpensNowhere(t *testing.T) {
 				b.closed("GET", "secrets/"+path, nil)
 				b.closed("GET", "load/"+in, nil)
 				b.closed("POST", "import/"+in, data{"secrets": data{"ONE": b.newest[path], "TWO": b.newest[path]}})
-				expect(t, "version 1 in its own place", b.read("secrets/"+path+"?version=1"), data{"value": b.oldest[path]})
+				expect(t, "version 1, which was not moved", b.read("secrets/"+path+"?version=1"), data{"value": b.oldest[path]})
 			}
 			b.opens("meanwhile", neighbours...)
 			b.swap(heads[0], heads[1])
@@ -40,7 +40,7 @@ func TestASwappedHeadOpensNowhere(t *testing.T) {
 	}
 }
 
-func TestASwappedOldVersionOpensNowhere(t *testing.T) {
+func TestASwappedOldVersionDoesNotOpen(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	w := workspace(t, b.caller)
 	env := b.environment(w, "api", "development")
@@ -63,8 +63,8 @@ func TestASwappedOldVersionOpensNowhere(t *testing.T) {
 	}
 }
 
-// Whoever writes to storage might put an old value into a head of today.
-func TestAnOldValueIsNotTakenForTheNewest(t *testing.T) {
+// Whoever can write to storage might put an old value into the current head.
+func TestAnOldValueInAHeadDoesNotOpen(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	one := b.put(environment(t, b.caller), "ONE")
 	key := b.head(one)
@@ -113,23 +113,25 @@ func TestSwappedKeysOpenNothing(t *testing.T) {
 	b.swap(entries[0], entries[1])
 	for _, path := range []string{one, two} {
 		env, _ := split(path)
-		at, _, _ := strings.Cut(env, "/")
+		owner, _, _ := strings.Cut(env, "/")
 		b.closed("GET", "secrets/"+path, nil)
 		b.closed("GET", "secrets/"+path+"?version=1", nil)
 		b.closed("GET", "load/"+env, nil)
 		b.closed("POST", "secrets/"+path, data{"value": b.values.value("write under swapped keys")})
-		b.closed("POST", "keys/"+at+"/rotate", data{})
+		b.closed("POST", "keys/"+owner+"/rotate", data{})
 	}
 	b.opens("meanwhile", kept)
 	b.swap(entries[0], entries[1])
 	b.opens("moved back", one, two, kept)
 }
 
-// damage is what can happen to the bytes of an entry; sealed is the part of it that is protected.
+// damage is one way to damage the bytes of an entry. sealed is the authenticated part of the entry.
 type damage struct {
 	name string
 	do   func(entry, sealed []byte) []byte
-	sure bool // it never opens; otherwise it may also open as it was, where what was hit is not protected
+	// sure reports that the entry never opens. Otherwise the damage may miss the sealed part, and
+	// the entry may open unchanged.
+	sure bool
 }
 
 func damages() []damage {
@@ -142,7 +144,7 @@ func damages() []damage {
 		damage{"longer by a byte", func(e, _ []byte) []byte { return append(bytes.Clone(e), 0) }, true},
 		damage{"sealed part cut by its tag", func(e, s []byte) []byte { return bytes.Replace(e, s, s[:len(s)-16], 1) }, true},
 	)
-	for part := range 25 { // over all of it: header, salt, commitment, nonce, ciphertext, tag
+	for part := range 25 { // header, salt, commitment, nonce, ciphertext, tag
 		all = append(all, damage{fmt.Sprintf("bit flipped at %d%% of the sealed part", part*4), func(e, s []byte) []byte {
 			return flipped(e, bytes.Index(e, s)+len(s)*part/25, part%8)
 		}, true})
@@ -159,7 +161,8 @@ func flipped(entry []byte, at, bit int) []byte {
 	return out
 }
 
-// envelope is what is sealed in a stored record: the end of field 1, so many bytes of it, or all where size is 0.
+// envelope returns the sealed bytes of a stored record. They are the last size bytes of field 1, or
+// the whole field if size is 0.
 func (b *barn) envelope(entry []byte, size int) []byte {
 	b.t.Helper()
 	var record map[int]any
@@ -168,7 +171,7 @@ func (b *barn) envelope(entry []byte, size int) []byte {
 	}
 	sealed, _ := record[1].([]byte)
 	if len(sealed) < max(size, 84) {
-		b.t.Fatalf("an envelope of %d bytes", len(sealed))
+		b.t.Fatalf("the envelope has only %d bytes", len(sealed))
 	}
 	if size > 0 {
 		return sealed[len(sealed)-size:]
@@ -176,14 +179,15 @@ func (b *barn) envelope(entry []byte, size int) []byte {
 	return sealed
 }
 
-// spoiled is an entry that was damaged, with what brings it back.
+// spoiled is a damaged entry with its original bytes.
 type spoiled struct {
 	damage
 	path, key string
 	before    []byte
 }
 
-// spoil damages the entry of one secret per kind of damage, all before one reload. size is that of the envelope in it.
+// spoil damages the entry of one secret for each kind of damage, then reloads the plugin once. size
+// is the size of the envelope in the entry.
 func (b *barn) spoil(size int, put func(i int) (path, key string)) []spoiled {
 	b.t.Helper()
 	var all []spoiled
@@ -197,7 +201,7 @@ func (b *barn) spoil(size int, put func(i int) (path, key string)) []spoiled {
 	return all
 }
 
-// check sees that what was damaged does not open, or opens as it was.
+// check checks that no damaged entry opens, or that it opens with its own value.
 func (b *barn) check(all []spoiled) {
 	b.t.Helper()
 	for _, s := range all {
@@ -212,18 +216,18 @@ func (b *barn) check(all []spoiled) {
 	}
 }
 
-func (b *barn) mend(all []spoiled) {
+func (b *barn) repair(all []spoiled) {
 	b.t.Helper()
 	for _, s := range all {
 		b.server.RawWrite(b.t, s.key, s.before)
 	}
 	b.server.ReloadPlugin(b.t)
 	for _, s := range all {
-		b.opens("mended after "+s.name, s.path)
+		b.opens("repaired after "+s.name, s.path)
 	}
 }
 
-func TestADamagedHeadIsAnErrorAndHidesNoOther(t *testing.T) {
+func TestADamagedHeadIsAnErrorAndAffectsNoOther(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	env := environment(t, b.caller)
 	kept := b.put(env, "KEPT")
@@ -239,14 +243,15 @@ func TestADamagedHeadIsAnErrorAndHidesNoOther(t *testing.T) {
 		one, _ := about[name].(data)
 		expect(t, "metadata of "+name, one, data{"state": state})
 	}
-	b.mend(all)
+	b.repair(all)
 }
 
-// wrappedKey is the size of one sealed key version, which ends the entry of a workspace that has one. What stands before it, the
-// number and time of the version and the minimum for decryption, is as true as the storage is.
+// wrappedKey is the size of one sealed key version. It is the end of the entry of a workspace with
+// one key version. The bytes before it are not authenticated: the number and time of the version,
+// and the minimum version for decryption.
 const wrappedKey = 84 + 32
 
-func TestDamagedKeysAreAnErrorForTheirWorkspaceOnly(t *testing.T) {
+func TestDamagedKeysAffectOnlyTheirWorkspace(t *testing.T) {
 	b := newBarn(t, vault.Server(t))
 	kept := b.put(environment(t, b.caller), "KEPT")
 	all := b.spoil(wrappedKey, func(int) (path, key string) {
@@ -257,6 +262,6 @@ func TestDamagedKeysAreAnErrorForTheirWorkspaceOnly(t *testing.T) {
 	b.check(all)
 	b.opens("meanwhile", kept)
 	expect(t, "info", b.read("info"), data{"healthy": false})
-	b.mend(all)
+	b.repair(all)
 	expect(t, "info", b.read("info"), data{"healthy": true})
 }

@@ -12,10 +12,11 @@ import (
 
 const (
 	syncRounds = 20
-	syncNames  = 25 // secrets that come, change and go
+	syncNames  = 25 // secrets that are created, changed and deleted
 )
 
-// churn changes an environment at random until it is stopped. Requests may fail: processes are killed beside them.
+// churn changes an environment at random until it is stopped. Its requests may fail, because
+// processes are killed meanwhile.
 type churn struct {
 	*synced
 	stop chan struct{}
@@ -47,7 +48,7 @@ func (c *churn) end() {
 	c.work.Wait()
 }
 
-// A run that is cut off anywhere leaves what the next one makes whole, and nothing that is not ours is touched.
+// Wherever a run is cut off, the next run completes it. No entry of others is changed.
 func TestSyncsConvergeAfterEveryKill(t *testing.T) {
 	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
 	y := newSynced(t, s)
@@ -88,7 +89,7 @@ func TestSyncsConvergeAfterEveryKill(t *testing.T) {
 	y.becomes("SYNCED")
 }
 
-// run asks for a run and waits for it; a process that is gone does not answer.
+// run requests a run and waits for it. A killed process does not respond.
 func (y *synced) run() {
 	_, _ = y.try("POST", y.sync+"/run", data{"wait": "1s"})
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// What a token may not do is told before anything is written, and is what a run then fails at.
-func TestWhatVerifyFindsLackingIsWhatARunFailsAt(t *testing.T) {
+// verify reports missing permissions before anything is written, and a run fails because of the
+// same ones.
+func TestVerifyReportsThePermissionThatARunLacks(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
 	rules := func(onMetadata string) string {
 		return fmt.Sprintf(`path "%[1]s/data/%[2]s/*" { capabilities = ["create", "read", "update"] }
@@ -36,16 +37,16 @@ func TestWhatVerifyFindsLackingIsWhatARunFailsAt(t *testing.T) {
 	y.unset("B")
 	status := y.becomes("PARTIAL")
 	if text := fmt.Sprint(status["keys"]); !strings.Contains(text, "permission") || !strings.Contains(text, "delete on") {
-		t.Errorf("the run says %v", status)
+		t.Errorf("the status of the run is %v", status)
 	}
 	if got := lacks(rules(`"read", "list", "delete"`)); len(got) != 0 {
 		t.Errorf("lacks %q", got)
 	}
 	y.write(y.sync+"/run", data{"wait": "10s"})
-	y.arrives("what could not be deleted before", map[string]string{"A": "one"})
+	y.arrives("the deletion that failed before", map[string]string{"A": "one"})
 }
 
-func TestAChangeOfOneSecretAsksTheDestinationForNoOther(t *testing.T) {
+func TestAChangeOfOneSecretRequestsNoOtherEntry(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
 	const many = 40
 	want := make(map[string]string, many)
@@ -63,7 +64,7 @@ func TestAChangeOfOneSecretAsksTheDestinationForNoOther(t *testing.T) {
 	path := y.folder + "/S07"
 	requests := []string{"read " + y.mount + "/metadata/" + path, "update " + y.mount + "/data/" + path}
 	if got := vaulttest.Requests(t, y.server.AuditLog()[before:], y.mount+"/"); !slices.Equal(got, requests) {
-		t.Errorf("the destination was asked: %q", got)
+		t.Errorf("the requests to the destination are %q", got)
 	}
 	want["S07"] = "changed"
 	y.arrives("the change", want)

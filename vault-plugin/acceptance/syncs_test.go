@@ -17,7 +17,8 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// synced is an environment that is synced into a KV engine of the same server, and that engine seen as its owner does.
+// synced is an environment with a sync into a KV engine of the same server, and a client of that
+// engine.
 type synced struct {
 	caller
 	server *vaulttest.Server
@@ -28,7 +29,7 @@ type synced struct {
 	folder string
 }
 
-// newSynced makes a KV engine, and an integration that may write to it. There is no sync yet.
+// newSynced mounts a KV engine and creates an integration that may write to it. It creates no sync.
 func newSynced(t *testing.T, s *vaulttest.Server) *synced {
 	t.Helper()
 	c := root(t, s)
@@ -38,7 +39,7 @@ func newSynced(t *testing.T, s *vaulttest.Server) *synced {
 	}
 	c.write("config", data{"egress_allow": []string{rule}})
 	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
+	_, _ = rand.Read(b[:]) // crypto/rand never returns an error
 	y := &synced{caller: c, server: s, env: environment(t, c), mount: "kv-" + hex.EncodeToString(b[:]), folder: "team/api"}
 	if err := s.Client().Sys().Mount(y.mount, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}); err != nil {
 		t.Fatal(err)
@@ -53,7 +54,7 @@ func (y *synced) workspace() string {
 	return w
 }
 
-// integrate makes an integration of a workspace with the server itself.
+// integrate creates an integration of a workspace with the server itself.
 func (y *synced) integrate(w string) {
 	y.t.Helper()
 	y.write("integrations/"+w+"/vault/team", data{
@@ -61,12 +62,12 @@ func (y *synced) integrate(w string) {
 	})
 }
 
-// definition is what the sync is written with.
+// definition returns the fields that the sync is written with.
 func (y *synced) definition() data {
 	return data{"integration": "team", "mount": y.mount, "path": y.folder}
 }
 
-// begin makes the sync and waits until it has nothing left to do.
+// begin creates the sync and waits until it has finished its first run.
 func (y *synced) begin() {
 	y.t.Helper()
 	y.write(y.sync, y.definition())
@@ -83,7 +84,7 @@ func (y *synced) unset(name string) {
 	y.must("DELETE", "secrets/"+y.env+"/"+name, nil)
 }
 
-// plant writes to the destination what is not ours.
+// plant writes an entry to the destination that the sync does not own.
 func (y *synced) plant(name, value string) {
 	y.t.Helper()
 	if _, err := y.kv.Put(context.Background(), y.folder+"/"+name, data{"value": value}); err != nil {
@@ -91,8 +92,8 @@ func (y *synced) plant(name, value string) {
 	}
 }
 
-// there is all that stands at the destination.
-func (y *synced) there() (map[string]string, error) {
+// entries returns all entries at the destination.
+func (y *synced) entries() (map[string]string, error) {
 	listed, err := y.server.Client().Logical().List(y.mount + "/metadata/" + y.folder)
 	found := make(map[string]string)
 	if err != nil || listed == nil {
@@ -101,7 +102,8 @@ func (y *synced) there() (map[string]string, error) {
 	for _, name := range texts(listed.Data["keys"]) {
 		secret, err := y.kv.Get(context.Background(), y.folder+"/"+name)
 		switch {
-		case errors.Is(err, api.ErrSecretNotFound), err == nil && secret.Data == nil: // gone, or its newest version is
+		case errors.Is(err, api.ErrSecretNotFound), err == nil && secret.Data == nil:
+			// The entry or its newest version is deleted.
 		case err != nil:
 			return nil, err
 		default:
@@ -111,11 +113,11 @@ func (y *synced) there() (map[string]string, error) {
 	return found, nil
 }
 
-// arrives waits until the destination holds this and nothing else.
+// arrives waits until the destination contains exactly the given entries.
 func (y *synced) arrives(what string, want map[string]string) {
 	y.t.Helper()
 	eventually(y.t, y.server, what, func() error {
-		got, err := y.there()
+		got, err := y.entries()
 		if err == nil && !maps.Equal(got, want) {
 			err = &notYet{fmt.Sprintf("%v, %v", got, y.send("GET", y.sync+"/status", nil))}
 		}
@@ -123,7 +125,7 @@ func (y *synced) arrives(what string, want map[string]string) {
 	})
 }
 
-// becomes waits for a state of the sync, and answers its status.
+// becomes waits for a state of the sync and returns the sync's status.
 func (y *synced) becomes(states ...string) data {
 	y.t.Helper()
 	var status data
@@ -137,7 +139,7 @@ func (y *synced) becomes(states ...string) data {
 	return status
 }
 
-// versions is how often each entry was written.
+// versions returns how often each entry was written.
 func (y *synced) versions(names ...string) map[string]int {
 	y.t.Helper()
 	found := make(map[string]int)
@@ -151,7 +153,7 @@ func (y *synced) versions(names ...string) map[string]int {
 	return found
 }
 
-func TestADestinationFollowsAndKeepsWhatIsNotOurs(t *testing.T) {
+func TestADestinationFollowsAndKeepsForeignEntries(t *testing.T) {
 	for name, plain := range map[string]bool{"over TLS": false, "over plain http": true} {
 		t.Run(name, func(t *testing.T) {
 			newSynced(t, vaulttest.Start(t, vaulttest.Options{PlainHTTP: plain})).followsAndKeeps()
@@ -176,19 +178,19 @@ func (y *synced) followsAndKeeps() {
 	y.set("A", "again")
 	y.arrives("changes beside a conflict", map[string]string{"A": "again", "NEW": "", "THEIRS": "theirs"})
 	if status := y.becomes("CONFLICT", "PARTIAL"); status["hint"] == "" {
-		t.Errorf("a conflict says nothing of what to do: %v", status)
+		t.Errorf("a conflict has no hint: %v", status)
 	}
 	y.write(y.sync+"/adopt", data{"keys": "THEIRS"})
-	y.arrives("what was adopted", map[string]string{"A": "again", "NEW": "", "THEIRS": "ours"})
+	y.arrives("the adopted entry", map[string]string{"A": "again", "NEW": "", "THEIRS": "ours"})
 	y.becomes("SYNCED")
 
 	for _, name := range []string{"A", "NEW", "THEIRS"} {
 		y.unset(name)
 	}
-	y.arrives("an environment that is emptied", map[string]string{})
+	y.arrives("an emptied environment", map[string]string{})
 }
 
-func TestARotationPushesNothing(t *testing.T) {
+func TestARotationWritesNothingToTheDestination(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
 	y.set("A", "one")
 	y.set("B", "two")
@@ -202,7 +204,7 @@ func TestARotationPushesNothing(t *testing.T) {
 	y.write(y.sync+"/run", data{"wait": "10s"})
 	y.becomes("SYNCED")
 	if after := y.versions("A", "B"); !maps.Equal(after, before) {
-		t.Errorf("the destination had versions %v, and has %v", before, after)
+		t.Errorf("the destination had versions %v, and now has %v", before, after)
 	}
 	y.set("A", "changed")
 	y.arrives("a change after it", map[string]string{"A": "changed", "B": "two"})
@@ -225,10 +227,10 @@ func TestOverlappingSyncsAreRefusedWithinAWorkspaceOnly(t *testing.T) {
 	theirs.set("B", "of another workspace")
 	theirs.write(theirs.sync, theirs.definition())
 	theirs.becomes("CONFLICT", "PARTIAL")
-	theirs.arrives("what is nobody's", map[string]string{"A": "one", "B": "of another workspace"})
+	theirs.arrives("the entry without an owner", map[string]string{"A": "one", "B": "of another workspace"})
 }
 
-// A run that does not know all of its source must not take what it does not see for deleted.
+// A run that cannot read all of its source must not treat the missing secrets as deleted.
 func TestAnUnreadableSourceDeletesNothing(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
 	for _, name := range []string{"A", "B", "C"} {
@@ -244,17 +246,17 @@ func TestAnUnreadableSourceDeletesNothing(t *testing.T) {
 	y.send("POST", y.sync+"/run", data{"wait": "10s"})
 	all := map[string]string{"A": "value of A", "B": "value of B", "C": "value of C"}
 	if status := y.becomes("BLOCKED", "FAILED", "RETRYING", "PARTIAL"); strings.Contains(fmt.Sprint(status), "value of") {
-		t.Errorf("the status tells a value: %v", status)
+		t.Errorf("the status contains a value: %v", status)
 	}
-	y.arrives("everything, still", all)
+	y.arrives("all entries as before", all)
 	y.server.RawWrite(t, head, kept)
 	y.server.ReloadPlugin(t)
 	delete(all, "C")
 	y.send("POST", y.sync+"/run", data{"wait": "10s"})
-	y.arrives("the deletion, once the source is whole", all)
+	y.arrives("the deletion after the source is readable", all)
 }
 
-func TestASyncIsDeletedWithWhatItWroteOrWithout(t *testing.T) {
+func TestASyncIsDeletedWithOrWithoutItsEntries(t *testing.T) {
 	for _, tc := range []struct {
 		purge string
 		left  map[string]string
@@ -282,11 +284,11 @@ func TestASyncIsDeletedWithWhatItWroteOrWithout(t *testing.T) {
 	}
 }
 
-func TestWhatASyncMayNotDoShowsInItsStatus(t *testing.T) {
+func TestAForbiddenSyncShowsTheReasonInItsStatus(t *testing.T) {
 	y := newSynced(t, vaulttest.Start(t, vaulttest.Options{}))
 	for _, tc := range []struct {
 		name        string
-		integration data // what is changed of it once the sync is there
+		integration data // changes after the sync exists
 		sync        data
 		class       string
 	}{
@@ -325,7 +327,7 @@ func TestASyncThatIsNotAllowedIsRefused(t *testing.T) {
 		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{"allowed_environments": "*", "allowed_targets": "*"})
 		y.must("PATCH", "integrations/"+y.workspace()+"/vault/team", data{field: pattern})
 		if a := y.refused("POST", y.sync, y.definition(), http.StatusForbidden, "denied"); !strings.Contains(a.body, field) {
-			t.Errorf("it is not told that it is %s: %s", field, a)
+			t.Errorf("the error does not name %s: %s", field, a)
 		}
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// longestSeal bounds how long a run that waits on its own server may hold back a seal or a step-down. A request holds Vault's state
-// lock; behind a pending seal the server does not answer the requests of the run, which only the end of the wait ends.
+// longestSeal bounds how long a run that waits for its own server may delay a seal or a step-down.
+// A request holds Vault's state lock. While a seal is pending, the server does not respond to the
+// requests of the run, so only the end of the wait ends them.
 const longestSeal = 12 * time.Second
 
-func TestARunThatWaitsOnItsOwnServerDoesNotHoldItBack(t *testing.T) {
+func TestARunThatWaitsForItsOwnServerDoesNotDelayASeal(t *testing.T) {
 	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
 	y := newSynced(t, s)
 	y.begin()
@@ -32,24 +33,24 @@ func TestARunThatWaitsOnItsOwnServerDoesNotHoldItBack(t *testing.T) {
 			y.write("import/"+y.env, data{"secrets": data{}, "mode": "replace"})
 			y.arrives("an empty environment", map[string]string{})
 			y.write("import/"+y.env, data{"secrets": many})
-			answered := make(chan answer, 1)
+			done := make(chan response, 1)
 			go func() {
 				a, _ := y.try("POST", y.sync+"/run", data{"wait": "10s"})
-				answered <- a
+				done <- a
 			}()
-			eventually(t, s, "the run to be under way", func() error {
+			eventually(t, s, "the run to be in progress", func() error {
 				listed, err := s.Client().Logical().List(y.mount + "/metadata/" + y.folder)
 				if err == nil && listed == nil {
-					err = &notYet{"nothing there"}
+					err = &notYet{"no entry"}
 				}
 				return err
 			})
 			start := time.Now()
 			tc.act()
 			took := time.Since(start)
-			t.Logf("%s took %s, and the run was answered %s", tc.name, took, <-answered)
+			t.Logf("%s took %s, the run: %s", tc.name, took, <-done)
 			if took > longestSeal {
-				t.Errorf("%s took %s, over %s", tc.name, took, longestSeal)
+				t.Errorf("%s took %s; the limit is %s", tc.name, took, longestSeal)
 			}
 			tc.back()
 			want := make(map[string]string)
@@ -61,7 +62,7 @@ func TestARunThatWaitsOnItsOwnServerDoesNotHoldItBack(t *testing.T) {
 	}
 }
 
-// stepDown returns once the node leads no more: Vault answers the request for it before.
+// stepDown returns when the node is no longer the leader. Vault responds to the request earlier.
 func stepDown(t testing.TB, s *vaulttest.Server) {
 	t.Helper()
 	must(t, s.Client().Sys().StepDown())

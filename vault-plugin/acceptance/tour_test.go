@@ -28,7 +28,7 @@ func TestTheTreeIsBuiltListedAndCounted(t *testing.T) {
 	expect(t, "environment", c.read("environments/"+w+"/web/production"), data{"production": true, "locked": false, "description": "the real thing"})
 }
 
-func TestWhatIsMissingIsToldByItsPlaceInThePath(t *testing.T) {
+func TestTheStatusDependsOnWhichNameIsMissing(t *testing.T) {
 	c := root(t, vault.Server(t))
 	env := environment(t, c)
 	w, _, _ := strings.Cut(env, "/")
@@ -50,7 +50,7 @@ func TestWhatIsMissingIsToldByItsPlaceInThePath(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if a := c.in(t).refused(tc.method, tc.path, nil, tc.status, "not_found"); strings.Contains(a.body, `"warnings":[`) {
-				t.Errorf("with warnings, which make Vault's clients take it for an answer: %s", a)
+				t.Errorf("has warnings, which make Vault's clients treat it as a success: %s", a)
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func TestASecretHasVersions(t *testing.T) {
 	expect(t, "metadata", about, data{"state": "live", "version": 3, "size": len(three), "value": nil})
 }
 
-func TestBytesKeepTheirForm(t *testing.T) {
+func TestValuesKeepTheirBytes(t *testing.T) {
 	c := root(t, vault.Server(t))
 	env := environment(t, c)
 	for name, v := range map[string]data{
@@ -115,12 +115,12 @@ func TestAnImportIsDelivered(t *testing.T) {
 	expect(t, "load", c.read("load/"+env), data{"A": b, "B": "x y", "KEEP": "kept"})
 	expect(t, "replacing", c.write("import/"+env, data{"secrets": data{"A": b}, "mode": "replace"}), data{"unchanged": "[A]", "deleted": "[B KEEP]"})
 	if got := c.read("load/" + env); len(got) != 1 || got["A"] != b {
-		t.Errorf("load answers %d secrets", len(got))
+		t.Errorf("load returns %d secrets", len(got))
 	}
 	expect(t, "A", c.read("secrets/"+env+"/A?version=1"), data{"value": a})
 }
 
-func TestALockedEnvironmentIsReadAndNotWritten(t *testing.T) {
+func TestALockedEnvironmentIsReadOnly(t *testing.T) {
 	c := root(t, vault.Server(t))
 	env := environment(t, c)
 	c.write("secrets/"+env+"/FOO", data{"value": "x"})
@@ -157,7 +157,8 @@ func TestKeysRotateAndEverythingIsSealedAgain(t *testing.T) {
 	}
 }
 
-// rewrapped waits until a workspace's rewrap is done, with so many secrets.
+// rewrapped waits until a workspace's rewrap is done with the given number of secrets. -1 stands
+// for any number.
 func rewrapped(t testing.TB, s *vaulttest.Server, c caller, w string, secrets int) {
 	t.Helper()
 	eventually(t, s, "the rewrap", func() error {
@@ -215,7 +216,7 @@ func TestInfoReturnsVersionCountsAndHealth(t *testing.T) {
 	}
 }
 
-func TestListsAreAnsweredInPages(t *testing.T) {
+func TestListsArePaged(t *testing.T) {
 	c := root(t, vault.Server(t))
 	env := environment(t, c)
 	c.write("import/"+env, data{"secrets": data{"A": "1", "B": "2", "C": "3"}})
