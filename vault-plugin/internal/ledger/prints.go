@@ -40,29 +40,29 @@ func (l *Ledger) Recognise(ctx context.Context, values map[string][]byte, prints
 	return same, err
 }
 
-// Refresh replaces prints of older key versions by prints of the latest version, provided that they
-// recognise their value. It also reseals chunks of older versions. An older print that does not
-// recognise its value is dropped, because that value has to be written anyway. The same holds for
-// an entry without a value. Refresh returns the number of prints that cannot be replaced. They
-// belong to intents, whose outcome only a look at the destination can determine.
-func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay int, err error) {
+// Refresh replaces prints of older key versions by prints of the latest version if they recognise
+// their value. Otherwise it drops the print of an entry, because the value has to be written
+// anyway. It keeps the print of an intent, because only a look at the destination can determine the
+// intent's outcome. Refresh returns the number of such prints. It also reseals chunks of older key
+// versions.
+func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (kept int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	latest := uint32(0)
 	err = l.printing(ctx, func(mac *keyring.MAC[keyring.FingerprintLocation]) error {
-		stay = 0
+		kept = 0
 		probe, err := sum(mac, "", nil)
 		if err != nil {
 			return err
 		}
 		latest = probe.KeyVersion
 		for name, e := range l.entries {
-			next, kept, err := refresh(mac, name, e, values, latest)
+			next, old, err := refresh(mac, name, e, values, latest)
 			if err != nil {
 				return err
 			}
-			if kept {
-				stay++
+			if old {
+				kept++
 			}
 			if next != e {
 				l.entries[name] = next
@@ -79,12 +79,12 @@ func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (stay in
 			l.dirty[n] = true
 		}
 	}
-	return stay, l.save(ctx)
+	return kept, l.save(ctx)
 }
 
-// refresh returns e with its prints under the key version latest. kept reports that the print of an
-// intent had to keep its older version.
-func refresh(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Entry, values map[string][]byte, latest uint32) (_ Entry, kept bool, _ error) {
+// refresh returns e with its prints under the key version latest. old reports that the print of the
+// intent is kept under an older version.
+func refresh(mac *keyring.MAC[keyring.FingerprintLocation], name string, e Entry, values map[string][]byte, latest uint32) (_ Entry, old bool, _ error) {
 	value, has := values[name]
 	renew := func(p Print) (Print, error) {
 		if same, err := verify(mac, name, value, p); err != nil || !same || !has {

@@ -67,8 +67,8 @@ func short(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Same reports whether the destination's data show that nobody has written the entry in between.
-// known is false if the data cannot show it.
+// Same reports whether now shows that nobody has written the entry since r was stored. known is
+// false if the destination reports too little to show it.
 func (r Remote) Same(now Remote) (same, known bool) {
 	switch {
 	case r.Version != "" && now.Version != "":

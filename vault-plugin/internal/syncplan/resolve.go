@@ -8,7 +8,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
-// Held reports what a value that was read back is. Prints recognise it.
+// Held classifies a value that was read back, as far as prints recognise it.
 type Held struct {
 	Intended bool // the value that the intent was to write
 	Written  bool // the value that was written last

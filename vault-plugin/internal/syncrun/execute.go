@@ -15,7 +15,7 @@ type Failure struct {
 	Name, Source string
 	Class        outbound.Class
 	Hint         string
-	Unknown      bool // the change may have been made; the next run finds out
+	Unknown      bool // the change may have been made; the next run checks
 }
 
 // Report is the result of Execute.

@@ -58,8 +58,8 @@ func (r *Run) fold(name string) string {
 	return r.Destination.Fold(name)
 }
 
-// Settled reports whether the ledger says that the destination is up to date, so that no look at it
-// is needed.
+// Settled reports whether the ledger says that the destination is up to date. A run then needs no
+// look at the destination.
 func (r *Run) Settled(ctx context.Context) (bool, error) {
 	entries := r.Ledger.Entries()
 	owned := 0
