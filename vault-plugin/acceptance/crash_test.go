@@ -298,7 +298,7 @@ func TestAcknowledgedChangesSurviveEveryKill(t *testing.T) {
 
 func TestEverythingReadsAfterSealAndRestart(t *testing.T) {
 	s := vaulttest.Start(t, vaulttest.Options{Storage: vaulttest.Raft})
-	b := newBarn(t, s)
+	b := newStorageTest(t, s)
 	env := environment(t, b.caller)
 	w, _, _ := strings.Cut(env, "/")
 	one, two := b.put(env, "ONE"), b.put(b.environment(w, "web", "production"), "TWO")

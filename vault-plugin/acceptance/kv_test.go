@@ -73,7 +73,7 @@ func TestKVVersionsAreDeletedAndUndeleted(t *testing.T) {
 func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	s := vault.Server(t)
 	c := root(t, s)
-	b := &barn{c, s, newSearch(textWindow), map[string]string{}, map[string]string{}}
+	b := &storageTest{c, s, newSearch(textWindow), map[string]string{}, map[string]string{}}
 	env := environment(t, c)
 	path := env + "/KEY"
 	long := strings.Repeat("0123456789", 200)

@@ -23,7 +23,7 @@ func TestARecreatedNameIsEmpty(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := vault.Server(t)
-			b := newBarn(t, s)
+			b := newStorageTest(t, s)
 			env := environment(t, b.caller)
 			w, _, _ := strings.Cut(env, "/")
 			one, two := b.put(env, "ONE"), b.put(env, "TWO")
@@ -64,7 +64,7 @@ func TestARecreatedNameIsEmpty(t *testing.T) {
 }
 
 // swept waits until no entry exists under the id of a deleted environment.
-func (b *barn) swept(env string) {
+func (b *storageTest) swept(env string) {
 	b.t.Helper()
 	eventually(b.t, b.server, "the sweep", func() error {
 		for _, prefix := range []string{"sec/", "ver/", "log/"} {
@@ -78,7 +78,7 @@ func (b *barn) swept(env string) {
 
 func TestAShreddedWorkspaceIsSweptAndItsEntriesDoNotOpen(t *testing.T) {
 	s := vault.Server(t)
-	b := newBarn(t, s)
+	b := newStorageTest(t, s)
 	env := environment(t, b.caller)
 	w, _, _ := strings.Cut(env, "/")
 	one := b.put(env, "ONE")

@@ -14,7 +14,7 @@ import (
 // A record maps a name to an id. The values are bound to the name, so a moved record delivers
 // nothing.
 func TestASwappedRecordDeliversNothing(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	w := workspace(t, b.caller)
 	one := b.put(b.environment(w, "api", "development"), "ONE")
 	for _, tc := range []struct {
@@ -46,7 +46,7 @@ func TestASwappedRecordDeliversNothing(t *testing.T) {
 }
 
 func TestDataBehindADamagedRecordIsKept(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	kept := b.put(environment(t, b.caller), "KEPT")
 	for _, kind := range []string{"workspace", "project", "environment"} {
 		t.Run(kind, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestDataBehindADamagedRecordIsKept(t *testing.T) {
 
 // A new master key would open nothing, and would hide that the old one is missing.
 func TestAMountWithoutItsMasterKeyRefusesEverything(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	one := b.put(environment(t, b.caller), "ONE")
 	const key = "core/master"
 	before := b.entry(key)

@@ -10,9 +10,9 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// barn is a server whose storage a test changes directly, and the secrets that the test has
+// storageTest is a server whose storage a test changes directly, and the secrets that the test has
 // written.
-type barn struct {
+type storageTest struct {
 	caller
 	server *vaulttest.Server
 	values *search
@@ -20,13 +20,13 @@ type barn struct {
 	oldest map[string]string // value of version 1
 }
 
-// newBarn also mounts the plugin a second time, so that the plugin's process outlives reloads of
-// the first mount. When the test ends, it checks that the process has not ended: no stored bytes
+// newStorageTest also mounts the plugin a second time, so that the plugin's process outlives reloads
+// of the first mount. When the test ends, it checks that the process has not ended: no stored bytes
 // may bring it down.
-func newBarn(t testing.TB, s *vaulttest.Server) *barn {
+func newStorageTest(t testing.TB, s *vaulttest.Server) *storageTest {
 	t.Helper()
 	mounted(t, s, "companion")
-	b := &barn{root(t, s), s, newSearch(textWindow), map[string]string{}, map[string]string{}}
+	b := &storageTest{root(t, s), s, newSearch(textWindow), map[string]string{}, map[string]string{}}
 	before := ends(s)
 	t.Cleanup(func() {
 		if ends(s) != before {
@@ -36,8 +36,8 @@ func newBarn(t testing.TB, s *vaulttest.Server) *barn {
 	return b
 }
 
-// in returns the same barn for a subtest.
-func (b *barn) in(t testing.TB) *barn {
+// in returns the same storageTest for a subtest.
+func (b *storageTest) in(t testing.TB) *storageTest {
 	inner := *b
 	inner.caller = b.caller.in(t)
 	return &inner
@@ -57,7 +57,7 @@ func ends(s *vaulttest.Server) int {
 
 // put writes three versions of a secret. The second is so large that the first two get entries of
 // their own under ver/.
-func (b *barn) put(env, name string) string {
+func (b *storageTest) put(env, name string) string {
 	b.t.Helper()
 	path := env + "/" + name
 	for i := range 3 {
@@ -75,7 +75,7 @@ func (b *barn) put(env, name string) string {
 }
 
 // opens checks that secrets have their own values.
-func (b *barn) opens(when string, paths ...string) {
+func (b *storageTest) opens(when string, paths ...string) {
 	b.t.Helper()
 	for _, path := range paths {
 		expect(b.t, when+", "+path, b.read("secrets/"+path), data{"value": b.newest[path], "version": 3})
@@ -85,14 +85,14 @@ func (b *barn) opens(when string, paths ...string) {
 
 // closed checks that a request fails with the error for damaged storage, and that the error
 // contains no value.
-func (b *barn) closed(method, path string, body data) {
+func (b *storageTest) closed(method, path string, body data) {
 	b.t.Helper()
 	a := b.refused(method, path, body, http.StatusInternalServerError, "unavailable")
 	b.values.absent(b.t, path, a.body)
 }
 
 // swap exchanges two entries and empties the caches.
-func (b *barn) swap(one, two string) {
+func (b *storageTest) swap(one, two string) {
 	b.t.Helper()
 	first, second := b.entry(one), b.entry(two)
 	b.server.RawWrite(b.t, one, second)
@@ -101,7 +101,7 @@ func (b *barn) swap(one, two string) {
 }
 
 // entry reads an entry and fails the test if there is none.
-func (b *barn) entry(key string) []byte {
+func (b *storageTest) entry(key string) []byte {
 	b.t.Helper()
 	raw := b.server.RawRead(b.t, key)
 	if raw == nil {
@@ -111,7 +111,7 @@ func (b *barn) entry(key string) []byte {
 }
 
 // id returns the id in the record of a workspace, project or environment.
-func (b *barn) id(key string) string {
+func (b *storageTest) id(key string) string {
 	b.t.Helper()
 	var record map[int]any
 	if err := cbor.Unmarshal(b.entry(key), &record); err != nil {
@@ -125,27 +125,28 @@ func (b *barn) id(key string) string {
 }
 
 // keys returns the key of the entry of a workspace's wrapped keys.
-func (b *barn) keys(w string) string {
+func (b *storageTest) keys(w string) string {
 	b.t.Helper()
 	return "keys/" + b.id("ws/"+w)
 }
 
 // environmentID returns the id of the environment workspace/project/environment.
-func (b *barn) environmentID(env string) string {
+func (b *storageTest) environmentID(env string) string {
 	b.t.Helper()
 	names := strings.Split(env, "/")
 	return b.id("env/" + b.id("proj/"+b.id("ws/"+names[0])+"/"+names[1]) + "/" + names[2])
 }
 
-// head answers where a secret's newest value, the inline ones before it and its history stand.
-func (b *barn) head(path string) string {
+// head returns the key of the entry that contains a secret's newest value, its inline older values
+// and its history.
+func (b *storageTest) head(path string) string {
 	b.t.Helper()
 	env, name := split(path)
 	return "sec/" + b.environmentID(env) + "/" + name
 }
 
-// version answers where the value of a spilled version stands.
-func (b *barn) version(path, number string) string {
+// version returns the key of the entry that contains the value of a spilled version.
+func (b *storageTest) version(path, number string) string {
 	b.t.Helper()
 	env, name := split(path)
 	return "ver/" + b.environmentID(env) + "/" + name + "/" + number

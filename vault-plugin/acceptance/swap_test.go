@@ -11,7 +11,7 @@ import (
 )
 
 func TestASwappedHeadDoesNotOpen(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	w, other := workspace(t, b.caller), workspace(t, b.caller)
 	env := b.environment(w, "api", "development")
 	one := b.put(env, "ONE")
@@ -41,7 +41,7 @@ func TestASwappedHeadDoesNotOpen(t *testing.T) {
 }
 
 func TestASwappedOldVersionDoesNotOpen(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	w := workspace(t, b.caller)
 	env := b.environment(w, "api", "development")
 	one, two, elsewhere := b.put(env, "ONE"), b.put(env, "TWO"), b.put(b.environment(w, "api", "production"), "ONE")
@@ -65,7 +65,7 @@ func TestASwappedOldVersionDoesNotOpen(t *testing.T) {
 
 // Whoever can write to storage might put an old value into the current head.
 func TestAnOldValueInAHeadDoesNotOpen(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	one := b.put(environment(t, b.caller), "ONE")
 	key := b.head(one)
 	before := b.entry(key)
@@ -104,7 +104,7 @@ func TestAnOldValueInAHeadDoesNotOpen(t *testing.T) {
 }
 
 func TestSwappedKeysOpenNothing(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	w, other, third := workspace(t, b.caller), workspace(t, b.caller), workspace(t, b.caller)
 	one := b.put(b.environment(w, "api", "development"), "ONE")
 	two := b.put(b.environment(other, "api", "development"), "ONE")
@@ -163,7 +163,7 @@ func flipped(entry []byte, at, bit int) []byte {
 
 // envelope returns the sealed bytes of a stored record. They are the last size bytes of field 1, or
 // the whole field if size is 0.
-func (b *barn) envelope(entry []byte, size int) []byte {
+func (b *storageTest) envelope(entry []byte, size int) []byte {
 	b.t.Helper()
 	var record map[int]any
 	if err := cbor.Unmarshal(entry, &record); err != nil {
@@ -188,7 +188,7 @@ type spoiled struct {
 
 // spoil damages the entry of one secret for each kind of damage, then reloads the plugin once. size
 // is the size of the envelope in the entry.
-func (b *barn) spoil(size int, put func(i int) (path, key string)) []spoiled {
+func (b *storageTest) spoil(size int, put func(i int) (path, key string)) []spoiled {
 	b.t.Helper()
 	var all []spoiled
 	for i, d := range damages() {
@@ -202,7 +202,7 @@ func (b *barn) spoil(size int, put func(i int) (path, key string)) []spoiled {
 }
 
 // check checks that no damaged entry opens, or that it opens with its own value.
-func (b *barn) check(all []spoiled) {
+func (b *storageTest) check(all []spoiled) {
 	b.t.Helper()
 	for _, s := range all {
 		a := b.send("GET", "secrets/"+s.path, nil)
@@ -216,7 +216,7 @@ func (b *barn) check(all []spoiled) {
 	}
 }
 
-func (b *barn) repair(all []spoiled) {
+func (b *storageTest) repair(all []spoiled) {
 	b.t.Helper()
 	for _, s := range all {
 		b.server.RawWrite(b.t, s.key, s.before)
@@ -228,7 +228,7 @@ func (b *barn) repair(all []spoiled) {
 }
 
 func TestADamagedHeadIsAnErrorAndAffectsNoOther(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	env := environment(t, b.caller)
 	kept := b.put(env, "KEPT")
 	all := b.spoil(0, func(i int) (path, key string) {
@@ -252,7 +252,7 @@ func TestADamagedHeadIsAnErrorAndAffectsNoOther(t *testing.T) {
 const wrappedKey = 84 + 32
 
 func TestDamagedKeysAffectOnlyTheirWorkspace(t *testing.T) {
-	b := newBarn(t, vault.Server(t))
+	b := newStorageTest(t, vault.Server(t))
 	kept := b.put(environment(t, b.caller), "KEPT")
 	all := b.spoil(wrappedKey, func(int) (path, key string) {
 		env := environment(t, b.caller)

@@ -237,7 +237,7 @@ func TestAnUnreadableSourceDeletesNothing(t *testing.T) {
 		y.set(name, "value of "+name)
 	}
 	y.begin()
-	b := newBarn(t, y.server)
+	b := newStorageTest(t, y.server)
 	head := b.head(y.env + "/A")
 	kept := y.server.RawRead(t, head)
 	y.server.RawWrite(t, head, kept[:len(kept)/2])
