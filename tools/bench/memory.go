@@ -16,14 +16,14 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
-// memory is the resident set of the plugin, in MiB.
+// memory returns the resident set size of the plugin, in MiB.
 func (s *stand) memory() (float64, error) { return s.status("VmRSS:") }
 
-// peak is the largest resident set that the plugin's process ever had, in MiB. Vault starts a new
-// process at each unseal.
+// peak returns the largest resident set size that the plugin's process has had, in MiB. Vault starts
+// a new process at each unseal.
 func (s *stand) peak() (float64, error) { return s.status("VmHWM:") }
 
-// status reads one of the sizes, in MiB, that the system reports for the plugin's process.
+// status returns a field of /proc/<pid>/status of the plugin's process, converted from KiB to MiB.
 func (s *stand) status(field string) (float64, error) {
 	status, err := s.process("status")
 	if err != nil {
@@ -48,8 +48,8 @@ func (s *stand) deliverAll(ctx context.Context, environments []string) error {
 	return nil
 }
 
-// squeezed is the peak from an unseal until all environments are delivered, of a plugin that has one
-// processor and competes for it with a busy process on each.
+// squeezed returns the peak from an unseal until all environments are delivered. The plugin uses one
+// processor at a time, and each processor also runs a busy process.
 func (s *stand) squeezed(ctx context.Context, environments []string) (_ float64, err error) {
 	if err := s.pluginEnvironment("GOMAXPROCS=1"); err != nil {
 		return 0, err
@@ -75,8 +75,8 @@ func (s *stand) squeezed(ctx context.Context, environments []string) (_ float64,
 	return s.peak()
 }
 
-// pluginEnvironment registers the plugin again with a variable in its environment. It has an effect
-// on processes that Vault starts from then on.
+// pluginEnvironment registers the plugin again with a variable in its environment. Processes that
+// Vault starts from then on have the variable.
 func (s *stand) pluginEnvironment(variable string) error {
 	sys := s.client.Sys()
 	mount, err := sys.GetMount(ours)
@@ -99,7 +99,7 @@ func (s *stand) pluginEnvironment(variable string) error {
 // busyFor is the variable that makes this program a busy neighbour.
 const busyFor = "BENCH_BUSY_FOR"
 
-// neighbours starts a process for each processor that does nothing but keep it busy, until end.
+// neighbours starts a busy process for each processor. end stops them.
 func neighbours() (end func(), err error) {
 	var all []*exec.Cmd
 	end = func() {

@@ -62,7 +62,7 @@ func (s service) item(op string, good bool) data {
 }
 
 // outcome sends a batch. It returns the status of the response, and for each item its reference and
-// whether it failed. In items, g stands for an item that succeeds, and b for one that fails.
+// whether it failed. In items, g is an item that succeeds, and b one that fails.
 func (s service) outcome(op, items string, code any) (status int, shape []string) {
 	s.t.Helper()
 	var list []data

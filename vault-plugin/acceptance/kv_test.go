@@ -23,8 +23,8 @@ func about(env string) string {
 	return fmt.Sprintf("workspace=%s&project=%s&environment=%s", names[0], names[1], names[2])
 }
 
-// reads compares the values of a secret's versions, from version 1 on. "" stands for a version that
-// is not found.
+// reads compares the values of a secret's versions, from version 1 on. "" means that the
+// version is not found.
 func (c caller) reads(when, path string, want ...string) {
 	c.t.Helper()
 	for i, value := range want {

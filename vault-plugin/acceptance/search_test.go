@@ -64,7 +64,7 @@ func (s *search) number(label string) json.Number {
 	return json.Number(digits)
 }
 
-// in returns the labels of the planted texts of which a text contains a part.
+// in returns the labels of the planted texts that have a part in the given text.
 func (s *search) in(text string) []string {
 	found := map[string]bool{}
 	for size := range s.sizes {
@@ -77,7 +77,7 @@ func (s *search) in(text string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// absent fails the test for each planted text of which a text contains a part.
+// absent fails the test for each planted text that has a part in the given text.
 func (s *search) absent(t testing.TB, where, text string) {
 	t.Helper()
 	if len(s.planted) == 0 {

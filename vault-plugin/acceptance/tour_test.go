@@ -157,8 +157,8 @@ func TestKeysRotateAndEverythingIsSealedAgain(t *testing.T) {
 	}
 }
 
-// rewrapped waits until a workspace's rewrap is done with the given number of secrets. -1 stands
-// for any number.
+// rewrapped waits until a workspace's rewrap is done with the given number of secrets. -1 means
+// any number.
 func rewrapped(t testing.TB, s *vaulttest.Server, c caller, w string, secrets int) {
 	t.Helper()
 	eventually(t, s, "the rewrap", func() error {
