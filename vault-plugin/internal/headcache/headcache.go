@@ -1,4 +1,4 @@
-// Package headcache keeps heads of secrets in memory as they are stored: sealed.
+// Package headcache caches the heads of secrets in memory. Their values are sealed, as in storage.
 package headcache
 
 import (
@@ -10,7 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Cache holds heads. The least recently used go first when they take more than limit bytes.
+// Cache holds heads of at most limit bytes together. It evicts the least recently used heads first.
+// The zero value is ready for Configure.
 type Cache struct {
 	mu    sync.Mutex
 	lru   *simplelru.LRU[Key, *store.Head]
@@ -18,17 +19,17 @@ type Cache struct {
 	limit int
 }
 
-// Key names a secret.
+// Key identifies a secret.
 type Key struct {
 	Environment store.ID
 	Name        string
 }
 
-// weight estimates what a head takes in memory.
+// weight estimates the memory that a head uses, in bytes.
 func weight(head *store.Head) int {
 	bytes := len(head.Sealed) + 256
 	for _, sealed := range head.Inline {
-		bytes += len(sealed) + 24 // the slice
+		bytes += len(sealed) + 24 // the slice header
 	}
 	for _, v := range head.Versions {
 		bytes += 512 + len(v.Comment)
@@ -39,7 +40,8 @@ func weight(head *store.Head) int {
 	return bytes
 }
 
-// Configure sets the size in bytes; what is over it goes at once. It must be called before anything else.
+// Configure sets the size limit in bytes and evicts what exceeds it. It must be called before any
+// other method.
 func (c *Cache) Configure(limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,7 +58,7 @@ func (c *Cache) shrink() {
 	}
 }
 
-// Get answers a head, or nil.
+// Get returns the cached head of a secret, or nil.
 func (c *Cache) Get(key Key) *store.Head {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,27 +66,27 @@ func (c *Cache) Get(key Key) *store.Head {
 	return head
 }
 
-// Put takes a head in, in the place of an earlier one.
+// Put caches a head and replaces the earlier head of the secret.
 func (c *Cache) Put(key Key, head *store.Head) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
 	if weight(head) > c.limit {
-		return // it would throw out all others, and itself in the end
+		return // it would evict all other heads, and then itself
 	}
 	c.lru.Add(key, head)
 	c.bytes += weight(head)
 	c.shrink()
 }
 
-// Drop forgets a head.
+// Drop removes the head of a secret.
 func (c *Cache) Drop(key Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
 }
 
-// DropEnvironment forgets the heads of an environment.
+// DropEnvironment removes the heads of the named secrets of an environment.
 func (c *Cache) DropEnvironment(env store.ID, names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

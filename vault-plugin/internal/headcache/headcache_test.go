@@ -6,7 +6,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-func TestTheCacheCountsWhatItHolds(t *testing.T) {
+func TestCacheCountsItsContents(t *testing.T) {
 	var c Cache
 	c.Configure(3000)
 	env := store.NewID()
@@ -17,11 +17,11 @@ func TestTheCacheCountsWhatItHolds(t *testing.T) {
 		}
 	}
 	if want := c.lru.Len() * weight(head); c.bytes != want || c.bytes > c.limit || c.lru.Len() == 0 {
-		t.Errorf("%d heads count %d bytes, want %d", c.lru.Len(), c.bytes, want)
+		t.Errorf("%d heads count as %d bytes, want %d", c.lru.Len(), c.bytes, want)
 	}
 	c.Drop(Key{env, "none"})
 	c.DropEnvironment(env, []string{"A", "B", "C", "D"})
 	if c.bytes != 0 || c.lru.Len() != 0 {
-		t.Errorf("an empty cache counts %d bytes", c.bytes)
+		t.Errorf("after all heads were dropped, the cache holds %d heads of %d bytes", c.lru.Len(), c.bytes)
 	}
 }
