@@ -19,7 +19,7 @@ func headOf(numbers ...uint64) *store.Head {
 	return head
 }
 
-func TestAChangeGoesOnlyUponTheVersionBeforeIt(t *testing.T) {
+func TestChangeFollowsOnlyThePreviousVersion(t *testing.T) {
 	put := func(n uint64, keep int) store.Change {
 		return store.Change{Name: "A", Sealed: []byte{byte(n)}, Version: store.Version{Number: n}, Keep: keep}
 	}
@@ -29,16 +29,16 @@ func TestAChangeGoesOnlyUponTheVersionBeforeIt(t *testing.T) {
 	deleted := headOf(1, 2)
 	deleted.Versions[1].Deleted, deleted.Versions[1].DeletedID = time.Unix(1, 0), "delete"
 	cases := []struct {
-		name          string
-		head          *store.Head
-		change        store.Change
-		applied, fits bool
-		after         []uint64 // the versions kept, where the change is not applied yet
+		name              string
+		head              *store.Head
+		change            store.Change
+		applied, canApply bool
+		after             []uint64 // the kept versions, if the change is not applied yet
 	}{
 		{"first", headOf(), put(1, 10), false, true, []uint64{1}},
 		{"next", headOf(1, 2), put(3, 10), false, true, []uint64{1, 2, 3}},
 		{"next, at the limit", headOf(1, 2), put(3, 2), false, true, []uint64{2, 3}},
-		{"next, with a limit that was lowered", headOf(4, 5, 6, 7), put(8, 1), false, true, []uint64{8}},
+		{"next, with a lowered limit", headOf(4, 5, 6, 7), put(8, 1), false, true, []uint64{8}},
 		{"already there", headOf(1, 2), put(2, 10), true, true, nil},
 		{"overtaken", headOf(1, 2, 3), put(2, 10), true, true, nil},
 		{"later than the next", headOf(1, 2), put(4, 10), false, false, nil},
@@ -47,14 +47,14 @@ func TestAChangeGoesOnlyUponTheVersionBeforeIt(t *testing.T) {
 		{"deleted already", deleted, del(2), true, true, nil},
 		{"delete an older one", headOf(1, 2), del(1), true, true, nil},
 		{"delete a later one", headOf(1, 2), del(3), false, false, nil},
-		{"delete what never was", headOf(), del(1), false, false, nil},
+		{"delete a secret that never existed", headOf(), del(1), false, false, nil},
 	}
 	for _, c := range cases {
 		if got := applied(c.head, c.change); got != c.applied {
 			t.Errorf("%s: applied is %t", c.name, got)
 		}
-		if got := fits(on(c.head), c.change); got != c.fits {
-			t.Errorf("%s: fits is %t", c.name, got)
+		if got := canApply(previousOf(c.head), c.change); got != c.canApply {
+			t.Errorf("%s: canApply is %t", c.name, got)
 		}
 		if c.after == nil {
 			continue
@@ -65,7 +65,7 @@ func TestAChangeGoesOnlyUponTheVersionBeforeIt(t *testing.T) {
 			t.Errorf("%s: versions %v are kept, want %v", c.name, got, c.after)
 		}
 		if !slices.Equal(numbers(c.head), before) || !applied(next, c.change) {
-			t.Errorf("%s: the head it was made from has changed, or the new one is not told from it", c.name)
+			t.Errorf("%s: apply changed its argument, or its result is not reported as applied", c.name)
 		}
 	}
 }

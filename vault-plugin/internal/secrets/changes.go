@@ -13,14 +13,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// The actions of a change on a secret.
+// Actions of a change on a secret.
 const (
 	Created = "created"
 	Updated = "updated"
 	Removed = "deleted"
 )
 
-// Change is what one request has done to the secrets of an environment, as far as their kept versions tell.
+// Change lists what one request has changed in an environment. It covers only the versions that are
+// still kept.
 type Change struct {
 	ID      string // of the request
 	Time    time.Time
@@ -29,28 +30,29 @@ type Change struct {
 	Secrets []ChangedSecret // by name
 }
 
-// ChangedSecret is what a change has done to one secret.
+// ChangedSecret is the effect of a change on one secret.
 type ChangedSecret struct {
 	Name    string
 	Version uint64
 	Action  string
 }
 
-// Changes derives the changelog of an environment from the histories of its secrets, newest first. There is no second log that
-// could disagree with them; what has left the histories has left the changelog.
+// Changes derives the changelog of an environment from the histories of its secrets, newest change
+// first. No second log exists, so none can contradict the histories. A version that is no longer
+// kept is no longer in the changelog.
 func (s *Service) Changes(ctx context.Context, call caller.Request, path workspaces.Path) ([]Change, error) {
-	a, err := s.read(call, path)
+	loc, err := s.locate(call, path)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.snapshot(ctx, a)
+	heads, err := s.snapshot(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
-	return changes(entries), nil
+	return changes(heads), nil
 }
 
-func changes(entries []entry) []Change {
+func changes(heads []namedHead) []Change {
 	byID := make(map[string]*Change)
 	note := func(id string, at time.Time, by store.Actor, comment string, secret ChangedSecret) {
 		c := byID[id]
@@ -61,21 +63,21 @@ func changes(entries []entry) []Change {
 		if at.After(c.Time) {
 			c.Time = at
 		}
-		c.Comment = cmp.Or(c.Comment, comment) // a deletion of the same request carries none
+		c.Comment = cmp.Or(c.Comment, comment) // a deletion by the same request has no comment
 		c.Secrets = append(c.Secrets, secret)
 	}
-	for _, entry := range entries {
-		if entry.err != nil {
-			continue // metadata says so; a damaged entry hides no other change
+	for _, h := range heads {
+		if h.err != nil {
+			continue // metadata reports it; a damaged secret hides no other change
 		}
-		for _, v := range entry.head.Versions {
+		for _, v := range h.head.Versions {
 			action := Updated
-			if v.Number == entry.head.First {
+			if v.Number == h.head.First {
 				action = Created
 			}
-			note(v.RequestID, v.Created, v.By, v.Comment, ChangedSecret{entry.name, v.Number, action})
+			note(v.RequestID, v.Created, v.By, v.Comment, ChangedSecret{h.name, v.Number, action})
 			if v.DeletedID != "" {
-				note(v.DeletedID, v.Deleted, v.DeletedBy, "", ChangedSecret{entry.name, v.Number, Removed})
+				note(v.DeletedID, v.Deleted, v.DeletedBy, "", ChangedSecret{h.name, v.Number, Removed})
 			}
 		}
 	}
@@ -90,69 +92,69 @@ func changes(entries []entry) []Change {
 	return all
 }
 
-// Revert is the wish to have an environment as a change left it.
+// Revert describes how to return an environment to its state after a change.
 type Revert struct {
 	Change  string // id
 	Comment string
 	DryRun  bool
 }
 
-// Revert makes the environment hold what it held right after a change: as new versions, all or nothing. Where a version it needs
-// is gone, nothing is done.
+// Revert restores what the environment held right after a change, as new versions, all or nothing.
+// If a version that it needs is gone, it fails and changes nothing.
 func (s *Service) Revert(ctx context.Context, call caller.Request, path workspaces.Path, in Revert) (Imported, error) {
-	return s.transact(ctx, call, path, in.DryRun, func(a at) (plan, error) { return s.planRevert(ctx, call, a, in) })
+	return s.transact(ctx, call, path, in.DryRun, func(loc located) (plan, error) { return s.planRevert(ctx, call, loc, in) })
 }
 
-func (s *Service) planRevert(ctx context.Context, call caller.Request, a at, in Revert) (plan, error) {
-	entries, err := s.snapshot(ctx, a)
+func (s *Service) planRevert(ctx context.Context, call caller.Request, loc located, in Revert) (plan, error) {
+	heads, err := s.snapshot(ctx, loc)
 	if err != nil {
 		return plan{}, err
 	}
-	all := changes(entries)
+	all := changes(heads)
 	i := slices.IndexFunc(all, func(c Change) bool { return c.ID == in.Change })
 	if i < 0 {
-		return plan{}, fault.New(fault.NotFound, "change: environment %s has no such change; list them with: vault read %schanges/%s", a.Path(), call.Mount, a.Path())
+		return plan{}, fault.New(fault.NotFound, "change: environment %s has no change with this id; list the changes with: vault read %schanges/%s", loc.Path(), call.Mount, loc.Path())
 	}
 	sel := Selection{At: all[i].Time}
-	if err := s.noneRemovedSince(ctx, a, sel); err != nil {
+	if err := s.checkNoneRemoved(ctx, loc, sel); err != nil {
 		return plan{}, err
 	}
-	wanted := make([]choice, 0, len(entries))
+	wanted := make([]choice, 0, len(heads))
 	var unwanted []choice
-	for _, entry := range entries {
-		if entry.err != nil {
-			return plan{}, entry.err
+	for _, h := range heads {
+		if h.err != nil {
+			return plan{}, h.err
 		}
-		v, live, err := versionAt(a.Place, entry.name, entry.head, sel.At)
+		v, live, err := versionAt(loc.Place, h.name, h.head, sel.At)
 		switch {
 		case err != nil:
 			return plan{}, err
 		case live:
-			wanted = append(wanted, choice{name: entry.name, head: entry.head, version: v})
+			wanted = append(wanted, choice{name: h.name, head: h.head, version: v})
 		default:
-			unwanted = append(unwanted, choice{name: entry.name, head: entry.head})
+			unwanted = append(unwanted, choice{name: h.name, head: h.head})
 		}
 	}
-	if err := s.fetch(ctx, a, wanted); err != nil {
+	if err := s.fetch(ctx, loc, wanted); err != nil {
 		return plan{}, err
 	}
-	return s.planChoices(ctx, call, a, wanted, unwanted, in)
+	return s.planChoices(ctx, call, loc, wanted, unwanted, in)
 }
 
-// planChoices makes the plan that brings back the wanted versions and deletes what is unwanted.
-func (s *Service) planChoices(ctx context.Context, call caller.Request, a at, wanted, unwanted []choice, in Revert) (made plan, err error) {
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+// planChoices returns the plan that restores the wanted versions and deletes the unwanted secrets.
+func (s *Service) planChoices(ctx context.Context, call caller.Request, loc located, wanted, unwanted []choice, in Revert) (made plan, err error) {
+	err = s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		made = plan{call: call, at: s.now().UTC(), heads: make(map[string]*store.Head)}
 		for _, c := range wanted {
 			made.heads[c.name] = c.head
-			if err := s.planReturn(a, seal, &made, c, in); err != nil {
+			if err := s.planReturn(loc, seal, &made, c, in); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return plan{}, err // where the keys could not be had, there is no plan to add to
+		return plan{}, err // without the keys there is no plan to extend
 	}
 	for _, c := range unwanted {
 		made.heads[c.name] = c.head
@@ -161,18 +163,19 @@ func (s *Service) planChoices(ctx context.Context, call caller.Request, a at, wa
 	return made, nil
 }
 
-// planReturn adds to a plan that a version's value becomes the newest again, unless it is.
-func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, c choice, in Revert) error {
+// planReturn extends a plan so that the value of a version becomes the newest again. If it is the
+// newest already, planReturn notes the secret as unchanged.
+func (s *Service) planReturn(loc located, seal *keyring.Context[keyring.SecretLocation], made *plan, c choice, in Revert) error {
 	if replayed(c.head, made.call.ID) {
 		made.Updated = append(made.Updated, c.name)
 		return nil
 	}
-	value, err := open(seal, a.Place, c.name, c.version.Number, c.sealed)
+	value, err := open(seal, loc.Place, c.name, c.version.Number, c.sealed)
 	if err != nil {
 		return err
 	}
 	defer clear(value)
-	same, err := s.holds(seal, a.Place, c.name, c.head, value, c.version)
+	same, err := s.holds(seal, loc.Place, c.name, c.head, value, c.version)
 	if err != nil {
 		return err
 	}
@@ -181,9 +184,10 @@ func (s *Service) planReturn(a at, seal *keyring.Context[keyring.SecretLocation]
 		return nil
 	}
 	input := Input{Value: value, Encoding: c.version.Encoding, References: &c.version.References, Comment: in.Comment}
-	if err := planVersion(a, seal, made, c.name, on(c.head), input); err != nil {
+	if err := planVersion(loc, seal, made, c.name, previousOf(c.head), input); err != nil {
 		return err
 	}
-	made.changes[len(made.changes)-1].Version.Targets = c.version.Targets // it is checked again when it is resolved
+	// Resolving the value checks the targets again.
+	made.changes[len(made.changes)-1].Version.Targets = c.version.Targets
 	return nil
 }

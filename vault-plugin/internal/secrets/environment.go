@@ -13,54 +13,55 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// maxSecretBytes is what a secret whose size is not known yet counts at the most: its value and its name.
+// maxSecretBytes is the most that a secret of unknown size can count: its value and its name.
 var maxSecretBytes = settings.MaxValueBytes.Max + 255
 
-// environment is what is known of an environment without reading storage: which secrets it has, not what they are.
+// environment is what memory knows of an environment: which secrets it has, but not their content.
 //
-// Locks, in the order they are taken: commit, then the name's lock, then mu. Storage is never called under mu.
+// The locks are taken in this order: commit, the lock of the name, mu. Storage is never called
+// under mu.
 type environment struct {
-	commit sync.RWMutex           // shared by writers of single secrets, exclusive for what touches all of them
+	commit sync.RWMutex           // shared by writers of single secrets, else exclusive
 	locks  keylock.Map[string]    // by name: one writer of a secret at a time
 	gone   atomic.Bool            // deleted; set under commit
-	broken atomic.Pointer[string] // why nothing can be done here until the next start
+	broken atomic.Pointer[string] // why the environment is closed until the next start
 
-	undecided atomic.Pointer[undecided] // set under commit
+	pendingImport atomic.Pointer[pendingImport] // set under commit
 
 	mu           sync.RWMutex
 	secrets      map[string]*slot
-	revision     uint64 // the last one given to a slot; no two slots of a name that goes and comes back share one
-	bytes        int    // of all measured secrets
+	revision     uint64 // the last one of any slot, so that a recreated slot has a new one
+	bytes        int    // total size of the measured secrets
 	unmeasured   int
-	reserved     struct{ secrets, bytes int } // by writes under way
-	transactions []*transaction               // committed, not yet applied; one at most but while a start replays
-	tombs        map[string]bool              // names that have a tombstone, those that came back included
-	dying        map[string]*store.Head       // removed secrets of which something is left in storage
+	reserved     struct{ secrets, bytes int } // by writes in progress
+	transactions []*transaction               // committed, not yet applied; several only after a start
+	tombstones   map[string]bool              // including names that exist again
+	dying        map[string]*store.Head       // purged secrets that still have entries in storage
 }
 
-// slot is what is known of one secret.
+// slot is what memory knows of one secret.
 type slot struct {
-	revision uint64   // another after every change, so that what was read before one is not cached after it
-	size     int      // of the newest value and the name while it is live; unknown is -1
-	doubtful bool     // its first write failed: it may be in storage or not
-	pending  *pending // set between the commit of a transaction and its application to this secret
+	revision    uint64     // new after every change, so that an older read is not cached
+	size        int        // of the newest value and the name while it is live, or unknownSize
+	maybeStored bool       // its first write failed, so it may or may not be in storage
+	unapplied   *unapplied // set from the commit of a transaction until this secret has it
 }
 
-// pending is a change that is committed in a redo log but not yet in the secret's own entry.
-type pending struct {
+// unapplied is a change that is committed in a redo log but not yet in the entry of the secret.
+type unapplied struct {
 	head   *store.Head
 	change store.Change
-	txn    *transaction // that brings it
+	txn    *transaction // the transaction of the change
 }
 
 const unknownSize = -1
 
 func newEnvironment() *environment {
-	return &environment{secrets: make(map[string]*slot), tombs: make(map[string]bool), dying: make(map[string]*store.Head)}
+	return &environment{secrets: make(map[string]*slot), tombstones: make(map[string]bool), dying: make(map[string]*store.Head)}
 }
 
-// learn takes in the names that a listing of storage has shown.
-func (e *environment) learn(names []string) {
+// addStored adds the names that were listed in storage.
+func (e *environment) addStored(names []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, name := range names {
@@ -100,8 +101,9 @@ func (e *environment) hasTransactions() bool {
 	return len(e.transactions) > 0
 }
 
-// size is what a head counts against the environment's limit: a deleted or destroyed secret counts nothing, one that is to be
-// deleted later counts until it is written again.
+// size returns what a head counts against the limit of the environment. A deleted or destroyed
+// secret counts nothing. A secret that will be deleted at a later time counts until it is written
+// again.
 func size(name string, head *store.Head) int {
 	if newest := head.Newest(); !newest.Destroyed && newest.Deleted.IsZero() {
 		return len(name) + newest.Size
@@ -109,7 +111,7 @@ func size(name string, head *store.Head) int {
 	return 0
 }
 
-// measure notes a secret's size. The caller holds mu.
+// measure records the size of a secret. The caller holds mu.
 func (e *environment) measure(s *slot, bytes int) {
 	if s.size == unknownSize {
 		e.unmeasured--
@@ -120,14 +122,14 @@ func (e *environment) measure(s *slot, bytes int) {
 	e.bytes += bytes
 }
 
-// settle makes a head that has been stored what readers see. next is nil where the write's outcome is unknown: the next reader
-// then looks in storage.
-func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *store.Head) {
+// publish makes a stored head visible to readers. If the outcome of the write is unknown, next is
+// nil, and the next reader reads storage.
+func (e *environment) publish(cache *headcache.Cache, key headcache.Key, next *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.secrets[key.Name]
 	if s == nil {
-		s = &slot{size: unknownSize, doubtful: next == nil}
+		s = &slot{size: unknownSize, maybeStored: next == nil}
 		e.secrets[key.Name] = s
 		e.unmeasured++
 	}
@@ -137,27 +139,28 @@ func (e *environment) settle(cache *headcache.Cache, key headcache.Key, next *st
 		cache.Drop(key)
 		return
 	}
-	s.doubtful, s.pending = false, nil
+	s.maybeStored, s.unapplied = false, nil
 	e.measure(s, size(key.Name, next))
 	if before := cache.Get(key); before != nil && next.Floor < before.Floor && before.Floor <= next.Versions[0].Number {
-		raised := *next // values were removed while this head was on its way
+		raised := *next // values were removed while this head was being stored
 		raised.Floor = before.Floor
 		next = &raised
 	}
-	remember(cache, key, next)
+	cacheStored(cache, key, next)
 }
 
-// stored answers the head that is cached of a secret, unless a redo log holds a newer one.
-func (e *environment) stored(cache *headcache.Cache, key headcache.Key) *store.Head {
+// storedHead returns the cached head of a secret, or nil if a redo log holds a newer one.
+func (e *environment) storedHead(cache *headcache.Cache, key headcache.Key) *store.Head {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if slot := e.secrets[key.Name]; slot == nil || slot.pending != nil {
+	if slot := e.secrets[key.Name]; slot == nil || slot.unapplied != nil {
 		return nil
 	}
 	return cache.Get(key)
 }
 
-// raiseFloor notes in a cached head that no value stands in storage under a number below floor. The next write stores it.
+// raiseFloor records in a cached head that storage has no value with a number below floor. The next
+// write stores the new floor.
 func (e *environment) raiseFloor(cache *headcache.Cache, key headcache.Key, floor uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -170,9 +173,9 @@ func (e *environment) raiseFloor(cache *headcache.Cache, key headcache.Key, floo
 	cache.Put(key, &next)
 }
 
-// remember caches a head that has been stored. One whose destroyed values may still be in storage is not cached: the next reader
-// is to meet it there, and to have them removed.
-func remember(cache *headcache.Cache, key headcache.Key, head *store.Head) {
+// cacheStored caches a head that was stored. A head whose destroyed values may still be in storage
+// is not cached. So the next reader reads it from storage and starts their removal.
+func cacheStored(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 	if len(head.Doomed) > 0 {
 		cache.Drop(key)
 		return
@@ -183,17 +186,18 @@ func remember(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 // growth is what a write adds to an environment.
 type growth struct{ secrets, bytes int }
 
-// admit reserves room for what a write adds; release gives the reservation back when the write is settled or has failed.
-// Sizes must be known where the limit could be reached without them: known is then false, and the caller measures first.
+// admit reserves room for the growth of a write. The caller calls release when the outcome of the
+// write is published or the write has failed. known is false if the limit may be exceeded and sizes
+// are still unknown; the caller then measures the secrets and calls admit again.
 func (e *environment) admit(path string, g growth, limits store.Settings) (release func(), known bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if g.secrets > 0 && len(e.secrets)+e.reserved.secrets+g.secrets > limits.MaxSecrets {
-		return nil, true, fault.New(fault.Limit, "environment %s would have more than %d secrets, which is its max_secrets", path, limits.MaxSecrets)
+		return nil, true, fault.New(fault.Limit, "environment %s would have more than %d secrets, its max_secrets; delete secrets or raise max_secrets", path, limits.MaxSecrets)
 	}
 	if total := e.bytes + e.reserved.bytes + g.bytes; g.bytes > 0 {
 		if total > limits.MaxEnvironmentBytes {
-			return nil, true, fault.New(fault.Limit, "environment %s would hold more than %d bytes, which is its max_environment_bytes", path, limits.MaxEnvironmentBytes)
+			return nil, true, fault.New(fault.Limit, "environment %s would hold more than %d bytes, its max_environment_bytes; delete secrets or raise max_environment_bytes", path, limits.MaxEnvironmentBytes)
 		}
 		if total+e.unmeasured*maxSecretBytes > limits.MaxEnvironmentBytes {
 			return nil, false, nil

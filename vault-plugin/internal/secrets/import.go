@@ -18,45 +18,48 @@ import (
 // Import is a write of many secrets at once.
 type Import struct {
 	Values  map[string][]byte // UTF-8
-	Comment string            // of every version it makes
-	Replace bool              // live secrets it does not name are deleted
-	// CAS holds secrets to the version their values were made upon, as Input.CAS does for one. Where cas_required holds, whatever
-	// gets a new version must stand in it.
+	Comment string            // of every new version
+	Replace bool              // delete the live secrets that Values does not name
+	// CAS gives, by secret, the version that the value was based on, as Input.CAS does for one
+	// secret. If cas_required is set, every secret that gets a new version must have an element.
 	CAS    map[string]*uint64
 	DryRun bool
 }
 
-// Imported names what an import has done to each secret, sorted.
+// Imported lists what an import does to each secret, sorted by name.
 type Imported struct{ Created, Updated, Unchanged, Deleted []string }
 
-// Import writes many secrets, all or nothing to every reader and across a crash: the changes go into a redo log whose last chunk
-// is the commit. A secret whose value is the same already gets no new version.
+// Import writes many secrets, all or nothing to every reader and across a crash. The changes go
+// into a redo log, whose last chunk is the commit. A secret that already has the value gets no new
+// version.
 func (s *Service) Import(ctx context.Context, call caller.Request, path workspaces.Path, in Import) (Imported, error) {
-	return s.transact(ctx, call, path, in.DryRun, func(a at) (plan, error) { return s.planImport(ctx, call, a, in) })
+	return s.transact(ctx, call, path, in.DryRun, func(loc located) (plan, error) { return s.planImport(ctx, call, loc, in) })
 }
 
-// transact carries out a plan for many secrets, which is made while all other writers of the environment are kept out.
-func (s *Service) transact(ctx context.Context, call caller.Request, path workspaces.Path, dryRun bool, prepare func(at) (plan, error)) (Imported, error) {
-	before, err := s.read(call, path)
+// transact makes and carries out a plan for many secrets. All other writers of the environment are
+// excluded while prepare makes the plan.
+func (s *Service) transact(ctx context.Context, call caller.Request, path workspaces.Path, dryRun bool, prepare func(located) (plan, error)) (Imported, error) {
+	before, err := s.locate(call, path)
 	if err != nil {
 		return Imported{}, err
 	}
-	if _, err := s.snapshot(ctx, before); err != nil { // reads what is cold before others are kept waiting
+	// Cold heads are read before other writers have to wait.
+	if _, err := s.snapshot(ctx, before); err != nil {
 		return Imported{}, err
 	}
-	a, leave, err := s.write(call, path, true)
+	loc, unlock, err := s.lockEnvironment(call, path, true)
 	if err != nil {
 		return Imported{}, err
 	}
-	defer leave()
-	if err := s.drain(ctx, a.EnvironmentID, a.env); err != nil {
+	defer unlock()
+	if err := s.drain(ctx, loc.EnvironmentID, loc.env); err != nil {
 		return Imported{}, err
 	}
-	made, err := prepare(a)
+	made, err := prepare(loc)
 	if err != nil || len(made.changes) == 0 {
 		return made.Imported, err
 	}
-	release, err := s.admit(ctx, a, made.growth)
+	release, err := s.admit(ctx, loc, made.growth)
 	if err != nil {
 		return Imported{}, err
 	}
@@ -64,13 +67,15 @@ func (s *Service) transact(ctx context.Context, call caller.Request, path worksp
 	if dryRun {
 		return made.Imported, nil
 	}
-	return made.Imported, s.commitAll(ctx, a, made)
+	return made.Imported, s.commitAll(ctx, loc, made)
 }
 
-// chunkBytes bounds a chunk of a redo log, well under what every storage backend takes.
+// chunkBytes bounds the size of a chunk of a redo log. It is well below the limit of every storage
+// backend.
 const chunkBytes = 400 << 10
 
-// changeOverhead is what a change takes in a chunk beside its sealed value, at the most: its name, comment, tags and attribution.
+// changeOverhead is the most that a change adds to a chunk besides its sealed value: its name,
+// comment, tags and actors.
 const changeOverhead = 4 << 10
 
 func chunks(changes []store.Change) ([]store.LogChunk, error) {
@@ -79,7 +84,7 @@ func chunks(changes []store.Change) ([]store.LogChunk, error) {
 	for _, c := range changes {
 		weight := len(c.Sealed) + changeWeight(c)
 		if weight > chunkBytes+changeOverhead {
-			return nil, fault.New(fault.Limit, "secrets: %s is too large for one import; write it by itself", c.Name)
+			return nil, fault.New(fault.Limit, "secrets: %s is too large for an import; write it in a request of its own", c.Name)
 		}
 		if len(all) == 0 || used+weight > chunkBytes {
 			all, used = append(all, store.LogChunk{}), 0
@@ -100,37 +105,38 @@ func changeWeight(c store.Change) int {
 	return weight
 }
 
-// commitAll writes the redo log, makes its changes visible at once, and has them applied in the background.
-func (s *Service) commitAll(ctx context.Context, a at, plan plan) error {
+// commitAll writes the redo log, makes all its changes visible at one moment, and starts applying
+// them in the background.
+func (s *Service) commitAll(ctx context.Context, loc located, plan plan) error {
 	parts, err := chunks(plan.changes)
 	if err != nil {
 		return err
 	}
 	txn := &transaction{id: store.NewID(), changes: plan.changes, chunks: len(parts)}
-	if err := s.storeLog(ctx, a, txn, parts); err != nil {
+	if err := s.storeLog(ctx, loc, txn, parts); err != nil {
 		return fmt.Errorf("store an import: %w", err)
 	}
-	a.env.announce(&s.cache, a.EnvironmentID, txn, plan.heads)
-	s.changed(a.Place)
-	s.startApply(a.EnvironmentID, a.env)
+	loc.env.publishTransaction(&s.cache, loc.EnvironmentID, txn, plan.heads)
+	s.notify(loc.Place)
+	s.startApply(loc.EnvironmentID, loc.env)
 	return nil
 }
 
-// plan is what a write of many secrets comes to, sealed and ready to be stored. It is made while all other writers of the
-// environment are kept out.
+// plan is a write of many secrets, sealed and ready to be stored. It is made while all other
+// writers of the environment are excluded.
 type plan struct {
 	Imported
 	growth
-	call    caller.Request // who asks for it
-	at      time.Time      // of every version it makes and every deletion: one moment
+	call    caller.Request // the request that makes the plan
+	at      time.Time      // the time of all its versions and deletions
 	changes []store.Change
 	heads   map[string]*store.Head // before the write; nil for a new secret
-	lasts   map[string]uint64      // of secrets that were removed: the number their versions had reached
+	lasts   map[string]uint64      // the last version number of purged secrets
 }
 
-// planImport compares what is wanted with what there is.
-func (s *Service) planImport(ctx context.Context, call caller.Request, a at, in Import) (plan, error) {
-	heads, err := s.headsFor(ctx, a, in)
+// planImport compares the wanted values with the stored ones.
+func (s *Service) planImport(ctx context.Context, call caller.Request, loc located, in Import) (plan, error) {
+	heads, err := s.headsFor(ctx, loc, in)
 	if err != nil {
 		return plan{}, err
 	}
@@ -139,15 +145,15 @@ func (s *Service) planImport(ctx context.Context, call caller.Request, a at, in 
 		if heads[name] != nil {
 			continue
 		}
-		if lasts[name], err = s.lastOf(ctx, a, name); err != nil {
+		if lasts[name], err = s.lastOf(ctx, loc, name); err != nil {
 			return plan{}, err
 		}
 	}
 	var made plan
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+	err = s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		made = plan{call: call, at: s.now().UTC(), heads: heads, lasts: lasts}
 		for _, name := range slices.Sorted(maps.Keys(in.Values)) {
-			if err := s.planValue(a, seal, &made, name, in); err != nil {
+			if err := s.planValue(loc, seal, &made, name, in); err != nil {
 				return err
 			}
 		}
@@ -164,20 +170,21 @@ func (s *Service) planImport(ctx context.Context, call caller.Request, a at, in 
 	return made, nil
 }
 
-// planValue adds to a plan that a secret gets a value, unless it has it.
-func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, in Import) error {
+// planValue extends a plan so that a secret gets a value. A secret that has the value stays
+// unchanged.
+func (s *Service) planValue(loc located, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, in Import) error {
 	value, head := in.Values[name], made.heads[name]
 	input := Input{Value: value, Comment: in.Comment}
-	if err := checkValue("secrets: "+name, a.Place, input); err != nil {
+	if err := checkValue("secrets: "+name, loc.Place, input); err != nil {
 		return err
 	}
 	if head == nil {
-		if err := checkCAS(a.Place, name, head, in.CAS[name]); err != nil {
+		if err := checkCAS(loc.Place, name, head, in.CAS[name]); err != nil {
 			return err
 		}
-		return planVersion(a, seal, made, name, base{last: made.lasts[name]}, input)
+		return planVersion(loc, seal, made, name, previous{last: made.lasts[name]}, input)
 	}
-	same, err := s.holds(seal, a.Place, name, head, value, store.Version{})
+	same, err := s.holds(seal, loc.Place, name, head, value, store.Version{})
 	switch {
 	case err != nil:
 		return err
@@ -188,29 +195,30 @@ func (s *Service) planValue(a at, seal *keyring.Context[keyring.SecretLocation],
 		made.Updated = append(made.Updated, name)
 		return nil
 	}
-	// What a caller says to have seen must be so in any case; who changes nothing need not have said it.
-	if err := checkCAS(a.Place, name, head, in.CAS[name]); err != nil && (in.CAS[name] != nil || !same) {
+	// If the caller gives a version, it must be right in any case. A caller that changes nothing
+	// need not give one.
+	if err := checkCAS(loc.Place, name, head, in.CAS[name]); err != nil && (in.CAS[name] != nil || !same) {
 		return err
 	}
 	if same {
 		made.Unchanged = append(made.Unchanged, name)
 		return nil
 	}
-	return planVersion(a, seal, made, name, on(head), input)
+	return planVersion(loc, seal, made, name, previousOf(head), input)
 }
 
 // planVersion adds a new version to a plan.
-func planVersion(a at, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, upon base, in Input) error {
-	change := nextVersion(made.call, a.Place, name, upon, in, made.at)
+func planVersion(loc located, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, prev previous, in Input) error {
+	change := nextVersion(made.call, loc.Place, name, prev, in, made.at)
 	var err error
 	if change.Sealed, err = sealWith(seal, name, change.Version.Number, in.Value); err != nil {
 		return err
 	}
-	g := grown(name, upon.head, len(in.Value))
+	g := growthOf(name, prev.head, len(in.Value))
 	made.secrets += g.secrets
 	made.bytes += g.bytes
 	made.changes = append(made.changes, change)
-	if upon.head == nil {
+	if prev.head == nil {
 		made.Created = append(made.Created, name)
 	} else {
 		made.Updated = append(made.Updated, name)
@@ -218,7 +226,7 @@ func planVersion(a at, seal *keyring.Context[keyring.SecretLocation], made *plan
 	return nil
 }
 
-// planDeletion adds to a plan that a live secret is soft-deleted.
+// planDeletion adds the soft deletion of a live secret to a plan.
 func planDeletion(made *plan, name string, head *store.Head) {
 	newest := head.Newest()
 	if !newest.Live(made.at) {
@@ -234,7 +242,8 @@ func planDeletion(made *plan, name string, head *store.Head) {
 	made.bytes -= size(name, head)
 }
 
-// holds reports whether the newest version is live and has this value, and the encoding and references of another.
+// holds reports whether the newest version is live and has this value, with the encoding and the
+// references of like.
 func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, head *store.Head, value []byte, like store.Version) (bool, error) {
 	newest := head.Newest()
 	if !newest.Live(s.now()) || newest.Encoding != like.Encoding || newest.References != like.References || newest.Size != len(value) {
@@ -248,21 +257,22 @@ func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place wor
 	return bytes.Equal(current, value), nil
 }
 
-// headsFor answers the heads of the secrets an import may touch: those it names, or all where it replaces.
-func (s *Service) headsFor(ctx context.Context, a at, in Import) (map[string]*store.Head, error) {
-	entries, err := s.snapshot(ctx, a)
+// headsFor returns the heads of the secrets that an import may change: the named ones, or all if
+// the import replaces.
+func (s *Service) headsFor(ctx context.Context, loc located, in Import) (map[string]*store.Head, error) {
+	all, err := s.snapshot(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
-	heads := make(map[string]*store.Head, len(entries))
-	for _, entry := range entries {
-		if _, named := in.Values[entry.name]; !named && !in.Replace {
+	heads := make(map[string]*store.Head, len(all))
+	for _, h := range all {
+		if _, named := in.Values[h.name]; !named && !in.Replace {
 			continue
 		}
-		if entry.err != nil {
-			return nil, entry.err
+		if h.err != nil {
+			return nil, h.err
 		}
-		heads[entry.name] = entry.head
+		heads[h.name] = h.head
 	}
 	return heads, nil
 }

@@ -12,23 +12,24 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// inlineBytes bounds the sealed bytes of older versions that a head holds. Nine older values of 800
-// bytes fit, which is more than most secrets have; a load of 1,000 secrets that are not in memory
-// moves at most 8 MiB of older values.
+// inlineBytes bounds the sealed bytes of older versions in a head. Nine older values of 800 bytes
+// fit, which is more than most secrets have. A load of 1,000 secrets that are not in memory
+// transfers at most 8 MiB of older values.
 const inlineBytes = 8 << 10
 
-// addNewest makes sealed the value of the newest version of next, whose metadata are there already,
-// and keeps the value of the version before it inline, whatever its size. next is a copy of head.
+// addNewest makes sealed the newest value of next and keeps the previous newest value inline,
+// whatever its size. next is a copy of head that already has the metadata of the new version.
 func addNewest(next, head *store.Head, sealed []byte) {
 	next.Inline = append(slices.Clip(head.Inline), head.Sealed)
 	next.Sealed = sealed
-	// No write upon an earlier head can have spilled this version.
+	// No write that followed an earlier head can have spilled this version.
 	next.NeverSpilled = cmp.Or(head.NeverSpilled, next.Newest().Number)
 }
 
-// cut drops the oldest versions of a head that is not shared yet, until keep are left. The floor
-// rises past those that were never put under ver/, for nothing has to be removed there.
-func cut(head *store.Head, keep int) {
+// dropOldest drops the oldest versions of a head until keep are left. The head must not be shared
+// yet. The floor rises past versions that were never stored under ver/, because they leave nothing
+// to remove.
+func dropOldest(head *store.Head, keep int) {
 	extra := len(head.Versions) - keep
 	if extra <= 0 {
 		return
@@ -44,9 +45,9 @@ func cut(head *store.Head, keep int) {
 	}
 }
 
-// spill splits a head into one that holds older values of at most limit bytes and the number of the
-// oldest version it then holds inline. The versions before that number go to ver/, oldest first, so
-// that those under ver/ are older than all inline ones.
+// spill returns a head that holds at most limit bytes of older values, and the number of the oldest
+// version in it. The versions before that number go to ver/. They are the oldest, so all versions
+// under ver/ are older than all inline ones.
 func spill(head *store.Head, limit int) (kept *store.Head, from uint64) {
 	first, used := len(head.Inline), 0
 	for first > 0 && used+len(head.Inline[first-1]) <= limit {
@@ -57,14 +58,14 @@ func spill(head *store.Head, limit int) (kept *store.Head, from uint64) {
 		return head, head.FirstInline()
 	}
 	next := *head
-	next.Inline = slices.Clone(head.Inline[first:]) // the values that have left must not stay in memory
+	next.Inline = slices.Clone(head.Inline[first:]) // the spilled values must not stay in memory
 	return &next, next.FirstInline()
 }
 
-// putHead stores a head, after putting the older values that it has no room for under ver/. It
-// returns the head as it is stored. A crash in between leaves entries under ver/ of versions that
-// the stored head still holds: they are never read, and are overwritten or removed when their
-// version leaves the head.
+// putHead stores a head. Before that, it stores the older values that have no room in the head
+// under ver/. It returns the head as stored. A crash in between leaves entries under ver/ whose
+// versions the stored head still holds. They are never read. Each is overwritten or removed when
+// its version leaves the head.
 func (s *Service) putHead(ctx context.Context, key headcache.Key, head *store.Head) (*store.Head, error) {
 	kept, from := spill(head, inlineBytes)
 	if err := s.putOldValues(ctx, key, head, from); err != nil {
@@ -92,7 +93,7 @@ func inlineSize(head *store.Head) (bytes int) {
 	return bytes
 }
 
-// putOldValues puts the inline values of the versions before from under ver/, in parallel.
+// putOldValues stores the inline values of the versions before from under ver/, in parallel.
 func (s *Service) putOldValues(ctx context.Context, key headcache.Key, head *store.Head, from uint64) error {
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelism)

@@ -17,8 +17,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// valuesOf makes a head whose newest version is small and whose older ones have envelopes of these
-// sizes, all inline; below 0 it is destroyed.
+// valuesOf returns a head whose newest version is small and whose older versions have inline
+// envelopes of the given sizes. A size below 0 means a destroyed version.
 func valuesOf(sizes ...int) *store.Head {
 	head := &store.Head{Sealed: []byte("newest"), Floor: 1, First: 1}
 	for i, size := range sizes {
@@ -30,7 +30,7 @@ func valuesOf(sizes ...int) *store.Head {
 	return head
 }
 
-func TestTheOldestValuesSpillBeyondTheBudget(t *testing.T) {
+func TestOldestValuesSpillBeyondBudget(t *testing.T) {
 	const all = inlineBytes
 	hundred := make([]int, 99)
 	for i := range hundred {
@@ -39,18 +39,18 @@ func TestTheOldestValuesSpillBeyondTheBudget(t *testing.T) {
 	cases := []struct {
 		name  string
 		sizes []int
-		from  uint64 // the first version that stays inline, or the newest
+		from  uint64 // the first version that stays inline, or the newest version
 	}{
 		{"none", nil, 1},
 		{"exactly the budget", []int{all / 2, all / 2}, 1},
-		{"a byte more", []int{1, all / 2, all / 2}, 2},
-		{"one that takes all of it", []int{all}, 1},
-		{"one that is larger than all of it", []int{all + 1}, 2},
-		{"a large one between small ones takes those before it along", []int{10, 10, all + 1, 10}, 4},
-		{"a large one that has just been replaced", []int{10, 10, all + 1}, 4},
-		{"destroyed ones take no room", []int{-1, all, -1, -1}, 1},
-		{"a destroyed one before one that spills", []int{10, -1, all + 1, -1, 10}, 4},
-		{"a hundred versions of which some fit", hundred, 100 - all/100},
+		{"one byte more than the budget", []int{1, all / 2, all / 2}, 2},
+		{"one value of the size of the budget", []int{all}, 1},
+		{"one value larger than the budget", []int{all + 1}, 2},
+		{"a large value spills with the small ones before it", []int{10, 10, all + 1, 10}, 4},
+		{"a large value that was just replaced", []int{10, 10, all + 1}, 4},
+		{"destroyed versions use no room", []int{-1, all, -1, -1}, 1},
+		{"a destroyed version before a value that spills", []int{10, -1, all + 1, -1, 10}, 4},
+		{"a hundred versions, some of which fit", hundred, 100 - all/100},
 	}
 	for _, c := range cases {
 		head := valuesOf(c.sizes...)
@@ -66,13 +66,13 @@ func TestTheOldestValuesSpillBeyondTheBudget(t *testing.T) {
 			}
 		}
 		if !slices.EqualFunc(head.Inline, before, bytes.Equal) {
-			t.Errorf("%s: the head it was made from has changed", c.name)
+			t.Errorf("%s: spill changed its argument", c.name)
 		}
 	}
 }
 
-// recorder is a storage that keeps which families of entries are put, in order, and fails from one
-// Put on.
+// recorder is a storage that records the families of the entries that are put, in order. It fails
+// from one Put on.
 type recorder struct {
 	logical.InmemStorage
 	mu     sync.Mutex
@@ -92,7 +92,7 @@ func (r *recorder) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	return r.InmemStorage.Put(ctx, entry)
 }
 
-// service makes a service over a recorder, with one secret's key.
+// service returns a service over a recorder, and the key of one secret.
 func service(t *testing.T) (*Service, *recorder, headcache.Key) {
 	t.Helper()
 	storage := &recorder{}
@@ -103,14 +103,14 @@ func service(t *testing.T) (*Service, *recorder, headcache.Key) {
 	return New(s, nil, nil, time.Now), storage, headcache.Key{Environment: store.NewID(), Name: "A"}
 }
 
-func TestAHeadIsStoredAfterWhatItHasNoRoomFor(t *testing.T) {
+func TestHeadIsStoredAfterSpilledValues(t *testing.T) {
 	s, storage, key := service(t)
 	stored, err := s.putHead(t.Context(), key, valuesOf(10, inlineBytes+1, 10))
 	if err != nil || stored.FirstInline() != 3 {
 		t.Fatalf("inline from %d: %v", stored.FirstInline(), err)
 	}
 	if got := fmt.Sprint(storage.puts); got != "[ver ver sec]" {
-		t.Errorf("it puts %s", got)
+		t.Errorf("Puts in the order %s, want [ver ver sec]", got)
 	}
 	head := valuesOf(10, inlineBytes+1, 10)
 	for n := uint64(1); n <= 2; n++ {
@@ -122,28 +122,28 @@ func TestAHeadIsStoredAfterWhatItHasNoRoomFor(t *testing.T) {
 	}
 	read, err := s.store.Head(t.Context(), key.Environment, key.Name)
 	if err != nil || read.FirstInline() != 3 || len(read.Sealed) == 0 {
-		t.Errorf("it reads back as %+v, %v", read, err)
+		t.Errorf("the stored head is %+v, %v", read, err)
 	}
 }
 
-func TestAHeadThatCannotSpillIsNotStored(t *testing.T) {
+func TestHeadIsNotStoredIfASpillFails(t *testing.T) {
 	s, storage, key := service(t)
 	storage.failAt = 2
 	if _, err := s.putHead(t.Context(), key, valuesOf(10, inlineBytes+1, 10)); err == nil {
-		t.Fatal("it was stored though an older value was not")
+		t.Fatal("the head was stored although a spilled value was not")
 	}
 	if head, err := s.store.Head(t.Context(), key.Environment, key.Name); err != nil || head != nil {
-		t.Errorf("storage has %+v, %v", head, err)
+		t.Errorf("storage holds %+v, %v", head, err)
 	}
 }
 
-// An entry near its limit leaves less room for older values than the budget.
-func TestOlderValuesSpillFromAnEntryThatIsFull(t *testing.T) {
+// An entry near its size limit has less room for older values than the budget.
+func TestOlderValuesSpillFromFullEntry(t *testing.T) {
 	for name, c := range map[string]struct{ free, from int }{
-		"all fit":                 {4000, 1},
-		"the oldest not":          {3000, 2},
-		"the newest of them only": {1500, 3},
-		"none":                    {500, 4},
+		"all fit":                      {4000, 1},
+		"all but the oldest fit":       {3000, 2},
+		"only the newest of them fits": {1500, 3},
+		"none fits":                    {500, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, storage, key := service(t)
@@ -169,12 +169,13 @@ func TestOlderValuesSpillFromAnEntryThatIsFull(t *testing.T) {
 	head := valuesOf(10)
 	head.Sealed = make([]byte, store.MaxEntryBytes)
 	if _, err := s.putHead(t.Context(), key, head); !errors.Is(err, store.ErrTooLarge) {
-		t.Errorf("a head that is too large without older values: %v", err)
+		t.Errorf("a head that is too large without older values: %v, want ErrTooLarge", err)
 	}
 }
 
-// A version that was never spilled leaves nothing to remove; one that may have been does.
-func TestOnlyWhatMayHaveSpilledIsRemoved(t *testing.T) {
+// A version that was never spilled leaves nothing to remove. A version that may have been spilled
+// does.
+func TestOnlyPossiblySpilledValuesAreRemoved(t *testing.T) {
 	put := func(head *store.Head, n uint64, size, keep int) *store.Head {
 		return apply(head, store.Change{Name: "A", Sealed: make([]byte, size), Version: store.Version{Number: n}, Keep: keep})
 	}
@@ -183,14 +184,14 @@ func TestOnlyWhatMayHaveSpilledIsRemoved(t *testing.T) {
 		cold  int // how many versions were written before the head was read from storage
 		sizes []int
 		keep  int
-		left  []uint64 // what is pushed out and must be removed
+		left  []uint64 // dropped versions whose entries must be removed
 	}{
 		{"never spilled", 0, []int{1, 1, 1, 1, 1}, 2, nil},
 		{"spilled", 0, []int{inlineBytes + 1, 1, 1, 1}, 2, []uint64{1, 2}},
-		{"pushed out before it could spill", 0, []int{inlineBytes + 1, 1}, 1, nil},
+		{"dropped before it could spill", 0, []int{inlineBytes + 1, 1}, 1, nil},
 		{"written before a start", 2, []int{1, 1, 1, 1}, 2, []uint64{1, 2}},
 		{"written after a start", 1, []int{1, 1, 1, 1}, 2, []uint64{1, 2}},
-		{"all at once", 0, []int{1, 1, 1, 1}, 100, nil},
+		{"all versions kept", 0, []int{1, 1, 1, 1}, 100, nil},
 	}
 	for _, c := range cases {
 		s, _, key := service(t)
@@ -206,13 +207,13 @@ func TestOnlyWhatMayHaveSpilledIsRemoved(t *testing.T) {
 				}
 			}
 		}
-		if got := pushedOut(head); !slices.Equal(got, c.left) {
-			t.Errorf("%s: %v are to be removed, want %v", c.name, got, c.left)
+		if got := dropped(head); !slices.Equal(got, c.left) {
+			t.Errorf("%s: dropped returns %v, want %v", c.name, got, c.left)
 		}
 	}
 }
 
-func TestADestructionTakesTheInlineValueAtOnce(t *testing.T) {
+func TestDestroyRemovesInlineValueImmediately(t *testing.T) {
 	head := valuesOf(10, inlineBytes+1, 10, 10)
 	head, _ = spill(head, inlineBytes) // 1 and 2 are spilled, 3 and 4 inline, 5 is the newest
 	hot := *head
@@ -234,7 +235,7 @@ func TestADestructionTakesTheInlineValueAtOnce(t *testing.T) {
 			}
 		}
 		if sealed, _ := c.head.Value(3); len(sealed) != 10 {
-			t.Errorf("%s: the head it was made from has changed", name)
+			t.Errorf("%s: destroy changed its argument", name)
 		}
 	}
 }

@@ -14,26 +14,28 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Selection says which secrets of an environment are delivered, and as of when. Its zero value means all of them, now.
+// Selection selects the secrets of an environment that are delivered, and the moment as of which.
+// Its zero value selects all secrets, now.
 type Selection struct {
 	Include []string  // globs of names; empty means all
-	Exclude []string  // globs of names that are left out even so
+	Exclude []string  // globs of names that are excluded even if included
 	At      time.Time // zero means now
 }
 
-// Check refuses a glob that cannot be read.
+// Check rejects an invalid glob.
 func (sel Selection) Check() error {
 	for field, patterns := range map[string][]string{"include": sel.Include, "exclude": sel.Exclude} {
 		for _, glob := range patterns {
 			if _, err := globs.Match(glob, ""); err != nil {
-				return fault.New(fault.Invalid, "%s: must be patterns of names, such as DB_* or *_URL", field)
+				return fault.New(fault.Invalid, "%s: has an invalid pattern; patterns match names, such as DB_* or *_URL", field)
 			}
 		}
 	}
 	return nil
 }
 
-func (sel Selection) takes(name string) bool {
+// selects reports whether the secret with the given name is selected.
+func (sel Selection) selects(name string) bool {
 	matches := func(glob string) bool {
 		ok, _ := globs.Match(glob, name)
 		return ok
@@ -41,60 +43,60 @@ func (sel Selection) takes(name string) bool {
 	return (len(sel.Include) == 0 || slices.ContainsFunc(sel.Include, matches)) && !slices.ContainsFunc(sel.Exclude, matches)
 }
 
-// choice is a version that is to be delivered.
+// choice is a version that will be delivered.
 type choice struct {
 	name    string
 	head    *store.Head
 	version store.Version
 	sealed  []byte
-	err     error // why it cannot be chosen; the version is then unknown
+	err     error // why the version is unknown
 }
 
 // Delivery is what an environment delivers.
 type Delivery struct {
 	Secrets   []Secret
-	Elsewhere bool      // some of it is inherited or referred to: a change of another environment of the workspace may change it
-	Until     time.Time // the first of its versions ends then; zero: none does
+	Elsewhere bool      // it inherits or refers, so a change of another environment may change it
+	Until     time.Time // when the first of its versions is deleted; zero if none will be
 }
 
 // Wipe clears the values.
 func (d Delivery) Wipe() { wipe(d.Secrets) }
 
-// Deliver opens every secret that is selected, all as they were at one moment, and reports what the result depends on. Where it
-// fails, that is not known.
+// Deliver opens every selected secret, all as of one moment, and reports what the result depends
+// on. If it fails, the dependencies are unknown.
 func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspaces.Path, sel Selection) (Delivery, error) {
-	a, err := s.read(call, path)
+	loc, err := s.locate(call, path)
 	if err != nil {
 		return Delivery{}, err
 	}
 	if err := sel.Check(); err != nil {
 		return Delivery{}, err
 	}
-	all, err := s.choose(ctx, a, sel.At)
+	all, err := s.choose(ctx, loc, sel.At)
 	if err != nil {
 		return Delivery{}, err
 	}
-	choices, err := s.selected(ctx, a, all, sel)
+	choices, err := s.selected(ctx, loc, all, sel)
 	if err != nil {
 		return Delivery{}, err
 	}
-	if a.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
-		return s.deliverResolved(ctx, call, a, all, sel)
+	if loc.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
+		return s.deliverResolved(ctx, call, loc, all, sel)
 	}
 	d := Delivery{}
 	for _, c := range choices {
 		d.Until = earlier(d.Until, c.version.Deleted)
 	}
-	d.Secrets, err = s.openAll(ctx, a, choices)
+	d.Secrets, err = s.openAll(ctx, loc, choices)
 	return d, err
 }
 
-// deliverResolved is Deliver for an environment that inherits or whose secrets refer to others. all
-// is what was chosen of it.
-func (s *Service) deliverResolved(ctx context.Context, call caller.Request, a at, all []choice, sel Selection) (Delivery, error) {
+// deliverResolved is Deliver for an environment that inherits, or whose secrets refer to others.
+// all lists the versions that were chosen in it.
+func (s *Service) deliverResolved(ctx context.Context, call caller.Request, loc located, all []choice, sel Selection) (Delivery, error) {
 	r := s.newResolver(ctx, call, sel.At)
 	defer r.wipe()
-	scope, err := r.add(a, all)
+	scope, err := r.add(loc, all)
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -102,7 +104,7 @@ func (s *Service) deliverResolved(ctx context.Context, call caller.Request, a at
 	return Delivery{Secrets: found, Elsewhere: true, Until: r.until}, err
 }
 
-// earlier answers the earlier of two moments; a zero one never comes.
+// earlier returns the earlier of two times. The zero time means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -110,16 +112,16 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// openAll opens versions that stand for themselves.
-func (s *Service) openAll(ctx context.Context, a at, choices []choice) ([]Secret, error) {
-	if err := s.fetch(ctx, a, choices); err != nil {
+// openAll opens versions of an environment without inheritance and references.
+func (s *Service) openAll(ctx context.Context, loc located, choices []choice) ([]Secret, error) {
+	if err := s.fetch(ctx, loc, choices); err != nil {
 		return nil, err
 	}
 	var all []Secret
-	err := s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+	err := s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		all = make([]Secret, 0, len(choices))
 		for _, c := range choices {
-			value, err := open(seal, a.Place, c.name, c.version.Number, c.sealed)
+			value, err := open(seal, loc.Place, c.name, c.version.Number, c.sealed)
 			if err != nil {
 				return err
 			}
@@ -130,28 +132,28 @@ func (s *Service) openAll(ctx context.Context, a at, choices []choice) ([]Secret
 	return all, err
 }
 
-// choose picks the version of each secret that is delivered at a moment; a zero one is now. A
-// secret whose version cannot be known is among the choices, with the reason.
-func (s *Service) choose(ctx context.Context, a at, moment time.Time) ([]choice, error) {
+// choose returns the version of each secret that is delivered at a moment; the zero moment means
+// now. A secret whose version is unknown is included, with the reason.
+func (s *Service) choose(ctx context.Context, loc located, moment time.Time) ([]choice, error) {
 	now := s.now()
 	if moment.After(now) {
-		return nil, fault.New(fault.Invalid, "version_at: must not lie in the future")
+		return nil, fault.New(fault.Invalid, "version_at: must not be in the future")
 	}
-	entries, err := s.snapshot(ctx, a)
+	heads, err := s.snapshot(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]choice, 0, len(entries))
-	for _, entry := range entries {
-		c := choice{name: entry.name, head: entry.head, err: entry.err}
+	all := make([]choice, 0, len(heads))
+	for _, h := range heads {
+		c := choice{name: h.name, head: h.head, err: h.err}
 		live := false
 		switch {
 		case c.err != nil:
 		case moment.IsZero():
-			c.version = entry.head.Newest()
+			c.version = h.head.Newest()
 			live = c.version.Live(now)
 		default:
-			c.version, live, c.err = versionAt(a.Place, entry.name, entry.head, moment)
+			c.version, live, c.err = versionAt(loc.Place, h.name, h.head, moment)
 		}
 		if live || c.err != nil {
 			all = append(all, c)
@@ -160,12 +162,12 @@ func (s *Service) choose(ctx context.Context, a at, moment time.Time) ([]choice,
 	return all, nil
 }
 
-// selected returns the choices that are selected. One that cannot be read fails them all: an
-// environment with a hole in it is worse than none.
-func (s *Service) selected(ctx context.Context, a at, all []choice, sel Selection) ([]choice, error) {
+// selected returns the selected choices. If any of them could not be read, it fails: an environment
+// with a secret missing is worse than none.
+func (s *Service) selected(ctx context.Context, loc located, all []choice, sel Selection) ([]choice, error) {
 	found := all
 	if len(sel.Include)+len(sel.Exclude) > 0 {
-		found = slices.DeleteFunc(slices.Clone(all), func(c choice) bool { return !sel.takes(c.name) })
+		found = slices.DeleteFunc(slices.Clone(all), func(c choice) bool { return !sel.selects(c.name) })
 	}
 	for i := range found {
 		if err := found[i].err; err != nil {
@@ -175,11 +177,11 @@ func (s *Service) selected(ctx context.Context, a at, all []choice, sel Selectio
 	if sel.At.IsZero() {
 		return found, nil
 	}
-	return found, s.noneRemovedSince(ctx, a, sel)
+	return found, s.checkNoneRemoved(ctx, loc, sel)
 }
 
 // fetch reads the sealed values of the choices.
-func (s *Service) fetch(ctx context.Context, a at, choices []choice) error {
+func (s *Service) fetch(ctx context.Context, loc located, choices []choice) error {
 	var spilled []*choice
 	for i := range choices {
 		c := &choices[i]
@@ -188,17 +190,17 @@ func (s *Service) fetch(ctx context.Context, a at, choices []choice) error {
 			spilled = append(spilled, c)
 		}
 	}
-	return s.reads.each(ctx, len(spilled), parallelism, func(ctx context.Context, i int) (err error) {
+	return s.reads.Each(ctx, len(spilled), parallelism, func(ctx context.Context, i int) (err error) {
 		c := spilled[i]
-		c.sealed, err = s.sealedValue(ctx, a, c.name, c.head, c.version.Number)
+		c.sealed, err = s.sealedValue(ctx, loc, c.name, c.head, c.version.Number)
 		return err
 	})
 }
 
-// versionAt answers the version of a secret that was the newest at a moment, and whether it was delivered then. A version that
-// is gone is an error, never the nearest one that is not.
+// versionAt returns the version that was the newest at a moment, and whether it was delivered then.
+// If that version is gone, it returns an error and never the nearest version that is left.
 func versionAt(place workspaces.Place, name string, head *store.Head, at time.Time) (v store.Version, live bool, err error) {
-	gone := fault.New(fault.NotFound, "version_at: the version that secret %s of %s had then is destroyed or no longer kept", name, place.Path())
+	gone := fault.New(fault.NotFound, "version_at: the version that secret %s of %s had at that time is destroyed or no longer kept", name, place.Path())
 	i := len(head.Versions) - 1
 	for i >= 0 && head.Versions[i].Created.After(at) {
 		i--
@@ -207,7 +209,7 @@ func versionAt(place workspaces.Place, name string, head *store.Head, at time.Ti
 		if head.Versions[0].Number > head.First {
 			return store.Version{}, false, gone
 		}
-		return store.Version{}, false, nil // there was no such secret yet
+		return store.Version{}, false, nil // the secret did not exist yet
 	}
 	v = head.Versions[i]
 	switch deleted := !v.Deleted.IsZero() && !v.Deleted.After(at); {
@@ -220,30 +222,30 @@ func versionAt(place workspaces.Place, name string, head *store.Head, at time.Ti
 	}
 }
 
-// noneRemovedSince refuses to answer for a moment at which there was a secret that has been removed since.
-func (s *Service) noneRemovedSince(ctx context.Context, a at, sel Selection) error {
-	a.env.mu.RLock()
-	removed := slices.Sorted(maps.Keys(a.env.tombs))
-	a.env.mu.RUnlock()
+// checkNoneRemoved fails if a selected secret existed at the moment but was purged since.
+func (s *Service) checkNoneRemoved(ctx context.Context, loc located, sel Selection) error {
+	loc.env.mu.RLock()
+	removed := slices.Sorted(maps.Keys(loc.env.tombstones))
+	loc.env.mu.RUnlock()
 	for _, name := range removed {
-		if !sel.takes(name) {
+		if !sel.selects(name) {
 			continue
 		}
-		tomb, err := s.store.Tombstone(ctx, a.EnvironmentID, name)
+		tomb, err := s.store.Tombstone(ctx, loc.EnvironmentID, name)
 		if err != nil || tomb == nil {
-			return errDamagedHead(a.Place, name)
+			return errDamagedHead(loc.Place, name)
 		}
 		if !sel.At.Before(tomb.Born) && sel.At.Before(tomb.Removed) {
-			return fault.New(fault.NotFound, "version_at: secret %s of %s was removed since, with all its versions", name, a.Path())
+			return fault.New(fault.NotFound, "version_at: secret %s of %s was removed after that time, with all its versions", name, loc.Path())
 		}
 	}
 	return nil
 }
 
-// Compared names the secrets in which two environments differ.
+// Compared lists the secrets in which two environments differ, and those in which they do not.
 type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
 
-// Compare holds the live secrets of two environments of a project against each other.
+// Compare compares the live secrets of two environments of a project.
 func (s *Service) Compare(ctx context.Context, call caller.Request, from, to workspaces.Path) (Compared, error) {
 	left, err := s.Deliver(ctx, call, from, Selection{})
 	if err != nil {

@@ -10,34 +10,35 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Purge removes a secret with all its versions. The commit is a head that is marked as dying; then the values go, a tombstone
-// keeps the number for a secret that may come back under the name, and the head goes last. What a crash leaves is a dying head,
-// which is no secret to anyone and is cleared away by whoever meets it.
+// Purge removes a secret with all its versions. The commit is a head that is marked as dying. Then
+// the values are removed, a tombstone is stored, and the head is removed last. The tombstone keeps
+// the version number for a later secret of the same name. A crash leaves a dying head. Readers
+// treat a dying head as no secret, and the first one to read it starts the rest of the purge.
 func (s *Service) Purge(ctx context.Context, call caller.Request, path workspaces.Path, name string) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, drained)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, applyLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
-	defer leave()
+	defer unlock()
 	dying := &store.Head{
 		Dying: true, Removed: s.now().UTC(),
 		Versions: head.Versions, Floor: head.Floor, Doomed: head.Doomed, First: head.First,
 	}
-	key := a.key(name)
-	defer s.changed(a.Place)
+	key := loc.key(name)
+	defer s.notify(loc.Place)
 	if err := s.store.PutHead(ctx, key.Environment, name, dying); err != nil {
-		a.env.settle(&s.cache, key, nil)
+		loc.env.publish(&s.cache, key, nil)
 		return Metadata{}, fmt.Errorf("remove a secret: %w", err)
 	}
-	a.env.bury(&s.cache, key, dying)
-	if s.clearAway(ctx, a.EnvironmentID, a.env, name, dying) != nil {
-		s.startClearing(a.EnvironmentID, a.env)
+	loc.env.hide(&s.cache, key, dying)
+	if s.finishPurge(ctx, loc.EnvironmentID, loc.env, name, dying) != nil {
+		s.startFinishingPurges(loc.EnvironmentID, loc.env)
 	}
 	return metadata(name, head), nil
 }
 
-// bury makes a removed secret invisible.
-func (e *environment) bury(cache *headcache.Cache, key headcache.Key, dying *store.Head) {
+// hide makes a purged secret invisible.
+func (e *environment) hide(cache *headcache.Cache, key headcache.Key, dying *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dying[key.Name] = dying
@@ -47,7 +48,7 @@ func (e *environment) bury(cache *headcache.Cache, key headcache.Key, dying *sto
 	}
 }
 
-// forget drops a secret that does not exist. The caller holds mu.
+// forget drops a secret that does not exist from memory. The caller holds mu.
 func (e *environment) forget(name string, s *slot) {
 	if s.size == unknownSize {
 		e.unmeasured--
@@ -57,21 +58,22 @@ func (e *environment) forget(name string, s *slot) {
 	delete(e.secrets, name)
 }
 
-// clearAway removes what a dying head has left in storage. The caller holds the name's lock.
-func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, name string, dying *store.Head) error {
+// finishPurge removes what a dying head has left in storage. The caller holds the lock of the name.
+func (s *Service) finishPurge(ctx context.Context, id store.ID, env *environment, name string, dying *store.Head) error {
 	if env.gone.Load() {
 		return errStopped
 	}
 	key := headcache.Key{Environment: id, Name: name}
 	doomed := leftover(dying)
-	for _, v := range dying.Versions { // the newest too: a write that went no further may have put its value aside
+	// The newest is included, because an interrupted write may have spilled its value.
+	for _, v := range dying.Versions {
 		doomed = append(doomed, v.Number)
 	}
 	if err := s.removeValues(ctx, key, doomed); err != nil {
 		return fmt.Errorf("remove the versions of a secret: %w", err)
 	}
-	if err := s.entomb(ctx, id, env, name, dying); err != nil {
-		return fmt.Errorf("remember the versions of a secret: %w", err)
+	if err := s.putTombstone(ctx, id, env, name, dying); err != nil {
+		return fmt.Errorf("store the tombstone of a secret: %w", err)
 	}
 	if err := s.store.DeleteHead(ctx, id, name); err != nil {
 		return fmt.Errorf("remove a secret: %w", err)
@@ -82,13 +84,13 @@ func (s *Service) clearAway(ctx context.Context, id store.ID, env *environment, 
 	return nil
 }
 
-// entomb keeps of a removed secret what its successors need.
-func (s *Service) entomb(ctx context.Context, id store.ID, env *environment, name string, dying *store.Head) error {
+// putTombstone stores what a later secret of the same name needs from a purged one.
+func (s *Service) putTombstone(ctx context.Context, id store.ID, env *environment, name string, dying *store.Head) error {
 	tomb := &store.Tombstone{Last: dying.Newest().Number, Removed: dying.Removed}
 	if dying.Versions[0].Number == dying.First {
 		tomb.Born = dying.Versions[0].Created
 	}
-	if env.buried(name) {
+	if env.hasTombstone(name) {
 		earlier, err := s.store.Tombstone(ctx, id, name)
 		if err != nil {
 			return err
@@ -102,23 +104,23 @@ func (s *Service) entomb(ctx context.Context, id store.ID, env *environment, nam
 	}
 	env.mu.Lock()
 	defer env.mu.Unlock()
-	env.tombs[name] = true
+	env.tombstones[name] = true
 	return nil
 }
 
-func (e *environment) buried(name string) bool {
+func (e *environment) hasTombstone(name string) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.tombs[name]
+	return e.tombstones[name]
 }
 
-// startClearing has the dying secrets of an environment cleared away in the background.
-func (s *Service) startClearing(id store.ID, env *environment) {
+// startFinishingPurges finishes the purges of an environment in the background.
+func (s *Service) startFinishingPurges(id store.ID, env *environment) {
 	s.jobs.Start("clear "+string(id), func(ctx context.Context) {
 		for _, name := range env.dyingNames() {
 			unlock := env.locks.Lock(name)
 			if dying := env.dyingHead(name); dying != nil {
-				_ = s.clearAway(ctx, id, env, name, dying) // Wake tries again
+				_ = s.finishPurge(ctx, id, env, name, dying) // Start retries
 			}
 			unlock()
 		}
@@ -141,8 +143,9 @@ func (e *environment) dyingHead(name string) *store.Head {
 	return e.dying[name]
 }
 
-// learnTombstones takes in which names have been removed before; what their tombstones say is read when a name comes back.
-func (s *Service) learnTombstones(ctx context.Context) error {
+// loadTombstones lists the names that were purged before. A tombstone itself is read when its name
+// is used again.
+func (s *Service) loadTombstones(ctx context.Context) error {
 	ids, err := s.store.TombstonedEnvironments(ctx)
 	if err != nil {
 		return fmt.Errorf("list the removed secrets: %w", err)
@@ -156,30 +159,31 @@ func (s *Service) learnTombstones(ctx context.Context) error {
 		env := s.envs[id]
 		s.mu.RUnlock()
 		if env == nil {
-			continue // deleted, and about to be swept
+			continue // a deleted environment; the sweep removes its tombstones
 		}
 		for _, name := range names {
-			env.tombs[name] = true
+			env.tombstones[name] = true
 		}
 	}
 	return nil
 }
 
-// lastOf answers the number that the versions of a secret that does not exist have reached, after clearing away what is left of
-// it. The caller holds the name's lock, or the environment exclusively.
-func (s *Service) lastOf(ctx context.Context, a at, name string) (uint64, error) {
-	if dying := a.env.dyingHead(name); dying != nil {
-		if err := s.clearAway(ctx, a.EnvironmentID, a.env, name, dying); err != nil {
+// lastOf returns the last version number of a secret that does not exist, after it has finished the
+// purge of the secret. The caller holds the lock of the name, or the environment exclusively.
+func (s *Service) lastOf(ctx context.Context, loc located, name string) (uint64, error) {
+	if dying := loc.env.dyingHead(name); dying != nil {
+		if err := s.finishPurge(ctx, loc.EnvironmentID, loc.env, name, dying); err != nil {
 			return 0, err
 		}
 	}
-	if !a.env.buried(name) {
+	if !loc.env.hasTombstone(name) {
 		return 0, nil
 	}
-	tomb, err := s.store.Tombstone(ctx, a.EnvironmentID, name)
+	tomb, err := s.store.Tombstone(ctx, loc.EnvironmentID, name)
 	if err != nil || tomb == nil {
-		// Going on from an unknown number could give an old ciphertext a version to fit.
-		return 0, errDamagedHead(a.Place, name)
+		// With an unknown number, a new version could get a number that an old ciphertext opens
+		// under.
+		return 0, errDamagedHead(loc.Place, name)
 	}
 	return tomb.Last, nil
 }

@@ -19,79 +19,79 @@ type Secret struct {
 	Name    string
 	Version store.Version
 	Tags    []string
-	Value   []byte // nil for a version that is deleted or destroyed
+	Value   []byte // nil if the version is deleted or destroyed
 }
 
-// Read answers one version of a secret, the newest where version is 0. A version that is deleted or
-// destroyed is answered without its value.
+// Read returns one version of a secret; version 0 means the newest. A deleted or destroyed version
+// is returned without its value.
 func (s *Service) Read(ctx context.Context, call caller.Request, path workspaces.Path, name string, version uint64) (Secret, error) {
-	a, err := s.read(call, path)
+	loc, err := s.locate(call, path)
 	if err != nil {
 		return Secret{}, err
 	}
-	head, err := s.head(ctx, a, name)
+	head, err := s.head(ctx, loc, name)
 	if err != nil {
 		return Secret{}, err
 	}
 	if head == nil {
-		return Secret{}, errNoSecret(a.Place, name)
+		return Secret{}, errNoSecret(loc.Place, name)
 	}
 	meta := head.Newest()
 	if version != 0 {
 		var kept bool
 		if meta, kept = head.Version(version); !kept {
-			return Secret{}, fault.Missing("version %d of secret %s of %s does not exist or is no longer kept", version, name, a.Path())
+			return Secret{}, fault.Missing("version %d of secret %s of %s does not exist or is no longer kept", version, name, loc.Path())
 		}
 	}
 	secret := Secret{Name: name, Version: meta, Tags: head.Tags}
 	if !meta.Live(s.now()) {
 		return secret, nil
 	}
-	sealed, err := s.sealedValue(ctx, a, name, head, meta.Number)
+	sealed, err := s.sealedValue(ctx, loc, name, head, meta.Number)
 	if err != nil {
 		return Secret{}, err
 	}
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		secret.Value, err = open(seal, a.Place, name, meta.Number, sealed)
+	err = s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		secret.Value, err = open(seal, loc.Place, name, meta.Number, sealed)
 		return err
 	})
 	return secret, err
 }
 
-// sealedValue returns the envelope of a kept version: from its head, or with one storage read.
-func (s *Service) sealedValue(ctx context.Context, a at, name string, head *store.Head, n uint64) ([]byte, error) {
+// sealedValue returns the envelope of a kept version, from its head or with one storage read.
+func (s *Service) sealedValue(ctx context.Context, loc located, name string, head *store.Head, n uint64) ([]byte, error) {
 	if sealed, inline := head.Value(n); inline {
 		return sealed, nil
 	}
-	sealed, err := s.storedOldValue(ctx, a, name, n)
+	sealed, err := s.storedOldValue(ctx, loc, name, n)
 	if err != nil || sealed != nil {
 		return sealed, err
 	}
-	return nil, s.whyGone(ctx, a, name, n)
+	return nil, s.whyGone(ctx, loc, name, n)
 }
 
 // whyGone returns why a version that was kept a moment ago has no value under ver/.
-func (s *Service) whyGone(ctx context.Context, a at, name string, n uint64) error {
-	head, err := s.store.Head(ctx, a.EnvironmentID, name)
+func (s *Service) whyGone(ctx context.Context, loc located, name string, n uint64) error {
+	head, err := s.store.Head(ctx, loc.EnvironmentID, name)
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
 		return fmt.Errorf("read a secret: %w", err)
 	}
-	if !a.env.has(name) || head != nil && head.Dying {
-		return errNoSecret(a.Place, name)
+	if !loc.env.has(name) || head != nil && head.Dying {
+		return errNoSecret(loc.Place, name)
 	}
 	if head != nil {
 		if v, kept := head.Version(n); !kept || v.Destroyed {
-			return fault.Missing("version %d of secret %s of %s is no longer kept", n, name, a.Path())
+			return fault.Missing("version %d of secret %s of %s is no longer kept", n, name, loc.Path())
 		}
 	}
-	return errUnopened(a.Place, name, n)
+	return errUnopened(loc.Place, name, n)
 }
 
-func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint64) ([]byte, error) {
-	old, err := s.store.OldValue(ctx, a.EnvironmentID, name, n)
+func (s *Service) storedOldValue(ctx context.Context, loc located, name string, n uint64) ([]byte, error) {
+	old, err := s.store.OldValue(ctx, loc.EnvironmentID, name, n)
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		return nil, errUnopened(a.Place, name, n)
+		return nil, errUnopened(loc.Place, name, n)
 	case err != nil:
 		return nil, fmt.Errorf("read an old version: %w", err)
 	case old == nil:
@@ -103,7 +103,7 @@ func (s *Service) storedOldValue(ctx context.Context, a at, name string, n uint6
 // Metadata is what is known of a secret without its value.
 type Metadata struct {
 	Name     string
-	Versions []store.Version // kept ones, oldest first; none where the entry is damaged
+	Versions []store.Version // the kept versions, oldest first; empty if the head is damaged
 	Tags     []string
 	Custom   map[string]string
 	Settings store.SecretSettings
@@ -114,7 +114,7 @@ func metadata(name string, head *store.Head) Metadata {
 	return Metadata{Name: name, Versions: head.Versions, Tags: head.Tags, Custom: head.Metadata, Settings: head.Settings}
 }
 
-// Newest is the metadata of the newest version; false where the entry is damaged.
+// Newest returns the metadata of the newest version. It returns false if the head is damaged.
 func (m Metadata) Newest() (store.Version, bool) {
 	if m.Damaged {
 		return store.Version{}, false
@@ -122,51 +122,52 @@ func (m Metadata) Newest() (store.Version, bool) {
 	return m.Versions[len(m.Versions)-1], true
 }
 
-// MetadataOf answers the history of one secret.
+// MetadataOf returns the metadata of one secret.
 func (s *Service) MetadataOf(ctx context.Context, call caller.Request, path workspaces.Path, name string) (Metadata, error) {
-	a, err := s.read(call, path)
+	loc, err := s.locate(call, path)
 	if err != nil {
 		return Metadata{}, err
 	}
-	head, err := s.head(ctx, a, name)
+	head, err := s.head(ctx, loc, name)
 	if err != nil {
 		return Metadata{}, err
 	}
 	if head == nil {
-		return Metadata{}, errNoSecret(a.Place, name)
+		return Metadata{}, errNoSecret(loc.Place, name)
 	}
 	return metadata(name, head), nil
 }
 
-// Metadata answers what is known of every secret of an environment, by name. A damaged entry hides no other.
+// Metadata returns the metadata of every secret of an environment, sorted by name. A damaged secret
+// is listed as damaged and hides no other secret.
 func (s *Service) Metadata(ctx context.Context, call caller.Request, path workspaces.Path) ([]Metadata, error) {
-	a, err := s.read(call, path)
+	loc, err := s.locate(call, path)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.snapshot(ctx, a)
+	heads, err := s.snapshot(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Metadata, len(entries))
-	for i, entry := range entries {
-		if entry.err != nil {
-			all[i] = Metadata{Name: entry.name, Damaged: true}
+	all := make([]Metadata, len(heads))
+	for i, h := range heads {
+		if h.err != nil {
+			all[i] = Metadata{Name: h.name, Damaged: true}
 			continue
 		}
-		all[i] = metadata(entry.name, entry.head)
+		all[i] = metadata(h.name, h.head)
 	}
 	return all, nil
 }
 
-// Describe changes what a secret carries beside its versions: tags, custom metadata and its own settings. A lower max_versions
-// prunes at once.
+// Describe changes the tags, the custom metadata and the settings of a secret. A lower max_versions
+// drops versions immediately.
 func (s *Service) Describe(ctx context.Context, call caller.Request, path workspaces.Path, name string, change func(*Metadata)) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, leaveLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
-	defer leave()
+	defer unlock()
 	wanted := metadata(name, head)
 	change(&wanted)
 	if err := checkDescription(wanted); err != nil {
@@ -174,12 +175,12 @@ func (s *Service) Describe(ctx context.Context, call caller.Request, path worksp
 	}
 	next := *head
 	next.Tags, next.Metadata, next.Settings = wanted.Tags, wanted.Custom, wanted.Settings
-	keep := a.Settings.MaxVersions
+	keep := loc.Settings.MaxVersions
 	if own := wanted.Settings.MaxVersions; own != 0 {
 		keep = own
 	}
-	cut(&next, keep)
-	stored, err := s.replace(ctx, a, name, &next)
+	dropOldest(&next, keep)
+	stored, err := s.replace(ctx, loc, name, &next)
 	if err != nil {
 		return Metadata{}, err
 	}
@@ -204,8 +205,8 @@ func checkDescription(m Metadata) error {
 	return nil
 }
 
-// Exists reports from memory whether a secret exists, soft-deleted or not.
+// Exists reports from memory whether a secret exists. A soft-deleted secret exists.
 func (s *Service) Exists(path workspaces.Path, name string) bool {
-	a, err := s.read(caller.Request{}, path)
-	return err == nil && a.env.has(name)
+	loc, err := s.locate(caller.Request{}, path)
+	return err == nil && loc.env.has(name)
 }

@@ -14,93 +14,98 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// applyParallelism bounds the background's storage calls in flight. It is low because the import that left the work behind is
-// being answered at that moment, and nobody waits for the work: with all of parallelism the answer to 1,000 secrets took a
-// quarter longer. Who does wait, drains with all of it.
+// applyParallelism bounds the storage calls in flight of a background apply. It is low because the
+// response to the import is sent at the same time, and nothing waits for the apply. With the full
+// parallelism, the response to an import of 1,000 secrets took a quarter longer. A request that has
+// to wait for the apply uses the full parallelism in drain.
 const applyParallelism = 8
 
-// transaction is a committed redo log whose changes are being applied to the secrets' own entries.
+// transaction is a committed redo log whose changes are being applied to the entries of the
+// secrets.
 type transaction struct {
 	id      store.ID
 	changes []store.Change
 	chunks  int
 }
 
-// storeLog puts the chunks of a transaction, the last one alone at the end: it is the commit. When that Put fails, its outcome is
-// unknown; the commit is then taken back, and until that has succeeded nothing is written in the environment.
-func (s *Service) storeLog(ctx context.Context, a at, txn *transaction, parts []store.LogChunk) error {
+// storeLog stores the chunks of a transaction. The last chunk is stored after all others: it is the
+// commit. If its Put fails, the outcome is unknown, and storeLog undoes the commit. Until the undo
+// has succeeded, nothing else is written in the environment.
+func (s *Service) storeLog(ctx context.Context, loc located, txn *transaction, parts []store.LogChunk) error {
 	last := len(parts) - 1
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelism)
 	for n := range parts[:last] {
-		work.Go(func() error { return s.store.PutLogChunk(workCtx, a.EnvironmentID, txn.id, n, &parts[n]) })
+		work.Go(func() error { return s.store.PutLogChunk(workCtx, loc.EnvironmentID, txn.id, n, &parts[n]) })
 	}
 	undo := context.WithoutCancel(ctx)
 	if err := work.Wait(); err != nil {
-		s.dropChunks(undo, a.EnvironmentID, txn)
+		s.dropChunks(undo, loc.EnvironmentID, txn)
 		return err
 	}
-	err := s.store.PutLogChunk(ctx, a.EnvironmentID, txn.id, last, &parts[last])
+	err := s.store.PutLogChunk(ctx, loc.EnvironmentID, txn.id, last, &parts[last])
 	if err == nil {
 		return nil
 	}
-	a.env.undecided.Store(&undecided{path: a.Path().String(), takeBack: func(ctx context.Context) error {
-		if err := s.store.DeleteLogChunk(ctx, a.EnvironmentID, txn.id, last); err != nil {
+	loc.env.pendingImport.Store(&pendingImport{path: loc.Path().String(), undo: func(ctx context.Context) error {
+		if err := s.store.DeleteLogChunk(ctx, loc.EnvironmentID, txn.id, last); err != nil {
 			return err
 		}
-		s.dropChunks(ctx, a.EnvironmentID, txn)
+		s.dropChunks(ctx, loc.EnvironmentID, txn)
 		return nil
 	}})
-	a.env.decide(undo)
+	loc.env.undoPendingImport(undo)
 	return err
 }
 
-// dropChunks removes what was stored of a transaction that has no commit, which means nothing: what is left goes at the next start.
+// dropChunks removes the chunks of a transaction without a commit. Such chunks have no effect. The
+// next start removes those that remain.
 func (s *Service) dropChunks(ctx context.Context, env store.ID, txn *transaction) {
 	for n := range txn.chunks - 1 {
 		_ = s.store.DeleteLogChunk(ctx, env, txn.id, n)
 	}
 }
 
-// undecided is an import of which it is not known whether it was stored. Readers may go on: it has not happened yet. Writers may
-// not: a start could find it, and replay it over what they have written.
-type undecided struct {
-	path     string
-	takeBack func(context.Context) error
+// pendingImport is an import whose outcome is unknown because its storage call failed. Readers
+// continue: to them, the import has not happened. Writers must wait, because the next start could
+// find the import and replay it over their changes.
+type pendingImport struct {
+	path string
+	undo func(context.Context) error
 }
 
-// decide takes an import of unknown outcome back, if there is one.
-func (e *environment) decide(ctx context.Context) {
-	if u := e.undecided.Load(); u != nil && u.takeBack(ctx) == nil {
-		e.undecided.CompareAndSwap(u, nil)
+// undoPendingImport undoes the import of unknown outcome, if there is one.
+func (e *environment) undoPendingImport(ctx context.Context) {
+	if u := e.pendingImport.Load(); u != nil && u.undo(ctx) == nil {
+		e.pendingImport.CompareAndSwap(u, nil)
 	}
 }
 
-// unsure answers an error while an import of unknown outcome stands in the way of writes.
-func (e *environment) unsure() error {
-	if u := e.undecided.Load(); u != nil {
-		return fault.New(fault.Unavailable, "whether an import into %s was stored is not known, because storage failed; try again when it is well", u.path)
+// checkPendingImport fails if an import of unknown outcome blocks writes.
+func (e *environment) checkPendingImport() error {
+	if u := e.pendingImport.Load(); u != nil {
+		return fault.New(fault.Unavailable, "cannot tell whether an import into %s was stored: storage failed; retry when storage is healthy", u.path)
 	}
 	return nil
 }
 
-// Recheck takes back the imports of which it is not known whether they were stored.
+// Recheck undoes the imports whose outcome is unknown.
 func (s *Service) Recheck(ctx context.Context) {
 	s.mu.RLock()
 	envs := slices.Collect(maps.Values(s.envs))
 	s.mu.RUnlock()
 	for _, env := range envs {
-		env.decide(ctx)
+		env.undoPendingImport(ctx)
 	}
 }
 
-// announce makes a committed transaction visible: all of it at one moment.
-func (e *environment) announce(cache *headcache.Cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
+// publishTransaction makes all changes of a committed transaction visible at one moment.
+func (e *environment) publishTransaction(cache *headcache.Cache, id store.ID, txn *transaction, heads map[string]*store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range txn.changes {
 		if applied(heads[c.Name], c) {
-			continue // a start replays a log that was applied in part
+			continue // after a start, the log may have been applied in part
 		}
 		s := e.secrets[c.Name]
 		if s == nil {
@@ -111,39 +116,42 @@ func (e *environment) announce(cache *headcache.Cache, id store.ID, txn *transac
 		next := apply(heads[c.Name], c)
 		e.revision++
 		s.revision = e.revision
-		s.doubtful, s.pending = false, &pending{next, c, txn}
+		s.maybeStored, s.unapplied = false, &unapplied{next, c, txn}
 		e.measure(s, size(c.Name, next))
 		cache.Drop(headcache.Key{Environment: id, Name: c.Name})
 	}
 	e.transactions = append(e.transactions, txn)
 }
 
-// waiting answers the change that a redo log still holds for a secret.
-func (e *environment) waiting(name string) (store.Change, bool) {
+// unappliedChange returns the change of a secret that is in a redo log but not yet applied.
+func (e *environment) unappliedChange(name string) (store.Change, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if s := e.secrets[name]; s != nil && s.pending != nil {
-		return s.pending.change, true
+	if s := e.secrets[name]; s != nil && s.unapplied != nil {
+		return s.unapplied.change, true
 	}
 	return store.Change{}, false
 }
 
-// waitsFor reports whether what a secret waits for is a change of this transaction. The caller holds the name's lock.
-func (e *environment) waitsFor(txn *transaction, name string) bool {
+// hasUnapplied reports whether the unapplied change of a secret is a change of this transaction.
+// The caller holds the lock of the name.
+func (e *environment) hasUnapplied(txn *transaction, name string) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	s := e.secrets[name]
-	return s != nil && s.pending != nil && s.pending.txn == txn
+	return s != nil && s.unapplied != nil && s.unapplied.txn == txn
 }
 
 func (s *Service) startApply(id store.ID, env *environment) {
 	s.jobs.Start("apply "+string(id), func(ctx context.Context) {
-		// A failure leaves the rest in the log, where Wake and the next import find it.
+		// After a failure, the remaining changes stay in the log. Start and the next import apply
+		// them.
 		_ = s.applyAll(ctx, id, env, applyParallelism)
 	})
 }
 
-// drain applies what a redo log still holds, before the next one is written.
+// drain applies the redo logs of the environment and removes them. It must succeed before the next
+// log is written.
 func (s *Service) drain(ctx context.Context, id store.ID, env *environment) error {
 	if !env.hasTransactions() {
 		return nil
@@ -151,19 +159,21 @@ func (s *Service) drain(ctx context.Context, id store.ID, env *environment) erro
 	return s.applyAll(ctx, id, env, parallelism)
 }
 
-// applyAll moves the changes of the environment's transactions into the secrets' own entries, then removes the logs. It may be
-// interrupted anywhere, and run beside itself.
+// applyAll applies the changes of the environment's transactions to the entries of the secrets,
+// then removes the logs. It may be interrupted at any point, and it may run more than once at the
+// same time.
 func (s *Service) applyAll(ctx context.Context, id store.ID, env *environment, atOnce int) error {
 	for {
 		txn := env.firstTransaction()
 		if txn == nil {
 			return nil
 		}
-		err := s.applies.each(ctx, len(txn.changes), atOnce, func(ctx context.Context, i int) error {
+		err := s.applies.Each(ctx, len(txn.changes), atOnce, func(ctx context.Context, i int) error {
 			c := txn.changes[i]
 			defer env.locks.Lock(c.Name)()
-			if !env.waitsFor(txn, c.Name) {
-				return nil // applied already, by a write that came between; what waits now may be of a later import
+			if !env.hasUnapplied(txn, c.Name) {
+				// A write in between has applied it. Any unapplied change is of a later import.
+				return nil
 			}
 			return s.applyChange(ctx, id, env, c)
 		})
@@ -177,7 +187,7 @@ func (s *Service) applyAll(ctx context.Context, id store.ID, env *environment, a
 	}
 }
 
-// removeLog removes the commit first: what is left without it never happened.
+// removeLog removes the commit first. Without it, the remaining chunks have no effect.
 func (s *Service) removeLog(ctx context.Context, env, txn store.ID, chunks int) error {
 	for n := chunks - 1; n >= 0; n-- {
 		if err := s.store.DeleteLogChunk(ctx, env, txn, n); err != nil {
@@ -204,7 +214,8 @@ func (e *environment) finish(txn *transaction) {
 	}
 }
 
-// applyChange moves one change into the secret's own entry, unless it is there already. The caller holds the name's lock.
+// applyChange applies one change to the entry of the secret, unless it is applied already. The
+// caller holds the lock of the name.
 func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment, c store.Change) error {
 	if env.gone.Load() {
 		return errStopped
@@ -223,35 +234,37 @@ func (s *Service) applyChange(ctx context.Context, id store.ID, env *environment
 		}
 		head = s.prune(ctx, key, head)
 	}
-	env.unpin(&s.cache, key, head)
+	env.setApplied(&s.cache, key, head)
 	return nil
 }
 
-// unpin lets a secret be read from its own entry again. Nothing changes for a reader, so the revision stays.
-func (e *environment) unpin(cache *headcache.Cache, key headcache.Key, head *store.Head) {
+// setApplied makes readers use the stored head of a secret again. It has the same content as the
+// unapplied head, so the revision stays the same.
+func (e *environment) setApplied(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.secrets[key.Name]; s != nil && s.pending != nil {
-		s.pending = nil
-		remember(cache, key, head)
+	if s := e.secrets[key.Name]; s != nil && s.unapplied != nil {
+		s.unapplied = nil
+		cacheStored(cache, key, head)
 	}
 }
 
-// replay takes in the redo logs that stand in storage: committed ones become visible before the first read, others are removed.
+// replay reads the redo logs in storage. It makes the changes of committed logs visible before the
+// first read, and removes the other logs.
 func (s *Service) replay(ctx context.Context) error {
 	logged, err := s.store.LoggedEnvironments(ctx)
 	if err != nil {
-		return fmt.Errorf("list the imports under way: %w", err)
+		return fmt.Errorf("list the redo logs: %w", err)
 	}
 	for _, id := range logged {
 		s.mu.RLock()
 		env := s.envs[id]
 		s.mu.RUnlock()
 		if env == nil {
-			continue // deleted; the sweep removes its logs
+			continue // a deleted environment; the sweep removes its logs
 		}
 		if err := s.replayEnvironment(ctx, id, env); errors.Is(err, store.ErrDamaged) {
-			why := "a stored import into this environment is damaged; restore it from a snapshot of Vault's storage"
+			why := fmt.Sprintf("a stored import into this environment, under log/%s, is damaged; restore it from a snapshot of Vault's storage", id)
 			env.broken.Store(&why)
 		} else if err != nil {
 			return fmt.Errorf("replay an import: %w", err)
@@ -283,21 +296,21 @@ func (s *Service) replayEnvironment(ctx context.Context, id store.ID, env *envir
 			if heads[c.Name], err = s.store.Head(ctx, id, c.Name); err != nil {
 				return err
 			}
-			upon := on(heads[c.Name])
-			if upon.head == nil && env.buried(c.Name) {
+			prev := previousOf(heads[c.Name])
+			if prev.head == nil && env.hasTombstone(c.Name) {
 				tomb, err := s.store.Tombstone(ctx, id, c.Name)
 				if err != nil {
 					return err
 				}
 				if tomb != nil {
-					upon.last = tomb.Last
+					prev.last = tomb.Last
 				}
 			}
-			if !fits(upon, c) {
+			if !canApply(prev, c) {
 				return store.ErrDamaged
 			}
 		}
-		env.announce(&s.cache, id, &transaction{txn, changes, len(parts)}, heads)
+		env.publishTransaction(&s.cache, id, &transaction{txn, changes, len(parts)}, heads)
 	}
 	return nil
 }

@@ -18,14 +18,16 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// MaxHops bounds how far a chain of references goes.
+// MaxHops is the largest number of hops of a chain of references.
 const MaxHops = 10
 
-// resolver delivers environments with what they inherit and with references resolved. It serves one call: every environment is
-// looked at once, so that all values of the answer are of one moment each. Who may use what is asked anew at every step.
+// resolver delivers environments with inherited secrets and resolved references. It serves one
+// call. It reads every environment once, so all values of one environment are of one moment.
+// Permissions are checked at every step.
 //
-// A reference without an environment is looked up in the environment that is delivered, so an environment may set what the values
-// it inherits refer to. One with an environment is looked up there, on behalf of the environment the value stands in.
+// A reference without an environment is looked up in the environment that is delivered, so an
+// environment can set what its inherited values refer to. A reference with an environment is looked
+// up in that environment, with the permissions of the environment that stores the value.
 type resolver struct {
 	s      *Service
 	ctx    context.Context
@@ -34,26 +36,28 @@ type resolver struct {
 
 	views    map[store.ID]*view
 	resolved map[hop]resolution
-	until    time.Time // the first of the versions that were used ends then
-	// proposed is a version that is about to be written, in the place of what is stored.
+	until    time.Time // when the first used version is deleted; zero if none will be
+	// proposed is a version that is about to be written. It replaces the stored one.
 	proposed *proposal
 }
 
 // view is one environment as the call sees it.
 type view struct {
-	at
+	located
 	choices map[string]*choice
 }
 
-// hop is a step of a chain: a secret, where it stands, and the environment that is delivered.
+// hop identifies a step of a chain: a secret, the environment that stores it, and the environment
+// that is delivered.
 type hop struct {
 	home  store.ID
 	scope store.ID
 	name  string
 }
 
-// resolution is what a secret comes to, and how many hops it took to know. The hops count for every chain that leads to it, so that
-// a chain is too long or not whatever else was resolved before.
+// resolution is the resolved value of a secret, and the number of hops below it. The hops count for
+// every chain that leads to the secret. So the limit of a chain does not depend on what was
+// resolved before.
 type resolution struct {
 	value []byte
 	hops  int
@@ -72,56 +76,57 @@ func (s *Service) newResolver(ctx context.Context, call caller.Request, moment t
 	}
 }
 
-// wipe clears the values that were opened on the way.
+// wipe clears the opened values.
 func (r *resolver) wipe() {
 	for _, known := range r.resolved {
 		clear(known.value)
 	}
 }
 
-func (r *resolver) view(a at) (*view, error) {
-	if v := r.views[a.EnvironmentID]; v != nil {
+func (r *resolver) view(loc located) (*view, error) {
+	if v := r.views[loc.EnvironmentID]; v != nil {
 		return v, nil
 	}
-	choices, err := r.s.choose(r.ctx, a, r.moment)
+	choices, err := r.s.choose(r.ctx, loc, r.moment)
 	if err != nil {
 		return nil, err
 	}
-	return r.add(a, choices)
+	return r.add(loc, choices)
 }
 
-// add makes a view of what was chosen of an environment. It fails where any of its secrets could
-// not be chosen.
-func (r *resolver) add(a at, choices []choice) (*view, error) {
-	choices, err := r.s.selected(r.ctx, a, choices, Selection{At: r.moment})
+// add makes a view of the choices of an environment. It fails if the version of any secret is
+// unknown.
+func (r *resolver) add(loc located, choices []choice) (*view, error) {
+	choices, err := r.s.selected(r.ctx, loc, choices, Selection{At: r.moment})
 	if err != nil {
 		return nil, err
 	}
-	v := &view{at: a, choices: make(map[string]*choice, len(choices))}
+	v := &view{located: loc, choices: make(map[string]*choice, len(choices))}
 	for i := range choices {
 		v.choices[choices[i].name] = &choices[i]
 	}
-	if p := r.proposed; p != nil && p.env == a.EnvironmentID {
+	if p := r.proposed; p != nil && p.env == loc.EnvironmentID {
 		v.choices[p.name] = &choice{name: p.name, version: store.Version{References: true}}
 	}
-	r.views[a.EnvironmentID] = v
+	r.views[loc.EnvironmentID] = v
 	return v, nil
 }
 
-// other enters an environment that another one inherits from or refers to, if its owner lets it.
+// other returns the view of an environment that another one inherits from or refers to. It fails if
+// the environment is not shared with from.
 func (r *resolver) other(from *view, project, environment string) (*view, error) {
 	place, err := r.s.tree.Shares(r.call, from.Place, workspaces.Path{Workspace: from.Workspace, Project: project, Environment: environment})
 	if err != nil {
 		return nil, err
 	}
-	a := at{place, r.s.environment(place.EnvironmentID)}
-	if err := a.env.fault(); err != nil {
+	loc := located{place, r.s.environment(place.EnvironmentID)}
+	if err := loc.env.fault(); err != nil {
 		return nil, err
 	}
-	return r.view(a)
+	return r.view(loc)
 }
 
-// base enters the environment that one inherits from; nil where there is none.
+// base returns the view of the environment that of inherits from, or nil if there is none.
 func (r *resolver) base(of *view) (*view, error) {
 	if of.Base == "" {
 		return nil, nil
@@ -130,7 +135,7 @@ func (r *resolver) base(of *view) (*view, error) {
 	return r.other(of, project, environment)
 }
 
-// lineage answers an environment and those it inherits from, the nearest first.
+// lineage returns an environment and the environments that it inherits from, nearest first.
 func (r *resolver) lineage(of *view) ([]*view, error) {
 	all := []*view{of}
 	for next := of; ; {
@@ -139,13 +144,14 @@ func (r *resolver) lineage(of *view) ([]*view, error) {
 			return all, err
 		}
 		if len(all) > workspaces.MaxBases || slices.Contains(all, parent) {
-			return nil, fault.New(fault.Invalid, "base: the environments that %s inherits from form a circle or go too deep", of.Path())
+			return nil, fault.New(fault.Invalid, "base: the chain of environments that %s inherits from has a circle or is too long", of.Path())
 		}
 		all, next = append(all, parent), parent
 	}
 }
 
-// find looks a name up in an environment and those it inherits from; home is where it stands.
+// find looks up a name in an environment and the environments that it inherits from. home is the
+// environment that stores the secret.
 func (r *resolver) find(in *view, name string) (c *choice, home *view, err error) {
 	lineage, err := r.lineage(in)
 	if err != nil {
@@ -168,14 +174,15 @@ func (r *resolver) deliver(scope *view, sel Selection) ([]Secret, error) {
 	homes := make(map[string]*view)
 	for _, v := range lineage {
 		for name := range v.choices {
-			if homes[name] == nil && sel.takes(name) {
+			if homes[name] == nil && sel.selects(name) {
 				homes[name] = v
 			}
 		}
 	}
 	var all []Secret
 	total := 0
-	for _, name := range slices.Sorted(maps.Keys(homes)) { // in an order, so that of several mistakes the same one is told each time
+	// The names are sorted so that, of several errors, the same one is returned each time.
+	for _, name := range slices.Sorted(maps.Keys(homes)) {
 		home := homes[name]
 		c := home.choices[name]
 		known, err := r.resolve(c, home, scope, nil)
@@ -183,20 +190,21 @@ func (r *resolver) deliver(scope *view, sel Selection) ([]Secret, error) {
 			return nil, err
 		}
 		if total += len(name) + len(known.value); total > settings.MaxEnvironmentBytes.Max {
-			return nil, fault.New(fault.Limit, "environment %s with what it inherits and refers to is larger than %d bytes", scope.Path(), settings.MaxEnvironmentBytes.Max)
+			return nil, fault.New(fault.Limit, "environment %s with inherited secrets and resolved references is larger than %d bytes", scope.Path(), settings.MaxEnvironmentBytes.Max)
 		}
 		all = append(all, Secret{Name: name, Version: c.version, Tags: c.head.Tags, Value: slices.Clone(known.value)})
 	}
 	return all, nil
 }
 
-// step is a secret on the way of a chain, for the error and to notice circles.
+// step is a secret in a chain. The chain is used for errors and for the detection of circles.
 type step struct {
 	hop
 	label string
 }
 
-// resolve answers the value of a secret with its references resolved. The value belongs to the resolver.
+// resolve returns the value of a secret with its references resolved. The value belongs to the
+// resolver.
 func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resolution, error) {
 	here := step{hop{home.EnvironmentID, scope.EnvironmentID, c.name}, home.Project + "/" + home.Environment + "/" + c.name}
 	circle := slices.ContainsFunc(chain, func(s step) bool { return s.hop == here.hop })
@@ -204,9 +212,9 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resoluti
 	known, done := r.resolved[here.hop]
 	switch {
 	case circle:
-		return resolution{}, fault.New(fault.Invalid, "references: %s closes a circle", labels(chain))
+		return resolution{}, fault.New(fault.Invalid, "references: %s forms a circle", labels(chain))
 	case len(chain)+known.hops > MaxHops+1:
-		return resolution{}, fault.New(fault.Limit, "references: %s goes over %d hops", labels(chain), MaxHops)
+		return resolution{}, fault.New(fault.Limit, "references: %s has more than %d hops", labels(chain), MaxHops)
 	case done:
 		return known, nil
 	}
@@ -240,7 +248,8 @@ func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolu
 			}
 			out.hops = max(out.hops, part.hops+1)
 		}
-		// Each value is resolved once, so this bounds the work as well: no chain of doublings gets far.
+		// Each value is resolved once, so this also bounds the work: a chain in which each value
+		// doubles the next ends early.
 		if len(out.value)+len(part.value) > settings.MaxValueBytes.Max {
 			return resolution{}, fault.New(fault.Limit, "references: %s resolves to more than %d bytes", labels(chain), settings.MaxValueBytes.Max)
 		}
@@ -249,7 +258,8 @@ func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolu
 	return out, nil
 }
 
-// follow answers what a reference stands for: what load delivers of its target, so bytes that are no text stand in base64.
+// follow returns the value that load delivers for the target of a reference. A value that is not
+// text is in base64.
 func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []step) (resolution, error) {
 	in := scope
 	if ref.Environment != "" {
@@ -259,12 +269,12 @@ func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []
 		}
 		var err error
 		if in, err = r.other(home, project, ref.Environment); err != nil {
-			return resolution{}, along(chain, err)
+			return resolution{}, withChain(chain, err)
 		}
 	}
 	c, target, err := r.find(in, ref.Name)
 	if err != nil {
-		return resolution{}, along(chain, err)
+		return resolution{}, withChain(chain, err)
 	}
 	known, err := r.resolve(c, target, in, chain)
 	if err == nil && c.version.Encoding == store.Base64 {
@@ -273,16 +283,16 @@ func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []
 	return known, err
 }
 
-// open answers the stored value of a secret.
+// open returns the stored value of a secret.
 func (r *resolver) open(c *choice, home *view) (value []byte, err error) {
 	if p := r.proposed; p != nil && c.head == nil {
 		return slices.Clone(p.value), nil
 	}
 	one := []choice{*c}
-	if err := r.s.fetch(r.ctx, home.at, one); err != nil {
+	if err := r.s.fetch(r.ctx, home.located, one); err != nil {
 		return nil, err
 	}
-	err = r.s.with(r.ctx, home.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+	err = r.s.withEncryption(r.ctx, home.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		value, err = open(seal, home.Place, c.name, c.version.Number, one[0].sealed)
 		return err
 	})
@@ -297,8 +307,8 @@ func labels(chain []step) string {
 	return strings.Join(names, " -> ")
 }
 
-// along tells on the way of which chain something is wrong.
-func along(chain []step, err error) error {
+// withChain adds the chain of references to an error.
+func withChain(chain []step, err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return &fault.Error{Kind: known.Kind, Status: known.Status, Text: "references: " + labels(chain) + ": " + known.Text}
@@ -306,26 +316,28 @@ func along(chain []step, err error) error {
 	return err
 }
 
-// checkReferences refuses a value whose references cannot be resolved as things stand, and answers what it refers to.
-func (s *Service) checkReferences(ctx context.Context, call caller.Request, a at, name string, value []byte) ([]string, error) {
+// checkReferences returns the names of the secrets that a value refers to. It fails if a reference
+// cannot be resolved now.
+func (s *Service) checkReferences(ctx context.Context, call caller.Request, loc located, name string, value []byte) ([]string, error) {
 	pieces, err := references.Parse(string(value))
 	if err != nil {
 		return nil, err
 	}
 	r := s.newResolver(ctx, call, time.Time{})
 	defer r.wipe()
-	r.proposed = &proposal{a.EnvironmentID, name, value}
-	scope, err := r.view(a)
+	r.proposed = &proposal{loc.EnvironmentID, name, value}
+	scope, err := r.view(loc)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
 		return nil, err
 	}
-	return references.Targets(a.Project, pieces), nil
+	return references.Targets(loc.Project, pieces), nil
 }
 
-// Referring names the secrets of a workspace that refer to one in the environments named, and stand in none of them.
+// Referring lists the secrets of a workspace that refer to a secret in one of the given
+// environments, and are in none of these environments.
 func (s *Service) Referring(ctx context.Context, ws store.ID, environments map[string]bool) ([]string, error) {
 	var found []string
 	for _, place := range s.tree.Places(ws) {
@@ -333,18 +345,18 @@ func (s *Service) Referring(ctx context.Context, ws store.ID, environments map[s
 		if environments[path] {
 			continue
 		}
-		entries, err := s.snapshot(ctx, at{place, s.environment(place.EnvironmentID)})
+		heads, err := s.snapshot(ctx, located{place, s.environment(place.EnvironmentID)})
 		if err != nil {
 			return nil, err
 		}
-		for _, entry := range entries {
-			if entry.err != nil || !entry.head.Newest().Live(s.now()) {
+		for _, h := range heads {
+			if h.err != nil || !h.head.Newest().Live(s.now()) {
 				continue
 			}
-			if slices.ContainsFunc(entry.head.Newest().Targets, func(target string) bool {
+			if slices.ContainsFunc(h.head.Newest().Targets, func(target string) bool {
 				return environments[target[:strings.LastIndexByte(target, '/')]]
 			}) {
-				found = append(found, path+"/"+entry.name)
+				found = append(found, path+"/"+h.name)
 			}
 		}
 	}

@@ -3,27 +3,31 @@ package secrets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// errInterrupted ends a rewrap of a workspace that was locked; it goes on when the workspace is unlocked.
+// errInterrupted ends a rewrap because its workspace was locked. The rewrap resumes when the
+// workspace is unlocked.
 var errInterrupted = errors.New("the workspace is locked")
 
 const (
-	// rewrapParallelism is low so that requests are not kept waiting behind the background work.
+	// rewrapParallelism is low, so that requests do not wait for the background work.
 	rewrapParallelism = 4
-	// rewrapsAtOnce bounds the secrets of all workspaces that are sealed again at the same time.
+	// rewrapsAtOnce bounds the secrets of all workspaces that are rewrapped at one time.
 	rewrapsAtOnce = 16
-	// rewrapBatch is how many secrets are sealed again between two saves of the progress: what a crash has done again.
+	// rewrapBatch is the number of secrets between two saves of the progress. After a crash, at
+	// most one batch is repeated.
 	rewrapBatch = 256
 )
 
-// Sealed counts the secrets of a workspace.
+// Sealed returns the number of secrets of a workspace.
 func (s *Service) Sealed(ws store.ID) int {
 	total := 0
 	for _, place := range s.tree.Places(ws) {
@@ -32,9 +36,9 @@ func (s *Service) Sealed(ws store.ID) int {
 	return total
 }
 
-// Reseal seals the secrets of a workspace again under its latest key version. It goes through the environments in the order of
-// their ids, and in each through the names; the cursor is environment id/name. A secret that is under that version already costs a
-// read and no write.
+// Reseal seals the secrets of a workspace again under its latest key version. It visits the
+// environments in the order of their ids, and the secrets of each by name. The cursor is
+// <environment id>/<name>. A secret that is already under that version costs one read and no write.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save func(cursor string, done, failed int) error) (done, failed int, err error) {
 	reached, name, _ := strings.Cut(cursor, "/")
 	for _, place := range s.tree.Places(ws) {
@@ -45,25 +49,25 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save f
 		case string(place.EnvironmentID) == reached:
 			after = name
 		}
-		if err := s.rewrapEnvironment(ctx, at{place, s.environment(place.EnvironmentID)}, after, save); err != nil {
+		if err := s.rewrapEnvironment(ctx, located{place, s.environment(place.EnvironmentID)}, after, save); err != nil {
 			return 0, 0, err
 		}
 	}
 	return 0, 0, nil
 }
 
-func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, save func(cursor string, done, failed int) error) error {
-	// Whoever took the keyring before the rotation has stored what it sealed when this lock is granted; whoever enters later
-	// seals under the target version.
-	a.env.commit.Lock()
-	if err := a.env.unsure(); err != nil {
-		a.env.commit.Unlock()
-		return err // it was sealed before the rotation, and a start may find it
+func (s *Service) rewrapEnvironment(ctx context.Context, loc located, after string, save func(cursor string, done, failed int) error) error {
+	// Once this lock is granted, every writer that got its keyring before the rotation has stored
+	// its values. Writers that take the lock later seal under the target version.
+	loc.env.commit.Lock()
+	if err := loc.env.checkPendingImport(); err != nil {
+		loc.env.commit.Unlock()
+		return err // the import was sealed before the rotation, and a start may find it
 	}
-	err := s.drain(ctx, a.EnvironmentID, a.env)
-	names := a.env.names()
-	gone := a.env.gone.Load()
-	a.env.commit.Unlock()
+	err := s.drain(ctx, loc.EnvironmentID, loc.env)
+	names := loc.env.names()
+	gone := loc.env.gone.Load()
+	loc.env.commit.Unlock()
 	if err != nil || gone {
 		return err
 	}
@@ -74,8 +78,8 @@ func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, sav
 		batch := names[:min(rewrapBatch, len(names))]
 		names = names[len(batch):]
 		var failed atomic.Int64
-		err := s.rewraps.each(ctx, len(batch), rewrapParallelism, func(ctx context.Context, i int) error {
-			err := s.rewrapSecret(ctx, a, batch[i])
+		err := s.rewraps.Each(ctx, len(batch), rewrapParallelism, func(ctx context.Context, i int) error {
+			err := s.rewrapSecret(ctx, loc, batch[i])
 			if errors.Is(err, errInterrupted) {
 				return err
 			}
@@ -87,88 +91,88 @@ func (s *Service) rewrapEnvironment(ctx context.Context, a at, after string, sav
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		lost := int(failed.Load())
-		if err := save(string(a.EnvironmentID)+"/"+batch[len(batch)-1], len(batch)-lost, lost); err != nil {
+		failures := int(failed.Load())
+		if err := save(string(loc.EnvironmentID)+"/"+batch[len(batch)-1], len(batch)-failures, failures); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rewrapSecret seals all versions of a secret again: each spilled one with a Put of its own, then
-// all that the head holds with one. A crash between them leaves some under the old key version,
-// where the next pass finds them. A version that cannot be opened fails the secret, and does not
-// stop the others.
-func (s *Service) rewrapSecret(ctx context.Context, a at, name string) error {
-	a.env.commit.RLock()
-	defer a.env.commit.RUnlock()
-	if a.env.gone.Load() {
+// rewrapSecret seals all versions of a secret again: each spilled version with its own Put, then
+// all values in the head with one Put. A crash between the Puts leaves some versions under the old
+// key version, and the next pass finds them. A version that cannot be opened makes the secret fail,
+// but does not stop the other versions.
+func (s *Service) rewrapSecret(ctx context.Context, loc located, name string) error {
+	loc.env.commit.RLock()
+	defer loc.env.commit.RUnlock()
+	if loc.env.gone.Load() {
 		return nil
 	}
-	if s.tree.Locked(a.WorkspaceID) {
+	if s.tree.Locked(loc.WorkspaceID) {
 		return errInterrupted
 	}
-	defer a.env.locks.Lock(name)()
-	upon, err := s.current(ctx, a, name)
-	head := upon.head
+	defer loc.env.locks.Lock(name)()
+	prev, err := s.current(ctx, loc, name)
+	head := prev.head
 	if err != nil || head == nil {
 		return err
 	}
-	return s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+	return s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
 		var failure error
 		for _, v := range head.Versions {
 			if v.Destroyed || v.Number >= head.FirstInline() {
 				continue
 			}
-			failure = errors.Join(failure, s.rewrapSpilled(ctx, a, seal, name, v.Number))
+			failure = errors.Join(failure, s.rewrapSpilled(ctx, loc, seal, name, v.Number))
 		}
-		return errors.Join(failure, s.rewrapHead(ctx, a, seal, name, head))
+		return errors.Join(failure, s.rewrapHead(ctx, loc, seal, name, head))
 	})
 }
 
-func (s *Service) rewrapSpilled(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, n uint64) error {
-	sealed, err := s.storedOldValue(ctx, a, name, n)
+func (s *Service) rewrapSpilled(ctx context.Context, loc located, seal *keyring.Context[keyring.SecretLocation], name string, n uint64) error {
+	sealed, err := s.storedOldValue(ctx, loc, name, n)
 	if err != nil {
 		return err
 	}
-	again, changed, err := reseal(seal, a.Place, name, n, sealed)
+	resealed, changed, err := reseal(seal, loc.Place, name, n, sealed)
 	if err != nil || !changed {
 		return err
 	}
-	return s.store.PutOldValue(ctx, a.EnvironmentID, name, n, &store.OldValue{Sealed: again})
+	return s.store.PutOldValue(ctx, loc.EnvironmentID, name, n, &store.OldValue{Sealed: resealed})
 }
 
-// rewrapHead seals again what a head holds. A value that cannot be opened stays as it is.
-func (s *Service) rewrapHead(ctx context.Context, a at, seal *keyring.Context[keyring.SecretLocation], name string, head *store.Head) error {
+// rewrapHead seals the values in a head again. A value that cannot be opened stays unchanged.
+func (s *Service) rewrapHead(ctx context.Context, loc located, seal *keyring.Context[keyring.SecretLocation], name string, head *store.Head) error {
 	var failure error
 	changed := false
 	next := head.WithValues(func(v store.Version, sealed []byte) []byte {
 		if v.Destroyed {
 			return nil
 		}
-		again, differs, err := reseal(seal, a.Place, name, v.Number, sealed)
+		resealed, differs, err := reseal(seal, loc.Place, name, v.Number, sealed)
 		if err != nil {
 			failure = errors.Join(failure, err)
 			return sealed
 		}
 		changed = changed || differs
-		return again
+		return resealed
 	})
 	if !changed {
 		return failure
 	}
-	key := a.key(name)
+	key := loc.key(name)
 	next, err := s.putHead(ctx, key, next)
 	if err != nil {
-		a.env.settle(&s.cache, key, nil)
+		loc.env.publish(&s.cache, key, nil)
 		return errors.Join(failure, err)
 	}
-	a.env.settle(&s.cache, key, next)
+	loc.env.publish(&s.cache, key, next)
 	return failure
 }
 
-// reseal seals a value under the latest key version; the plaintext stays in package keyring.
-func reseal(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, n uint64, sealed []byte) (again []byte, changed bool, err error) {
+// reseal seals a value under the latest key version. The plaintext stays in package keyring.
+func reseal(seal *keyring.Context[keyring.SecretLocation], place workspaces.Place, name string, n uint64, sealed []byte) (resealed []byte, changed bool, err error) {
 	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)
 	if err != nil {
 		return nil, false, errUnopened(place, name, n)
@@ -181,4 +185,97 @@ func reseal(seal *keyring.Context[keyring.SecretLocation], place workspaces.Plac
 		return nil, false, errUnopened(place, name, n)
 	}
 	return next.Bytes(), next.KeyVersion() != ciphertext.KeyVersion(), nil
+}
+
+// Below counts the values that are sealed under a key version below a given one.
+type Below struct {
+	Newest int // newest versions of secrets
+	Older  int // older versions of secrets
+	Unread int // secrets that could not be read, so their key version is unknown
+}
+
+// Below counts the values of a workspace that need a key version below lowest, and the secrets that
+// cannot be read. It returns one phrase for each kind, such as "2 older versions of secrets".
+func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
+	below, err := s.countBelow(ctx, ws, lowest)
+	var found []string
+	for _, part := range []struct {
+		count int
+		of    string
+	}{{below.Newest, "secrets"}, {below.Older, "older versions of secrets"}, {below.Unread, "secrets that cannot be read"}} {
+		if part.count > 0 {
+			found = append(found, fmt.Sprintf("%d %s", part.count, part.of))
+		}
+	}
+	return found, err
+}
+
+// countBelow inspects every stored envelope of a workspace without opening it.
+func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (Below, error) {
+	var newest, older, unread atomic.Int64
+	for _, place := range s.tree.Places(ws) {
+		loc := located{place, s.environment(place.EnvironmentID)}
+		// Once this lock is granted, every writer that got its keyring before the last rotation has
+		// stored its values.
+		loc.env.commit.Lock()
+		err := s.drain(ctx, loc.EnvironmentID, loc.env)
+		names := loc.env.names()
+		loc.env.commit.Unlock()
+		if err != nil {
+			return Below{}, err
+		}
+		err = s.reads.Each(ctx, len(names), parallelism, func(ctx context.Context, i int) error {
+			head, err := s.head(ctx, loc, names[i])
+			var known *fault.Error
+			switch {
+			case errors.As(err, &known):
+				unread.Add(1)
+				return nil
+			case err != nil || head == nil:
+				return err
+			}
+			n, err := s.olderBelow(ctx, loc, names[i], head, lowest)
+			older.Add(int64(n))
+			if !head.Newest().Destroyed && keyVersion(head.Sealed) < lowest {
+				newest.Add(1)
+			}
+			return err
+		})
+		if err != nil {
+			return Below{}, fmt.Errorf("count the values under older key versions: %w", err)
+		}
+	}
+	return Below{int(newest.Load()), int(older.Load()), int(unread.Load())}, nil
+}
+
+func (s *Service) olderBelow(ctx context.Context, loc located, name string, head *store.Head, lowest uint32) (below int, err error) {
+	for _, v := range head.Versions[:len(head.Versions)-1] {
+		if v.Destroyed {
+			continue
+		}
+		sealed, inline := head.Value(v.Number)
+		if !inline {
+			old, err := s.store.OldValue(ctx, loc.EnvironmentID, name, v.Number)
+			if err != nil && !errors.Is(err, store.ErrDamaged) {
+				return below, err
+			}
+			if old != nil {
+				sealed = old.Sealed
+			}
+		}
+		if keyVersion(sealed) < lowest {
+			below++
+		}
+	}
+	return below, nil
+}
+
+// keyVersion returns the key version that an envelope is sealed under, or 0 if the envelope is
+// damaged.
+func keyVersion(sealed []byte) uint32 {
+	ciphertext, err := keyring.ParseCiphertext[keyring.SecretLocation](sealed)
+	if err != nil {
+		return 0
+	}
+	return ciphertext.KeyVersion()
 }

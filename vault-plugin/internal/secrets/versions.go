@@ -11,57 +11,59 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// logs says what enter does with the redo logs of the environment.
-type logs bool
+// redoLogs selects what lockSecret does with the redo logs of the environment.
+type redoLogs bool
 
 const (
-	ignored logs = false
-	// drained has them applied and removed. Whoever takes back what a log may have brought needs it: a log that is replayed
-	// after a crash would bring it again.
-	drained logs = true
+	leaveLogs redoLogs = false
+	// applyLogs applies and removes the logs. An operation that takes back a change that may be in
+	// a log needs it: a log that is replayed after a crash would repeat the change.
+	applyLogs redoLogs = true
 )
 
-// enter is write for one existing secret, with its lock held and its head at hand.
-func (s *Service) enter(ctx context.Context, call caller.Request, path workspaces.Path, name string, logs logs) (_ at, _ *store.Head, leave func(), err error) {
-	a, leaveEnv, err := s.write(call, path, false)
+// lockSecret is lockEnvironment for one existing secret. It also takes the lock of the name, and
+// returns the head of the secret.
+func (s *Service) lockSecret(ctx context.Context, call caller.Request, path workspaces.Path, name string, logs redoLogs) (_ located, _ *store.Head, unlock func(), err error) {
+	loc, unlockEnvironment, err := s.lockEnvironment(call, path, false)
 	if err != nil {
-		return at{}, nil, nil, err
+		return located{}, nil, nil, err
 	}
-	if logs == drained {
-		if err := s.drain(ctx, a.EnvironmentID, a.env); err != nil {
-			leaveEnv()
-			return at{}, nil, nil, err
+	if logs == applyLogs {
+		if err := s.drain(ctx, loc.EnvironmentID, loc.env); err != nil {
+			unlockEnvironment()
+			return located{}, nil, nil, err
 		}
 	}
-	unlock := a.env.locks.Lock(name)
-	leave = func() { unlock(); leaveEnv() }
-	upon, err := s.current(ctx, a, name)
-	if err == nil && upon.head == nil {
-		err = errNoSecret(a.Place, name)
+	unlockName := loc.env.locks.Lock(name)
+	unlock = func() { unlockName(); unlockEnvironment() }
+	prev, err := s.current(ctx, loc, name)
+	if err == nil && prev.head == nil {
+		err = errNoSecret(loc.Place, name)
 	}
 	if err != nil {
-		leave()
-		return at{}, nil, nil, err
+		unlock()
+		return located{}, nil, nil, err
 	}
-	return a, upon.head, leave, nil
+	return loc, prev.head, unlock, nil
 }
 
 func errNoSecret(place workspaces.Place, name string) error {
 	return fault.Missing("secret %s of %s does not exist", name, place.Path())
 }
 
-// Delete marks versions as deleted, the newest where none is named; their values stay until they are pushed out. It answers the
-// secret's metadata as they are now. What is deleted or destroyed already stays as it is.
+// Delete marks versions as deleted; an empty list means the newest version. The values stay until
+// the versions are dropped. Delete returns the new metadata of the secret. Versions that are
+// deleted or destroyed already are not changed.
 func (s *Service) Delete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, leaveLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
-	defer leave()
+	defer unlock()
 	if len(versions) == 0 {
 		versions = []uint64{head.Newest().Number}
 	}
-	return s.remark(ctx, a, name, head, versions, func(v *store.Version) bool {
+	return s.updateVersions(ctx, loc, name, head, versions, func(v *store.Version) bool {
 		if !v.Live(s.now()) {
 			return false
 		}
@@ -70,14 +72,14 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, path workspac
 	})
 }
 
-// Undelete takes back the deletion of versions.
+// Undelete reverts the deletion of versions.
 func (s *Service) Undelete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, drained)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, applyLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
-	defer leave()
-	return s.remark(ctx, a, name, head, versions, func(v *store.Version) bool {
+	defer unlock()
+	return s.updateVersions(ctx, loc, name, head, versions, func(v *store.Version) bool {
 		if v.Live(s.now()) || v.Destroyed {
 			return false
 		}
@@ -86,47 +88,48 @@ func (s *Service) Undelete(ctx context.Context, call caller.Request, path worksp
 	})
 }
 
-// remark changes the metadata of versions and stores the head, unless change reports for all of them that there was nothing to
-// do. A version that is not kept is passed over, as KV v2 does.
-func (s *Service) remark(ctx context.Context, a at, name string, head *store.Head, versions []uint64, change func(*store.Version) bool) (Metadata, error) {
+// updateVersions changes the metadata of versions and stores the head. change reports whether it
+// has changed a version. If no version changed, nothing is stored. Numbers of versions that are not
+// kept are ignored, as in KV v2.
+func (s *Service) updateVersions(ctx context.Context, loc located, name string, head *store.Head, versions []uint64, change func(*store.Version) bool) (Metadata, error) {
 	changed := false
-	next := mark(head, versions, func(v *store.Version) { changed = change(v) || changed })
+	next := withVersions(head, versions, func(v *store.Version) { changed = change(v) || changed })
 	if !changed {
 		return metadata(name, head), nil
 	}
-	release, err := s.admit(ctx, a, growth{bytes: size(name, next) - size(name, head)})
+	release, err := s.admit(ctx, loc, growth{bytes: size(name, next) - size(name, head)})
 	if err != nil {
 		return Metadata{}, err
 	}
 	defer release()
-	next, err = s.replace(ctx, a, name, next)
+	next, err = s.replace(ctx, loc, name, next)
 	if err != nil {
 		return Metadata{}, err
 	}
 	return metadata(name, next), nil
 }
 
-// Destroy removes the values of versions for ever: the inline ones with the Put of the head that
-// names them destroyed. What may be under ver/ goes after it; a crash leaves it to the next write
-// or cold read.
+// Destroy removes the values of versions permanently. The Put of the head that marks the versions
+// as destroyed removes their inline values. Entries under ver/ are removed after this Put. After a
+// crash, the next write or cold read removes them.
 func (s *Service) Destroy(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, drained)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, applyLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
-	defer leave()
-	next, err := s.replace(ctx, a, name, destroy(head, versions))
+	defer unlock()
+	next, err := s.replace(ctx, loc, name, destroy(head, versions))
 	if err != nil {
 		return Metadata{}, err
 	}
 	return metadata(name, next), nil
 }
 
-// destroy returns a head without the values of versions. Those that may be under ver/ are doomed,
-// also when they were destroyed before: a repeated call removes them for certain.
+// destroy returns a head without the values of the given versions. Those that may be under ver/ are
+// added to Doomed, even if they were destroyed before. So a repeated call removes them for certain.
 func destroy(head *store.Head, versions []uint64) *store.Head {
 	doomed := slices.Clone(head.Doomed)
-	next := mark(head, versions, func(v *store.Version) {
+	next := withVersions(head, versions, func(v *store.Version) {
 		v.Destroyed = true
 		if head.MaySpill(v.Number) {
 			doomed = append(doomed, v.Number)
@@ -142,34 +145,35 @@ func destroy(head *store.Head, versions []uint64) *store.Head {
 	})
 }
 
-// Rollback makes a new version with the value and the encoding of an older one. It is atomic: nobody else's write comes between.
+// Rollback adds a new version with the value and the encoding of an older version. It is atomic: no
+// other write can come in between.
 func (s *Service) Rollback(ctx context.Context, call caller.Request, path workspaces.Path, name string, version uint64, in Input) (Written, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, leaveLogs)
 	if err != nil {
 		return Written{}, err
 	}
-	defer leave()
+	defer unlock()
 	if replayed(head, call.ID) {
 		return written(head), nil
 	}
-	if err := checkCAS(a.Place, name, head, in.CAS); err != nil {
+	if err := checkCAS(loc.Place, name, head, in.CAS); err != nil {
 		return Written{}, err
 	}
 	meta, kept := head.Version(version)
 	if !kept || !meta.Live(s.now()) {
-		return Written{}, fault.New(fault.NotFound, "version: version %d of secret %s of %s is deleted, destroyed or no longer kept", version, name, a.Path())
+		return Written{}, fault.New(fault.NotFound, "version: version %d of secret %s of %s is deleted, destroyed or no longer kept", version, name, loc.Path())
 	}
-	return s.again(ctx, call, a, name, head, meta, in)
+	return s.copyVersion(ctx, call, loc, name, head, meta, in)
 }
 
-// again writes a new version with the value of a kept one.
-func (s *Service) again(ctx context.Context, call caller.Request, a at, name string, head *store.Head, from store.Version, in Input) (Written, error) {
-	sealed, err := s.sealedValue(ctx, a, name, head, from.Number)
+// copyVersion adds a new version with the value of a kept version.
+func (s *Service) copyVersion(ctx context.Context, call caller.Request, loc located, name string, head *store.Head, from store.Version, in Input) (Written, error) {
+	sealed, err := s.sealedValue(ctx, loc, name, head, from.Number)
 	if err != nil {
 		return Written{}, err
 	}
-	err = s.with(ctx, a.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
-		in.Value, err = open(seal, a.Place, name, from.Number, sealed)
+	err = s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		in.Value, err = open(seal, loc.Place, name, from.Number, sealed)
 		return err
 	})
 	if err != nil {
@@ -180,38 +184,39 @@ func (s *Service) again(ctx context.Context, call caller.Request, a at, name str
 	if in.References == nil {
 		in.References = &from.References
 	}
-	if err := checkInput(a.Place, in); err != nil {
+	if err := checkInput(loc.Place, in); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, call, a, name, on(head), in)
+	return s.add(ctx, call, loc, name, previousOf(head), in)
 }
 
-// Patch writes a new version in which only what is given differs from the newest: value nil keeps the value. A secret that does
-// not exist, or whose newest version is deleted, is not found.
+// Patch adds a new version in which only the given fields differ from the newest version. A nil
+// value keeps the value. If the secret does not exist or its newest version is deleted, Patch
+// returns a not-found error.
 func (s *Service) Patch(ctx context.Context, call caller.Request, path workspaces.Path, name string, in Input) (Written, error) {
-	a, head, leave, err := s.enter(ctx, call, path, name, ignored)
+	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, leaveLogs)
 	if err != nil {
 		return Written{}, err
 	}
-	defer leave()
+	defer unlock()
 	if replayed(head, call.ID) {
 		return written(head), nil
 	}
-	if err := checkCAS(a.Place, name, head, in.CAS); err != nil {
+	if err := checkCAS(loc.Place, name, head, in.CAS); err != nil {
 		return Written{}, err
 	}
 	newest := head.Newest()
 	if !newest.Live(s.now()) {
-		return Written{}, fault.Missing("the newest version of secret %s of %s is deleted", name, a.Path())
+		return Written{}, fault.Missing("the newest version of secret %s of %s is deleted or destroyed; write a new version instead", name, loc.Path())
 	}
 	if in.Value == nil {
-		return s.again(ctx, call, a, name, head, newest, in)
+		return s.copyVersion(ctx, call, loc, name, head, newest, in)
 	}
 	if in.References == nil && in.Encoding == store.Text {
 		in.References = &newest.References
 	}
-	if err := checkInput(a.Place, in); err != nil {
+	if err := checkInput(loc.Place, in); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, call, a, name, on(head), in)
+	return s.add(ctx, call, loc, name, previousOf(head), in)
 }
