@@ -248,8 +248,9 @@ func (c inspection) checkValues(t *testing.T, key string, env store.ID, name str
 	}
 }
 
-// checkOldValue holds that an old value belongs to a version the head keeps, or will be found by the next write: it is the
-// newest version's, put aside by a write that went no further, or is not below the head's floor.
+// checkOldValue checks that an entry under ver/ belongs to a version that the head keeps, or that the
+// next write removes it. The version may be inline, or the newest: a write that went no further has
+// spilled it.
 func (c inspection) checkOldValue(t *testing.T, key, rest string) {
 	t.Helper()
 	parts := strings.Split(rest, "/")
