@@ -30,7 +30,7 @@ func reject(t *testing.T, m *enginetest.Mount, cases []wrong) {
 		t.Run(c.name, func(t *testing.T) {
 			m.Settle()
 			before := m.Storage.Clone()
-			got := refusal(t, m, c.request)
+			got := m.Refuse(c.request.Op, c.request.Path, c.request.Data)
 			expect(t, got, c.status, c.word, c.says...)
 			if part := leaks(got.Text, c.value); part != "" {
 				t.Errorf("the error contains %q of the value: %s", part, got.Text)
@@ -228,7 +228,7 @@ func TestErrorsInADotenvDocumentNameTheLineWithoutItsText(t *testing.T) {
 func TestUnknownPathsAreRejected(t *testing.T) {
 	m := populated(t)
 	for _, req := range []enginetest.Request{read("nothing/here", nil), write("load/"+dev, nil), read("secrets/"+dev, nil), read("keys/acme/rotate", nil), {Op: logical.DeleteOperation, Path: "keys/acme"}} {
-		if got := refusal(t, m, req); got.Status != 405 && got.Status != 404 {
+		if got := m.Refuse(req.Op, req.Path, req.Data); got.Status != 405 && got.Status != 404 {
 			t.Errorf("%s %s: %v", req.Op, req.Path, got)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -32,21 +33,13 @@ type call struct {
 type handler func(ctx context.Context, c *call) (*logical.Response, error)
 
 // handle makes an operation of a handler.
-func (b *Backend) handle(h handler) framework.OperationFunc { return b.handleBy(naming.CheckSecret, h) }
-
-// handleNamed is handle for a path whose name is that of an integration or a sync.
-func (b *Backend) handleNamed(h handler) framework.OperationFunc { return b.handleBy(naming.Check, h) }
-
-// nameRule refuses a name that breaks the rules for its kind.
-type nameRule func(field, name string) error
-
-func (b *Backend) handleBy(rule nameRule, h handler) framework.OperationFunc {
+func (b *Backend) handle(h handler) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 		e, err := b.ready(ctx, req.Storage)
 		if err != nil {
 			return nil, err
 		}
-		c, err := newCall(e, b.options.Clock.Now, req, data, rule)
+		c, err := newCall(e, b.options.Clock.Now, req, data)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +47,20 @@ func (b *Backend) handleBy(rule nameRule, h handler) framework.OperationFunc {
 	}
 }
 
-func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data *framework.FieldData, names nameRule) (*call, error) {
+// nameRule rejects a name that breaks the rules for its kind.
+type nameRule func(field, name string) error
+
+// lastName returns the rule for the last name in a path. The paths of a family share one rule:
+// integrations and syncs have names like those of workspaces, and all other families name secrets.
+func lastName(path string) nameRule {
+	switch family, _, _ := strings.Cut(path, "/"); family {
+	case integrationFamily, syncFamily:
+		return naming.Check
+	}
+	return naming.CheckSecret
+}
+
+func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data *framework.FieldData) (*call, error) {
 	c := &call{Engine: e, now: now, req: req, data: data}
 	segments := []struct {
 		field string
@@ -64,7 +70,7 @@ func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data 
 		{fieldWorkspace, &c.path.Workspace, naming.Check},
 		{fieldProject, &c.path.Project, naming.Check},
 		{fieldEnvironment, &c.path.Environment, naming.Check},
-		{fieldName, &c.name, names},
+		{fieldName, &c.name, lastName(req.Path)},
 		{fieldContext, &c.context, naming.Check},
 	}
 	for _, s := range segments {
@@ -80,24 +86,16 @@ func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data 
 	return c, nil
 }
 
-// exists makes an existence check: a look at memory, so that create and update are told apart without reading storage. A mount
-// that is out of date is loaded first: whoever may only create must not come to write over what is there.
+// exists makes an existence check. It reads memory, so telling a create from an update costs no
+// storage call. It first loads a mount that is out of date: a caller that may only create must not
+// overwrite.
 func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
-	return b.existsBy(naming.CheckSecret, look)
-}
-
-// existsNamed is exists for a path whose name is that of an integration or a sync.
-func (b *Backend) existsNamed(look func(c *call) bool) framework.ExistenceFunc {
-	return b.existsBy(naming.Check, look)
-}
-
-func (b *Backend) existsBy(rule nameRule, look func(c *call) bool) framework.ExistenceFunc {
 	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
 		e, err := b.ready(ctx, req.Storage)
 		if err != nil {
-			return false, nil // the request itself is answered with the reason
+			return false, nil // the request itself fails with the reason
 		}
-		c, err := newCall(e, b.options.Clock.Now, req, data, rule)
+		c, err := newCall(e, b.options.Clock.Now, req, data)
 		return err == nil && look(c), nil
 	}
 }

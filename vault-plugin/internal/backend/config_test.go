@@ -3,6 +3,8 @@ package backend_test
 import (
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -58,7 +60,7 @@ func TestConfigAndWorkspacesRejectValuesOutOfBounds(t *testing.T) {
 					if wrong == 0 && path != "config" {
 						continue // not set
 					}
-					expect(t, refusal(t, m, write(path, data{b.field: wrong})), 400, "invalid", b.field+":")
+					expect(t, m.Refuse(logical.UpdateOperation, path, data{b.field: wrong}), 400, "invalid", b.field+":")
 				}
 				if changed := before.Diff(m.Storage); changed != nil {
 					t.Errorf("a refused write has changed %v", changed)
@@ -78,10 +80,10 @@ func TestAWorkspacesSettingsOverrideTheEngines(t *testing.T) {
 
 	m.Write("config", data{"cas_required": true})
 	has(t, object(t, m.Read("workspaces/acme"), "effective"), data{"cas_required": true})
-	expect(t, refusal(t, m, write(secret, data{"value": planted()})), 400, "invalid", "cas:")
+	expect(t, m.Refuse(logical.UpdateOperation, secret, data{"value": planted()}), 400, "invalid", "cas:")
 	m.Write("config", data{"cas_required": false})
 	m.Write("workspaces/acme", data{"cas_required": true})
-	expect(t, refusal(t, m, write(secret, data{"value": planted()})), 400, "invalid", "cas:", "acme")
+	expect(t, m.Refuse(logical.UpdateOperation, secret, data{"value": planted()}), 400, "invalid", "cas:", "acme")
 
 	has(t, object(t, m.Patch("workspaces/acme", data{"max_versions": nil, "cas_required": nil}), "effective"), data{"max_versions": 5, "cas_required": false})
 	m.Write(secret, data{"value": planted()})
@@ -104,10 +106,10 @@ func TestConfigLimitsProjectsAndEnvironmentsOfEachWorkspace(t *testing.T) {
 	m := populated(t)
 	m.Write("config", data{"max_projects": 2, "max_environments": 2})
 	m.Write("projects/acme/web", nil)
-	expect(t, refusal(t, m, write("projects/acme/third", nil)), 400, "limit", "acme", "2 projects", "max_projects")
+	expect(t, m.Refuse(logical.UpdateOperation, "projects/acme/third", nil), 400, "limit", "acme", "2 projects", "max_projects")
 	m.Write("projects/acme/web", data{"description": "an existing one can still be changed"})
 	m.Write("environments/acme/web/production", nil)
-	expect(t, refusal(t, m, write("environments/acme/web/staging", nil)), 400, "limit", "acme", "2 environments", "max_environments")
+	expect(t, m.Refuse(logical.UpdateOperation, "environments/acme/web/staging", nil), 400, "limit", "acme", "2 environments", "max_environments")
 	m.Write("environments/acme/web/production", data{"description": "an existing one can still be changed"})
 	m.Populate("other", "api", "development") // the limits apply to each workspace separately
 	m.Delete("projects/acme/web", data{"confirm": "web"})

@@ -33,7 +33,7 @@ func TestBeforeInitializationEveryRequestReturns503AndTouchesNoStorage(t *testin
 	m := enginetest.Factory(t, filled.Storage.Clone(), enginetest.NewClock())
 	before := m.Storage.Clone()
 	for _, req := range everywhere() {
-		expect(t, refusal(t, m, req), 503, "unavailable", "try again")
+		expect(t, m.Refuse(req.Op, req.Path, req.Data), 503, "unavailable", "try again")
 	}
 	m.Tick()
 	if m.Storage.Calls() != 0 || before.Diff(m.Storage) != nil {
@@ -55,7 +55,7 @@ func TestStorageOfALaterSchemaIsNotChanged(t *testing.T) {
 	m := enginetest.Open(t, storage, enginetest.NewClock())
 	before := m.Storage.Clone()
 	for _, req := range everywhere() {
-		expect(t, refusal(t, m, req), 503, "unavailable", "version 7", "up to 2")
+		expect(t, m.Refuse(req.Op, req.Path, req.Data), 503, "unavailable", "version 7", "up to 2")
 	}
 	m.Tick()
 	if changed := before.Diff(m.Storage); changed != nil {
@@ -76,7 +76,7 @@ func TestStorageOfTheSchemaThatWasNeverReleasedIsLeftAlone(t *testing.T) {
 	m := enginetest.Open(t, storage, enginetest.NewClock())
 	before := m.Storage.Clone()
 	for _, req := range everywhere() {
-		expect(t, refusal(t, m, req), 503, "unavailable", "version 1", "no release", "version 2 only")
+		expect(t, m.Refuse(req.Op, req.Path, req.Data), 503, "unavailable", "version 1", "no release", "version 2 only")
 	}
 	m.Tick()
 	if changed := before.Diff(m.Storage); changed != nil {
@@ -127,7 +127,7 @@ func TestTamperedEntriesFailClosed(t *testing.T) {
 				before := storage.Clone()
 				m := enginetest.Open(t, storage, enginetest.NewClock())
 				for _, req := range c.requests {
-					got := refusal(t, m, req)
+					got := m.Refuse(req.Op, req.Path, req.Data)
 					expect(t, got, 500, "unavailable", c.says, "snapshot")
 					if part := leaks(got.Text, value); part != "" {
 						t.Errorf("the error contains %q", part)
@@ -157,7 +157,7 @@ func TestALostMasterKeyIsNotReplaced(t *testing.T) {
 	storage.SetRaw("core/master", nil)
 	m := enginetest.Open(t, storage, enginetest.NewClock())
 	for _, req := range everywhere() {
-		expect(t, refusal(t, m, req), 500, "unavailable", "core/master", "snapshot")
+		expect(t, m.Refuse(req.Op, req.Path, req.Data), 500, "unavailable", "core/master", "snapshot")
 	}
 	if storage.Raw("core/master") != nil {
 		t.Error("another master key was stored")

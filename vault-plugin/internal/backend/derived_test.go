@@ -84,15 +84,15 @@ func TestTheErrorForAnUnknownProviderListsTheProviders(t *testing.T) {
 	v := planted()
 	for _, path := range []string{"integrations/acme/nothing/main", "integrations/acme/nothing/main/verify"} {
 		for _, req := range []enginetest.Request{read(path, nil), write(path, data{"token": v}), patch(path, data{"token": v}), remove(path, nil)} {
-			got := refusal(t, m, req)
+			got := m.Refuse(req.Op, req.Path, req.Data)
 			expect(t, got, 400, "not_found", `provider "nothing"`, "the providers are: toy")
 			if leaks(got.Text, v) != "" {
 				t.Errorf("the error contains the value: %s", got.Text)
 			}
 		}
 	}
-	expect(t, refusal(t, m, listing("integrations/acme/nothing", nil)), 400, "not_found", "toy")
-	if got := refusal(t, m, read("integrations/acme/"+strings.ToUpper(v)+"/main", nil)); leaks(got.Text, strings.ToUpper(v)) != "" {
+	expect(t, m.Refuse(logical.ListOperation, "integrations/acme/nothing/", nil), 400, "not_found", "toy")
+	if got := m.Refuse(logical.ReadOperation, "integrations/acme/"+strings.ToUpper(v)+"/main", nil); leaks(got.Text, strings.ToUpper(v)) != "" {
 		t.Errorf("the error contains an invalid name: %s", got.Text)
 	}
 }

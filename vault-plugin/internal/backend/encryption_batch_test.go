@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -16,7 +18,7 @@ func batched(t *testing.T, m *enginetest.Mount, path string, ask data) (status i
 	out, err := m.Do(write(path, ask))
 	status = 200
 	if err != nil {
-		status = refusal(t, m, write(path, ask)).Status
+		status = m.Refuse(logical.UpdateOperation, path, ask).Status
 	}
 	raw, ok := out["batch_results"].([]any)
 	if !ok || len(out) != 1 {
@@ -174,7 +176,7 @@ func TestAnItemsErrorDoesNotContainItsInput(t *testing.T) {
 			if status != 400 || results[0]["error"] != c.says {
 				t.Errorf("in a batch: %d %v", status, results[0])
 			}
-			if got := refusal(t, m, write(c.op+billing, c.item)); got.Status != 400 || got.Text != c.says {
+			if got := m.Refuse(logical.UpdateOperation, c.op+billing, c.item); got.Status != 400 || got.Text != c.says {
 				t.Errorf("as a single item: %v", got)
 			}
 			if part := leaks(c.says, v); part != "" {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -56,7 +58,7 @@ func closed(t *testing.T, m *enginetest.Mount, in, ciphertext string, more data)
 		for field, value := range more {
 			ask[field] = value
 		}
-		got := refusal(t, m, write(op+in, ask))
+		got := m.Refuse(logical.UpdateOperation, op+in, ask)
 		if got.Status != http.StatusBadRequest || got.Text != cannotOpen {
 			t.Errorf("%s is refused with %v", op, got)
 		}
@@ -117,7 +119,7 @@ func TestACiphertextOpensOnlyWithItsAssociatedData(t *testing.T) {
 		}[op] {
 			delete(ask, field)
 		}
-		got := refusal(t, m, write(op+billing, ask))
+		got := m.Refuse(logical.UpdateOperation, op+billing, ask)
 		if got.Status != http.StatusBadRequest || got.Text != "limit: associated_data: has 32769 bytes; the limit is 32768" {
 			t.Errorf("%s is refused with %v", op, got)
 		}
@@ -151,7 +153,7 @@ func TestContextsAndWorkspacesAreSeparate(t *testing.T) {
 
 	m.Write("workspaces/acme", data{"deletion_allowed": true})
 	m.Delete("workspaces/acme", data{"confirm": "acme"})
-	if got := refusal(t, m, write("decrypt"+billing, data{"ciphertext": ciphertext})); got.Word() != "not_found" || got.Status != http.StatusBadRequest {
+	if got := m.Refuse(logical.UpdateOperation, "decrypt"+billing, data{"ciphertext": ciphertext}); got.Word() != "not_found" || got.Status != http.StatusBadRequest {
 		t.Errorf("in a shredded workspace: %v", got)
 	}
 	m.Write("workspaces/acme", nil)

@@ -2,7 +2,6 @@ package backend_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"iter"
 	"maps"
 	"slices"
@@ -31,17 +30,6 @@ func populated(t *testing.T) *enginetest.Mount {
 
 // planted returns a value that occurs nowhere else.
 func planted() string { return rand.Text() }
-
-// refusal sends a request that the engine must reject, and returns the error.
-func refusal(t *testing.T, m *enginetest.Mount, req enginetest.Request) *enginetest.Refused {
-	t.Helper()
-	resp, err := m.Do(req)
-	var refused *enginetest.Refused
-	if !errors.As(err, &refused) {
-		t.Fatalf("%s %s did not fail: %v, %v", req.Op, req.Path, err, slices.Sorted(maps.Keys(resp)))
-	}
-	return refused
-}
 
 // expect checks the status of an error and the word that it begins with, and that its text contains
 // the given parts.

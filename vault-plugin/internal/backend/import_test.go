@@ -133,7 +133,7 @@ func TestAnImportOverALimitStoresNothing(t *testing.T) {
 		for _, dry := range []bool{false, true} {
 			t.Run(fmt.Sprint(c.name, " dry_run=", dry), func(t *testing.T) {
 				before := m.Storage.Clone()
-				got := refusal(t, m, write("import/"+dev, data{"secrets": c.secrets, "dry_run": dry}))
+				got := m.Refuse(logical.UpdateOperation, "import/"+dev, data{"secrets": c.secrets, "dry_run": dry})
 				expect(t, got, 400, "limit", c.says...)
 				if part := leaks(got.Text, value[:26]); part != "" {
 					t.Errorf("the error contains %q of a value", part)
@@ -149,11 +149,11 @@ func TestAnImportOverALimitStoresNothing(t *testing.T) {
 		m.Write("import/"+dev, data{"secrets": data{"A": "1", "B": "2"}}) // frees the space
 	}
 	m.Write("import/"+dev, data{"mode": "replace", "secrets": data{"A": strings.Repeat("a", 98), "C": strings.Repeat("c", 50)}})
-	expect(t, refusal(t, m, write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})), 400, "limit", "max_environment_bytes")
-	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
+	expect(t, m.Refuse(logical.UpdateOperation, "secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)}), 400, "limit", "max_environment_bytes")
+	expect(t, m.Refuse(logical.UpdateOperation, "secrets/"+dev+"/D", data{"value": ""}), 400, "limit", "max_secrets")
 	m.Delete("secrets/"+dev+"/C", nil) // frees its bytes, but it still counts as a secret
 	m.Write("secrets/"+dev+"/A", data{"value": strings.Repeat("a", 99)})
-	expect(t, refusal(t, m, write("secrets/"+dev+"/D", data{"value": ""})), 400, "limit", "max_secrets")
+	expect(t, m.Refuse(logical.UpdateOperation, "secrets/"+dev+"/D", data{"value": ""}), 400, "limit", "max_secrets")
 }
 
 func TestLoadFailsIfOneSecretCannotBeDecrypted(t *testing.T) {
@@ -163,7 +163,7 @@ func TestLoadFailsIfOneSecretCannotBeDecrypted(t *testing.T) {
 	key := stored(m, "sec/")[1]
 	m.Storage.SetRaw(key, []byte("junk"))
 	m = m.Restart()
-	expect(t, refusal(t, m, read("load/"+dev, nil)), 500, "unavailable", "secret B", dev, "snapshot")
+	expect(t, m.Refuse(logical.ReadOperation, "load/"+dev, nil), 500, "unavailable", "secret B", dev, "snapshot")
 	has(t, m.Read("secrets/"+dev+"/A"), data{"value": "1"})
 	has(t, object(t, m.Read("metadata/"+dev), "secrets", "B"), data{"state": "damaged"})
 	has(t, object(t, m.Must("list", "secrets/"+dev+"/", nil), "key_info", "B"), data{"state": "damaged"})

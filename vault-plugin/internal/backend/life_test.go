@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -86,7 +88,7 @@ func TestRequestsDuringACleanSucceedOrReturn503(t *testing.T) {
 	}
 	m.Backend.Cleanup(t.Context())
 	wg.Wait()
-	expect(t, refusal(t, m, read(secret, nil)), 503, "unavailable", "try again")
+	expect(t, m.Refuse(logical.ReadOperation, secret, nil), 503, "unavailable", "try again")
 }
 
 func TestDeletedRecordsAreSweptFromStorage(t *testing.T) {

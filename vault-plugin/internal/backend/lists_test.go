@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/policies"
 )
 
@@ -84,7 +86,7 @@ func TestAListIsPagedByLimitAfterAndNext(t *testing.T) {
 	}
 	for _, path := range []string{"workspaces", "projects/acme", "environments/acme/api", "secrets/" + dev, "policies"} {
 		for _, wrong := range []any{0, -1, 1001, "many"} {
-			expect(t, refusal(t, m, listing(path, data{"limit": wrong})), 400, "invalid", "limit:")
+			expect(t, m.Refuse(logical.ListOperation, path+"/", data{"limit": wrong}), 400, "invalid", "limit:")
 		}
 	}
 }
@@ -99,7 +101,7 @@ func TestListsOfAMissingParentSayHowToCreateIt(t *testing.T) {
 		{"secrets/acme/api/none", "vault write -force stashbase/environments/acme/api/none"},
 	}
 	for _, c := range cases {
-		expect(t, refusal(t, m, listing(c.path, nil)), 400, "not_found", `"none"`, c.says)
+		expect(t, m.Refuse(logical.ListOperation, c.path+"/", nil), 400, "not_found", `"none"`, c.says)
 	}
 }
 
@@ -114,7 +116,7 @@ func TestPoliciesAreListedAndRenderedForTheMount(t *testing.T) {
 	if policy, _ := resp["policy"].(string); !strings.Contains(policy, `path "stashbase/load/acme/api/production"`) {
 		t.Errorf("the policy is %s", policy)
 	}
-	expect(t, refusal(t, m, read("policies/none", nil)), 404, "not_found", "the roles are crypto-service, developer")
-	expect(t, refusal(t, m, read("policies/workload", nil)), 400, "invalid", "workspace")
-	expect(t, refusal(t, m, read("policies/workload", data{"workspace": "A B"})), 400, "invalid", "workspace:")
+	expect(t, m.Refuse(logical.ReadOperation, "policies/none", nil), 404, "not_found", "the roles are crypto-service, developer")
+	expect(t, m.Refuse(logical.ReadOperation, "policies/workload", nil), 400, "invalid", "workspace")
+	expect(t, m.Refuse(logical.ReadOperation, "policies/workload", data{"workspace": "A B"}), 400, "invalid", "workspace:")
 }

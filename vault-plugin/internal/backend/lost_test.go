@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -105,8 +107,8 @@ func TestANameThatIsCreatedAgainFindsNothingOfOld(t *testing.T) {
 			if got := m.Read("load/" + dev); len(got) != 0 {
 				t.Errorf("without %s, created again, load returns %v", lost, got)
 			}
-			expect(t, refusal(t, m, read(secret, nil)), 404, "not_found")
-			expect(t, refusal(t, m, read(aSync, nil)), 404, "not_found")
+			expect(t, m.Refuse(logical.ReadOperation, secret, nil), 404, "not_found")
+			expect(t, m.Refuse(logical.ReadOperation, aSync, nil), 404, "not_found")
 			if after := stored(m, "sec/"); !slices.Equal(after, before) {
 				t.Errorf("without %s, of secrets storage has %v", lost, after)
 			}
@@ -130,7 +132,7 @@ func TestANameThatIsCreatedAgainFindsNothingOfOld(t *testing.T) {
 		}
 		m.Populate("acme", "api", "development")
 		for m := range restarting(&m) {
-			expect(t, refusal(t, m, read(secret, nil)), 404, "not_found")
+			expect(t, m.Refuse(logical.ReadOperation, secret, nil), 404, "not_found")
 			if got := m.Read("load/" + dev); len(got) != 0 {
 				t.Errorf("%s, created again, load returns %v", c.path, got)
 			}

@@ -33,25 +33,25 @@ func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration
 	}
 	return []*framework.Path{
 		path("plan", "Read what a run of a sync would do with each entry, without values.", planHelp, definitionFields(d, p), operations{
-			logical.ReadOperation: operation(b.handleNamed(planSync(d)), "Read what a run would do. Returns within 10 seconds.", "plan", suffix, response("The plan.", planResults())),
-			logical.UpdateOperation: changing(operation(b.handleNamed(planSync(d)), "Read what a run would do if the sync were written with the given fields. Returns within 10 seconds.", "plan-change-of", suffix,
+			logical.ReadOperation: operation(b.handle(planSync(d)), "Read what a run would do. Returns within 10 seconds.", "plan", suffix, response("The plan.", planResults())),
+			logical.UpdateOperation: changing(operation(b.handle(planSync(d)), "Read what a run would do if the sync were written with the given fields. Returns within 10 seconds.", "plan-change-of", suffix,
 				response("The plan.", planResults()))),
 		}),
 		path("run", "Start a run of a sync.", runHelp, fields{fieldWait: engineField(own, provider.InAction, fieldWait)}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(runSync(d)), "Start a run immediately, even if nothing has changed.", "run", suffix,
+			logical.UpdateOperation: changing(operation(b.handle(runSync(d)), "Start a run immediately, even if nothing has changed.", "run", suffix,
 				response("The sync, and a command that reads the progress of the run.", fieldsOf(syncResults(d, p), fields{"poll": stringField("Command that reads the progress of the run.")})))),
 		}),
 		path("status", "Read the state of a sync and of each entry, without values.", statusHelp, nil, operations{
-			logical.ReadOperation: operation(b.handleNamed(statusOfSync(d)), "Read the state of a sync.", "status", suffix, response("The state of the sync.", engineFields(own, provider.InStatus))),
+			logical.ReadOperation: operation(b.handle(statusOfSync(d)), "Read the state of a sync.", "status", suffix, response("The state of the sync.", engineFields(own, provider.InStatus))),
 		}),
 		path("adopt", "Let a sync adopt entries that it did not write.", adoptHelp, fields{fieldKeys: engineField(own, provider.InAction, fieldKeys)}, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(adoptKeys(d)), "Let the next run adopt the named entries.", "adopt", suffix, responses)),
+			logical.UpdateOperation: changing(operation(b.handle(adoptKeys(d)), "Let the next run adopt the named entries.", "adopt", suffix, responses)),
 		}),
 		path("pause", "Pause a sync.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, true)), "Pause a sync until it is resumed.", "pause", suffix, responses)),
+			logical.UpdateOperation: changing(operation(b.handle(pauseSync(d, true)), "Pause a sync until it is resumed.", "pause", suffix, responses)),
 		}),
 		path("resume", "Resume a paused sync.", pauseHelp, nil, operations{
-			logical.UpdateOperation: changing(operation(b.handleNamed(pauseSync(d, false)), "Resume a paused sync and start a run immediately.", "resume", suffix, responses)),
+			logical.UpdateOperation: changing(operation(b.handle(pauseSync(d, false)), "Resume a paused sync and start a run immediately.", "resume", suffix, responses)),
 		}),
 	}
 }

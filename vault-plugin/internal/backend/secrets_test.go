@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -45,7 +47,7 @@ func TestCASWritesOnlyOverTheGivenVersion(t *testing.T) {
 	refused := func(cas any, newest string) {
 		t.Helper()
 		before := m.Storage.Clone()
-		expect(t, refusal(t, m, write(secret, data{"value": planted(), "cas": cas})), 409, "conflict", "cas:", "DATABASE_URL", dev, newest)
+		expect(t, m.Refuse(logical.UpdateOperation, secret, data{"value": planted(), "cas": cas}), 409, "conflict", "cas:", "DATABASE_URL", dev, newest)
 		if changed := before.Diff(m.Storage); changed != nil {
 			t.Errorf("a refused write has changed %v", changed)
 		}
@@ -60,7 +62,7 @@ func TestCASWritesOnlyOverTheGivenVersion(t *testing.T) {
 	refused(1, "newest version is 2")
 	has(t, m.Write(secret, data{"value": "c", "cas": 2}), data{"version": 3})
 	m.Write("workspaces/acme", data{"cas_required": true})
-	expect(t, refusal(t, m, write(secret, data{"value": "d"})), 400, "invalid", "cas:", "required")
+	expect(t, m.Refuse(logical.UpdateOperation, secret, data{"value": "d"}), 400, "invalid", "cas:", "required")
 	has(t, m.Write(secret, data{"value": "d", "cas": 3}), data{"version": 4})
 }
 
@@ -71,12 +73,12 @@ func TestBytesAreWrittenAndDeliveredInBase64(t *testing.T) {
 	has(t, m.Read(secret), data{"value": raw, "encoding": "base64"})
 	has(t, m.Read("load/"+dev), data{"DATABASE_URL": raw})
 	wrong := planted() + "*"
-	got := refusal(t, m, write(secret, data{"value": wrong, "encoding": "base64"}))
+	got := m.Refuse(logical.UpdateOperation, secret, data{"value": wrong, "encoding": "base64"})
 	expect(t, got, 400, "invalid", "value:", "base64")
 	if part := leaks(got.Text, wrong); part != "" {
 		t.Errorf("the error contains %q of the value", part)
 	}
-	expect(t, refusal(t, m, write(secret, data{"value": "x", "encoding": "hex"})), 400, "invalid", "encoding:", "text or base64")
+	expect(t, m.Refuse(logical.UpdateOperation, secret, data{"value": "x", "encoding": "hex"}), 400, "invalid", "encoding:", "text or base64")
 	text := "line\nπ\x00\"'\\ é\u2028"
 	m.Write(secret, data{"value": text})
 	has(t, m.Read(secret), data{"value": text, "encoding": "text"})
@@ -109,10 +111,10 @@ func TestADeletedSecretReturns404WithMetadataAndContinuesItsVersions(t *testing.
 		has(t, object(t, m.Must("list", "secrets/"+dev+"/", nil), "key_info", "DATABASE_URL"), data{"state": "deleted", "version": 2})
 	}
 	has(t, m.Write(secret, data{"value": "c"}), data{"version": 3, "deletion_time": ""})
-	expect(t, refusal(t, m, read(secret, data{"version": 9})), 404, "not_found", "version 9", "DATABASE_URL")
-	expect(t, refusal(t, m, read("secrets/"+dev+"/NONE", nil)), 404, "not_found", "NONE", dev)
-	expect(t, refusal(t, m, remove("secrets/"+dev+"/NONE", nil)), 404, "not_found", "NONE", dev)
-	expect(t, refusal(t, m, read("metadata/"+dev+"/NONE", nil)), 404, "not_found", "NONE", dev)
+	expect(t, m.Refuse(logical.ReadOperation, secret, data{"version": 9}), 404, "not_found", "version 9", "DATABASE_URL")
+	expect(t, m.Refuse(logical.ReadOperation, "secrets/"+dev+"/NONE", nil), 404, "not_found", "NONE", dev)
+	expect(t, m.Refuse(logical.DeleteOperation, "secrets/"+dev+"/NONE", nil), 404, "not_found", "NONE", dev)
+	expect(t, m.Refuse(logical.ReadOperation, "metadata/"+dev+"/NONE", nil), 404, "not_found", "NONE", dev)
 }
 
 func stored(m *enginetest.Mount, prefix string) []string {
@@ -130,7 +132,7 @@ func TestOnlyTheNewestMaxVersionsAreKeptInStorage(t *testing.T) {
 		t.Errorf("storage has the old versions %v", got)
 	}
 	has(t, m.Read("metadata/"+dev+"/DATABASE_URL"), data{"oldest_version": 3, "version": 5})
-	expect(t, refusal(t, m, read(secret, data{"version": 2})), 404, "not_found", "version 2", "no longer kept")
+	expect(t, m.Refuse(logical.ReadOperation, secret, data{"version": 2}), 404, "not_found", "version 2", "no longer kept")
 	m = m.Restart()
 	has(t, m.Must("read", secret, data{"version": 3}), data{"value": "value 3" + spills})
 
@@ -211,11 +213,11 @@ func TestCommentsTagsAndMetadataHaveLimits(t *testing.T) {
 			c.legal["value"], c.wrong["value"] = "v", "v"
 			m.Write(secret, c.legal)
 			before := m.Storage.Clone()
-			expect(t, refusal(t, m, write(secret, c.wrong)), 400, "limit", c.field)
+			expect(t, m.Refuse(logical.UpdateOperation, secret, c.wrong), 400, "limit", c.field)
 			if changed := before.Diff(m.Storage); changed != nil {
 				t.Errorf("a refused write has changed %v", changed)
 			}
 		})
 	}
-	expect(t, refusal(t, m, write("import/"+dev, data{"comment": long(513), "secrets": data{"A": "v"}})), 400, "limit", "comment:")
+	expect(t, m.Refuse(logical.UpdateOperation, "import/"+dev, data{"comment": long(513), "secrets": data{"A": "v"}}), 400, "limit", "comment:")
 }

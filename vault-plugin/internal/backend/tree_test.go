@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -21,8 +23,8 @@ func TestAProjectIsCreatedReadAndChanged(t *testing.T) {
 	m.Write(secret, data{"value": planted()})
 	m = m.Restart()
 	has(t, m.Read("projects/acme/api"), data{"description": "the API", "environments": 1, "secrets": 1})
-	expect(t, refusal(t, m, read("projects/acme/none", nil)), 404, "not_found", `"none"`, "acme")
-	expect(t, refusal(t, m, write("projects/acme/api", data{"description": strings.Repeat("x", 513)})), 400, "limit", "description:")
+	expect(t, m.Refuse(logical.ReadOperation, "projects/acme/none", nil), 404, "not_found", `"none"`, "acme")
+	expect(t, m.Refuse(logical.UpdateOperation, "projects/acme/api", data{"description": strings.Repeat("x", 513)}), 400, "limit", "description:")
 }
 
 func TestAnEnvironmentIsCreatedReadAndChanged(t *testing.T) {
@@ -37,10 +39,10 @@ func TestAnEnvironmentIsCreatedReadAndChanged(t *testing.T) {
 	has(t, m.Read("environments/acme/api/production"), want)
 	m = m.Restart()
 	has(t, m.Read("environments/acme/api/production"), want)
-	expect(t, refusal(t, m, write("environments/acme/api/production", data{"base": "development"})), 403, "denied", "base:", "shared_with")
+	expect(t, m.Refuse(logical.UpdateOperation, "environments/acme/api/production", data{"base": "development"}), 403, "denied", "base:", "shared_with")
 	has(t, m.Write("environments/acme/api/production", data{"base": ""}), data{"base": ""})
-	expect(t, refusal(t, m, read("environments/acme/api/none", nil)), 404, "not_found", `"none"`, "acme/api")
-	expect(t, refusal(t, m, write("environments/acme/api/new", data{"description": strings.Repeat("x", 513)})), 400, "limit", "description:")
+	expect(t, m.Refuse(logical.ReadOperation, "environments/acme/api/none", nil), 404, "not_found", `"none"`, "acme/api")
+	expect(t, m.Refuse(logical.UpdateOperation, "environments/acme/api/new", data{"description": strings.Repeat("x", 513)}), 400, "limit", "description:")
 }
 
 func TestALockedEnvironmentIsReadAndNotWritten(t *testing.T) {
@@ -58,7 +60,7 @@ func TestALockedEnvironmentIsReadAndNotWritten(t *testing.T) {
 			remove("environments/"+dev, data{"confirm": "development"}),
 			remove("projects/acme/api", data{"confirm": "api"}),
 		} {
-			expect(t, refusal(t, m, req), 409, "locked", dev, "vault write stashbase/environments/"+dev+" locked=false")
+			expect(t, m.Refuse(req.Op, req.Path, req.Data), 409, "locked", dev, "vault write stashbase/environments/"+dev+" locked=false")
 		}
 		if changed := before.Diff(m.Storage); changed != nil {
 			t.Errorf("refused writes have changed %v", changed)
@@ -78,16 +80,16 @@ func TestDeletingAnEnvironmentReturnsWhatWasDeleted(t *testing.T) {
 	m.Write("environments/"+dev, data{"production": true})
 
 	before := m.Storage.Clone()
-	expect(t, refusal(t, m, remove("environments/"+dev, data{"confirm": "development"})), 409, "conflict", "production", "deletion_allowed=true")
-	expect(t, refusal(t, m, remove("projects/acme/api", data{"confirm": "api"})), 409, "conflict", "production", "deletion_allowed=true")
+	expect(t, m.Refuse(logical.DeleteOperation, "environments/"+dev, data{"confirm": "development"}), 409, "conflict", "production", "deletion_allowed=true")
+	expect(t, m.Refuse(logical.DeleteOperation, "projects/acme/api", data{"confirm": "api"}), 409, "conflict", "production", "deletion_allowed=true")
 	if changed := before.Diff(m.Storage); changed != nil {
 		t.Errorf("refused deletions have changed %v", changed)
 	}
 	m.Write("environments/"+dev, data{"deletion_allowed": true})
-	expect(t, refusal(t, m, remove("environments/"+dev, nil)), 409, "conflict", "2 secrets", "confirm=development")
-	expect(t, refusal(t, m, remove("environments/"+dev, data{"confirm": "staging"})), 409, "conflict", "2 secrets", "confirm=development")
+	expect(t, m.Refuse(logical.DeleteOperation, "environments/"+dev, nil), 409, "conflict", "2 secrets", "confirm=development")
+	expect(t, m.Refuse(logical.DeleteOperation, "environments/"+dev, data{"confirm": "staging"}), 409, "conflict", "2 secrets", "confirm=development")
 	has(t, m.Delete("environments/"+dev, data{"confirm": "development"}), data{"name": "development", "secrets": 2})
-	expect(t, refusal(t, m, remove("environments/"+dev, nil)), 404, "not_found", `"development"`)
+	expect(t, m.Refuse(logical.DeleteOperation, "environments/"+dev, nil), 404, "not_found", `"development"`)
 
 	m.Write("environments/"+dev, nil)
 	if names := m.List("secrets/" + dev); len(names) != 0 {
@@ -103,10 +105,10 @@ func TestDeletingAProjectReturnsWhatWasDeleted(t *testing.T) {
 	m.Write("projects/acme/empty", nil)
 	has(t, m.Delete("projects/acme/empty", nil), data{"name": "empty", "environments": 0, "secrets": 0})
 
-	expect(t, refusal(t, m, remove("projects/acme/api", nil)), 409, "conflict", "2 environments with 1 secrets", "confirm=api")
-	expect(t, refusal(t, m, remove("projects/acme/api", data{"confirm": "acme"})), 409, "conflict", "confirm=api")
+	expect(t, m.Refuse(logical.DeleteOperation, "projects/acme/api", nil), 409, "conflict", "2 environments with 1 secrets", "confirm=api")
+	expect(t, m.Refuse(logical.DeleteOperation, "projects/acme/api", data{"confirm": "acme"}), 409, "conflict", "confirm=api")
 	has(t, m.Delete("projects/acme/api", data{"confirm": "api"}), data{"name": "api", "environments": 2, "secrets": 1})
-	expect(t, refusal(t, m, remove("projects/acme/api", nil)), 404, "not_found", `"api"`)
-	expect(t, refusal(t, m, read(secret, nil)), 400, "not_found", "project", "vault write -force stashbase/projects/acme/api")
+	expect(t, m.Refuse(logical.DeleteOperation, "projects/acme/api", nil), 404, "not_found", `"api"`)
+	expect(t, m.Refuse(logical.ReadOperation, secret, nil), 400, "not_found", "project", "vault write -force stashbase/projects/acme/api")
 	has(t, m.Read("workspaces/acme"), data{"projects": 0, "environments": 0, "secrets": 0})
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
@@ -67,13 +69,13 @@ func TestAWorkspaceKeepsDescriptionAndMetadataWithinLimits(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			m.Write("workspaces/acme", c.legal)
-			expect(t, refusal(t, m, write("workspaces/acme", c.wrong)), 400, "limit", c.field)
-			expect(t, refusal(t, m, write("workspaces/new", c.wrong)), 400, "limit", c.field)
+			expect(t, m.Refuse(logical.UpdateOperation, "workspaces/acme", c.wrong), 400, "limit", c.field)
+			expect(t, m.Refuse(logical.UpdateOperation, "workspaces/new", c.wrong), 400, "limit", c.field)
 		})
 	}
 	t.Run("metadata of all patches together", func(t *testing.T) {
 		m.Write("workspaces/acme", data{"metadata": entries(64)})
-		expect(t, refusal(t, m, patch("workspaces/acme", data{"metadata": data{"another": ""}})), 400, "limit", "metadata:")
+		expect(t, m.Refuse(logical.PatchOperation, "workspaces/acme", data{"metadata": data{"another": ""}}), 400, "limit", "metadata:")
 	})
 	if m.Exists("workspaces/new") || len(m.Read("master-key")) == 0 {
 		t.Error("a refused creation has created")
@@ -83,7 +85,7 @@ func TestAWorkspaceKeepsDescriptionAndMetadataWithinLimits(t *testing.T) {
 func TestAPatchCreatesNoWorkspace(t *testing.T) {
 	m := enginetest.New(t)
 	before := m.Storage.Clone()
-	expect(t, refusal(t, m, patch("workspaces/acme", data{"description": "x"})), 404, "not_found", "acme")
+	expect(t, m.Refuse(logical.PatchOperation, "workspaces/acme", data{"description": "x"}), 404, "not_found", "acme")
 	if changed := before.Diff(m.Storage); changed != nil {
 		t.Errorf("it has stored %v", changed)
 	}
@@ -96,24 +98,24 @@ func TestAWorkspaceIsShreddedOnlyWhenAllowedAndConfirmed(t *testing.T) {
 	m.Write("keys/acme/rotate", nil)
 	m.Settle()
 	before := m.Storage.Clone()
-	expect(t, refusal(t, m, remove("workspaces/acme", data{"confirm": "acme"})), 409, "conflict", "deletion_allowed=true")
+	expect(t, m.Refuse(logical.DeleteOperation, "workspaces/acme", data{"confirm": "acme"}), 409, "conflict", "deletion_allowed=true")
 	m.Write("workspaces/acme", data{"deletion_allowed": true})
-	expect(t, refusal(t, m, remove("workspaces/acme", nil)), 400, "invalid", "confirm:", "confirm=acme")
-	expect(t, refusal(t, m, remove("workspaces/acme", data{"confirm": "acm"})), 400, "invalid", "confirm:")
+	expect(t, m.Refuse(logical.DeleteOperation, "workspaces/acme", nil), 400, "invalid", "confirm:", "confirm=acme")
+	expect(t, m.Refuse(logical.DeleteOperation, "workspaces/acme", data{"confirm": "acm"}), 400, "invalid", "confirm:")
 	if changed := before.Diff(m.Storage); len(changed) != 1 || changed[0] != "ws/acme" {
 		t.Errorf("refused deletions have changed %v", changed)
 	}
 
 	has(t, m.Delete("workspaces/acme", data{"confirm": "acme"}), data{"name": "acme", "key_versions": 2, "projects": 1, "environments": 1, "secrets": 1})
-	expect(t, refusal(t, m, read("workspaces/acme", nil)), 404, "not_found", "acme")
-	expect(t, refusal(t, m, read(secret, nil)), 400, "not_found", "workspace", "vault write -force stashbase/workspaces/acme")
-	expect(t, refusal(t, m, remove("workspaces/acme", data{"confirm": "acme"})), 404, "not_found")
+	expect(t, m.Refuse(logical.ReadOperation, "workspaces/acme", nil), 404, "not_found", "acme")
+	expect(t, m.Refuse(logical.ReadOperation, secret, nil), 400, "not_found", "workspace", "vault write -force stashbase/workspaces/acme")
+	expect(t, m.Refuse(logical.DeleteOperation, "workspaces/acme", data{"confirm": "acme"}), 404, "not_found")
 
 	m.Populate("acme", "api", "development")
 	if again := m.Read("workspaces/acme")["id"]; again == first {
 		t.Error("a workspace created again is the same incarnation")
 	}
-	expect(t, refusal(t, m, read(secret, nil)), 404, "not_found", "DATABASE_URL")
+	expect(t, m.Refuse(logical.ReadOperation, secret, nil), 404, "not_found", "DATABASE_URL")
 	has(t, m.Write(secret, data{"value": planted()}), data{"version": 1})
 }
 
@@ -161,9 +163,9 @@ func TestARotationRewrapsEverythingInTheBackground(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"keys/none/rotate", "keys/none/rewrap"} {
-		expect(t, refusal(t, m, write(path, nil)), 400, "not_found", `"none"`, "vault write -force stashbase/workspaces/none")
+		expect(t, m.Refuse(logical.UpdateOperation, path, nil), 400, "not_found", `"none"`, "vault write -force stashbase/workspaces/none")
 	}
-	expect(t, refusal(t, m, read("keys/none", nil)), 404, "not_found", `"none"`)
+	expect(t, m.Refuse(logical.ReadOperation, "keys/none", nil), 404, "not_found", `"none"`)
 }
 
 func TestAMasterRotationRewrapsAllWorkspaceKeysAndDestroysTheOldMaster(t *testing.T) {

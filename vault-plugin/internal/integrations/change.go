@@ -81,7 +81,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, w, prov, name st
 func (s *Service) draft(call caller.Request, at place, before *entry, c Change) (draft, error) {
 	p := s.Providers.Provider(at.provider)
 	if p == nil {
-		return draft{}, s.ErrProvider(at.provider)
+		return draft{}, s.unknownProvider(at.provider)
 	}
 	declaration, now := p.Declare(), s.now()
 	record := store.Integration{ID: store.NewID(), Auth: declaration.Auth[0].Name, Stamp: store.Stamp{Created: now}}

@@ -62,8 +62,8 @@ func (s *Service) expires(of Integration, at time.Time) {
 	s.usage[of.ID] = n
 }
 
-// ErrProvider says that there is no provider of a name, and which there are.
-func (s *Service) ErrProvider(name string) error {
+// unknownProvider returns the error for a provider that does not exist, with the names of those that do.
+func (s *Service) unknownProvider(name string) error {
 	names := strings.Join(s.Providers.Names(), ", ")
 	if names == "" {
 		names = "none in this version"

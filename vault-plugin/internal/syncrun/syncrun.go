@@ -39,6 +39,14 @@ type Run struct {
 
 	// Continues is called before each batch. Its error ends the run.
 	Continues func() error
+
+	recognised map[string]recognition // by name: what the run has compared so far
+}
+
+// recognition is the outcome of comparing the run's value of a name with a print.
+type recognition struct {
+	print ledger.Print
+	same  bool
 }
 
 // Prepared is a plan and the ledger entries it was made from.
@@ -88,24 +96,47 @@ func (r *Run) Settled(ctx context.Context) (bool, error) {
 	return owned == len(wanted) || r.Deletion == syncplan.RetainDeletion, nil
 }
 
-// compareWants returns the wants with Same set.
+// compareWants returns the wants with Same set. A run compares a value with a print once.
 func (r *Run) compareWants(ctx context.Context, entries map[string]ledger.Entry) ([]syncplan.Want, error) {
-	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
-	for _, w := range r.Wants {
-		if e := entries[w.Name]; e.Owned && e.Print.Known() && e.Shape == r.Shape {
-			values[w.Name], prints[w.Name] = r.Values[w.Name], e.Print
-		}
-	}
-	same, err := r.Ledger.Recognise(ctx, values, prints)
-	if err != nil {
-		return nil, fmt.Errorf("compare values with the ledger: %w", err)
+	if err := r.recognise(ctx, entries); err != nil {
+		return nil, err
 	}
 	wants := make([]syncplan.Want, len(r.Wants))
 	for i, w := range r.Wants {
-		w.Same = same[w.Name]
+		w.Same = r.comparable(entries[w.Name]) && r.recognised[w.Name].same
 		wants[i] = w
 	}
 	return wants, nil
+}
+
+// comparable reports whether an entry has a print that is compared with the value to be written.
+func (r *Run) comparable(e ledger.Entry) bool {
+	return e.Owned && e.Print.Known() && e.Shape == r.Shape
+}
+
+// recognise compares the values of the run with those prints of the entries that it has not
+// compared before.
+func (r *Run) recognise(ctx context.Context, entries map[string]ledger.Entry) error {
+	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
+	for _, w := range r.Wants {
+		if e := entries[w.Name]; r.comparable(e) && r.recognised[w.Name].print != e.Print {
+			values[w.Name], prints[w.Name] = r.Values[w.Name], e.Print
+		}
+	}
+	if len(values) == 0 && r.recognised != nil {
+		return nil
+	}
+	same, err := r.Ledger.Recognise(ctx, values, prints)
+	if err != nil {
+		return fmt.Errorf("compare values with the ledger: %w", err)
+	}
+	if r.recognised == nil {
+		r.recognised = make(map[string]recognition)
+	}
+	for name, print := range prints {
+		r.recognised[name] = recognition{print, same[name]}
+	}
+	return nil
 }
 
 // Prepare looks at the destination and makes the plan. It changes neither the destination nor the

@@ -114,7 +114,7 @@ func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*
 	}
 	after := s.take(next.home, next.at, next.record)
 	begun.Done(ctx)
-	s.renewed(after)
+	s.again(after.record.ID)
 	return after, nil
 }
 
@@ -122,7 +122,7 @@ func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*
 func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c Change) (*entry, error) {
 	declared, p, known := s.Providers.Destination(at.Destination)
 	if !known {
-		return nil, s.ErrDestination(at.Destination)
+		return nil, s.unknownDestination(at.Destination)
 	}
 	record := store.Sync{
 		ID: store.NewID(), Granularity: string(declared.Granularities[0]), Stamp: store.Stamp{Created: s.now()},

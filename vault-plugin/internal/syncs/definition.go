@@ -74,7 +74,7 @@ func (s *Service) resealed(ctx context.Context, e *entry, record *store.Sync) er
 	runs := st != nil && st.phase != ""
 	s.mu.RUnlock()
 	if runs {
-		s.renewed(after)
+		s.again(after.record.ID)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s *Service) unsure(ctx context.Context, h home, at place, id store.ID, beg
 			return nil
 		}
 		begun.Settle()
-		s.renewed(e)
+		s.again(e.record.ID)
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -92,22 +93,12 @@ func shape(e *entry) string {
 		usual[f.Name] = one[f.Name]
 	}
 	h := sha256.New()
-	for _, f := range slices.SortedFunc(slices.Values(e.declared.Fields), func(a, b provider.Field) int { return compare(a.Name, b.Name) }) {
+	for _, f := range slices.SortedFunc(slices.Values(e.declared.Fields), func(a, b provider.Field) int { return strings.Compare(a.Name, b.Name) }) {
 		if set, plain := fmt.Sprintf("%q", e.settings[f.Name]), fmt.Sprintf("%q", usual[f.Name]); set != plain {
 			_, _ = fmt.Fprintf(h, "%s=%s\n", f.Name, set)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // unreadable is the verdict where the source could not be read: nothing is written, and nothing is deleted.

@@ -301,7 +301,7 @@ func urgency(state State) int {
 	return slices.Index([]State{Failed, Blocked, Conflict, Partial, Retrying, Pending, Planning, Running, Paused, Synced}, state)
 }
 
-// ErrDestination says that there is no destination of a name, and which there are.
-func (s *Service) ErrDestination(name string) error {
+// unknownDestination returns the error for a destination that does not exist, with the names of those that do.
+func (s *Service) unknownDestination(name string) error {
 	return fault.New(fault.NotFound, "destination %q does not exist; the destinations are: %s", name, strings.Join(s.Providers.Destinations(), ", "))
 }

@@ -86,9 +86,6 @@ func (s *Service) configured(c store.Config) {
 	}
 }
 
-// renewed has a sync looked at whose definition has changed.
-func (s *Service) renewed(e *entry) { s.again(e.record.ID) }
-
 // again has a sync looked at as if nothing had failed before.
 func (s *Service) again(id store.ID) {
 	s.mu.Lock()
