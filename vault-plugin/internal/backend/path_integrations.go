@@ -77,7 +77,7 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 			Pattern:         one,
 			DisplayAttrs:    display(),
 			Fields:          fieldsOf(segments, engineFields(own, provider.InWrite), providerFields(d)),
-			ExistenceCheck:  b.exists(func(c *call) bool { return c.Integrations.Exists(c.path.Workspace, d.Name, c.name) }),
+			ExistenceCheck:  b.exists(func(c *call) bool { return c.Integrations.Exists(integrationAt(c, d)) }),
 			HelpSynopsis:    "Create, read, change or delete a " + d.Title + " integration: a credential and the limits of its use.",
 			HelpDescription: help,
 			Operations: operations{
@@ -143,7 +143,7 @@ func listIntegrations(prov string) handler {
 			}
 			key := d.Name
 			if prov == "" {
-				key = d.Path()
+				key = d.InWorkspace()
 			}
 			items[i] = item{key, info}
 		}
@@ -153,7 +153,7 @@ func listIntegrations(prov string) handler {
 
 func readIntegration(d provider.Declaration) handler {
 	return func(_ context.Context, c *call) (*logical.Response, error) {
-		i, err := c.Integrations.Read(c.request(), c.path.Workspace, d.Name, c.name)
+		i, err := c.Integrations.Read(c.request(), integrationAt(c, d))
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +177,7 @@ func putIntegration(d provider.Declaration) handler {
 			change.Auth = &d.Auth[0].Name
 		}
 		mustExist := c.req.Operation == logical.PatchOperation
-		i, err := c.Integrations.Put(ctx, c.request(), c.path.Workspace, d.Name, c.name, mustExist, change)
+		i, err := c.Integrations.Put(ctx, c.request(), integrationAt(c, d), mustExist, change)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func putIntegration(d provider.Declaration) handler {
 
 func deleteIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		gone, err := c.Integrations.Delete(ctx, c.request(), c.path.Workspace, d.Name, c.name)
+		gone, err := c.Integrations.Delete(ctx, c.request(), integrationAt(c, d))
 		if err != nil {
 			return nil, err
 		}
@@ -197,7 +197,7 @@ func deleteIntegration(d provider.Declaration) handler {
 
 func verifyIntegration(d provider.Declaration) handler {
 	return func(ctx context.Context, c *call) (*logical.Response, error) {
-		v, err := c.Integrations.Verify(ctx, c.request(), c.path.Workspace, d.Name, c.name)
+		v, err := c.Integrations.Verify(ctx, c.request(), integrationAt(c, d))
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +217,7 @@ func verifyIntegration(d provider.Declaration) handler {
 func respondIntegration(c *call, i integrations.Described) (*logical.Response, error) {
 	hint := ""
 	if i.State != integrations.Ready {
-		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + c.path.Workspace + "/" + i.Path() + " ..."
+		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + i.Path.String() + " ..."
 	}
 	all := describeProvider(i)
 	maps.Copy(all, map[string]any{
@@ -254,4 +254,9 @@ func (b *Backend) checkProvider(path string) error {
 		return err
 	}
 	return fault.New(fault.NotFound, "provider %q does not exist; the providers are: %s", segments[2], strings.Join(names, ", "))
+}
+
+// integrationAt returns the path of the integration of a provider that a call is about.
+func integrationAt(c *call, d provider.Declaration) integrations.Path {
+	return integrations.Path{Workspace: c.path.Workspace, Provider: d.Name, Name: c.name}
 }

@@ -53,7 +53,7 @@ func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
 	slices.SortStableFunc(used, func(a, b integrations.Described) int { return trouble(b) - trouble(a) })
 	owners := make([]any, len(used))
 	for i, d := range used {
-		one := map[string]any{fieldName: d.Path(), fieldState: string(d.State), fieldHint: d.Why}
+		one := map[string]any{fieldName: d.InWorkspace(), fieldState: string(d.State), fieldHint: d.Why}
 		if e := d.Used.Error; e != nil {
 			one[fieldLastError] = map[string]any{"class": e.Class, "text": e.Text, "time": stamp(e.At)}
 		}

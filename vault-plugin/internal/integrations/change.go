@@ -13,6 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
@@ -37,32 +38,30 @@ type Change struct {
 
 // draft is an integration as a write would have it.
 type draft struct {
-	at     place
-	owner  credseal.Owner
 	before *entry // nil: it is created
 	next   *entry // without its credential
 	begun  *undone.Change
 }
 
 // Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
-func (s *Service) Put(ctx context.Context, call caller.Request, w, prov, name string, mustExist bool, c Change) (Described, error) {
-	ws, unlock, err := s.Tree.Change(ctx, call, w)
+func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExist bool, c Change) (Described, error) {
+	ws, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Described{}, err
 	}
 	defer unlock()
-	at, before, err := s.find(call, w, prov, name)
+	m, before, err := s.find(call, at)
 	switch {
 	case err != nil:
 		return Described{}, err
 	case before == nil && mustExist:
-		return Described{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
+		return Described{}, at.missing()
 	case before == nil && s.Count(ws) >= MaxPerWorkspace:
-		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, the most it may have", w, MaxPerWorkspace)
+		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, the most it may have", at.Workspace, MaxPerWorkspace)
 	case before != nil && call.Replays(before.record.Stamp.RequestID):
-		return s.describe(w, at, before), nil // a replay
+		return s.describe(at.Workspace, before), nil // a replay
 	}
-	d, err := s.draft(call, at, before, c)
+	d, err := s.draft(call, m, before, c)
 	if err != nil {
 		return Described{}, err
 	}
@@ -71,17 +70,17 @@ func (s *Service) Put(ctx context.Context, call caller.Request, w, prov, name st
 		return Described{}, err
 	}
 	if before != nil && !sameWay(before, after) {
-		s.dropClient(after.record.ID)
+		s.dropClient(after.ID)
 	}
-	s.changed(at, after.record.ID)
-	return s.describe(w, at, after), nil
+	s.changed(after)
+	return s.describe(at.Workspace, after), nil
 }
 
 // draft checks all of a change but its secrets.
-func (s *Service) draft(call caller.Request, at place, before *entry, c Change) (draft, error) {
-	p := s.Providers.Provider(at.provider)
+func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, c Change) (draft, error) {
+	p := s.Providers.Provider(m.At.Group)
 	if p == nil {
-		return draft{}, s.unknownProvider(at.provider)
+		return draft{}, s.unknownProvider(m.At.Group)
 	}
 	declaration, now := p.Declare(), s.now()
 	record := store.Integration{ID: store.NewID(), Auth: declaration.Auth[0].Name, Stamp: store.Stamp{Created: now}}
@@ -115,8 +114,9 @@ func (s *Service) draft(call caller.Request, at place, before *entry, c Change) 
 		return draft{}, refused(err)
 	}
 	record.Settings = SettingsOf(values)
-	next := &entry{record: &record, declaration: declaration, settings: values, endpoint: endpoint}
-	return draft{at: at, owner: at.owner(record.ID), before: before, next: next}, nil
+	m.ID = record.ID
+	next := &entry{Member: m, record: &record, declaration: declaration, settings: values, endpoint: endpoint}
+	return draft{before: before, next: next}, nil
 }
 
 func assign[T any](to, from *T) {
@@ -151,7 +151,7 @@ func (s *Service) credential(ctx context.Context, d draft, given map[string][]by
 	next := make(map[string][]byte)
 	if d.before != nil && d.before.unreadable() == "" && d.before.endpoint == d.next.endpoint {
 		g, _ := d.before.sealed.Find(d.before.record.Credential.Generation)
-		opened, err := s.sealing.Open(ctx, d.owner, d.next.endpoint, g)
+		opened, err := s.sealing.Open(ctx, d.next.owner(), d.next.endpoint, g)
 		if err != nil && !errors.Is(err, credseal.ErrUnopened) { // one that does not open is supplied anew
 			return nil, err
 		}
@@ -200,10 +200,10 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 	if err != nil {
 		return nil, err
 	}
-	record, sealed := d.next.record, (*store.Credential)(nil)
+	sealed := (*store.Credential)(nil)
 	if d.before != nil {
 		sealed = d.before.sealed
-	} else if d.begun, err = s.Undone.Begin(ctx, record.ID, d.at.mark(false)); err != nil {
+	} else if d.begun, err = s.records.Create(ctx, d.next); err != nil {
 		return nil, err
 	}
 	if len(fields) > 0 {
@@ -211,21 +211,24 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 			return nil, err
 		}
 	}
-	if err := s.Store.PutIntegration(ctx, d.at.workspace, d.at.provider, d.at.name, record); err != nil {
-		s.unsure(ctx, d.at, record.ID, d.begun)
-		return nil, fmt.Errorf("store integration %s/%s: %w", d.at.provider, d.at.name, err)
+	next := s.newEntry(d.next.Member, d.next.record, sealed)
+	if err := s.records.Put(ctx, next, d.begun, func(ctx context.Context) error { return s.putRecord(ctx, next, next.record) }); err != nil {
+		if errors.Is(err, store.ErrTooLarge) {
+			s.records.Recheck(ctx, next, nil) // removes the new generation
+		}
+		return nil, fmt.Errorf("store integration %s: %w", next.At, err)
 	}
 	if len(fields) > 0 { // how another credential fared says nothing of this one
 		s.mu.Lock()
-		delete(s.usage, record.ID)
+		delete(s.usage, next.ID)
 		s.mu.Unlock()
 	}
-	s.take(d.at, record, sealed)
-	d.begun.Done(ctx)
-	s.tidy(ctx, d.at) // what fails is tried again within a minute
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.entries[d.at], nil
+	return s.tidy(ctx, next), nil
+}
+
+// putRecord stores the record of an integration.
+func (s *Service) putRecord(ctx context.Context, e *entry, record *store.Integration) error {
+	return s.Store.PutIntegration(ctx, e.At.Parent, e.At.Group, e.At.Name, record)
 }
 
 // generation seals the next generation and stores it beside the one in force.
@@ -233,13 +236,13 @@ func (s *Service) generation(ctx context.Context, d draft, fields map[string][]b
 	record := d.next.record
 	next := &store.Credential{}
 	number := record.Credential.Generation
-	if g, held := has.Find(number); held {
-		next.Generations = append(next.Generations, g)
+	if left := s.allowed(record, has); left != nil {
+		next.Generations = append(next.Generations, left.Generations...)
 	}
 	if has != nil { // one that did not come through has used its number up
 		number = max(number, has.Generations[len(has.Generations)-1].Number)
 	}
-	g, err := s.sealing.Seal(ctx, d.owner, d.next.endpoint, number+1, fields)
+	g, err := s.sealing.Seal(ctx, d.next.owner(), d.next.endpoint, number+1, fields)
 	if err != nil {
 		d.begun.Settle()
 		return nil, err
@@ -248,8 +251,8 @@ func (s *Service) generation(ctx context.Context, d draft, fields map[string][]b
 	record.Credential = store.CredentialState{Generation: g.Number, Fingerprint: fingerprint(), Supplied: s.now()}
 	record.Used = store.Usage{At: record.Used.At}
 	if err := s.Store.PutCredential(ctx, record.ID, next); err != nil {
-		s.unsure(ctx, d.at, record.ID, d.begun)
-		return nil, fmt.Errorf("store the credential of integration %s/%s: %w", d.at.provider, d.at.name, err)
+		s.records.Recheck(ctx, d.next, d.begun)
+		return nil, fmt.Errorf("store the credential of integration %s: %w", d.next.At, err)
 	}
 	return next, nil
 }
@@ -263,47 +266,33 @@ func fingerprint() string {
 }
 
 // Delete removes an integration with its credential. While syncs use it, it is refused and they are named.
-func (s *Service) Delete(ctx context.Context, call caller.Request, w, prov, name string) (Integration, error) {
-	_, unlock, err := s.Tree.Change(ctx, call, w)
+func (s *Service) Delete(ctx context.Context, call caller.Request, at Path) (Integration, error) {
+	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Integration{}, err
 	}
 	defer unlock()
-	at, e, err := s.find(call, w, prov, name)
+	e, err := s.must(call, at)
 	if err != nil {
 		return Integration{}, err
 	}
-	if e == nil {
-		return Integration{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
+	if syncs := s.syncsOf(e.ID); len(syncs) > 0 {
+		return Integration{}, fault.New(fault.Conflict, "integration %s of %s cannot be deleted, for syncs use it; delete them first: %s", at.InWorkspace(), at.Workspace, recordset.Some(syncs))
 	}
-	if syncs := s.syncsOf(e.record.ID); len(syncs) > 0 {
-		const named = 5
-		more := ""
-		if len(syncs) > named {
-			syncs, more = syncs[:named], ", and others"
-		}
-		return Integration{}, fault.New(fault.Conflict, "integration %s/%s of %s cannot be deleted, for syncs use it; delete them first: %s%s", prov, name, w, strings.Join(syncs, ", "), more)
-	}
-	gone := e.integration(w, at)
-	begun, err := s.Undone.Begin(ctx, gone.ID, at.mark(true))
-	if err != nil {
-		return Integration{}, err
-	}
-	if err := s.Store.DeleteIntegration(ctx, at.workspace, at.provider, at.name); err != nil {
-		s.mu.Lock()
-		s.ending[at] = true
-		s.mu.Unlock()
-		if known := s.unsure(ctx, at, gone.ID, begun); !known || s.Exists(w, prov, name) {
-			return Integration{}, fmt.Errorf("delete integration %s/%s: %w", prov, name, err)
-		}
+	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
+		return s.Store.DeleteIntegration(ctx, e.At.Parent, e.At.Group, e.At.Name)
+	})
+	gone := e.integration(at.Workspace)
+	switch {
+	case err != nil:
+		return Integration{}, fmt.Errorf("delete integration %s: %w", e.At, err)
+	case begun == nil:
 		return gone, nil
-	}
-	s.forget(at)
-	if s.Store.DeleteCredential(ctx, gone.ID) != nil {
+	case s.Store.DeleteCredential(ctx, gone.ID) != nil:
 		begun.Settle()
-	} else {
+	default:
 		begun.Done(ctx)
 	}
-	s.changed(at, gone.ID)
+	s.changed(e)
 	return gone, nil
 }

@@ -17,16 +17,16 @@ type client struct {
 	made *entry
 }
 
-func (s *Service) client(at place, e *entry) (*outbound.Client, error) {
+func (s *Service) client(e *entry) (*outbound.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped || s.places[e.record.ID] != at {
-		return nil, &outbound.Error{Class: outbound.Network, Provider: at.provider, Operation: "use the credential", Hint: "the integration was deleted, or the mount is being unloaded", Cause: ErrGone}
+	if s.stopped || s.records.ByID(e.ID) == nil {
+		return nil, &outbound.Error{Class: outbound.Network, Provider: e.provider(), Operation: "use the credential", Hint: "the integration was deleted, or the mount is being unloaded", Cause: ErrGone}
 	}
 	if c := s.clients[e.record.ID]; c != nil && sameWay(c.made, e) {
 		return c.Client, nil
 	}
-	condition, _ := s.Tree.Condition(at.workspace)
+	condition, _ := s.Tree.Condition(e.Workspace)
 	made, err := s.Gateway.Client(e.declaration.Party(condition.Name, e.settings))
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *Service) note(e *entry, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.places[e.record.ID].name != "" {
+	if s.records.ByID(e.ID) != nil {
 		s.usage[e.record.ID] = noted{usage, s.usage[e.record.ID].expires}
 	}
 }
@@ -98,29 +98,22 @@ func (s *Service) usedOf(record *store.Integration) (store.Usage, time.Time) {
 // storeUsage stores how integrations were used: an error, or its end, within a minute, else the moment once an hour.
 func (s *Service) storeUsage(ctx context.Context) {
 	s.mu.RLock()
-	var due []place
+	var due []store.ID
 	for id, n := range s.usage {
-		at := s.places[id]
-		if has := s.entries[at].record; n.expires != nil || (n.Error == nil) != (has.Used.Error == nil) || n.At.Sub(has.Used.At) >= usageEvery {
-			due = append(due, at)
+		if has := s.records.ByID(id).record; n.expires != nil || (n.Error == nil) != (has.Used.Error == nil) || n.At.Sub(has.Used.At) >= usageEvery {
+			due = append(due, id)
 		}
 	}
 	s.mu.RUnlock()
-	for _, at := range due {
-		_ = s.Tree.Exclusively(ctx, at.workspace, func() error { return s.putUsage(ctx, at) }) // else in a minute
+	for _, id := range due {
+		_ = s.records.Exclusively(ctx, id, func(e *entry) error { return s.putUsage(ctx, e) }) // else in a minute
 	}
 }
 
 // putUsage stores the record with how it was last used. The caller holds the workspace's change lock.
-func (s *Service) putUsage(ctx context.Context, at place) error {
+func (s *Service) putUsage(ctx context.Context, e *entry) error {
 	s.mu.RLock()
-	e := s.entries[at]
-	s.mu.RUnlock()
-	if e == nil {
-		return nil
-	}
-	s.mu.RLock()
-	n, used := s.usage[e.record.ID]
+	n, used := s.usage[e.ID]
 	s.mu.RUnlock()
 	if !used {
 		return nil
@@ -130,10 +123,10 @@ func (s *Service) putUsage(ctx context.Context, at place) error {
 	if n.expires != nil {
 		record.Credential.Expires = *n.expires
 	}
-	if err := s.Store.PutIntegration(ctx, at.workspace, at.provider, at.name, &record); err != nil {
+	if err := s.putRecord(ctx, e, &record); err != nil {
 		return err // whether it was stored makes no difference but to a moment
 	}
-	s.take(at, &record, e.sealed)
+	s.records.Take(s.newEntry(e.Member, &record, e.sealed))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.usage[record.ID] == n {

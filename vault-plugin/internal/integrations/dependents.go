@@ -17,18 +17,14 @@ type Dependent struct {
 	Entry       string         // a name such as its entries have there
 }
 
-// AddDependents has f asked which syncs use an integration: while there are any it is not deleted. Whoever begins to use one does so while
-// Tree.Change holds back other changes to the workspace. It must be called before the service is shared.
-func (s *Service) AddDependents(f func(integration store.ID) []Dependent) {
-	s.dependents = append(s.dependents, f)
-}
+// AddDependents registers f, which lists the syncs that use an integration. The integration cannot
+// be deleted while there are any. A sync begins to use one while Tree.Change holds back other
+// changes to the workspace. AddDependents must be called before the service is shared.
+func (s *Service) AddDependents(f func(integration store.ID) []Dependent) { s.dependents.Add(f) }
 
-// dependentsOf answers the syncs that use an integration, sorted by name.
+// dependentsOf returns the syncs that use an integration, sorted by name.
 func (s *Service) dependentsOf(id store.ID) []Dependent {
-	var all []Dependent
-	for _, users := range s.dependents {
-		all = append(all, users(id)...)
-	}
+	all := s.dependents.Of(id)
 	slices.SortFunc(all, func(a, b Dependent) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

@@ -19,24 +19,35 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Integration is an integration as the engine knows it, in memory. It is immutable.
-type Integration struct {
-	Workspace, Provider, Name string
-	WorkspaceID, ID           store.ID
-	Declaration               provider.Declaration
-	Auth                      string
-	Settings                  provider.Values // complete
-	Record                    *store.Integration
+// Path names an integration.
+type Path struct{ Workspace, Provider, Name string }
+
+// String returns the names joined by slashes, as the paths of the API have them.
+func (p Path) String() string { return p.Workspace + "/" + p.InWorkspace() }
+
+// InWorkspace returns provider/name, by which errors and lists name an integration of a workspace.
+func (p Path) InWorkspace() string { return p.Provider + "/" + p.Name }
+
+func (p Path) missing() error {
+	return fault.Missing("integration %s of %s does not exist", p.InWorkspace(), p.Workspace)
 }
 
-// Path answers provider/name, by which errors and lists name an integration of a workspace.
-func (i Integration) Path() string { return i.Provider + "/" + i.Name }
+// Integration is an integration as the engine knows it, in memory. It is immutable.
+type Integration struct {
+	Path
+	WorkspaceID, ID store.ID
+	Declaration     provider.Declaration
+	Auth            string
+	Settings        provider.Values // complete
+	Record          *store.Integration
+}
 
 // State says whether a credential can be used.
 type State string
@@ -78,42 +89,19 @@ type Service struct {
 	sealing *credseal.Service
 
 	mu         sync.RWMutex
-	entries    map[place]*entry
-	places     map[store.ID]place
-	ending     map[place]bool       // it is not known whether they were deleted
-	untidy     map[store.ID]bool    // their credential's entry holds a generation that is not in force
+	records    *recordset.Set[*entry]
+	untidy     map[store.ID]bool    // their credential's entry holds a generation that may not exist
 	usage      map[store.ID]noted   // since it was last stored
 	clients    map[store.ID]*client // by integration
 	uses       map[*use]bool
 	stopped    bool
-	damaged    []string // records that could not be read when the mount was loaded; sorted
 	watchers   []func(ws, integration store.ID)
-	dependents []func(integration store.ID) []Dependent
-}
-
-// place is where an integration stands.
-type place struct {
-	workspace      store.ID
-	provider, name string
-}
-
-// stored is its place in storage, for errors.
-func (p place) stored() string {
-	return "int/" + string(p.workspace) + "/" + p.provider + "/" + p.name
-}
-
-// owner is the owner of the credential of the integration that was found here.
-func (p place) owner(id store.ID) credseal.Owner {
-	return credseal.Owner{Workspace: p.workspace, Provider: p.provider, Name: p.name, ID: id}
-}
-
-// mark is what marks its creation or deletion.
-func (p place) mark(deletion bool) store.Undone {
-	return store.Undone{Kind: store.KindIntegration, Parent: p.workspace, Name: p.provider + "/" + p.name, Deletion: deletion}
+	dependents recordset.Dependents[Dependent]
 }
 
 // entry is an integration in memory. It is immutable: a change replaces it.
 type entry struct {
+	recordset.Member
 	record      *store.Integration
 	sealed      *store.Credential // nil: its entry is missing or damaged
 	declaration provider.Declaration
@@ -122,108 +110,123 @@ type entry struct {
 	lost        bool            // this version has no such provider, or no such auth kind
 }
 
+// provider is the name of the integration's provider.
+func (e *entry) provider() string { return e.At.Group }
+
+// stored is the storage key of the record, for errors.
+func (e *entry) stored() string { return e.At.Stored(store.KindIntegration) }
+
+// owner is the owner of the integration's credential.
+func (e *entry) owner() credseal.Owner {
+	return credseal.Owner{Workspace: e.Workspace, Provider: e.At.Group, Name: e.At.Name, ID: e.ID}
+}
+
 // Watch has f called after an integration has changed or was deleted, outside of locks. It must be called before the service is
 // shared.
 func (s *Service) Watch(f func(ws, integration store.ID)) { s.watchers = append(s.watchers, f) }
 
-func (s *Service) changed(at place, id store.ID) {
+func (s *Service) changed(e *entry) {
 	for _, f := range s.watchers {
-		f(at.workspace, id)
+		f(e.Workspace, e.ID)
 	}
 }
 
-// Find answers an integration that is to be used. One that does not exist is an error of status 400 that tells how to make it.
-func (s *Service) Find(call caller.Request, w, prov, name string) (Integration, error) {
-	at, e, err := s.find(call, w, prov, name)
+// Find returns an integration that is to be used. One that does not exist is an error of status 400
+// with the command that creates it.
+func (s *Service) Find(call caller.Request, at Path) (Integration, error) {
+	_, e, err := s.find(call, at)
 	if err != nil {
 		return Integration{}, err
 	}
 	if e == nil {
-		return Integration{}, fault.New(fault.NotFound, "integration %s/%s of %s does not exist; create it with: vault write %sintegrations/%s/%s/%s ...", prov, name, w, call.Mount, w, prov, name)
+		return Integration{}, fault.New(fault.NotFound, "integration %s of %s does not exist; create it with: vault write %sintegrations/%s ...", at.InWorkspace(), at.Workspace, call.Mount, at)
 	}
-	return e.integration(w, at), nil
+	return e.integration(at.Workspace), nil
 }
 
-// Read answers an integration.
-func (s *Service) Read(call caller.Request, w, prov, name string) (Described, error) {
-	at, e, err := s.find(call, w, prov, name)
+// Read returns an integration.
+func (s *Service) Read(call caller.Request, at Path) (Described, error) {
+	e, err := s.must(call, at)
 	if err != nil {
 		return Described{}, err
 	}
-	if e == nil {
-		return Described{}, fault.Missing("integration %s/%s of %s does not exist", prov, name, w)
-	}
-	return s.describe(w, at, e), nil
+	return s.describe(at.Workspace, e), nil
 }
 
 // Exists reports whether an integration exists.
-func (s *Service) Exists(w, prov, name string) bool {
-	_, e, _ := s.find(caller.Request{}, w, prov, name)
+func (s *Service) Exists(at Path) bool {
+	_, e, _ := s.find(caller.Request{}, at)
 	return e != nil
 }
 
 // find looks an integration up; nil where there is none.
-func (s *Service) find(call caller.Request, w, prov, name string) (place, *entry, error) {
-	id, err := s.Tree.WorkspaceID(call, w)
+func (s *Service) find(call caller.Request, at Path) (recordset.Member, *entry, error) {
+	ws, err := s.Tree.WorkspaceID(call, at.Workspace)
 	if err != nil {
-		return place{}, nil, err
+		return recordset.Member{}, nil, err
 	}
-	at := place{id, prov, name}
+	m := recordset.Member{At: recordset.Key{Parent: ws, Group: at.Provider, Name: at.Name}, Workspace: ws}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if err := s.open(at); err != nil {
-		return at, nil, err
-	}
-	e := s.entries[at]
-	if e == nil {
-		return at, nil, s.missing(at)
-	}
-	return at, e, nil
+	e, err := s.records.Find(m.At)
+	return m, e, err
 }
 
-// List answers the integrations of a workspace, of one provider where that is not empty, sorted by their paths.
+// must is find for an integration that has to exist.
+func (s *Service) must(call caller.Request, at Path) (*entry, error) {
+	_, e, err := s.find(call, at)
+	if err == nil && e == nil {
+		err = at.missing()
+	}
+	return e, err
+}
+
+// List returns the integrations of a workspace, sorted by their paths: those of one provider if
+// prov is not empty.
 func (s *Service) List(call caller.Request, w, prov string) ([]Described, error) {
 	id, err := s.Tree.WorkspaceID(call, w)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.RLock()
-	found := make(map[place]*entry)
-	for at, e := range s.entries {
-		if at.workspace == id && (prov == "" || at.provider == prov) {
-			found[at] = e
+	var all []Described
+	for _, e := range s.of(id) {
+		if prov == "" || e.provider() == prov {
+			all = append(all, s.describe(w, e))
 		}
 	}
-	s.mu.RUnlock()
-	all := make([]Described, 0, len(found))
-	for at, e := range found {
-		all = append(all, s.describe(w, at, e))
-	}
-	slices.SortFunc(all, func(a, b Described) int { return strings.Compare(a.Path(), b.Path()) })
 	return all, nil
 }
 
-// ByID answers the integration with an id, of whatever workspace; false where it does not exist.
+// of lists the integrations of a workspace by their paths.
+func (s *Service) of(ws store.ID) []*entry {
+	s.mu.RLock()
+	all := slices.Collect(s.records.In(ws))
+	s.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *entry) int { return strings.Compare(a.At.String(), b.At.String()) })
+	return all
+}
+
+// ByID returns the integration with an id, of whatever workspace; false where it does not exist.
 func (s *Service) ByID(id store.ID) (Integration, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	at, known := s.places[id]
-	if !known {
+	e := s.records.ByID(id)
+	if e == nil {
 		return Integration{}, false
 	}
-	condition, exists := s.Tree.Condition(at.workspace)
-	return s.entries[at].integration(condition.Name, at), exists
+	condition, exists := s.Tree.Condition(e.Workspace)
+	return e.integration(condition.Name), exists
 }
 
-func (e *entry) integration(w string, at place) Integration {
+func (e *entry) integration(w string) Integration {
 	return Integration{
-		Workspace: w, Provider: at.provider, Name: at.name, WorkspaceID: at.workspace, ID: e.record.ID,
+		Path: Path{w, e.At.Group, e.At.Name}, WorkspaceID: e.Workspace, ID: e.ID,
 		Declaration: e.declaration, Auth: e.record.Auth, Settings: maps.Clone(e.settings), Record: e.record,
 	}
 }
 
-func (s *Service) describe(w string, at place, e *entry) Described {
-	d := Described{Integration: e.integration(w, at), State: Ready, Set: make(map[string]bool), Syncs: s.syncsOf(e.record.ID)}
+func (s *Service) describe(w string, e *entry) Described {
+	d := Described{Integration: e.integration(w), State: Ready, Set: make(map[string]bool), Syncs: s.syncsOf(e.record.ID)}
 	g, held := e.sealed.Find(e.record.Credential.Generation)
 	for _, f := range e.declaration.SecretsOf(e.record.Auth) {
 		d.Set[f.Name] = held && g.Fields[f.Name] != nil
@@ -249,105 +252,27 @@ func (e *entry) unreadable() string {
 	return ""
 }
 
-// Count answers how many integrations a workspace has.
-func (s *Service) Count(ws store.ID) int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	count := 0
-	for at := range s.entries {
-		if at.workspace == ws {
-			count++
-		}
-	}
-	return count
-}
+// Count returns the number of integrations of a workspace.
+func (s *Service) Count(ws store.ID) int { return s.records.Count(ws) }
 
-// Total answers how many integrations there are.
-func (s *Service) Total() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.entries)
-}
+// Total returns the number of integrations.
+func (s *Service) Total() int { return s.records.Total() }
 
 // Health names what could not be read, and what this version does not know.
 func (s *Service) Health() []string {
+	wrong := s.records.Health()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var wrong []string
-	for _, at := range s.damaged {
-		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", at))
-	}
-	for at, e := range s.entries {
+	for e := range s.records.All() {
 		_, held := e.sealed.Find(e.record.Credential.Generation)
 		switch {
 		case e.lost:
-			wrong = append(wrong, fmt.Sprintf("the integration %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", at.stored()))
+			wrong = append(wrong, fmt.Sprintf("the integration %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", e.stored()))
 		case !held:
-			wrong = append(wrong, fmt.Sprintf("the credential cred/%s of the integration %s is missing or damaged; supply it again", e.record.ID, at.stored()))
+			wrong = append(wrong, fmt.Sprintf("the credential cred/%s of the integration %s is missing or damaged; supply it again", e.ID, e.stored()))
 		}
 	}
 	return wrong
 }
 
-// HasRecord reports whether an integration has a record.
-func (s *Service) HasRecord(_ store.Kind, id store.ID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, has := s.places[id]
-	return has
-}
-
-// HidesRecord reports whether a record is damaged.
-func (s *Service) HidesRecord(store.Kind) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.damaged) > 0
-}
-
 func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
-
-// take puts an integration into memory in place of what stood there.
-func (s *Service) take(at place, record *store.Integration, sealed *store.Credential) {
-	e := s.newEntry(at, record, sealed)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries[at] = e
-	s.places[record.ID] = at
-	if sealed != nil && len(sealed.Generations) > 1 {
-		s.untidy[record.ID] = true
-	} else {
-		delete(s.untidy, record.ID)
-	}
-}
-
-// forget takes an integration out of memory, and ends its uses.
-func (s *Service) forget(at place) {
-	s.mu.Lock()
-	e := s.entries[at]
-	if e != nil {
-		delete(s.entries, at)
-		delete(s.places, e.record.ID)
-		delete(s.usage, e.record.ID)
-		delete(s.untidy, e.record.ID)
-	}
-	s.mu.Unlock()
-	if e != nil {
-		s.interrupt(func(u *use) bool { return u.integration == e.record.ID })
-		s.dropClient(e.record.ID)
-	}
-}
-
-// Forget drops the integrations of workspaces that are gone, and ends their uses. What they leave in storage is swept.
-func (s *Service) Forget() {
-	s.mu.RLock()
-	var gone []place
-	for at := range s.entries {
-		if _, exists := s.Tree.Condition(at.workspace); !exists {
-			gone = append(gone, at)
-		}
-	}
-	s.mu.RUnlock()
-	for _, at := range gone {
-		s.forget(at)
-	}
-}

@@ -74,11 +74,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// main is the integration that the tests write.
+var main = integrations.Path{Workspace: "acme", Provider: toy.Name, Name: "main"}
+
 func (w *world) put(c integrations.Change) integrations.Integration {
 	w.t.Helper()
-	_, err := w.Put(w.t.Context(), w.call, "acme", toy.Name, "main", false, c)
+	_, err := w.Put(w.t.Context(), w.call, main, false, c)
 	must(w.t, err)
-	found, err := w.Find(w.call, "acme", toy.Name, "main")
+	found, err := w.Find(w.call, main)
 	must(w.t, err)
 	return found
 }
@@ -156,7 +159,7 @@ func TestUsesEndWithTheIntegration(t *testing.T) {
 		})
 	}()
 	<-begun
-	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	_, err := w.Delete(t.Context(), w.call, main)
 	must(t, err)
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the use has ended with %v", err)
@@ -176,13 +179,13 @@ func TestAnIntegrationThatSyncsUseIsNotDeleted(t *testing.T) {
 	users := []integrations.Dependent{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
 	w.AddDependents(func(store.ID) []integrations.Dependent { return users })
 	w.put(integrations.Change{Secrets: w.key()})
-	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	_, err := w.Delete(t.Context(), w.call, main)
 	var refused *fault.Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusConflict || !strings.Contains(refused.Text, "api/dev/toy-shelf/a, api/dev/toy-shelf/b") {
 		t.Errorf("answered with %v", err)
 	}
 	users = nil
-	_, err = w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	_, err = w.Delete(t.Context(), w.call, main)
 	must(t, err)
 }
 
@@ -192,7 +195,7 @@ func TestWatchersHearOfEachChange(t *testing.T) {
 	w.Watch(func(_, id store.ID) { heard = append(heard, id) })
 	found := w.put(integrations.Change{Secrets: w.key()})
 	w.put(integrations.Change{AllowedTargets: &[]string{"*"}})
-	_, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main")
+	_, err := w.Delete(t.Context(), w.call, main)
 	must(t, err)
 	if len(heard) != 3 || heard[0] != found.ID || heard[2] != found.ID {
 		t.Errorf("heard of %v", heard)
@@ -204,21 +207,21 @@ func TestADeletionOfUnknownOutcomeClosesTheIntegrationUntilStorageAnswers(t *tes
 		w := newWorld(t)
 		found := w.put(integrations.Change{Secrets: w.key()})
 		w.storage.FailFrom(2, stored) // the mark is stored
-		if _, err := w.Delete(t.Context(), w.call, "acme", toy.Name, "main"); err == nil {
+		if _, err := w.Delete(t.Context(), w.call, main); err == nil {
 			t.Fatal("acknowledged though nobody can know")
 		}
 		if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
 			t.Errorf("a use is answered with %v", err)
 		}
-		if _, err := w.Find(w.call, "acme", toy.Name, "main"); !fault.Is(err, fault.Unavailable) {
+		if _, err := w.Find(w.call, main); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("found: %v", err)
 		}
-		if _, err := w.Put(t.Context(), w.call, "acme", toy.Name, "other", false, integrations.Change{Secrets: w.key()}); err == nil {
+		if _, err := w.Put(t.Context(), w.call, integrations.Path{Workspace: "acme", Provider: toy.Name, Name: "other"}, false, integrations.Change{Secrets: w.key()}); err == nil {
 			t.Error("another change was made meanwhile")
 		}
 		w.storage.Reset()
 		w.Tree.Recheck(t.Context())
-		_, err := w.Find(w.call, "acme", toy.Name, "main")
+		_, err := w.Find(w.call, main)
 		if gone := fault.Is(err, fault.NotFound); gone != stored {
 			t.Errorf("stored %t: then it answers %v", stored, err)
 		}
@@ -242,7 +245,7 @@ func TestChangesBesideUsesAreSafe(t *testing.T) {
 			if n%5 == 0 {
 				c.Secrets = w.key()
 			}
-			if _, err := w.Put(context.Background(), w.call, "acme", toy.Name, "main", false, c); err != nil {
+			if _, err := w.Put(context.Background(), w.call, main, false, c); err != nil {
 				t.Errorf("change %d: %v", n, err)
 			}
 		}

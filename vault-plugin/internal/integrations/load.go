@@ -3,91 +3,78 @@ package integrations
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// loadParallelism bounds the storage reads in flight while a mount starts.
-const loadParallelism = 64
-
-// Load reads all integrations, with their credentials as they are sealed.
+// Load reads all integrations, with their sealed credentials.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, sealing: credseal.New(d.Keys),
-		entries: make(map[place]*entry), places: make(map[store.ID]place),
-		ending: make(map[place]bool), untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
+		untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
 		clients: make(map[store.ID]*client), uses: make(map[*use]bool),
 	}
-	owners, err := d.Store.IntegrationOwners(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list the integrations: %w", err)
-	}
-	work, workCtx := errgroup.WithContext(ctx)
-	work.SetLimit(loadParallelism)
-	for _, ws := range owners {
-		if _, exists := d.Tree.Condition(ws); !exists {
-			continue // it is being swept, or its record is lost
-		}
-		names, err := d.Store.Integrations(ctx, ws)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("list the integrations: %w", err), work.Wait())
-		}
-		for prov, all := range names {
-			for _, name := range all {
-				work.Go(func() error { return s.reload(workCtx, place{ws, prov, name}) })
-			}
-		}
-	}
-	if err := work.Wait(); err != nil {
-		return nil, fmt.Errorf("load the integrations: %w", err)
-	}
-	slices.Sort(s.damaged)
-	d.Undone.Own(s, store.KindIntegration)
-	d.Undone.Before(s.Forget)
-	return s, nil
+	s.records = recordset.New(&s.mu, recordset.Family[*entry]{
+		Kind: store.KindIntegration, Tree: d.Tree, Undone: d.Undone,
+		Exists: func(ws store.ID) bool { _, exists := d.Tree.Condition(ws); return exists },
+		Read:   s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
+	})
+	return s, s.records.Load(ctx, recordset.Listing[*entry]{
+		Parents: d.Store.IntegrationOwners, Names: d.Store.Integrations,
+		Blank: func(at recordset.Key) *entry { return &entry{Member: recordset.Member{At: at, Workspace: at.Parent}} },
+	})
 }
 
-// reload takes in what is stored of an integration, and drops one that is not stored.
-func (s *Service) reload(ctx context.Context, at place) error {
-	record, err := s.Store.Integration(ctx, at.workspace, at.provider, at.name)
-	switch {
-	case errors.Is(err, store.ErrDamaged):
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !slices.Contains(s.damaged, at.stored()) {
-			s.damaged = append(s.damaged, at.stored())
-		}
-		return nil
-	case err != nil:
-		return err
-	case record == nil:
-		s.forget(at)
-		return nil
+// read reads the integration that is stored where of is, with its sealed credential.
+func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
+	record, err := s.Store.Integration(ctx, of.At.Parent, of.At.Group, of.At.Name)
+	if err != nil || record == nil {
+		return nil, err
 	}
 	sealed, err := s.Store.Credential(ctx, record.ID)
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
-		return err
+		return nil, err
 	}
-	s.take(at, record, sealed)
-	return nil
+	return s.newEntry(of.Member, record, sealed), nil
 }
 
-// missing is the reason why there is no integration; nil where there is simply none. One whose record is damaged must not be made
-// anew: that would take the place of the record. The caller holds mu.
-func (s *Service) missing(at place) error {
-	if !slices.Contains(s.damaged, at.stored()) {
-		return nil
+// took notes whether a credential has to be tidied.
+func (s *Service) took(e *entry) {
+	if sealed := s.allowed(e.record, e.sealed); sealed != nil && len(sealed.Generations) < len(e.sealed.Generations) {
+		s.untidy[e.ID] = true
+	} else {
+		delete(s.untidy, e.ID)
 	}
-	return fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", at.stored())
 }
 
-// Start goes on with what a restart has interrupted.
+// dropped ends the uses of an integration that is removed from memory.
+func (s *Service) dropped(e *entry) {
+	delete(s.usage, e.ID)
+	delete(s.untidy, e.ID)
+	for u := range s.uses {
+		if u.integration == e.ID {
+			u.cancel()
+		}
+	}
+	if c := s.clients[e.ID]; c != nil {
+		c.Close()
+		delete(s.clients, e.ID)
+	}
+}
+
+// rechecked is called when the outcome of a change to e is known.
+func (s *Service) rechecked(ctx context.Context, e, stored *entry, begun *undone.Change) {
+	if stored != nil {
+		s.tidy(ctx, stored)
+	}
+	begun.Settle()
+	s.changed(e)
+}
+
+// Start continues what a restart has interrupted.
 func (s *Service) Start() {
 	s.Jobs.Start("tidy credentials", s.tidyAll)
 }
@@ -98,36 +85,5 @@ func (s *Service) Wake() {
 	s.Jobs.Start("note integrations", s.storeUsage)
 }
 
-// tidyAll removes the generations of credentials that are not in force.
-func (s *Service) tidyAll(ctx context.Context) {
-	s.mu.RLock()
-	var all []place
-	for id := range s.untidy {
-		all = append(all, s.places[id])
-	}
-	s.mu.RUnlock()
-	for _, at := range all {
-		_ = s.Tree.Exclusively(ctx, at.workspace, func() error { // what fails stays untidy
-			s.tidy(ctx, at)
-			return nil
-		})
-	}
-}
-
-// tidy removes from the entry of a credential what is not in force. The caller holds the workspace's change lock.
-func (s *Service) tidy(ctx context.Context, at place) {
-	s.mu.RLock()
-	e := s.entries[at]
-	s.mu.RUnlock()
-	if e == nil {
-		return
-	}
-	g, held := e.sealed.Find(e.record.Credential.Generation)
-	if !held || len(e.sealed.Generations) == 1 {
-		return
-	}
-	only := &store.Credential{Generations: []store.Generation{g}}
-	if s.Store.PutCredential(ctx, e.record.ID, only) == nil {
-		s.take(at, e.record, only)
-	}
-}
+// Forget drops the integrations of workspaces that were deleted, and ends their uses.
+func (s *Service) Forget() { s.records.Forget() }

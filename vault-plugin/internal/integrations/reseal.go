@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
@@ -18,8 +17,8 @@ func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
 // Reseal seals the credentials of a workspace anew under its latest key version, one at a time, and answers how many are done and how
 // many could not be opened or stored. Its error is one after which it has to be called again.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
-	for _, at := range s.placesOf(ws) {
-		err := s.Tree.Exclusively(ctx, ws, func() error { return s.reseal(ctx, at) })
+	for _, e := range s.of(ws) {
+		err := s.Tree.Exclusively(ctx, ws, func() error { return s.reseal(ctx, e.ID) })
 		switch {
 		case ctx.Err() != nil:
 			return done, failed, ctx.Err()
@@ -35,27 +34,33 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 }
 
 // reseal changes nothing but the envelopes. The caller holds the workspace's change lock.
-func (s *Service) reseal(ctx context.Context, at place) error {
+func (s *Service) reseal(ctx context.Context, id store.ID) error {
 	s.mu.RLock()
-	e := s.entries[at]
+	e := s.records.ByID(id)
 	s.mu.RUnlock()
 	if e == nil {
 		return nil
 	}
-	g, held := e.sealed.Find(e.record.Credential.Generation)
-	if !held {
+	left := s.allowed(e.record, e.sealed)
+	if left == nil {
 		return credseal.ErrUnopened
 	}
-	again, changed, err := s.sealing.Reseal(ctx, at.owner(e.record.ID), g)
-	if err != nil || !changed {
+	resealed := false
+	for i, g := range left.Generations {
+		again, changed, err := s.sealing.Reseal(ctx, e.owner(), g)
+		if err != nil {
+			return err
+		}
+		left.Generations[i], resealed = again, resealed || changed
+	}
+	if !resealed {
+		return nil
+	}
+	if err := s.Store.PutCredential(ctx, e.ID, left); err != nil {
+		s.records.Recheck(ctx, e, nil)
 		return err
 	}
-	next := &store.Credential{Generations: []store.Generation{again}}
-	if err := s.Store.PutCredential(ctx, e.record.ID, next); err != nil {
-		s.unsure(ctx, at, e.record.ID, nil)
-		return err
-	}
-	s.take(at, e.record, next)
+	s.records.Take(s.newEntry(e.Member, e.record, left))
 	return nil
 }
 
@@ -71,13 +76,9 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]stri
 func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
 	// What was sealed under a keyring taken before the last rotation is stored once the lock is granted.
 	err = s.Tree.Exclusively(ctx, ws, func() error {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		for at, e := range s.entries {
-			if at.workspace != ws {
-				continue
-			}
-			if g, held := e.sealed.Find(e.record.Credential.Generation); !held || credseal.KeyVersion(g) < lowest {
+		for _, e := range s.of(ws) {
+			left := s.allowed(e.record, e.sealed)
+			if left == nil || slices.ContainsFunc(left.Generations, func(g store.Generation) bool { return credseal.KeyVersion(g) < lowest }) {
 				below++
 			}
 		}
@@ -87,18 +88,4 @@ func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below 
 		return 0, ctx.Err()
 	}
 	return below, err
-}
-
-func (s *Service) placesOf(ws store.ID) []place {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	all := slices.Collect(maps.Keys(s.entries))
-	all = slices.DeleteFunc(all, func(at place) bool { return at.workspace != ws })
-	slices.SortFunc(all, func(a, b place) int {
-		if a.provider+"/"+a.name < b.provider+"/"+b.name {
-			return -1
-		}
-		return 1
-	})
-	return all
 }

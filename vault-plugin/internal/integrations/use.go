@@ -41,36 +41,38 @@ type use struct {
 // missing or cannot be read, else what f answers.
 func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 	s.mu.RLock()
-	at, stands := s.places[u.Integration.ID]
-	e, closed := s.entries[at], s.open(at)
+	e, err := s.records.ByID(u.Integration.ID), error(nil)
+	if e != nil {
+		_, err = s.records.Find(e.At)
+	}
 	s.mu.RUnlock()
-	if !stands || closed != nil {
+	if e == nil || err != nil {
 		return u.refuse(outbound.NotFound, ErrGone, "the integration was deleted")
 	}
-	ctx, end := s.begin(ctx, at.workspace, e.record.ID)
+	ctx, end := s.begin(ctx, e.Workspace, e.ID)
 	defer end()
-	if err := s.may(at, e, u); err != nil {
+	if err := s.may(e, u); err != nil {
 		return err
 	}
 	if why := e.unreadable(); why != "" {
 		return u.unopened(why)
 	}
-	client, err := s.client(at, e)
+	client, err := s.client(e)
 	if err != nil {
 		return err
 	}
 	g, _ := e.sealed.Find(e.record.Credential.Generation)
-	opened, err := s.sealing.Open(ctx, at.owner(e.record.ID), e.endpoint, g)
+	opened, err := s.sealing.Open(ctx, e.owner(), e.endpoint, g)
 	switch {
 	case errors.Is(err, credseal.ErrUnopened):
-		return u.unopened(fmt.Sprintf("its stored entry cred/%s is damaged or was moved here, or the record %s was; restore them from a snapshot of Vault's storage", e.record.ID, at.stored()))
+		return u.unopened(fmt.Sprintf("its stored entry cred/%s is damaged or was moved here, or the record %s was; restore them from a snapshot of Vault's storage", e.record.ID, e.stored()))
 	case fault.Is(err, fault.Locked):
 		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
 	case err != nil:
 		return u.refuse(outbound.Internal, err, "the workspace's keys could not be used; the health of the mount says more, see info")
 	}
 	defer opened.Wipe()
-	err = f(ctx, s.Providers.Provider(at.provider), &provider.Session{
+	err = f(ctx, s.Providers.Provider(e.provider()), &provider.Session{
 		Settings: maps.Clone(e.settings), Auth: e.record.Auth, Credential: opened, HTTP: client,
 	})
 	s.note(e, err)
@@ -78,8 +80,8 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 }
 
 // may decides whether a use is allowed.
-func (s *Service) may(at place, e *entry, u Use) error {
-	condition, exists := s.Tree.Condition(at.workspace)
+func (s *Service) may(e *entry, u Use) error {
+	condition, exists := s.Tree.Condition(e.Workspace)
 	switch {
 	case !exists:
 		return u.refuse(outbound.NotFound, ErrGone, "its workspace was deleted")
@@ -90,9 +92,9 @@ func (s *Service) may(at place, e *entry, u Use) error {
 	case condition.Paused:
 		return u.refuse(outbound.Permission, ErrPaused, "what goes out of this workspace is paused; paused=false of the workspace ends that")
 	case u.Environment != "" && !Allows(e.record.AllowedEnvironments, u.Environment):
-		return u.refuse(outbound.Permission, nil, "allowed_environments of integration "+u.Integration.Path()+" does not allow "+u.Environment)
+		return u.refuse(outbound.Permission, nil, "allowed_environments of integration "+u.Integration.InWorkspace()+" does not allow "+u.Environment)
 	case u.Target != "" && !Allows(e.record.AllowedTargets, u.Target):
-		return u.refuse(outbound.Permission, nil, "allowed_targets of integration "+u.Integration.Path()+" does not allow "+u.Target)
+		return u.refuse(outbound.Permission, nil, "allowed_targets of integration "+u.Integration.InWorkspace()+" does not allow "+u.Target)
 	}
 	return nil
 }
@@ -102,7 +104,7 @@ func (u Use) refuse(class outbound.Class, cause error, hint string) error {
 }
 
 func (u Use) unopened(why string) error {
-	return u.refuse(outbound.Auth, credseal.ErrUnopened, "the credential cannot be read: "+why+"; supply it again with a write of integration "+u.Integration.Path())
+	return u.refuse(outbound.Auth, credseal.ErrUnopened, "the credential cannot be read: "+why+"; supply it again with a write of integration "+u.Integration.InWorkspace())
 }
 
 // begin registers a use before it is decided upon: what forbids it from now on finds it and ends it.

@@ -9,14 +9,16 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
 // newEntry makes an entry of what is stored. Settings that this version does not know are left out, and such as it has learned since
 // have their defaults.
-func (s *Service) newEntry(at place, record *store.Integration, sealed *store.Credential) *entry {
-	e := &entry{record: record, sealed: sealed, settings: make(provider.Values), lost: true}
-	p := s.Providers.Provider(at.provider)
+func (s *Service) newEntry(m recordset.Member, record *store.Integration, sealed *store.Credential) *entry {
+	m.ID = record.ID
+	e := &entry{Member: m, record: record, sealed: sealed, settings: make(provider.Values), lost: true}
+	p := s.Providers.Provider(m.At.Group)
 	if p == nil {
 		return e
 	}

@@ -24,8 +24,8 @@ type Verification struct {
 }
 
 // Verify asks the provider who a credential is. Its errors are those of Find and of With.
-func (s *Service) Verify(ctx context.Context, call caller.Request, w, prov, name string) (Verification, error) {
-	of, err := s.Find(call, w, prov, name)
+func (s *Service) Verify(ctx context.Context, call caller.Request, at Path) (Verification, error) {
+	of, err := s.Find(call, at)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -42,7 +42,7 @@ func (s *Service) Verify(ctx context.Context, call caller.Request, w, prov, name
 		return Verification{}, err
 	}
 	s.expires(of, who.Expires)
-	after, err := s.Read(call, w, prov, name)
+	after, err := s.Read(call, at)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) Verify(ctx context.Context, call caller.Request, w, prov, name
 func (s *Service) expires(of Integration, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[s.places[of.ID]]
+	e := s.records.ByID(of.ID)
 	if e == nil || e.record.Credential.Generation != of.Record.Credential.Generation || e.record.Credential.Expires.Equal(at) {
 		return
 	}
@@ -62,7 +62,8 @@ func (s *Service) expires(of Integration, at time.Time) {
 	s.usage[of.ID] = n
 }
 
-// unknownProvider returns the error for a provider that does not exist, with the names of those that do.
+// unknownProvider returns the error for a provider that does not exist, with the names of those
+// that do.
 func (s *Service) unknownProvider(name string) error {
 	names := strings.Join(s.Providers.Names(), ", ")
 	if names == "" {

@@ -58,7 +58,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	}
 	var begun *undone.Change
 	if before == nil {
-		if begun, err = s.Undone.Begin(ctx, next.record.ID, next.at.mark(false)); err != nil {
+		if begun, err = s.records.Create(ctx, next); err != nil {
 			return Described{}, err
 		}
 	}
@@ -70,7 +70,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 }
 
 // changed is the sync as a write would leave it; an error where the write is refused.
-func (s *Service) changed(ctx context.Context, call caller.Request, h home, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
+func (s *Service) changed(ctx context.Context, call caller.Request, h location, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
 	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
 		return nil, err
 	}
@@ -89,13 +89,13 @@ func (s *Service) changed(ctx context.Context, call caller.Request, h home, at P
 	return next, s.refuseOverlap(next)
 }
 
-func (s *Service) mayPut(call caller.Request, h home, at Path, before *entry, mustExist bool) error {
+func (s *Service) mayPut(call caller.Request, h location, at Path, before *entry, mustExist bool) error {
 	switch {
 	case before == nil && mustExist:
 		return at.missing()
 	case before != nil && before.record.Purging:
 		return fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
-	case before == nil && s.Count(h.workspace) >= s.Settings.Config().MaxSyncs:
+	case before == nil && s.Count(h.Workspace) >= s.Settings.Config().MaxSyncs:
 		return fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
 	}
 	return nil
@@ -104,22 +104,24 @@ func (s *Service) mayPut(call caller.Request, h home, at Path, before *entry, mu
 // put stores a definition and has it run. begun is the sync's creation, or nil. The caller holds
 // the workspace's change lock.
 func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*entry, error) {
-	if err := s.Store.PutSync(ctx, next.at.environment, next.at.destination, next.at.name, next.record); err != nil {
-		if errors.Is(err, store.ErrTooLarge) {
-			begun.Settle()
-			return nil, fault.New(fault.Limit, "sync %s does not fit into one storage entry; shorten its settings and patterns", next.path())
-		}
-		s.unsure(ctx, next.home, next.at, next.record.ID, begun)
+	err := s.records.Put(ctx, next, begun, func(ctx context.Context) error { return s.putRecord(ctx, next) })
+	switch {
+	case errors.Is(err, store.ErrTooLarge):
+		return nil, fault.New(fault.Limit, "sync %s does not fit into one storage entry; shorten its settings and patterns", next.path())
+	case err != nil:
 		return nil, fmt.Errorf("store sync %s: %w", next.path(), err)
 	}
-	after := s.take(next.home, next.at, next.record)
-	begun.Done(ctx)
-	s.again(after.record.ID)
-	return after, nil
+	s.again(next.ID)
+	return next, nil
+}
+
+// putRecord stores the record of a sync.
+func (s *Service) putRecord(ctx context.Context, e *entry) error {
+	return s.Store.PutSync(ctx, e.At.Parent, e.At.Group, e.At.Name, e.record)
 }
 
 // draft makes the definition that a write would have, and checks it by itself.
-func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c Change) (*entry, error) {
+func (s *Service) draft(call caller.Request, h location, at Path, before *entry, c Change) (*entry, error) {
 	declared, p, known := s.Providers.Destination(at.Destination)
 	if !known {
 		return nil, s.unknownDestination(at.Destination)
@@ -164,16 +166,16 @@ func (s *Service) draft(call caller.Request, h home, at Path, before *entry, c C
 		return nil, err
 	}
 	record.Integration, record.Target = integration.ID, targetOf(declared, integration, values)
-	if err := allowed(integration, h.path(), record.Target.Path); err != nil {
+	if err := allowed(integration, h.environment(), record.Target.Path); err != nil {
 		return nil, err
 	}
-	return s.newEntry(h, place{h.environment, at.Destination, at.Name}, &record), nil
+	return s.newEntry(h, &record), nil
 }
 
 // chosen finds the integration that a write names, or the one that is in use.
-func (s *Service) chosen(call caller.Request, h home, prov string, before *entry, name *string) (integrations.Integration, error) {
+func (s *Service) chosen(call caller.Request, h location, prov string, before *entry, name *string) (integrations.Integration, error) {
 	if name != nil && *name != "" {
-		return s.Integrations.Find(call, h.names.Workspace, prov, *name)
+		return s.Integrations.Find(call, integrations.Path{Workspace: h.names.Workspace, Provider: prov, Name: *name})
 	}
 	if before == nil || name != nil {
 		return integrations.Integration{}, fault.New(fault.Invalid, "integration: is required: the name of an integration of provider %s", prov)
@@ -189,9 +191,9 @@ func (s *Service) chosen(call caller.Request, h home, prov string, before *entry
 func allowed(i integrations.Integration, environment, target string) error {
 	switch {
 	case !integrations.Allows(i.Record.AllowedEnvironments, environment):
-		return fault.New(fault.Denied, "allowed_environments of integration %s does not allow %s", i.Path(), environment)
+		return fault.New(fault.Denied, "allowed_environments of integration %s does not allow %s", i.InWorkspace(), environment)
 	case !integrations.Allows(i.Record.AllowedTargets, target):
-		return fault.New(fault.Denied, "allowed_targets of integration %s does not allow %s", i.Path(), target)
+		return fault.New(fault.Denied, "allowed_targets of integration %s does not allow %s", i.InWorkspace(), target)
 	}
 	return nil
 }
@@ -241,8 +243,8 @@ func (s *Service) mayMove(ctx context.Context, before, next *entry) error {
 
 // refuseOverlap refuses a sync that could write an entry which another of the workspace could write too.
 func (s *Service) refuseOverlap(next *entry) error {
-	for _, other := range s.of(next.home.workspace) {
-		if other.at == next.at || other.lost || other.record.Target != next.record.Target {
+	for _, other := range s.of(next.Workspace) {
+		if other.At == next.At || other.lost || other.record.Target != next.record.Target {
 			continue
 		}
 		if nametemplate.Overlap(other.namer(), next.namer(), next.declared.Fold) {
@@ -267,7 +269,7 @@ func (s *Service) alter(ctx context.Context, call caller.Request, at Path, chang
 	if err := change(e, &record); err != nil {
 		return nil, err
 	}
-	return s.put(ctx, s.newEntry(e.home, e.at, &record), nil)
+	return s.put(ctx, s.newEntry(e.location, &record), nil)
 }
 
 // SetPaused pauses a sync or has it go on. A batch that is under way is ended first, in its own time.
@@ -314,17 +316,13 @@ func (s *Service) Adopt(ctx context.Context, call caller.Request, at Path, names
 
 // adopted keeps which entries are still to be taken over after a run.
 func (s *Service) adopted(ctx context.Context, done *entry, left []string) error {
-	return s.exclusively(ctx, done.record.ID, func(e *entry) error {
+	return s.records.Exclusively(ctx, done.record.ID, func(e *entry) error {
 		if e.record != done.record {
 			return errSuperseded
 		}
 		record := *e.record
 		record.Adopt = left
-		if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, &record); err != nil {
-			s.unsure(ctx, e.home, e.at, record.ID, nil)
-			return err
-		}
-		s.take(e.home, e.at, &record)
-		return nil
+		next := s.newEntry(e.location, &record)
+		return s.records.Put(ctx, next, nil, func(ctx context.Context) error { return s.putRecord(ctx, next) })
 	})
 }

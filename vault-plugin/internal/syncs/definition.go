@@ -40,14 +40,14 @@ func (s *Service) verify(ctx context.Context, e *entry) error {
 	opened, err := s.ledgers.OpenDefinition(ctx, e.owner(), e.record.Definition)
 	if errors.Is(err, ledger.ErrMoved) || err == nil && !bytes.Equal(opened, e.definition()) {
 		return fault.Damaged("the definition of sync %s cannot be opened: the record %s is damaged or was moved here, or a record that leads to it was; "+
-			"restore it from a snapshot of Vault's storage, or delete the sync with purge=false and create it again", e.path(), e.at.stored())
+			"restore it from a snapshot of Vault's storage, or delete the sync with purge=false and create it again", e.path(), e.stored())
 	}
 	return err
 }
 
 // resealDefinition seals the definition of a sync again under the latest key version.
 func (s *Service) resealDefinition(ctx context.Context, id store.ID) error {
-	err := s.exclusively(ctx, id, func(e *entry) error {
+	err := s.records.Exclusively(ctx, id, func(e *entry) error {
 		record := *e.record
 		again, err := s.ledgers.ResealDefinition(ctx, e.owner(), e.record.Definition)
 		if record.Definition = again; err != nil || bytes.Equal(again, e.record.Definition) {
@@ -64,17 +64,16 @@ func (s *Service) resealDefinition(ctx context.Context, id store.ID) error {
 // resealed stores a record that differs in nothing but its envelope. A run that is under way ends
 // for it, and is done again.
 func (s *Service) resealed(ctx context.Context, e *entry, record *store.Sync) error {
-	if err := s.Store.PutSync(ctx, e.at.environment, e.at.destination, e.at.name, record); err != nil {
-		s.unsure(ctx, e.home, e.at, record.ID, nil)
+	after := s.newEntry(e.location, record)
+	if err := s.records.Put(ctx, after, nil, func(ctx context.Context) error { return s.putRecord(ctx, after) }); err != nil {
 		return err
 	}
-	after := s.take(e.home, e.at, record)
 	s.mu.RLock()
 	st := s.standing[record.ID]
 	runs := st != nil && st.phase != ""
 	s.mu.RUnlock()
 	if runs {
-		s.again(after.record.ID)
+		s.again(after.ID)
 	}
 	return nil
 }

@@ -41,8 +41,12 @@ func (s *Service) release(id store.ID, h *held) {
 	}
 }
 
-// settle settles the deletion of a sync that is out of memory, once nobody writes beneath it.
+// settle settles the deletion of a sync that is out of memory, once nobody writes beneath it. begun
+// may be nil.
 func (s *Service) settle(id store.ID, begun *undone.Change) {
+	if begun == nil {
+		return // there is none, or a recheck has settled it
+	}
 	s.mu.Lock()
 	h := s.holds[id]
 	if h != nil {

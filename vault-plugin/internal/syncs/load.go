@@ -4,17 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/schedule"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
 // looksAtOnce bounds how many syncs read their environment and their ledger at the same time. After a
@@ -22,100 +21,65 @@ import (
 // are at it.
 const looksAtOnce = 4
 
-// loadParallelism bounds the storage reads in flight while a mount starts.
-const loadParallelism = 64
-
-// Load reads all syncs, and how they stand.
+// Load reads all syncs, with their states.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
-		entries: make(map[place]*entry), places: make(map[store.ID]place), inside: make(map[store.ID]map[store.ID]bool), ending: make(map[place]bool),
 		standing: make(map[store.ID]*standing), holds: make(map[store.ID]*held), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
 		looks: make(chan struct{}, looksAtOnce),
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)
-	homes := s.homes()
-	owners, err := d.Store.SyncedEnvironments(ctx)
+	s.records = recordset.New(&s.mu, recordset.Family[*entry]{
+		Kind: store.KindSync, Tree: d.Tree, Undone: d.Undone,
+		Exists: func(env store.ID) bool { return d.Tree.HasRecord(store.KindEnvironment, env) },
+		Read:   s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
+	})
+	environments := s.environments()
+	err := s.records.Load(ctx, recordset.Listing[*entry]{
+		Parents: d.Store.SyncedEnvironments, Names: d.Store.Syncs,
+		Blank: func(at recordset.Key) *entry {
+			env := environments[at.Parent]
+			return &entry{location: location{recordset.Member{At: at, Workspace: env.WorkspaceID}, env.Path()}}
+		},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list the syncs: %w", err)
+		return nil, err
 	}
-	work, workCtx := errgroup.WithContext(ctx)
-	work.SetLimit(loadParallelism)
-	for _, env := range owners {
-		h, exists := homes[env]
-		if !exists {
-			continue // it is being swept, or its record is lost
-		}
-		work.Go(func() error {
-			names, err := d.Store.Syncs(workCtx, env)
-			if err != nil {
-				return err
-			}
-			for destination, all := range names {
-				for _, name := range all {
-					if err := s.reload(workCtx, h, place{env, destination, name}); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-	}
-	if err := work.Wait(); err != nil {
-		return nil, fmt.Errorf("load the syncs: %w", err)
-	}
-	slices.Sort(s.damaged)
-	d.Undone.Own(s, store.KindSync)
-	d.Undone.Before(s.Forget)
 	s.watch()
 	return s, nil
 }
 
-// homes answers all environments by their ids.
-func (s *Service) homes() map[store.ID]home {
-	homes := make(map[store.ID]home)
+// environments returns all environments by their ids.
+func (s *Service) environments() map[store.ID]workspaces.Place {
+	all := make(map[store.ID]workspaces.Place)
 	for _, ws := range s.Keys.IDs() {
 		for _, p := range s.Tree.Places(ws) {
-			homes[p.EnvironmentID] = home{p.WorkspaceID, p.Path(), p.EnvironmentID}
+			all[p.EnvironmentID] = p
 		}
 	}
-	return homes
+	return all
 }
 
-// reload takes in what is stored of a sync, and drops one that is not stored.
-func (s *Service) reload(ctx context.Context, h home, at place) error {
-	record, err := s.Store.Sync(ctx, at.environment, at.destination, at.name)
-	switch {
-	case errors.Is(err, store.ErrDamaged):
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !slices.Contains(s.damaged, at.stored()) {
-			s.damaged = append(s.damaged, at.stored())
-		}
-		return nil
-	case err != nil:
-		return err
-	case record == nil:
-		s.forget(at)
-		return nil
+// read reads the sync that is stored where of is, with its state.
+func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
+	record, err := s.Store.Sync(ctx, of.At.Parent, of.At.Group, of.At.Name)
+	if err != nil || record == nil {
+		return nil, err
 	}
 	state, err := s.Store.SyncState(ctx, record.ID)
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
-		return err
+		return nil, err
 	}
-	s.take(h, at, record)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.standing[record.ID]; state != nil && st.stored == nil {
-		st.stored, st.now = state, *state
-	}
-	return nil
+	e := s.newEntry(of.location, record)
+	e.state = state
+	return e, nil
 }
 
 // newEntry makes an entry of what is stored.
-func (s *Service) newEntry(h home, at place, record *store.Sync) *entry {
-	e := &entry{at: at, home: h, record: record, lost: true}
-	declared, p, known := s.Providers.Destination(at.destination)
+func (s *Service) newEntry(at location, record *store.Sync) *entry {
+	at.ID = record.ID
+	e := &entry{location: at, record: record, lost: true}
+	declared, p, known := s.Providers.Destination(at.At.Group)
 	if !known {
 		return e
 	}

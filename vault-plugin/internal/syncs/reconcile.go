@@ -211,7 +211,7 @@ func (s *Service) broken(e *entry, wished bool) *verdict {
 
 // run makes a run of a sync.
 func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledger.Ledger) *syncrun.Run {
-	use := integrations.Use{Integration: i, Environment: e.home.path(), Target: e.record.Target.Path}
+	use := integrations.Use{Integration: i, Environment: e.environment(), Target: e.record.Target.Path}
 	adopt := make(map[string]bool)
 	for _, name := range e.record.Adopt {
 		adopt[name] = true
@@ -279,7 +279,7 @@ func (s *Service) purge(ctx context.Context, e *entry, run *syncrun.Run) verdict
 		}
 		return v
 	}
-	err := s.exclusively(ctx, e.record.ID, func(now *entry) error {
+	err := s.records.Exclusively(ctx, e.record.ID, func(now *entry) error {
 		if now.record != e.record {
 			return errSuperseded
 		}

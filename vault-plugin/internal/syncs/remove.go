@@ -42,28 +42,19 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path, purg
 	}
 	record := *e.record
 	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.ID
-	_, err = s.put(ctx, s.newEntry(e.home, e.at, &record), nil)
+	_, err = s.put(ctx, s.newEntry(e.location, &record), nil)
 	return gone, err
 }
 
 // erase removes a sync; what it has written at the destination is left. The record is the commit;
 // what is stored beneath it is swept. The caller holds the workspace's change lock.
 func (s *Service) erase(ctx context.Context, e *entry) error {
-	id := e.record.ID
-	begun, err := s.Undone.Begin(ctx, id, e.at.mark(true))
+	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
+		return s.Store.DeleteSync(ctx, e.At.Parent, e.At.Group, e.At.Name)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("delete sync %s: %w", e.path(), err)
 	}
-	if err := s.Store.DeleteSync(ctx, e.at.environment, e.at.destination, e.at.name); err != nil {
-		s.mu.Lock()
-		s.ending[e.at] = true
-		s.mu.Unlock()
-		if known := s.unsure(ctx, e.home, e.at, id, begun); !known || s.byID(id) != nil {
-			return fmt.Errorf("delete sync %s: %w", e.path(), err)
-		}
-		return nil
-	}
-	s.forget(e.at)
-	s.settle(id, begun)
+	s.settle(e.ID, begun)
 	return nil
 }

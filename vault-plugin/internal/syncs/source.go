@@ -62,7 +62,7 @@ func (s *Service) source(ctx context.Context, e *entry) (source, error) {
 }
 
 func (s *Service) deliver(ctx context.Context, e *entry, sel secrets.Selection) (secrets.Delivery, error) {
-	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.home.names, sel)
+	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.names, sel)
 }
 
 // empty reports whether an environment delivers nothing, whatever is chosen of it.

@@ -91,7 +91,7 @@ func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, 
 	}
 	var all []Described
 	for _, sync := range s.of(ws) {
-		if path.Project == "" || sync.home.names == path {
+		if path.Project == "" || sync.names == path {
 			all = append(all, s.describe(call, sync))
 		}
 	}
@@ -100,7 +100,7 @@ func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, 
 
 func (s *Service) describe(call caller.Request, e *entry) Described {
 	d := Described{
-		Path:     Path{e.home.names, e.at.destination, e.at.name},
+		Path:     Path{e.names, e.At.Group, e.At.Name},
 		Provider: e.provider, Record: e.record, Settings: maps.Clone(e.settings),
 	}
 	if i, exists := s.Integrations.ByID(e.record.Integration); exists {
@@ -266,7 +266,7 @@ func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait ti
 	st := s.standing[e.record.ID]
 	if st == nil {
 		s.mu.Unlock()
-		return Described{}, errGone()
+		return Described{}, s.records.Gone()
 	}
 	if st.asked == nil {
 		st.asked = &asked{make(chan struct{})}
@@ -301,7 +301,8 @@ func urgency(state State) int {
 	return slices.Index([]State{Failed, Blocked, Conflict, Partial, Retrying, Pending, Planning, Running, Paused, Synced}, state)
 }
 
-// unknownDestination returns the error for a destination that does not exist, with the names of those that do.
+// unknownDestination returns the error for a destination that does not exist, with the names of
+// those that do.
 func (s *Service) unknownDestination(name string) error {
 	return fault.New(fault.NotFound, "destination %q does not exist; the destinations are: %s", name, strings.Join(s.Providers.Destinations(), ", "))
 }

@@ -4,6 +4,7 @@
 package syncs
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/schedule"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
@@ -59,11 +61,7 @@ type Service struct {
 	looks     chan struct{} // holds one element for each look that is under way
 
 	mu       sync.RWMutex
-	entries  map[place]*entry
-	places   map[store.ID]place
-	inside   map[store.ID]map[store.ID]bool // of each workspace, the ids of its syncs
-	ending   map[place]bool                 // it is not known whether they were deleted
-	damaged  []string                       // records that could not be read when the mount was loaded; sorted
+	records  *recordset.Set[*entry]
 	standing map[store.ID]*standing
 	holds    map[store.ID]*held
 	circuits map[store.ID]circuit // by integration
@@ -72,37 +70,21 @@ type Service struct {
 	mounted atomic.Pointer[string] // path of the mount, as the last request had it
 }
 
-// place is where a sync stands.
-type place struct {
-	environment       store.ID
-	destination, name string
+// location is where a sync is stored, and the names of its environment. Nothing is renamed, so a
+// location is valid as long as the environment exists.
+type location struct {
+	recordset.Member
+	names workspaces.Path
 }
 
-// stored is its place in storage, for errors.
-func (p place) stored() string {
-	return "sync/" + string(p.environment) + "/" + p.destination + "/" + p.name
-}
-
-// mark is what marks its creation or deletion.
-func (p place) mark(deletion bool) store.Undone {
-	return store.Undone{Kind: store.KindSync, Parent: p.environment, Name: p.destination + "/" + p.name, Deletion: deletion}
-}
-
-// home is the environment that a sync is one of. Nothing is renamed, so it holds as long as the environment exists.
-type home struct {
-	workspace   store.ID
-	names       workspaces.Path
-	environment store.ID
-}
-
-// path answers project/environment.
-func (h home) path() string { return h.names.Project + "/" + h.names.Environment }
+// environment returns project/environment.
+func (l location) environment() string { return l.names.Project + "/" + l.names.Environment }
 
 // entry is a sync in memory. It is immutable: a change replaces it.
 type entry struct {
-	at       place
-	home     home
+	location
 	record   *store.Sync
+	state    *store.SyncState // read with the record; nil once the sync's standing has it
 	declared provider.Destination
 	provider string
 	settings provider.Values // complete
@@ -111,19 +93,25 @@ type entry struct {
 }
 
 // path answers project/environment/destination/name, by which errors and lists name a sync of a workspace.
-func (e *entry) path() string { return e.home.path() + "/" + e.at.destination + "/" + e.at.name }
+func (e *entry) path() string { return e.environment() + "/" + e.At.String() }
+
+// destination is the name of the sync's destination.
+func (e *entry) destination() string { return e.At.Group }
+
+// stored is the storage key of the record, for errors.
+func (e *entry) stored() string { return e.At.Stored(store.KindSync) }
 
 func (e *entry) owner() ledger.Owner {
 	return ledger.Owner{
-		Workspace: e.home.workspace, Sync: e.record.ID,
-		Project: e.home.names.Project, Environment: e.home.names.Environment, Destination: e.at.destination, Name: e.at.name,
+		Workspace: e.Workspace, Sync: e.ID,
+		Project: e.names.Project, Environment: e.names.Environment, Destination: e.At.Group, Name: e.At.Name,
 	}
 }
 
 func (e *entry) namer() nametemplate.Namer {
 	return nametemplate.Namer{
 		Template: e.template, Include: e.record.Include, Exclude: e.record.Exclude,
-		Fields: nametemplate.Fields{Project: e.home.names.Project, Environment: e.home.names.Environment, Workspace: e.home.names.Workspace},
+		Fields: nametemplate.Fields{Project: e.names.Project, Environment: e.names.Environment, Workspace: e.names.Workspace},
 	}
 }
 
@@ -141,34 +129,23 @@ func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
 func (s *Service) byID(id store.ID) *entry {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	at, known := s.places[id]
-	if !known {
-		return nil
-	}
-	return s.entries[at]
+	return s.records.ByID(id)
 }
 
 // find looks a sync up; nil where there is none.
-func (s *Service) find(call caller.Request, path Path) (home, *entry, error) {
+func (s *Service) find(call caller.Request, path Path) (location, *entry, error) {
 	env, err := s.Tree.Find(call, path.Path)
 	if err != nil {
-		return home{}, nil, err
+		return location{}, nil, err
 	}
 	if call.Mount != "" && call.Mount != s.mount() {
 		s.mounted.Store(&call.Mount)
 	}
-	h := home{env.WorkspaceID, path.Path, env.EnvironmentID}
-	at := place{env.EnvironmentID, path.Destination, path.Name}
+	at := recordset.Key{Parent: env.EnvironmentID, Group: path.Destination, Name: path.Name}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.ending[at] {
-		return h, nil, fault.New(fault.Unavailable, "whether sync %s/%s was deleted is not known, because storage failed; try again when it is well", path.Destination, path.Name)
-	}
-	found := s.entries[at]
-	if found == nil && slices.Contains(s.damaged, at.stored()) {
-		return h, nil, fault.Damaged("the record %s is damaged, and what it holds is out of reach; restore it from a snapshot of Vault's storage", at.stored())
-	}
-	return h, found, nil
+	found, err := s.records.Find(at)
+	return location{recordset.Member{At: at, Workspace: env.WorkspaceID}, path.Path}, found, err
 }
 
 // must is find for a sync that is to exist: a missing one is an error of status 400 that tells how to make it, for whatever is asked about
@@ -188,27 +165,16 @@ func (s *Service) Exists(path Path) bool {
 	return found != nil
 }
 
-// Count answers how many syncs a workspace has.
-func (s *Service) Count(ws store.ID) int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.inside[ws])
-}
+// Count returns the number of syncs of a workspace.
+func (s *Service) Count(ws store.ID) int { return s.records.Count(ws) }
 
-// Total answers how many syncs there are.
-func (s *Service) Total() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.entries)
-}
+// Total returns the number of syncs.
+func (s *Service) Total() int { return s.records.Total() }
 
 // of lists the syncs of a workspace by their paths.
 func (s *Service) of(ws store.ID) []*entry {
 	s.mu.RLock()
-	all := make([]*entry, 0, len(s.inside[ws]))
-	for id := range s.inside[ws] {
-		all = append(all, s.entries[s.places[id]])
-	}
+	all := slices.Collect(s.records.In(ws))
 	s.mu.RUnlock()
 	slices.SortFunc(all, func(a, b *entry) int { return strings.Compare(a.path(), b.path()) })
 	return all
@@ -219,7 +185,7 @@ func (s *Service) dependentsOf(integration store.ID) []integrations.Dependent {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var users []integrations.Dependent
-	for _, e := range s.entries {
+	for e := range s.records.All() {
 		if e.record.Integration == integration {
 			users = append(users, e.user())
 		}
@@ -229,7 +195,7 @@ func (s *Service) dependentsOf(integration store.ID) []integrations.Dependent {
 
 // user is the sync as its integration knows it.
 func (e *entry) user() integrations.Dependent {
-	u := integrations.Dependent{Name: e.path(), Environment: e.home.path(), Target: e.record.Target.Path}
+	u := integrations.Dependent{Name: e.path(), Environment: e.environment(), Target: e.record.Target.Path}
 	if e.lost {
 		return u
 	}
@@ -245,100 +211,64 @@ func (e *entry) user() integrations.Dependent {
 
 // place is where its entries are kept.
 func (e *entry) place() provider.Place {
-	return provider.Place{Destination: e.at.destination, Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings}
+	return provider.Place{Destination: e.destination(), Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings}
 }
 
 // dependents names the syncs of environments; of all of a workspace where those are nil.
 func (s *Service) dependents(ws store.ID, environments map[string]bool) []string {
 	var names []string
 	for _, e := range s.of(ws) {
-		if environments == nil || environments[e.home.path()] {
+		if environments == nil || environments[e.environment()] {
 			names = append(names, "sync "+e.path())
 		}
 	}
 	return names
 }
 
-// HasRecord reports whether a sync has a record.
-func (s *Service) HasRecord(_ store.Kind, id store.ID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, has := s.places[id]
-	return has
-}
-
-// HidesRecord reports whether a record is damaged.
-func (s *Service) HidesRecord(store.Kind) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.damaged) > 0
-}
-
 // Health names what could not be read, and what this version does not know.
 func (s *Service) Health() []string {
+	wrong := s.records.Health()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var wrong []string
-	for _, at := range s.damaged {
-		wrong = append(wrong, fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", at))
-	}
-	for at, e := range s.entries {
+	for e := range s.records.All() {
 		if e.lost {
-			wrong = append(wrong, fmt.Sprintf("the sync %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", at.stored()))
+			wrong = append(wrong, fmt.Sprintf("the sync %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", e.stored()))
 		}
 	}
 	return wrong
 }
 
-// take puts a sync into memory in place of what stood there.
-func (s *Service) take(h home, at place, record *store.Sync) *entry {
-	e := s.newEntry(h, at, record)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries[at] = e
-	s.places[record.ID] = at
-	if s.inside[h.workspace] == nil {
-		s.inside[h.workspace] = make(map[store.ID]bool)
+// took gives a sync that is new in memory a standing.
+func (s *Service) took(e *entry) {
+	st := s.standing[e.ID]
+	if st == nil {
+		st = &standing{dirty: true}
+		s.standing[e.ID] = st
 	}
-	s.inside[h.workspace][record.ID] = true
-	if s.standing[record.ID] == nil {
-		s.standing[record.ID] = &standing{dirty: true}
+	if e.state != nil && st.stored == nil {
+		st.stored, st.now = e.state, *e.state
 	}
-	return e
+	e.state = nil
 }
 
-// forget takes a sync out of memory, and ends its run.
-func (s *Service) forget(at place) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.entries[at]
-	if e == nil {
-		return
-	}
-	id := e.record.ID
-	if st := s.standing[id]; st != nil {
+// dropped ends the run of a sync that is removed from memory.
+func (s *Service) dropped(e *entry) {
+	if st := s.standing[e.ID]; st != nil {
 		st.end()
 	}
-	delete(s.entries, at)
-	delete(s.places, id)
-	delete(s.standing, id)
-	if delete(s.inside[e.home.workspace], id); len(s.inside[e.home.workspace]) == 0 {
-		delete(s.inside, e.home.workspace)
-	}
-	s.scheduler.Drop(id)
+	delete(s.standing, e.ID)
+	s.scheduler.Drop(e.ID)
 }
 
-// Forget drops the syncs of environments that are gone. What they leave in storage is swept.
-func (s *Service) Forget() {
-	s.mu.RLock()
-	var gone []place
-	for at := range s.entries {
-		if !s.Tree.HasRecord(store.KindEnvironment, at.environment) {
-			gone = append(gone, at)
-		}
+// rechecked is called when the outcome of a change to e is known.
+func (s *Service) rechecked(_ context.Context, e, stored *entry, begun *undone.Change) {
+	if stored == nil {
+		s.settle(e.ID, begun)
+		return
 	}
-	s.mu.RUnlock()
-	for _, at := range gone {
-		s.forget(at)
-	}
+	begun.Settle()
+	s.again(stored.ID)
 }
+
+// Forget drops the syncs of environments that were deleted, and ends their runs.
+func (s *Service) Forget() { s.records.Forget() }

@@ -27,10 +27,10 @@ func (s *Service) watch() {
 func (s *Service) delivers(changed workspaces.Place) {
 	s.mu.Lock()
 	var woken []store.ID
-	for id := range s.inside[changed.WorkspaceID] {
-		if st := s.standing[id]; s.places[id].environment == changed.EnvironmentID || st.elsewhere {
+	for e := range s.records.In(changed.WorkspaceID) {
+		if st := s.standing[e.ID]; e.At.Parent == changed.EnvironmentID || st.elsewhere {
 			st.dirty = true
-			woken = append(woken, id)
+			woken = append(woken, e.ID)
 		}
 	}
 	s.mu.Unlock()
@@ -43,8 +43,8 @@ func (s *Service) delivers(changed workspaces.Place) {
 func (s *Service) workspaceChanged(ws store.ID) {
 	s.mu.RLock()
 	var all []store.ID
-	for id := range s.inside[ws] {
-		all = append(all, id)
+	for e := range s.records.In(ws) {
+		all = append(all, e.ID)
 	}
 	s.mu.RUnlock()
 	for _, id := range all {
@@ -57,9 +57,9 @@ func (s *Service) integrationChanged(ws, integration store.ID) {
 	s.mu.Lock()
 	delete(s.circuits, integration)
 	var all []store.ID
-	for id := range s.inside[ws] {
-		if s.entries[s.places[id]].record.Integration == integration {
-			all = append(all, id)
+	for e := range s.records.In(ws) {
+		if e.record.Integration == integration {
+			all = append(all, e.ID)
 		}
 	}
 	s.mu.Unlock()
@@ -74,8 +74,8 @@ func (s *Service) configured(c store.Config) {
 	resumed := s.paused && !c.Paused
 	s.paused = c.Paused
 	var all []store.ID
-	for id := range s.places {
-		all = append(all, id)
+	for e := range s.records.All() {
+		all = append(all, e.ID)
 	}
 	s.mu.Unlock()
 	if !resumed {

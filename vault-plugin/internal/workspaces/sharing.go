@@ -10,6 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -185,10 +186,5 @@ func refuseUsed(what string, found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
-	const named = 5
-	more := ""
-	if len(found) > named {
-		found, more = found[:named], ", and others"
-	}
-	return fault.New(fault.Conflict, "%s cannot be deleted, for this depends on it: %s%s", what, strings.Join(found, ", "), more)
+	return fault.New(fault.Conflict, "%s cannot be deleted, for this depends on it: %s", what, recordset.Some(found))
 }
