@@ -11,8 +11,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// cache keeps unwrapped keyrings: the least recently used go first, and none is kept longer than ttl after it was loaded.
-// What leaves the cache is wiped; an operation that still holds it answers keyring.ErrWiped. Storage is never called under mu.
+// cache holds unwrapped keyrings. It evicts the least recently used keyring first, and holds no
+// keyring longer than ttl after its load. An evicted keyring is wiped; an operation that still uses
+// it gets keyring.ErrWiped. No storage call happens under mu.
 type cache struct {
 	mu   sync.Mutex
 	lru  *simplelru.LRU[store.ID, cached]
@@ -25,7 +26,8 @@ type cached struct {
 	loaded time.Time
 }
 
-// expired follows the ttl of now, so that a shorter one also holds for what was loaded before.
+// expired reports whether the keyring is older than the current ttl. A shorter ttl thus also
+// applies to keyrings that were loaded before it was set.
 func (c *cache) expired(hit cached, now time.Time) bool { return now.Sub(hit.loaded) >= c.ttl }
 
 func (c *cache) configure(size int, ttl time.Duration) {
@@ -33,7 +35,8 @@ func (c *cache) configure(size int, ttl time.Duration) {
 	defer c.mu.Unlock()
 	c.size, c.ttl = size, ttl
 	if c.lru == nil {
-		// The bound is enforced in add: simplelru wants a fixed one, this one follows the configuration.
+		// The size is enforced in shrink: the LRU takes a fixed size, but the configured size can
+		// change.
 		c.lru, _ = simplelru.NewLRU(math.MaxInt, func(_ store.ID, gone cached) { gone.ring.Wipe() })
 	}
 	c.shrink()
@@ -59,7 +62,7 @@ func (c *cache) get(id store.ID, now time.Time) *keyring.Workspace {
 	return hit.ring
 }
 
-// add puts a keyring in the place of the one that stood there, which is wiped.
+// add caches a keyring and wipes the workspace's previous one.
 func (c *cache) add(id store.ID, ring *keyring.Workspace, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +71,7 @@ func (c *cache) add(id store.ID, ring *keyring.Workspace, now time.Time) {
 	c.shrink()
 }
 
-// expire drops what has outlived its time though nobody asked for it.
+// expire evicts expired keyrings, which get would otherwise evict only at the next use.
 func (c *cache) expire(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package keys owns the key hierarchy's life in storage: the master key, the wrapped keys of each workspace, the cache of
-// unwrapped keyrings, and rotation. Plaintext keys stay within package keyring; this one moves its sealed entries.
+// Package keys owns the key hierarchy in storage: the master key, each workspace's wrapped keys,
+// the cache of unwrapped keyrings, and rotation. Plaintext keys stay within package keyring;
+// package keys stores and loads the entries that package keyring has sealed.
 package keys
 
 import (
@@ -30,8 +31,9 @@ type Service struct {
 	jobs  *jobs.Group
 	cache cache
 
-	// Lock order: entry lock of a workspace, then master. Whatever wraps keys holds master shared until its entry is stored, so
-	// that after a rotation of the master every entry not yet under the new version is known in entries.
+	// Lock order: the lock of a workspace's key entry, then master. A function that wraps keys
+	// holds master shared until its entry is stored. After a rotation of the master key, entries
+	// therefore lists every key entry that is not yet under the new version.
 	locks  keylock.Map[store.ID]
 	master master
 
@@ -39,24 +41,24 @@ type Service struct {
 	entries map[store.ID]Entry
 	locked  map[store.ID]bool
 	names   map[store.ID]string // of the workspaces whose record was loaded
-	nextDue time.Time           // no rotation is due before; zero: none at all
-	unsure  map[store.ID]bool   // the last write has failed: what is stored may be what was, or what should be
+	nextDue time.Time           // no rotation is due earlier; zero: no rotation is scheduled
+	pending map[store.ID]bool   // the last Put failed: storage may hold the old entry or the new one
 }
 
-// Version is a live version of a key: its number and when it was made.
+// Version is a live version of a key: its number and its creation time.
 type Version = keyring.VersionInfo
 
-// Entry is what is known of a workspace's key entry without opening it.
+// Entry is the part of a workspace's key entry that is readable without unwrapping the keys.
 type Entry struct {
 	keyring.EntryInfo
 	RequestID string // of the last rotation
 	Rewrap    store.Rewrap
-	Damaged   bool // the stored entry was missing at start, or could not be read
+	Damaged   bool // the stored entry is missing or unreadable
 
 	AutoRotate time.Duration
 }
 
-// Due is when the latest version has reached the age it may have; zero is never.
+// Due returns when the latest version reaches its maximum age; zero means never.
 func (e Entry) Due() time.Time {
 	if e.AutoRotate == 0 || e.Damaged || len(e.Versions) == 0 {
 		return time.Time{}
@@ -64,11 +66,12 @@ func (e Entry) Due() time.Time {
 	return e.Versions[len(e.Versions)-1].Created.Add(e.AutoRotate)
 }
 
-// Load reads the master key, minting it on a mount that never had one, and what is public of every workspace's keys.
+// Load reads the master key, and the public part of every workspace's key entry. On a mount without
+// any keys it mints the master key.
 func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
 	svc := &Service{
 		store: s, now: now, jobs: group,
-		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), names: make(map[store.ID]string), unsure: make(map[store.ID]bool),
+		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), names: make(map[store.ID]string), pending: make(map[store.ID]bool),
 	}
 	ids, err := s.KeyIDs(ctx)
 	if err != nil {
@@ -95,14 +98,15 @@ func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() tim
 	return svc, nil
 }
 
-// Start goes on with a rewrap of the workspaces' keys that was interrupted, or that the last pass has left undone.
+// Start continues a rewrap of the workspaces' keys that was interrupted or that the last pass did
+// not complete.
 func (s *Service) Start() {
 	if len(s.MasterStatus().Versions) > 1 {
 		s.startMasterRewrap()
 	}
 }
 
-// remember keeps what is public of a stored entry; a nil or unreadable one is kept as damaged.
+// remember keeps the public part of a stored entry. A nil or unreadable record is kept as damaged.
 func (s *Service) remember(id store.ID, record *store.Keys) {
 	entry := Entry{Damaged: true}
 	if record != nil {
@@ -113,29 +117,29 @@ func (s *Service) remember(id store.ID, record *store.Keys) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries[id] = entry
-	delete(s.unsure, id)
+	delete(s.pending, id)
 	if due := entry.Due(); !due.IsZero() && (s.nextDue.IsZero() || due.Before(s.nextDue)) {
 		s.nextDue = due
 	}
 }
 
-// put stores an entry and remembers it. Where that fails, what is stored is not known until Recheck has looked. The caller holds
-// the entry's lock.
+// put stores an entry and remembers it. If the Put fails, the stored content is unknown until
+// Recheck has read it. The caller holds the lock of the entry.
 func (s *Service) put(ctx context.Context, id store.ID, record *store.Keys) error {
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.unsure[id] = true
+		s.pending[id] = true
 		return err
 	}
 	s.remember(id, record)
 	return nil
 }
 
-// Recheck looks in storage for what could not be written there, of which it is not known whether it was.
+// Recheck reads the entries whose last Put failed, and the master key if its last Put failed.
 func (s *Service) Recheck(ctx context.Context) {
 	s.mu.RLock()
-	ids := slices.Collect(maps.Keys(s.unsure))
+	ids := slices.Collect(maps.Keys(s.pending))
 	s.mu.RUnlock()
 	for _, id := range ids {
 		s.recheckEntry(ctx, id)
@@ -150,7 +154,7 @@ func (s *Service) recheckEntry(ctx context.Context, id store.ID) {
 	if _, exists := s.Entry(id); !exists {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.unsure, id) // shredded meanwhile
+		delete(s.pending, id) // shredded since
 		return
 	}
 	record, err := s.store.Keys(ctx, id)
@@ -159,7 +163,8 @@ func (s *Service) recheckEntry(ctx context.Context, id store.ID) {
 	}
 }
 
-// Entry answers what is known of a workspace's keys; false means that it has none.
+// Entry returns the public part of a workspace's key entry. It returns false if the workspace has
+// no keys.
 func (s *Service) Entry(id store.ID) (Entry, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -167,7 +172,7 @@ func (s *Service) Entry(id store.ID) (Entry, bool) {
 	return entry, ok
 }
 
-// IDs lists the workspaces that have a key entry, in no order.
+// IDs lists the workspaces that have a key entry, in no particular order.
 func (s *Service) IDs() []store.ID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -178,7 +183,7 @@ func (s *Service) IDs() []store.ID {
 	return ids
 }
 
-// Create mints the first key of a new workspace with an id and a name, and stores it.
+// Create mints the first key of the new workspace with the given id and name, and stores it.
 func (s *Service) Create(ctx context.Context, id store.ID, name string) error {
 	parsed, err := keyring.ParseID(string(id))
 	if err != nil {
@@ -205,11 +210,12 @@ func (s *Service) Create(ctx context.Context, id store.ID, name string) error {
 	return nil
 }
 
-// Miss notes that a workspace exists whose key entry is missing. Nothing can be opened in it until
-// the entry is restored.
-func (s *Service) Miss(id store.ID) { s.remember(id, nil) }
+// MarkMissing records that the key entry of an existing workspace is missing. Nothing in the
+// workspace can be opened until the entry is restored.
+func (s *Service) MarkMissing(id store.ID) { s.remember(id, nil) }
 
-// Shred destroys a workspace's keys: from its return on, nothing sealed under them can be opened by anyone.
+// Shred destroys a workspace's keys. Once it has returned nil, nobody can open anything sealed
+// under them.
 func (s *Service) Shred(ctx context.Context, id store.ID) error {
 	defer s.locks.Lock(id)()
 	if err := s.store.DeleteKeys(ctx, id); err != nil {
@@ -219,7 +225,8 @@ func (s *Service) Shred(ctx context.Context, id store.ID) error {
 	return nil
 }
 
-// Stored reports whether a workspace's keys still stand in storage, after a Shred that has failed.
+// Stored reports whether a workspace's keys are still in storage. It determines the outcome of a
+// Shred that failed.
 func (s *Service) Stored(ctx context.Context, id store.ID) (bool, error) {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
@@ -237,14 +244,14 @@ func (s *Service) shredded(id store.ID) {
 	s.mu.Lock()
 	delete(s.entries, id)
 	delete(s.names, id)
-	delete(s.unsure, id)
+	delete(s.pending, id)
 	s.mu.Unlock()
 	s.cache.evict(id)
 }
 
-// With calls use with a workspace's unwrapped keyring. The keyring may be evicted, and with that wiped, while it is in use: use
-// is then called once more, with one of its own that nothing evicts, so it must not have had an effect when it answers
-// keyring.ErrWiped.
+// With calls use with a workspace's unwrapped keyring. The cache may evict and wipe the keyring
+// during the call. With then calls use again with a keyring that is not in the cache. Therefore use
+// must have no effect if it returns keyring.ErrWiped.
 func (s *Service) With(ctx context.Context, id store.ID, use func(*keyring.Workspace) error) error {
 	ring, err := s.ring(ctx, id)
 	if err != nil {
@@ -253,15 +260,15 @@ func (s *Service) With(ctx context.Context, id store.ID, use func(*keyring.Works
 	if err := use(ring); !errors.Is(err, keyring.ErrWiped) {
 		return err
 	}
-	if ring, err = s.own(ctx, id); err != nil {
+	if ring, err = s.openUncached(ctx, id); err != nil {
 		return err
 	}
 	defer ring.Wipe()
 	return use(ring)
 }
 
-// own answers a keyring that is not in the cache; the caller wipes it.
-func (s *Service) own(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
+// openUncached returns a keyring that is not in the cache. The caller wipes it.
+func (s *Service) openUncached(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
 	defer s.locks.Lock(id)()
 	_, ring, err := s.open(ctx, id)
 	return ring, err
@@ -271,7 +278,8 @@ func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, er
 	if ring := s.cache.get(id, s.now()); ring != nil {
 		return ring, nil
 	}
-	// The entry's own lock makes this the only load of this keyring, and keeps a rotation from happening in the midst of it.
+	// The entry's lock makes this the only load of this keyring, and excludes a rotation during the
+	// load.
 	defer s.locks.Lock(id)()
 	if ring := s.cache.get(id, s.now()); ring != nil {
 		return ring, nil
@@ -288,7 +296,7 @@ func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, er
 	return ring, nil
 }
 
-// open reads and unwraps a key entry. The caller holds the entry's lock.
+// open reads and unwraps a key entry. The caller holds the lock of the entry.
 func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.Workspace, error) {
 	of, err := s.scope(id)
 	if err != nil {
@@ -305,7 +313,7 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 	defer s.master.mu.RUnlock()
 	ring, err := s.master.ring.Unwrap(of, record.Ring)
 	if errors.Is(err, keyring.ErrWiped) {
-		return nil, nil, fault.New(fault.Unavailable, "the mount is being unloaded; try again")
+		return nil, nil, fault.New(fault.Unavailable, "the mount is being unloaded; retry in a few seconds")
 	}
 	if err != nil {
 		return nil, nil, ErrDamaged(id)
@@ -313,19 +321,20 @@ func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.
 	return record, ring, nil
 }
 
-// ErrDamaged says that the key entry of a workspace cannot be used: status 500.
+// ErrDamaged returns the error for a workspace's key entry that cannot be opened: status 500.
 func ErrDamaged(id store.ID) error {
 	return fault.Damaged("the key entry of this workspace cannot be opened: the entry keys/%s or the workspace's record ws/<name> is missing, damaged "+
 		"or was moved here; restore both from a snapshot of Vault's storage", id)
 }
 
-// Configure sets the bounds of the cache of unwrapped keyrings.
+// Configure sets the size and the TTL of the cache of unwrapped keyrings.
 func (s *Service) Configure(c store.Config) { s.cache.configure(c.KeyringCacheSize, c.KeyringCacheTTL) }
 
-// Evict drops a workspace's unwrapped keyring, for storage that another node has changed.
+// Evict evicts a workspace's unwrapped keyring from the cache, after another node has changed the
+// entry in storage.
 func (s *Service) Evict(id store.ID) { s.cache.evict(id) }
 
-// Wipe clears every key from memory. The service is of no use afterwards.
+// Wipe clears every key from memory. The service cannot be used afterwards.
 func (s *Service) Wipe() {
 	s.cache.clear()
 	s.master.mu.Lock()
@@ -333,7 +342,8 @@ func (s *Service) Wipe() {
 	s.master.ring.Wipe()
 }
 
-// Health names the workspaces' entries that could not be read at start, by their place in storage.
+// Health returns one sentence per problem: damaged key entries by their storage key, entries that
+// wait for their workspace's record, and a failed rewrap.
 func (s *Service) Health() []string {
 	s.master.mu.RLock()
 	latest := s.master.ring.Latest()

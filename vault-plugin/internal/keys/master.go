@@ -15,7 +15,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// masterRewrapParallelism bounds how many entries are wrapped again at once, so that requests are not kept waiting.
+// masterRewrapParallelism bounds how many entries are wrapped again at once, so that requests need
+// not wait.
 const masterRewrapParallelism = 4
 
 const masterRewrapJob = "master-rewrap"
@@ -24,19 +25,20 @@ type master struct {
 	mu        sync.RWMutex
 	ring      *keyring.Master
 	requestID string // of the last rotation
-	unsure    bool   // the last write has failed: what is stored may be what was, or what should be
+	pending   bool   // the last Put failed: storage may hold the old key or the new one
 	failed    atomic.Int64
 }
 
-// MasterStatus tells the live versions of the master key and how far the workspaces' keys have moved to the latest.
+// MasterStatus describes the live versions of the master key, and the progress of the workspaces'
+// keys towards the latest version.
 type MasterStatus struct {
 	Latest   uint32
 	Versions []keyring.VersionInfo
 	Running  bool
 	Total    int // workspaces
-	Done     int // whose keys are wrapped under the latest version
-	Failed   int // whose keys could not be wrapped again in the last pass
-	Waiting  int // whose keys cannot be wrapped again before the workspace's record is restored
+	Done     int // workspaces whose keys are wrapped under the latest version
+	Failed   int // workspaces whose keys the last pass failed to wrap again
+	Waiting  int // workspaces whose record must be restored before their keys can be wrapped again
 }
 
 func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
@@ -57,7 +59,8 @@ func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
 		return nil
 	}
 	if hasWorkspaces {
-		// A new master key would open none of them, and hide that the old one is gone.
+		// A new master key would open none of the workspaces' keys, and would hide that the old one
+		// is missing.
 		return fault.Damaged("the master key's entry core/master is missing although workspaces exist; restore it from a snapshot of Vault's storage")
 	}
 	ring, err := keyring.NewMaster(s.now())
@@ -84,14 +87,15 @@ func (s *Service) storeMaster(ctx context.Context, ring *keyring.Master, request
 	return nil
 }
 
-// replaceMaster stores what change makes of the master key and puts it in force. Nothing is wrapped meanwhile.
+// replaceMaster stores the master key that change returns, and puts it in force. The caller holds
+// master.mu, so nothing is wrapped meanwhile.
 func (s *Service) replaceMaster(ctx context.Context, requestID string, change func(*keyring.Master) (*keyring.Master, error)) error {
 	next, err := change(s.master.ring)
 	if err != nil {
 		return err
 	}
 	if err := s.storeMaster(ctx, next, requestID); err != nil {
-		s.master.unsure = true
+		s.master.pending = true
 		next.Wipe()
 		return err
 	}
@@ -101,14 +105,15 @@ func (s *Service) replaceMaster(ctx context.Context, requestID string, change fu
 	return nil
 }
 
-// recheckMaster reads the master key again where it is not known what is stored. The caller holds master.mu.
+// recheckMaster reads the master key from storage if its last Put failed. The caller holds
+// master.mu.
 func (s *Service) recheckMaster(ctx context.Context) error {
-	if !s.master.unsure {
+	if !s.master.pending {
 		return nil
 	}
 	record, err := s.store.Master(ctx)
 	if err != nil || record == nil {
-		return errors.Join(errors.New("read the master key again"), err)
+		return errors.Join(errors.New("cannot tell whether the last change to the master key was stored: storage failed; retry when storage is healthy"), err)
 	}
 	ring, err := keyring.DecodeMaster(record.Ring)
 	clear(record.Ring)
@@ -116,15 +121,16 @@ func (s *Service) recheckMaster(ctx context.Context) error {
 		return errDamagedMaster()
 	}
 	old := s.master.ring
-	s.master.ring, s.master.requestID, s.master.unsure = ring, record.RequestID, false
+	s.master.ring, s.master.requestID, s.master.pending = ring, record.RequestID, false
 	old.Wipe()
 	if len(ring.Versions()) == 1 {
-		s.master.failed.Store(0) // the trim that failed has been stored
+		s.master.failed.Store(0) // the trim was stored although its Put failed
 	}
 	return nil
 }
 
-// RotateMaster adds a version of the master key and has every workspace's keys wrapped again under it in the background.
+// RotateMaster adds a version of the master key, and starts a background job that wraps every
+// workspace's keys under it.
 func (s *Service) RotateMaster(ctx context.Context, call caller.Request) error {
 	s.master.mu.Lock()
 	defer s.master.mu.Unlock()
@@ -132,7 +138,7 @@ func (s *Service) RotateMaster(ctx context.Context, call caller.Request) error {
 		return err
 	}
 	if call.Replays(s.master.requestID) {
-		return nil // a replay
+		return nil
 	}
 	err := s.replaceMaster(ctx, call.ID, func(m *keyring.Master) (*keyring.Master, error) { return m.Rotate(s.now()) })
 	if err != nil {
@@ -142,13 +148,14 @@ func (s *Service) RotateMaster(ctx context.Context, call caller.Request) error {
 	return nil
 }
 
-// Expire drops keyrings that have outlived their time.
+// Expire evicts keyrings that have exceeded the TTL of the cache.
 func (s *Service) Expire() { s.cache.expire(s.now()) }
 
 func (s *Service) startMasterRewrap() { s.jobs.Start(masterRewrapJob, s.rewrapMaster) }
 
-// rewrapMaster wraps every workspace's keys under the latest master version; when none is left under an older one, those are
-// destroyed. It keeps no cursor: an entry tells which version wraps it, and the older master versions tell that work is left.
+// rewrapMaster wraps every workspace's keys under the latest master version. It destroys the older
+// versions once nothing is wrapped under them. It needs no cursor: each entry names the version
+// that wraps it, and an older live version shows that work is left.
 func (s *Service) rewrapMaster(ctx context.Context) {
 	var failed atomic.Int64
 	work, workCtx := errgroup.WithContext(ctx)
@@ -171,7 +178,8 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	if s.recheckMaster(ctx) != nil {
 		return
 	}
-	// Whatever was wrapped under an older version has been stored by now, so behind is complete.
+	// Every entry that was wrapped under an older version is stored by now, so the list from behind
+	// is complete.
 	latest := s.master.ring.Latest()
 	if todo, waiting := s.behind(latest); len(todo)+waiting == 0 {
 		err := s.replaceMaster(ctx, s.master.requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Trim(latest) })
@@ -185,7 +193,7 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 func (s *Service) rewrapEntry(ctx context.Context, id store.ID) error {
 	defer s.locks.Lock(id)()
 	if _, exists := s.Entry(id); !exists {
-		return nil // shredded meanwhile
+		return nil // shredded since
 	}
 	record, ring, err := s.open(ctx, id)
 	if err != nil {
@@ -209,8 +217,9 @@ func (s *Service) behindMaster() (todo []store.ID, waiting int) {
 	return s.behind(s.master.ring.Latest())
 }
 
-// behind lists the workspaces whose keys are wrapped under a version older than latest, or by none that is known, and counts beside
-// them those that wait for their workspace's record.
+// behind lists the workspaces whose keys are wrapped under a version older than latest, or whose
+// entry is damaged. It leaves out the workspaces that wait for their record, and returns how many
+// those are.
 func (s *Service) behind(latest uint32) (todo []store.ID, waiting int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -226,7 +235,7 @@ func (s *Service) behind(latest uint32) (todo []store.ID, waiting int) {
 	return todo, waiting
 }
 
-// MasterStatus answers from memory.
+// MasterStatus returns the status from memory.
 func (s *Service) MasterStatus() MasterStatus {
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
@@ -247,7 +256,7 @@ func (s *Service) MasterStatus() MasterStatus {
 
 func (m *master) health() []string {
 	if n := m.failed.Load(); n > 0 {
-		return []string{fmt.Sprintf("the keys of %d workspaces could not be wrapped under the latest master key; it is tried again every minute", n)}
+		return []string{fmt.Sprintf("the keys of %d workspaces could not be wrapped under the latest master key; the engine retries every minute", n)}
 	}
 	return nil
 }

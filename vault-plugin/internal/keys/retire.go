@@ -14,30 +14,32 @@ import (
 // MinAutoRotate is the shortest auto_rotate_period.
 const MinAutoRotate = 24 * time.Hour
 
-// Covered reports whether everything stored is known, without looking, to be sealed under a version from lowest on: a rewrap
-// to such a version went through without a failure, and whatever was written since is under a newer one.
+// Covered reports whether everything stored is known to be sealed under version lowest or a newer
+// one. That holds after a rewrap to such a version without failures, because later writes use newer
+// versions.
 func (e Entry) Covered(lowest uint32) bool {
 	return lowest <= e.MinDecryption || e.Rewrap.State == store.RewrapDone && e.Rewrap.Target >= lowest
 }
 
-// SetMinDecryption rules out the versions below lowest: what is sealed under them is not opened any more. Allowing them again is
-// possible until they are trimmed. Whether anything stored still needs them is for the caller to find out.
+// SetMinDecryption excludes the versions below lowest: what is sealed under them can no longer be
+// opened. The minimum can be lowered again until the versions are trimmed. The caller checks
+// whether anything stored still needs them.
 func (s *Service) SetMinDecryption(ctx context.Context, id store.ID, lowest uint32) (Entry, error) {
 	entry, err := s.change(ctx, id, func(w *keyring.Workspace) (*keyring.Workspace, error) { return w.SetMinDecryption(lowest) })
 	if errors.Is(err, keyring.ErrMinimum) {
 		current, _ := s.Entry(id)
-		return Entry{}, fault.New(fault.Invalid, "min_decryption_version: must be between %d and %d, the oldest and the latest version there is",
+		return Entry{}, fault.New(fault.Invalid, "min_decryption_version: must be between %d and %d, the oldest and the latest existing version",
 			current.Versions[0].Version, current.Latest)
 	}
 	return entry, err
 }
 
-// Trim destroys the versions below the minimum, and with them whatever is still sealed under them.
+// Trim destroys the versions below the minimum. What is still sealed under them is lost.
 func (s *Service) Trim(ctx context.Context, id store.ID) (Entry, error) {
 	return s.change(ctx, id, func(w *keyring.Workspace) (*keyring.Workspace, error) { return w.Trim() })
 }
 
-// change stores what change makes of a workspace's keyring.
+// change stores the keyring that change returns for a workspace's current keyring.
 func (s *Service) change(ctx context.Context, id store.ID, change func(*keyring.Workspace) (*keyring.Workspace, error)) (Entry, error) {
 	defer s.locks.Lock(id)()
 	record, ring, err := s.open(ctx, id)
@@ -57,7 +59,7 @@ func (s *Service) change(ctx context.Context, id store.ID, change func(*keyring.
 	return s.putRing(ctx, id, record, next)
 }
 
-// SetAutoRotate sets how old the latest version may get before it is rotated; 0 is for ever.
+// SetAutoRotate sets the age at which the latest version is rotated; 0 means never.
 func (s *Service) SetAutoRotate(ctx context.Context, id store.ID, period time.Duration) (Entry, error) {
 	if period != 0 && period < MinAutoRotate {
 		return Entry{}, fault.New(fault.Invalid, "auto_rotate_period: must be at least 24h, or 0 for never")
@@ -70,7 +72,8 @@ func (s *Service) SetAutoRotate(ctx context.Context, id store.ID, period time.Du
 	return entry, err
 }
 
-// Due lists the workspaces whose latest key version has reached its age. While the earliest of them lies ahead it costs nothing.
+// Due lists the workspaces whose latest key version has reached its maximum age. The call is cheap
+// while no rotation is due.
 func (s *Service) Due() []store.ID {
 	now := s.now()
 	s.mu.Lock()
@@ -88,7 +91,7 @@ func (s *Service) Due() []store.ID {
 		case !now.Before(at) && !s.locked[id] && !s.waiting(id):
 			due = append(due, id)
 		}
-		// One that is due stays the earliest until its rotation has come through.
+		// A due workspace keeps the earliest due time until its rotation succeeds.
 		if s.nextDue.IsZero() || at.Before(s.nextDue) {
 			s.nextDue = at
 		}
@@ -96,7 +99,7 @@ func (s *Service) Due() []store.ID {
 	return due
 }
 
-// SetLocked keeps a workspace's keys out of memory, or lets them in again.
+// SetLocked removes a workspace's keys from memory and keeps them out, or allows them again.
 func (s *Service) SetLocked(id store.ID, locked bool) {
 	s.mu.Lock()
 	if locked {
@@ -106,7 +109,7 @@ func (s *Service) SetLocked(id store.ID, locked bool) {
 	}
 	s.mu.Unlock()
 	if locked {
-		defer s.locks.Lock(id)() // a load that has passed the check has put its keyring into the cache by now
+		defer s.locks.Lock(id)() // a load that passed the check has cached its keyring by now
 		s.cache.evict(id)
 	}
 }

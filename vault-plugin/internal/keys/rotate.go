@@ -11,8 +11,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Rotate adds a key version for new writes and, in the same Put, notes that the total secrets stored so far are to be sealed
-// again. A replay, known by its request id, answers what the first call did.
+// Rotate adds a key version for new writes. The same Put records that the total secrets stored so
+// far are to be sealed again. A replay, recognised by its request id, returns the result of the
+// first call.
 func (s *Service) Rotate(ctx context.Context, call caller.Request, id store.ID, total int) (Entry, error) {
 	defer s.locks.Lock(id)()
 	record, ring, err := s.open(ctx, id)
@@ -21,14 +22,14 @@ func (s *Service) Rotate(ctx context.Context, call caller.Request, id store.ID, 
 	}
 	if call.Replays(record.RequestID) {
 		ring.Wipe()
-		s.remember(id, record) // the first call may have failed with its outcome unknown
+		s.remember(id, record) // the outcome of the first call may have been unknown
 		entry, _ := s.Entry(id)
 		return entry, nil
 	}
 	next, err := ring.Rotate(s.now())
 	ring.Wipe()
 	if errors.Is(err, keyring.ErrTooManyVersions) {
-		return Entry{}, fault.New(fault.Limit, "the workspace has %d key versions, the most it may have; old versions must be trimmed first", keyring.MaxVersions)
+		return Entry{}, fault.New(fault.Limit, "the workspace has %d key versions, the most it may have; trim old versions first", keyring.MaxVersions)
 	}
 	if err != nil {
 		return Entry{}, fmt.Errorf("rotate a workspace key: %w", err)
@@ -43,10 +44,11 @@ func (s *Service) Rotate(ctx context.Context, call caller.Request, id store.ID, 
 	return s.putRing(ctx, id, record, next)
 }
 
-// putRing stores a key entry together with the keyring it wraps. The caller holds the entry's lock, and master shared.
+// putRing stores a key entry and caches the keyring that it wraps. The caller holds the lock of the
+// entry, and master shared.
 func (s *Service) putRing(ctx context.Context, id store.ID, record *store.Keys, ring *keyring.Workspace) (Entry, error) {
 	if err := s.put(ctx, id, record); err != nil {
-		s.cache.evict(id) // the next use reads it again
+		s.cache.evict(id) // the next use reads the entry from storage
 		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
 	}
 	s.cache.add(id, ring, s.now())
@@ -59,7 +61,8 @@ func (s *Service) newRewrap(target uint32, total int) store.Rewrap {
 	return store.Rewrap{State: store.RewrapRunning, Target: target, Total: total, Started: now, Updated: now}
 }
 
-// BeginRewrap notes that a workspace's total secrets are to be sealed again under the latest version. One that runs goes on.
+// BeginRewrap records that a workspace's total secrets are to be sealed again under the latest
+// version. A rewrap that is running continues.
 func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entry, error) {
 	err := s.update(ctx, id, func(r *store.Keys, latest uint32) error {
 		if r.Rewrap.State != store.RewrapRunning {
@@ -72,10 +75,12 @@ func (s *Service) BeginRewrap(ctx context.Context, id store.ID, total int) (Entr
 	return entry, err
 }
 
-// ErrSuperseded says that a rewrap has ended because another with a newer target has begun.
+// ErrSuperseded reports that a rewrap has ended because another rewrap with a newer target has
+// begun.
 var ErrSuperseded = errors.New("another rewrap has begun")
 
-// SaveRewrap stores what change makes of the rewrap towards key version target: ErrSuperseded where the one under way has another.
+// SaveRewrap applies change to the rewrap towards key version target and stores it. It returns
+// ErrSuperseded if the current rewrap has another target.
 func (s *Service) SaveRewrap(ctx context.Context, id store.ID, target uint32, change func(r *store.Rewrap)) error {
 	return s.update(ctx, id, func(r *store.Keys, _ uint32) error {
 		if r.Rewrap.Target != target {
@@ -87,8 +92,8 @@ func (s *Service) SaveRewrap(ctx context.Context, id store.ID, target uint32, ch
 	})
 }
 
-// update stores a change to what stands beside the keys in a workspace's entry. A workspace that was shredded meanwhile stays so:
-// the error is then of kind NotFound.
+// update applies change to the fields beside the keys in a workspace's entry and stores it. If the
+// workspace was shredded meanwhile, the error is of kind NotFound.
 func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.Keys, latest uint32) error) error {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
@@ -99,7 +104,7 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 		return fmt.Errorf("read a workspace's keys: %w", err)
 	}
 	if record == nil {
-		return fault.New(fault.NotFound, "the workspace's keys are gone")
+		return fault.New(fault.NotFound, "the workspace's keys were destroyed: the workspace was deleted")
 	}
 	info, err := keyring.InspectEntry(record.Ring)
 	if err != nil {

@@ -9,16 +9,17 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// SetName records the name of workspace id, under which the tree has its record. A key entry is wrapped for that name and opens
-// under no other, so it does not open at all before its record was loaded.
+// SetName records the name of workspace id, as the tree loaded it. A key entry is wrapped for that
+// name and opens under no other name. It therefore does not open before the workspace's record is
+// loaded.
 func (s *Service) SetName(id store.ID, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.names[id] = name
 }
 
-// Genuine returns the name that the keys of workspace id are wrapped for, among the names of all records that hold this id. It
-// returns "" if the keys open under none of them.
+// Genuine returns the name that the keys of workspace id are wrapped for. names lists the names of
+// all records that hold this id. Genuine returns "" if the keys open under none of them.
 func (s *Service) Genuine(ctx context.Context, id store.ID, names []string) (string, error) {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
@@ -62,14 +63,15 @@ func scope(id store.ID, name string) (keyring.WorkspaceScope, error) {
 	return keyring.WorkspaceScope{Name: name, ID: parsed}, nil
 }
 
-// waiting reports whether a workspace's keys cannot be wrapped again before its record is restored. The caller holds mu.
+// waiting reports whether the workspace's record must be restored before its keys can be wrapped
+// again. The caller holds mu.
 func (s *Service) waiting(id store.ID) bool {
 	_, known := s.names[id]
 	return !known && !s.entries[id].Damaged
 }
 
-// waitingHealth names the entries that keep an older master key alive because their workspace's record is missing. The caller
-// holds mu.
+// waitingHealth describes the entries that keep an older master key alive because their workspace's
+// record is missing. The caller holds mu.
 func (s *Service) waitingHealth(latest uint32) (wrong []string) {
 	for id, entry := range s.entries {
 		if s.waiting(id) && entry.MasterVersion < latest {

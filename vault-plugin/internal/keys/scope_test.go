@@ -16,7 +16,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// load starts the key service of a mount, with the records of the given workspaces in its tree.
+// load starts the key service of a mount that has workspaces with the given names and ids.
 func load(t *testing.T, storage *enginetest.Storage, names map[string]store.ID) (*keys.Service, *jobs.Group) {
 	t.Helper()
 	records, err := store.New(storage)
@@ -57,11 +57,11 @@ func TestKeysOpenUnderTheirNameAndNoOther(t *testing.T) {
 		names map[string]store.ID
 		opens map[store.ID]bool
 	}{
-		"in their places":     {map[string]store.ID{"acme": acme, "other": other}, map[store.ID]bool{acme: true, other: true}},
-		"swapped":             {map[string]store.ID{"acme": other, "other": acme}, nil},
-		"one lost":            {map[string]store.ID{"other": other}, map[store.ID]bool{other: true}},
-		"one under another":   {map[string]store.ID{"third": acme, "other": other}, map[store.ID]bool{other: true}},
-		"no workspace at all": {nil, nil},
+		"own names":   {map[string]store.ID{"acme": acme, "other": other}, map[store.ID]bool{acme: true, other: true}},
+		"swapped":     {map[string]store.ID{"acme": other, "other": acme}, nil},
+		"one missing": {map[string]store.ID{"other": other}, map[store.ID]bool{other: true}},
+		"one renamed": {map[string]store.ID{"third": acme, "other": other}, map[store.ID]bool{other: true}},
+		"none":        {nil, nil},
 	} {
 		k, _ := load(t, storage.Clone(), test.names)
 		for _, id := range []store.ID{acme, other} {
@@ -70,13 +70,13 @@ func TestKeysOpenUnderTheirNameAndNoOther(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if err != nil && (!fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "ws/<name>")) {
-				t.Errorf("%s: does not say what to restore: %v", name, err)
+				t.Errorf("%s: the error does not name the record to restore: %v", name, err)
 			}
 		}
 	}
 }
 
-func TestGenuineIsTheNameThatTheKeysAreWrappedFor(t *testing.T) {
+func TestGenuineReturnsTheNameThatTheKeysAreWrappedFor(t *testing.T) {
 	storage := enginetest.NewStorage()
 	k, _ := load(t, storage, nil)
 	acme := create(t, k, "acme")
@@ -102,13 +102,14 @@ func TestGenuineIsTheNameThatTheKeysAreWrappedFor(t *testing.T) {
 	}
 }
 
-// A workspace whose record is lost keeps the master key version that its keys are wrapped under, until the record is restored.
+// The keys of a workspace whose record is missing stay wrapped under their master key version until
+// the record is restored.
 func TestKeysWithoutAWorkspaceWaitForItsRecord(t *testing.T) {
 	storage := enginetest.NewStorage()
 	k, _ := load(t, storage, nil)
 	names := map[string]store.ID{"acme": create(t, k, "acme"), "other": create(t, k, "other")}
-	lost := "keys/" + string(names["acme"])
-	before := storage.Raw(lost)
+	entry := "keys/" + string(names["acme"])
+	before := storage.Raw(entry)
 
 	k, group := load(t, storage, map[string]store.ID{"other": names["other"]})
 	if len(k.Health()) != 0 {
@@ -117,7 +118,7 @@ func TestKeysWithoutAWorkspaceWaitForItsRecord(t *testing.T) {
 	if err := k.RotateMaster(t.Context(), caller.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second pass is that of a later minute
+	for range 2 { // the second pass is the retry a minute later
 		group.Wait()
 		m := k.MasterStatus()
 		if m.Waiting != 1 || m.Failed != 0 || m.Done != 1 || m.Total != 2 || len(m.Versions) != 2 {
@@ -126,12 +127,12 @@ func TestKeysWithoutAWorkspaceWaitForItsRecord(t *testing.T) {
 		k.Start()
 	}
 	named := func(problem string) bool {
-		return strings.Contains(problem, lost) && strings.Contains(problem, "ws/<name>")
+		return strings.Contains(problem, entry) && strings.Contains(problem, "ws/<name>")
 	}
 	if wrong := k.Health(); len(wrong) != 1 || !slices.ContainsFunc(wrong, named) {
 		t.Errorf("health is %q", wrong)
 	}
-	if !slices.Equal(before, storage.Raw(lost)) {
+	if !slices.Equal(before, storage.Raw(entry)) {
 		t.Error("the entry has changed")
 	}
 

@@ -27,8 +27,8 @@ type Keys interface {
 	SetName(ws store.ID, name string)
 	// Genuine returns which of several names the keys are wrapped for; "" for none of them.
 	Genuine(ctx context.Context, ws store.ID, names []string) (string, error)
-	// Miss notes that a workspace exists whose key entry is missing.
-	Miss(ws store.ID)
+	// MarkMissing records that the key entry of an existing workspace is missing.
+	MarkMissing(ws store.ID)
 	Shred(ctx context.Context, ws store.ID) error
 	// Stored reports whether the keys still stand in storage, after a Shred that has failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
@@ -142,7 +142,7 @@ func (t *Tree) matchKeys(ctx context.Context) error {
 			continue
 		}
 		if m, marked := t.undone.Marked(id); !marked || !m.Deletion || m.Name != name {
-			t.keys.Miss(id)
+			t.keys.MarkMissing(id)
 			continue
 		}
 		if err := t.store.DeleteWorkspace(ctx, name); err != nil {
