@@ -11,10 +11,10 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// Kind is what an incarnation id names.
+// Kind is the kind of thing that an incarnation id names.
 type Kind string
 
-// The kinds of things that have an incarnation id.
+// The kinds that have incarnation ids.
 const (
 	KindWorkspace   Kind = "workspace"
 	KindProject     Kind = "project"
@@ -23,16 +23,16 @@ const (
 	KindSync        Kind = "sync"
 )
 
-// kindLayout says where things of a kind are stored, and what is stored beneath their ids.
+// kindLayout describes where records of a kind are stored, and what is stored beneath their ids.
 type kindLayout struct {
-	prefix string // of their records
-	nested bool   // their records are grouped: in a folder beneath the parent's id
+	prefix string // of the records
+	nested bool   // the records are grouped in folders beneath the parent's id
 	read   func(ctx context.Context, s *Store, key string) (ID, error)
 
-	children []Kind   // their records are stored beneath the id
-	folders  []string // prefixes of what is stored under <prefix><id>/
-	entries  []string // prefixes of the single entries <prefix><id>
-	kept     []string // as entries, and never removed by a sweep
+	children []Kind   // kinds whose records are stored beneath the id
+	folders  []string // prefixes of folders <prefix><id>/
+	entries  []string // prefixes of single entries <prefix><id>
+	kept     []string // prefixes of single entries that a sweep never removes
 }
 
 var layouts = map[Kind]kindLayout{
@@ -56,16 +56,16 @@ var layouts = map[Kind]kindLayout{
 	},
 }
 
-// AllKinds lists the kinds, parents before their children.
+// AllKinds returns all kinds, parents before their children.
 func AllKinds() []Kind {
 	return []Kind{KindWorkspace, KindProject, KindEnvironment, KindIntegration, KindSync}
 }
 
-// RecordPrefix is the prefix of the records of a kind, for reports.
+// RecordPrefix returns the storage prefix of the records of a kind, for reports.
 func (k Kind) RecordPrefix() string { return layouts[k].prefix }
 
-// BeforeCommit is the one entry that the creation of a thing stores beneath its id before it stores
-// the record; "" for none.
+// BeforeCommit returns the storage key of the entry that a creation stores beneath the id before it
+// stores the record. It returns "" for the kinds without such an entry.
 func BeforeCommit(k Kind, id ID) string {
 	switch k {
 	case KindWorkspace:
@@ -77,7 +77,7 @@ func BeforeCommit(k Kind, id ID) string {
 	}
 }
 
-// idOf makes the reader of the id in a record; "" where there is no record.
+// idOf returns a function that reads the id in a record. The id is "" if there is no record.
 func idOf[R any, P interface {
 	*R
 	record
@@ -91,7 +91,7 @@ func idOf[R any, P interface {
 	}
 }
 
-// recordKey is the storage key of a record of a kind. name is as Undone has it.
+// recordKey returns the storage key of a record of a kind. The name has the form of Undone.Name.
 func recordKey(k Kind, parent ID, name string) string {
 	if k == KindWorkspace {
 		return workspaceKey(name)
@@ -128,10 +128,10 @@ func (s *Store) childKeys(ctx context.Context, k Kind, parent ID) ([]string, err
 	return keys, nil
 }
 
-// Sweep removes all that is stored beneath an id, except a workspace's keys. It works from the
-// bottom up: a record that leads to an id is removed after what is stored beneath that id, so a
-// sweep that was interrupted is repeated. A damaged record hides the id it leads to. It is left,
-// with the error ErrDamaged, and the rest is swept.
+// Sweep removes everything stored beneath an id, except a workspace's keys. It works from the
+// bottom up: it removes what is stored beneath an id before the record that holds this id. An
+// interrupted sweep can therefore be repeated. A damaged record hides the id that it holds. Sweep
+// leaves such a record in storage, sweeps the rest, and returns ErrDamaged.
 func (s *Store) Sweep(ctx context.Context, k Kind, id ID) error {
 	var damaged error
 	for _, child := range layouts[k].children {
@@ -177,15 +177,16 @@ func (s *Store) sweepChild(ctx context.Context, k Kind, key string) error {
 	return s.storage.Delete(ctx, key)
 }
 
-// Beneath is what is stored beneath an id.
+// Beneath describes what is stored beneath an id.
 type Beneath struct {
-	Places []string      // prefixes that end with a slash, and entries, directly beneath the id; sorted
-	Within map[ID]Kind   // the ids of all records beneath it, at any depth
-	Hidden map[Kind]bool // kinds of the records beneath it that are damaged: their ids are not known
+	// Places are the prefixes, which end with a slash, and the single entries directly beneath the
+	// id, sorted.
+	Places []string
+	Within map[ID]Kind   // the ids of all records beneath the id, at any depth
+	Hidden map[Kind]bool // the kinds of damaged records beneath the id, whose own ids are unknown
 }
 
-// Beneath looks for what is stored beneath an id. It opens no more than the records that lead to
-// other ids.
+// Beneath describes what is stored beneath an id. It opens only the records that hold other ids.
 func (s *Store) Beneath(ctx context.Context, k Kind, id ID) (Beneath, error) {
 	b := Beneath{Within: make(map[ID]Kind), Hidden: make(map[Kind]bool)}
 	for _, child := range layouts[k].children {
@@ -205,7 +206,7 @@ func (s *Store) Beneath(ctx context.Context, k Kind, id ID) (Beneath, error) {
 			case err != nil:
 				return b, err
 			case within == "":
-				continue // it was removed since it was listed
+				continue // the record was removed after it was listed
 			}
 			below, err := s.Beneath(ctx, child, within)
 			if err != nil {
@@ -268,7 +269,7 @@ func (s *Store) Parents(ctx context.Context) (map[Kind][]ID, error) {
 	return all, nil
 }
 
-// prefixed is the part of the storage under a prefix, in the form the SDK's recursive deletion
+// prefixed is the part of the storage under a prefix, in the form that the SDK's recursive deletion
 // takes.
 type prefixed struct {
 	logical.Storage

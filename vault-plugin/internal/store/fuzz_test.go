@@ -9,15 +9,16 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// kinds read each kind of record, and answer it encoded again.
+// kinds returns a reader for each kind of record. Each reader returns the record that it read,
+// encoded again.
 func kinds(s *Store) []func(t *testing.T, key string) ([]byte, error) {
 	return []func(*testing.T, string) ([]byte, error){
-		again[Schema](s), again[Master](s), again[Keys](s), again[Config](s), again[Workspace](s), again[Project](s), again[Environment](s),
-		again[Head](s), again[Tombstone](s), again[OldValue](s), again[LogChunk](s), again[Undone](s),
+		reencoded[Schema](s), reencoded[Master](s), reencoded[Keys](s), reencoded[Config](s), reencoded[Workspace](s), reencoded[Project](s), reencoded[Environment](s),
+		reencoded[Head](s), reencoded[Tombstone](s), reencoded[OldValue](s), reencoded[LogChunk](s), reencoded[Undone](s),
 	}
 }
 
-func again[R any, P interface {
+func reencoded[R any, P interface {
 	*R
 	record
 }](s *Store) func(t *testing.T, key string) ([]byte, error) {
@@ -26,7 +27,7 @@ func again[R any, P interface {
 		if err != nil {
 			return nil, err
 		}
-		if head, isHead := any(found).(*Head); isHead { // what readers do without looking
+		if head, isHead := any(found).(*Head); isHead { // readers rely on these invariants
 			if v, kept := head.Version(head.Newest().Number); !kept || v.Number < head.First {
 				t.Fatalf("the newest version of a head is not kept: %+v", v)
 			}
@@ -40,7 +41,8 @@ func again[R any, P interface {
 	}
 }
 
-// FuzzRecords reads any bytes as every kind of record: they are damaged, or a record that keeps all it holds when it is stored again.
+// FuzzRecords reads arbitrary bytes as every kind of record. The bytes are either damaged, or a
+// record that is unchanged after it is stored again.
 func FuzzRecords(f *testing.F) {
 	s, err := New(&logical.InmemStorage{})
 	if err != nil {

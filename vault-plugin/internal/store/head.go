@@ -2,10 +2,11 @@ package store
 
 import "slices"
 
-// Newest is the metadata of the newest version.
+// Newest returns the metadata of the newest version.
 func (h *Head) Newest() Version { return h.Versions[len(h.Versions)-1] }
 
-// Version finds the metadata of version n.
+// Version returns the metadata of version n. It returns false if the head does not hold that
+// version.
 func (h *Head) Version(n uint64) (Version, bool) {
 	oldest := h.Versions[0].Number
 	if n < oldest || n > h.Newest().Number {
@@ -14,12 +15,12 @@ func (h *Head) Version(n uint64) (Version, bool) {
 	return h.Versions[n-oldest], true
 }
 
-// FirstInline is the number of the oldest version whose value the head holds; where it holds no
-// older one, that of the newest.
+// FirstInline returns the number of the oldest version whose value the head holds. That is the
+// newest version if the head holds no older value.
 func (h *Head) FirstInline() uint64 { return h.Newest().Number - uint64(len(h.Inline)) }
 
-// Value returns the envelope of version n if the head holds it. It is empty for a destroyed
-// version; inline is false for a version whose value is under ver/.
+// Value returns the envelope of version n if the head holds it. The envelope of a destroyed version
+// is empty. inline is false if the value of the version is under ver/.
 func (h *Head) Value(n uint64) (sealed []byte, inline bool) {
 	switch newest := h.Newest().Number; {
 	case n > newest, n < h.FirstInline():
@@ -31,9 +32,9 @@ func (h *Head) Value(n uint64) (sealed []byte, inline bool) {
 	}
 }
 
-// WithValues returns a copy of the head whose envelopes are what change returns for them. change is
-// called for each version that the head holds, the oldest first; a destroyed one has an empty
-// envelope.
+// WithValues returns a copy of the head in which change has replaced each envelope. change is
+// called for each version whose value the head holds, oldest first. The envelope of a destroyed
+// version is empty.
 func (h *Head) WithValues(change func(v Version, sealed []byte) []byte) *Head {
 	next := *h
 	next.Inline = slices.Clone(h.Inline)
@@ -45,8 +46,8 @@ func (h *Head) WithValues(change func(v Version, sealed []byte) []byte) *Head {
 	return &next
 }
 
-// MaySpill reports whether ver/ may hold a value of version n: it is there, or was put there by a
-// write that went no further.
+// MaySpill reports whether ver/ may hold a value of version n. Either the value belongs there, or a
+// write that was interrupted has put it there.
 func (h *Head) MaySpill(n uint64) bool {
 	return n < h.FirstInline() || h.NeverSpilled == 0 || n < h.NeverSpilled
 }

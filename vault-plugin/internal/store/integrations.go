@@ -5,23 +5,24 @@ import (
 	"time"
 )
 
-// Integration is the record under int/<ws_id>/<provider>/<name>. Which generation of the credential is in force stands here, so one
-// Put of this record changes settings and credential together.
+// Integration is the record under int/<ws_id>/<provider>/<name>. It holds the number of the
+// credential generation in force, so one Put changes settings and credential together.
 type Integration struct {
 	ID          ID                 `cbor:"1,keyasint"`
 	Description string             `cbor:"2,keyasint,omitempty"`
 	Auth        string             `cbor:"3,keyasint"`           // name of the auth kind
-	Settings    map[string]Setting `cbor:"4,keyasint,omitempty"` // by field, those that are no secrets
+	Settings    map[string]Setting `cbor:"4,keyasint,omitempty"` // by field, without the secret fields
 
 	AllowedEnvironments []string `cbor:"5,keyasint,omitempty"` // globs project/environment
-	AllowedTargets      []string `cbor:"6,keyasint,omitempty"` // globs of the path of a target
+	AllowedTargets      []string `cbor:"6,keyasint,omitempty"` // globs of target paths
 
 	Credential CredentialState `cbor:"7,keyasint"`
 	Stamp      Stamp           `cbor:"8,keyasint"`
 	Used       Usage           `cbor:"9,keyasint,omitzero"`
 }
 
-// Setting is the value of one setting; which part of it holds is the declared type's to say.
+// Setting is the value of one setting. The declared type of the setting determines which field is
+// used.
 type Setting struct {
 	Text  string   `cbor:"1,keyasint,omitempty"`
 	Flag  bool     `cbor:"2,keyasint,omitempty"`
@@ -29,41 +30,48 @@ type Setting struct {
 	Words []string `cbor:"4,keyasint,omitempty"`
 }
 
-// CredentialState is what may be shown of a credential.
+// CredentialState is the part of a credential that may be shown.
 type CredentialState struct {
-	Generation  uint64    `cbor:"1,keyasint"` // in force; counts from 1 in each incarnation of the integration
-	Fingerprint string    `cbor:"2,keyasint"` // random: it says nothing of the credential but which one it is
+	// Generation is the generation in force. It counts from 1 in each incarnation of the
+	// integration.
+	Generation uint64 `cbor:"1,keyasint"`
+	// Fingerprint is random. It identifies the credential and reveals nothing else about it.
+	Fingerprint string    `cbor:"2,keyasint"`
 	Supplied    time.Time `cbor:"3,keyasint"`
-	Expires     time.Time `cbor:"4,keyasint,omitzero"` // as the provider has told; zero: never, or not told
+	// Expires is the time that the provider reported; zero means never, or not reported.
+	Expires time.Time `cbor:"4,keyasint,omitzero"`
 }
 
-// Usage is how the last use of an integration went. It is stored some time after the use.
+// Usage describes the last use of an integration. It is stored some time after the use.
 type Usage struct {
 	At    time.Time `cbor:"1,keyasint,omitzero"`
-	Error *Mishap   `cbor:"2,keyasint,omitempty"` // nil: it went well
+	Error *Mishap   `cbor:"2,keyasint,omitempty"` // nil: the use succeeded
 }
 
-// Mishap is a failure of a provider, without a word of its own.
+// Mishap is a failure of a provider. It contains no text from the provider.
 type Mishap struct {
 	At    time.Time `cbor:"1,keyasint"`
 	Class string    `cbor:"2,keyasint"` // of package outbound
 	Text  string    `cbor:"3,keyasint"`
 }
 
-// Credential is the record under cred/<integration_id>: the sealed secret fields. Besides the generation in force it may hold one
-// that a change has left which did not come through, or that it has replaced; nothing opens those.
+// Credential is the record under cred/<integration_id>: the sealed secret fields. Besides the
+// generation in force it may hold two others: one from a change that failed, and one that a change
+// has replaced. Nothing opens those.
 type Credential struct {
-	Generations []Generation `cbor:"1,keyasint"` // by number
+	Generations []Generation `cbor:"1,keyasint"` // sorted by number
 }
 
-// Generation is a credential as it was supplied, each field sealed under its generation and the endpoint it was supplied for.
+// Generation is a credential as it was supplied. Each field is sealed for its generation and for
+// the endpoint that the credential was supplied for.
 type Generation struct {
 	Number   uint64            `cbor:"1,keyasint"`
 	Endpoint [32]byte          `cbor:"2,keyasint"`
 	Fields   map[string][]byte `cbor:"3,keyasint"` // envelopes by field
 }
 
-// Find answers a generation; false where the record does not hold it. c may be nil.
+// Find returns the generation with a number. It returns false if the record does not hold that
+// generation. c may be nil.
 func (c *Credential) Find(number uint64) (Generation, bool) {
 	if c != nil {
 		for _, g := range c.Generations {

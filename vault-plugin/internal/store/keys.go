@@ -2,9 +2,10 @@ package store
 
 import "strconv"
 
-// Every storage key of the engine is made in this file. The keys are a contract (testdata/layout.golden): parents stand in them
-// as incarnation ids, so a name that is created again never sees what a sweep has left of its predecessor. Ids are lower-case
-// hex and names have passed package naming, so neither holds a '/' and no two places share a key.
+// Every storage key of the engine is built in this file. The keys are a contract
+// (testdata/layout.golden). They name parents by incarnation id. A name that is created a second
+// time therefore never sees what a sweep has left of its predecessor. Ids are lower-case hex and
+// names have passed package naming. Neither contains a '/', so no two places share a key.
 const (
 	schemaKey = "core/schema"
 	masterKey = "core/master"
@@ -26,20 +27,20 @@ const (
 	undonePrefix      = "undone/"
 )
 
-// reserved are the prefixes that are kept free for records to come. Nothing is stored under them
-// yet; what will be is sealed as SealWrapped already declares, so that a later version finds the
-// declaration in force.
+// reserved lists the keys and prefixes that are kept free for future records. Nothing is stored
+// under them yet. SealWrapped already declares the sealed ones among them, so that a later version
+// finds the declaration in force.
 const (
-	rolePrefix      = "role/"          // <integration_id>/<role>: what short-lived credential may be minted
+	rolePrefix      = "role/"          // <integration_id>/<role>: a short-lived credential that may be minted
 	leasePrefix     = "lease/"         // <integration_id>/<lease_id>: a minted credential
 	rotationPrefix  = "rot/"           // <integration_id>: the journal of a credential's rotation
 	publishedPrefix = "pub/"           // <env_id>/<provider>/<name>: a secret published elsewhere
 	tokenPrefix     = "tok/"           // <env_id>/<name>: an access token
-	tokenIDPrefix   = "tokid/"         // <id>: where the access token with an id is
+	tokenIDPrefix   = "tokid/"         // <id>: the location of an access token
 	webhookPrefix   = "hook/"          // <ws_id>/<name>: a webhook
 	activityPrefix  = "act/"           // <ws_id, or engine>/<segment>: the activity log
-	heartbeatKey    = "core/heartbeat" // when the engine was last seen at work
-	fenceKey        = "core/fence"     // which node may work outside of Vault
+	heartbeatKey    = "core/heartbeat" // when the engine last reported that it is running
+	fenceKey        = "core/fence"     // which node may send requests to providers
 )
 
 var reserved = []string{
@@ -80,19 +81,19 @@ func ledgerKey(sync ID, chunk int) string {
 	return ledgerPrefix + string(sync) + "/" + strconv.Itoa(chunk)
 }
 
-// HeadPlace is where the head of a secret is stored, for errors.
+// HeadPlace returns where the head of a secret is stored, for errors.
 func HeadPlace(env ID, name string) string { return headKey(env, name) }
 
-// SecretPlaces is where a version of a secret may be stored, for errors.
+// SecretPlaces returns where a version of a secret may be stored, for errors.
 func SecretPlaces(env ID, name string, version uint64) string {
 	return headKey(env, name) + " or " + versionKey(env, name, version)
 }
 
 func undoneKey(id ID) string { return undonePrefix + string(id) }
 
-// SealWrapped lists the prefixes that hold key material, and what is sealed beside the secrets.
-// Vault Enterprise wraps them with the seal's own key; the community edition does nothing with the
-// declaration.
+// SealWrapped lists the prefixes of the key material, and of the sealed records other than secrets.
+// Vault Enterprise wraps entries under them with the seal's own key. The community edition ignores
+// the declaration.
 func SealWrapped() []string {
 	return []string{masterKey, keysPrefix, credentialPrefix, ledgerPrefix, leasePrefix, rotationPrefix, webhookPrefix}
 }

@@ -11,28 +11,28 @@ func (s *Store) Head(ctx context.Context, env ID, name string) (*Head, error) {
 	return get[Head](ctx, s, headKey(env, name))
 }
 
-// PutHead writes the head of a secret: the commit of a write.
+// PutHead writes the head of a secret. This Put is the commit of a write.
 func (s *Store) PutHead(ctx context.Context, env ID, name string, r *Head) error {
 	return put(ctx, s, headKey(env, name), r)
 }
 
-// Oversize returns by how many bytes a head is too large to be stored; 0 where it fits.
+// Oversize returns by how many bytes a head exceeds MaxEntryBytes; 0 if it fits.
 func (s *Store) Oversize(r *Head) (int, error) {
 	value, err := s.encode.Marshal(r)
 	return max(0, len(value)-MaxEntryBytes), err
 }
 
-// DeleteHead removes the head of a secret, the last that is left of it.
+// DeleteHead removes the head of a secret, which is the last of the secret's entries to go.
 func (s *Store) DeleteHead(ctx context.Context, env ID, name string) error {
 	return s.storage.Delete(ctx, headKey(env, name))
 }
 
-// Tombstone reads what is known of a removed secret.
+// Tombstone reads the tombstone of a removed secret.
 func (s *Store) Tombstone(ctx context.Context, env ID, name string) (*Tombstone, error) {
 	return get[Tombstone](ctx, s, tombstoneKey(env, name))
 }
 
-// PutTombstone writes what must outlive a removed secret.
+// PutTombstone writes the tombstone of a removed secret.
 func (s *Store) PutTombstone(ctx context.Context, env ID, name string, r *Tombstone) error {
 	return put(ctx, s, tombstoneKey(env, name), r)
 }
@@ -42,7 +42,8 @@ func (s *Store) TombstonedEnvironments(ctx context.Context) ([]ID, error) {
 	return s.children(ctx, tombstonePrefix)
 }
 
-// Tombstones lists the names of an environment's removed secrets, those that came back included.
+// Tombstones lists the names of an environment's removed secrets, including names that were created
+// again.
 func (s *Store) Tombstones(ctx context.Context, env ID) ([]string, error) {
 	return s.list(ctx, tombstonePrefix+string(env)+"/")
 }
@@ -62,7 +63,7 @@ func (s *Store) PutOldValue(ctx context.Context, env ID, name string, n uint64, 
 	return put(ctx, s, versionKey(env, name, n), r)
 }
 
-// DeleteOldValue removes the value of version n; one that is gone already is no error.
+// DeleteOldValue removes the value of version n. It is no error if there is none.
 func (s *Store) DeleteOldValue(ctx context.Context, env ID, name string, n uint64) error {
 	return s.storage.Delete(ctx, versionKey(env, name, n))
 }
@@ -77,18 +78,19 @@ func (s *Store) DeleteLogChunk(ctx context.Context, env, txn ID, chunk int) erro
 	return s.storage.Delete(ctx, logKey(env, txn, chunk))
 }
 
-// LoggedEnvironments lists the environments under which parts of transactions stand.
+// LoggedEnvironments lists the environments that have parts of transactions in storage.
 func (s *Store) LoggedEnvironments(ctx context.Context) ([]ID, error) {
 	return s.children(ctx, logPrefix)
 }
 
-// Transactions lists an environment's transactions, committed or not, in no meaningful order.
+// Transactions lists an environment's transactions, committed or not, in no particular order.
 func (s *Store) Transactions(ctx context.Context, env ID) ([]ID, error) {
 	return s.children(ctx, logPrefix+string(env)+"/")
 }
 
-// Transaction reads all of a transaction. committed is false when its last chunk was never put; chunks are the numbers of the
-// parts that stand in storage, the last first, which is the order to remove them in.
+// Transaction reads all parts of a transaction. committed is false if its last chunk was never put.
+// chunks holds the numbers of the stored parts, the last first, which is the order to remove them
+// in.
 func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change, chunks []int, committed bool, err error) {
 	names, err := s.list(ctx, logPrefix+string(env)+"/"+string(txn)+"/")
 	if err != nil {
@@ -106,7 +108,7 @@ func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change,
 			return nil, nil, false, err
 		}
 		if part == nil {
-			return nil, nil, false, fmt.Errorf("a listed part of a transaction is gone: %w", ErrDamaged)
+			return nil, nil, false, fmt.Errorf("a listed part of a transaction is missing: %w", ErrDamaged)
 		}
 		parts[n], last = part, max(last, n)
 	}

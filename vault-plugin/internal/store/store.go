@@ -1,5 +1,6 @@
-// Package store owns what the engine keeps in Vault's storage: the keys, the records and their encoding. Nothing else in the
-// engine reads or writes storage. It knows neither plaintext nor policy: sealed values pass through it as bytes.
+// Package store owns the engine's entries in Vault's storage: the storage keys, the records and
+// their encoding. No other package reads or writes storage. The package knows neither plaintext nor
+// policy: it handles sealed values as bytes.
 package store
 
 import (
@@ -15,24 +16,26 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// ID names one incarnation of a workspace, project, environment, integration or sync, or one
+// ID identifies one incarnation of a workspace, project, environment, integration or sync, or one
 // transaction: 16 random bytes in lower-case hex.
 type ID string
 
 // NewID mints an ID.
 func NewID() ID {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program before it would answer short
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program if it cannot fill b
 	return ID(hex.EncodeToString(b[:]))
 }
 
-// MaxEntryBytes is the largest entry every storage backend of Vault takes: Consul's limit of 512 KiB for one value.
+// MaxEntryBytes is the size of the largest entry that every storage backend of Vault accepts. It is
+// Consul's limit of 512 KiB for one value.
 const MaxEntryBytes = 512 << 10
 
-// ErrDamaged says that an entry stands in storage but is not a record of its kind. What stood there is not part of it.
+// ErrDamaged reports that an entry in storage is not a valid record of its kind. The error contains
+// no part of the entry.
 var ErrDamaged = errors.New("stored entry is damaged")
 
-// ErrTooLarge says that a record would be larger than MaxEntryBytes. Nothing was stored.
+// ErrTooLarge reports that a record would exceed MaxEntryBytes. Nothing was stored.
 var ErrTooLarge = errors.New("record is too large for storage")
 
 // Store reads and writes typed records.
@@ -42,13 +45,14 @@ type Store struct {
 	decode  cbor.DecMode
 }
 
-// New makes a Store over a mount's storage.
+// New returns a Store over a mount's storage.
 func New(storage logical.Storage) (*Store, error) {
 	encode, err := cbor.EncOptions{Sort: cbor.SortCoreDeterministic, Time: cbor.TimeRFC3339NanoUTC}.EncMode()
 	if err != nil {
 		return nil, fmt.Errorf("record encoding: %w", err)
 	}
-	// An unknown field means a record of a newer layout: reading on would lose it at the next write.
+	// An unknown field means that the record has a newer layout. Accepting it would lose the field
+	// at the next write.
 	decode, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
@@ -61,11 +65,12 @@ func New(storage logical.Storage) (*Store, error) {
 	return &Store{storage: finishing{storage}, encode: encode, decode: decode}, nil
 }
 
-// finishing is storage whose writes, once begun, are waited for even when the caller has gone. A write given up on half-way may
-// still reach storage after its locks are released, and so after a later write of the same entry, which would be lost.
+// finishing is storage that completes every write it has begun, even if the context is cancelled
+// meanwhile. An abandoned write could still reach storage after its locks are released. It would
+// then overwrite a later write of the same entry.
 type finishing struct{ logical.Storage }
 
-// Put writes an entry unless the caller has gone already.
+// Put writes an entry unless the context is already cancelled.
 func (f finishing) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -73,7 +78,7 @@ func (f finishing) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	return f.Storage.Put(context.WithoutCancel(ctx), entry)
 }
 
-// Delete removes an entry unless the caller has gone already.
+// Delete removes an entry unless the context is already cancelled.
 func (f finishing) Delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -81,7 +86,7 @@ func (f finishing) Delete(ctx context.Context, key string) error {
 	return f.Storage.Delete(context.WithoutCancel(ctx), key)
 }
 
-// get reads one record; nil without an error means that there is none.
+// get reads one record. It returns nil without an error if there is no entry.
 func get[R any, P interface {
 	*R
 	record

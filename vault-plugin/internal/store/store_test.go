@@ -12,7 +12,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// randomName makes a legal secret's name, often a short one and one that looks like part of another key.
+// randomName returns a valid name of a secret, often a short one, or one that looks like a part of
+// another key.
 func randomName() string {
 	const first, rest = "ABab_", "ABab_019.-"
 	for {
@@ -53,7 +54,7 @@ func TestNoTwoPlacesShareAKey(t *testing.T) {
 		"tombstone":   func(p place) string { return tombstoneKey(p.id, p.name) },
 		"undone":      func(p place) string { return undoneKey(p.id) },
 	}
-	canonical := func(p place) place { // what of a place its kind does not have
+	canonical := func(p place) place { // clears the fields that the kind does not use
 		switch p.kind {
 		case "schema", "master", "config":
 			return place{kind: p.kind}
@@ -88,7 +89,7 @@ func TestNoTwoPlacesShareAKey(t *testing.T) {
 	}
 }
 
-func TestAHeadIsWellFormedWhenItsVersionsHaveNoGap(t *testing.T) {
+func TestHeadIsWellFormedWhenItsVersionsHaveNoGap(t *testing.T) {
 	versions := func(numbers ...uint64) (all []Version) {
 		for _, n := range numbers {
 			all = append(all, Version{Number: n})
@@ -112,11 +113,11 @@ func TestAHeadIsWellFormedWhenItsVersionsHaveNoGap(t *testing.T) {
 		{"no version", Head{First: 1, Sealed: sealed}, false},
 		{"version zero", Head{First: 1, Sealed: sealed, Versions: versions(0, 1)}, false},
 		{"gap", Head{First: 1, Sealed: sealed, Versions: versions(1, 3)}, false},
-		{"twice", Head{First: 1, Sealed: sealed, Versions: versions(1, 1)}, false},
-		{"backwards", Head{First: 1, Sealed: sealed, Versions: versions(2, 1)}, false},
+		{"repeated number", Head{First: 1, Sealed: sealed, Versions: versions(1, 1)}, false},
+		{"descending", Head{First: 1, Sealed: sealed, Versions: versions(2, 1)}, false},
 		{"floor ahead", Head{First: 1, Sealed: sealed, Floor: 8, Versions: versions(7)}, false},
-		{"beginning ahead", Head{First: 8, Sealed: sealed, Versions: versions(7)}, false},
-		{"no beginning", Head{Sealed: sealed, Versions: versions(7)}, false},
+		{"first ahead", Head{First: 8, Sealed: sealed, Versions: versions(7)}, false},
+		{"no first", Head{Sealed: sealed, Versions: versions(7)}, false},
 	}
 	for _, c := range cases {
 		if got := c.head.wellFormed(); got != c.legal {
@@ -131,7 +132,7 @@ func TestAHeadIsWellFormedWhenItsVersionsHaveNoGap(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRecordIsDamagedAndWhatIsTooLargeIsNotStored(t *testing.T) {
+func TestDamagedRecordsAreReportedAndOversizeRecordsAreNotStored(t *testing.T) {
 	ctx := context.Background()
 	storage := new(logical.InmemStorage)
 	s, err := New(storage)
@@ -153,11 +154,11 @@ func TestWhatIsNoRecordIsDamagedAndWhatIsTooLargeIsNotStored(t *testing.T) {
 	}
 	for key, read := range reads {
 		if err := read(); err != nil {
-			t.Errorf("%s, which is not there: %v", key, err)
+			t.Errorf("%s, which does not exist: %v", key, err)
 		}
 		for name, junk := range map[string]string{
 			"empty": "", "no record": "junk", "empty record": "\xa0", "a field of a later version": "\xa1\x18\x63\x01", "a field twice": "\xa2\x01\x01\x01\x01",
-			"indefinite": "\xbf\xff", "more behind it": "\xa0\xa0", "a list": "\x80",
+			"indefinite": "\xbf\xff", "trailing bytes": "\xa0\xa0", "a list": "\x80",
 		} {
 			if err := storage.Put(ctx, &logical.StorageEntry{Key: key, Value: []byte(junk)}); err != nil {
 				t.Fatal(err)

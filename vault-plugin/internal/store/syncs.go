@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
-// Sync is the record under sync/<env_id>/<destination>/<name>: the definition of a sync. One Put of it commits a change.
+// Sync is the record under sync/<env_id>/<destination>/<name>: the definition of a sync. One Put of
+// the record commits a change.
 type Sync struct {
 	ID          ID     `cbor:"1,keyasint"`
 	Description string `cbor:"2,keyasint,omitempty"`
 	Integration ID     `cbor:"3,keyasint"`
 
-	Include  []string `cbor:"4,keyasint,omitempty"` // globs of names; none: all
-	Exclude  []string `cbor:"5,keyasint,omitempty"`
-	Tags     []string `cbor:"6,keyasint,omitempty"` // a secret has one of them; none: any
-	Template string   `cbor:"7,keyasint,omitempty"` // of package nametemplate
+	Include []string `cbor:"4,keyasint,omitempty"` // globs of names; empty: all
+	Exclude []string `cbor:"5,keyasint,omitempty"`
+	// Tags selects the secrets that have one of these tags; if it is empty, no tag is required.
+	Tags     []string `cbor:"6,keyasint,omitempty"`
+	Template string   `cbor:"7,keyasint,omitempty"` // in the syntax of package nametemplate
 
 	Granularity string             `cbor:"8,keyasint"`
 	OnConflict  string             `cbor:"9,keyasint,omitempty"`
@@ -24,41 +26,49 @@ type Sync struct {
 	Trigger     string             `cbor:"11,keyasint,omitempty"`
 	Settings    map[string]Setting `cbor:"12,keyasint,omitempty"` // of the destination, by field
 
-	// Target is where the entries of the ledger stand. While there are any, nothing is written elsewhere.
+	// Target is the place at which the entries of the ledger are written. While the ledger has
+	// entries, nothing is written elsewhere.
 	Target SyncTarget `cbor:"13,keyasint"`
 
-	Paused  bool  `cbor:"14,keyasint,omitempty"`
-	Purging bool  `cbor:"15,keyasint,omitempty"` // it is being deleted, with all it has written
+	Paused bool `cbor:"14,keyasint,omitempty"`
+	// Purging means that the sync is being deleted, with all entries that it wrote.
+	Purging bool  `cbor:"15,keyasint,omitempty"`
 	Stamp   Stamp `cbor:"16,keyasint"`
 
-	Adopt []string `cbor:"17,keyasint,omitempty"` // entries of others that the next run takes over, by name; sorted
+	// Adopt holds the names of foreign entries that the next run takes over, sorted.
+	Adopt []string `cbor:"17,keyasint,omitempty"`
 
 	Definition []byte `cbor:"18,keyasint"` // envelope over integration, target and granularity
 }
 
-// SyncTarget is a target as package provider has it.
+// SyncTarget is a target in the form of package provider.
 type SyncTarget struct {
 	Host string `cbor:"1,keyasint"`
 	Path string `cbor:"2,keyasint,omitempty"`
 }
 
-// SyncState is the record under syncstate/<sync_id>: how the last run ended, and when the next is due. It holds no value. Lost or
-// damaged it costs a run.
+// SyncState is the record under syncstate/<sync_id>: the outcome of the last run, and when the next
+// is due. It holds no value. If the record is missing or damaged, the sync runs once more.
 type SyncState struct {
-	State    string    `cbor:"1,keyasint"`
-	Class    string    `cbor:"2,keyasint,omitempty"` // of package outbound; of what the state is due to
-	Hint     string    `cbor:"3,keyasint,omitempty"`
-	Attempts int       `cbor:"4,keyasint,omitempty"` // that have failed one after the other
-	Next     time.Time `cbor:"5,keyasint,omitzero"`  // not before this; zero: whenever there is something to do
-	Ran      time.Time `cbor:"6,keyasint,omitzero"`  // end of the last run
-	Synced   time.Time `cbor:"7,keyasint,omitzero"`  // end of the last run that left everything as it should be
-	Owned    int       `cbor:"8,keyasint,omitempty"` // entries of the ledger
+	State string `cbor:"1,keyasint"`
+	// Class is the error class of package outbound that caused the state.
+	Class    string `cbor:"2,keyasint,omitempty"`
+	Hint     string `cbor:"3,keyasint,omitempty"`
+	Attempts int    `cbor:"4,keyasint,omitempty"` // consecutive failed attempts
+	// Next is the earliest time of the next run; zero means as soon as there is something to do.
+	Next time.Time `cbor:"5,keyasint,omitzero"`
+	Ran  time.Time `cbor:"6,keyasint,omitzero"` // end of the last run
+	// Synced is the end of the last run that left every entry in its desired state.
+	Synced time.Time `cbor:"7,keyasint,omitzero"`
+	Owned  int       `cbor:"8,keyasint,omitempty"` // number of entries in the ledger
 
-	Keys     []KeyState `cbor:"9,keyasint,omitempty"`  // those that are not as they should be, the first of them
-	Troubled int        `cbor:"10,keyasint,omitempty"` // how many those are
+	// Keys are the first of the entries that are not in their desired state.
+	Keys []KeyState `cbor:"9,keyasint,omitempty"`
+	// Troubled is the number of all entries that are not in their desired state.
+	Troubled int `cbor:"10,keyasint,omitempty"`
 }
 
-// KeyState is an entry that is not as it should be.
+// KeyState describes an entry that is not in its desired state.
 type KeyState struct {
 	Name   string `cbor:"1,keyasint"`           // at the destination
 	Source string `cbor:"2,keyasint,omitempty"` // name of the secret
@@ -67,7 +77,8 @@ type KeyState struct {
 	Hint   string `cbor:"5,keyasint,omitempty"`
 }
 
-// LedgerChunk is the record under ledger/<sync_id>/<chunk>: a part of what a sync owns, sealed. Each stands for itself.
+// LedgerChunk is the record under ledger/<sync_id>/<chunk>: a sealed part of the list of what a
+// sync owns. Each chunk can be read without the others.
 type LedgerChunk struct {
 	Sealed []byte `cbor:"1,keyasint"`
 }
@@ -97,17 +108,17 @@ func (s *Store) Syncs(ctx context.Context, env ID) (map[string][]string, error) 
 	return s.grouped(ctx, syncPrefix+string(env)+"/")
 }
 
-// SyncState reads how a sync stands.
+// SyncState reads the state of a sync.
 func (s *Store) SyncState(ctx context.Context, sync ID) (*SyncState, error) {
 	return get[SyncState](ctx, s, syncStateKey(sync))
 }
 
-// PutSyncState writes how a sync stands.
+// PutSyncState writes the state of a sync.
 func (s *Store) PutSyncState(ctx context.Context, sync ID, r *SyncState) error {
 	return put(ctx, s, syncStateKey(sync), r)
 }
 
-// LedgerChunks lists the numbers of the chunks of a ledger, in no meaningful order.
+// LedgerChunks lists the numbers of the chunks of a ledger, in no particular order.
 func (s *Store) LedgerChunks(ctx context.Context, sync ID) ([]int, error) {
 	names, err := s.list(ctx, ledgerPrefix+string(sync)+"/")
 	if err != nil {

@@ -2,13 +2,16 @@ package store
 
 import "context"
 
-// Undone is the record under undone/<id>: the creation or the deletion of what has this incarnation
-// id has begun and has not ended. Package undone has the rules.
+// Undone is the record under undone/<id>, called a mark: the creation or deletion of the thing with
+// this incarnation id has begun and has not ended. Package undone documents the rules.
 type Undone struct {
-	Kind     Kind   `cbor:"1,keyasint"`
-	Parent   ID     `cbor:"2,keyasint,omitempty"` // whose child it is; a workspace has none
-	Name     string `cbor:"3,keyasint"`           // under its parent; of an integration provider/name, of a sync destination/name
-	Deletion bool   `cbor:"4,keyasint,omitempty"` // else it is a creation
+	Kind Kind `cbor:"1,keyasint"`
+	// Parent is the incarnation id of the parent; it is empty for a workspace.
+	Parent ID `cbor:"2,keyasint,omitempty"`
+	// Name is the name under the parent: provider/name for an integration, destination/name for a
+	// sync.
+	Name     string `cbor:"3,keyasint"`
+	Deletion bool   `cbor:"4,keyasint,omitempty"` // false: a creation
 }
 
 func (u *Undone) wellFormed() bool {
@@ -41,7 +44,7 @@ func (s *Store) UndoneIDs(ctx context.Context) ([]ID, error) {
 	return ids, err
 }
 
-// Exists reports whether the record that a mark is about is stored, in the incarnation that the
+// Exists reports whether the record that a mark is about is stored with the incarnation id that the
 // mark names.
 func (s *Store) Exists(ctx context.Context, id ID, u *Undone) (bool, error) {
 	found, err := layouts[u.Kind].read(ctx, s, recordKey(u.Kind, u.Parent, u.Name))

@@ -5,17 +5,19 @@ import (
 	"time"
 )
 
-// record is what every reader of a kind of record relies on. An entry may be CBOR of the right shape and still hold nothing: taken
-// for a record, an empty one would be a workspace without keys, whose contents are swept.
+// record is implemented by every kind of record. wellFormed reports whether a record has what its
+// readers rely on. An entry may be CBOR of the right shape and still hold nothing. For example, an
+// empty entry would be read as a workspace without an id.
 type record interface{ wellFormed() bool }
 
 var id = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (i ID) wellFormed() bool { return id.MatchString(string(i)) }
 
-// known reports whether times can be written down as they are stored, in RFC 3339. CBOR has other forms, which reach further: a record
-// with such a time would be read and could not be stored again.
-func known(times ...time.Time) bool {
+// storable reports whether times can be encoded in the form in which they are stored, RFC 3339.
+// CBOR has other forms with a larger range. A record with such a time could be read but not stored
+// again.
+func storable(times ...time.Time) bool {
 	for _, t := range times {
 		if year := t.UTC().Year(); year < 0 || year > 9999 {
 			return false
@@ -24,15 +26,17 @@ func known(times ...time.Time) bool {
 	return true
 }
 
-func (s Stamp) wellFormed() bool { return known(s.Created, s.Updated) }
+func (s Stamp) wellFormed() bool { return storable(s.Created, s.Updated) }
 
-func (v Version) wellFormed() bool { return v.Size >= 0 && known(v.Created, v.Deleted) }
+func (v Version) wellFormed() bool { return v.Size >= 0 && storable(v.Created, v.Deleted) }
 
 func (s *Schema) wellFormed() bool { return s.Version > 0 }
 
 func (m *Master) wellFormed() bool { return len(m.Ring) > 0 }
 
-func (k *Keys) wellFormed() bool { return len(k.Ring) > 0 && known(k.Rewrap.Started, k.Rewrap.Updated) }
+func (k *Keys) wellFormed() bool {
+	return len(k.Ring) > 0 && storable(k.Rewrap.Started, k.Rewrap.Updated)
+}
 
 func (c *Config) wellFormed() bool {
 	for _, set := range []int{
@@ -55,7 +59,7 @@ func (p *Project) wellFormed() bool { return p.ID.wellFormed() && p.Stamp.wellFo
 
 func (e *Environment) wellFormed() bool { return e.ID.wellFormed() && e.Stamp.wellFormed() }
 
-// wellFormed holds what every reader of a Head relies on.
+// wellFormed checks what every reader of a Head relies on.
 func (h *Head) wellFormed() bool {
 	if len(h.Versions) == 0 || h.Versions[0].Number == 0 || h.First == 0 || max(h.First, h.Floor) > h.Versions[0].Number {
 		return false
@@ -74,11 +78,12 @@ func (h *Head) wellFormed() bool {
 			return false
 		}
 	}
-	return known(h.Removed)
+	return storable(h.Removed)
 }
 
-// A tombstone without a time is one of a clock that stood at zero; what counts is the number.
-func (t *Tombstone) wellFormed() bool { return t.Last > 0 && known(t.Born, t.Removed) }
+// A tombstone with a zero time was written while the clock was at zero. The tombstone is valid,
+// because only the number matters.
+func (t *Tombstone) wellFormed() bool { return t.Last > 0 && storable(t.Born, t.Removed) }
 
 func (i *Integration) wellFormed() bool {
 	return i.ID.wellFormed() && i.Auth != "" && i.Credential.Generation > 0
