@@ -11,14 +11,14 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// SetAutoRotate sets how old a workspace's latest key version may get before it is rotated; 0 is for ever.
+// SetAutoRotate sets the age at which a workspace's latest key version is rotated; 0 means never.
 func (s *Service) SetAutoRotate(ctx context.Context, _ caller.Request, ws store.ID, period time.Duration) error {
 	_, err := s.keys.SetAutoRotate(ctx, ws, period)
 	return err
 }
 
-// SetMinDecryption rules out a workspace's key versions below lowest. It is refused while something stored may need them, unless
-// it is forced.
+// SetMinDecryption excludes a workspace's key versions below lowest. It fails if a stored record
+// may need them, unless force is set.
 func (s *Service) SetMinDecryption(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
 	if err := s.mayRetire(ctx, call, name, ws, lowest, force); err != nil {
 		return err
@@ -27,11 +27,11 @@ func (s *Service) SetMinDecryption(ctx context.Context, call caller.Request, nam
 	return err
 }
 
-// Trim destroys a workspace's key versions below the minimum. It is refused while something stored may need them, unless it is
-// forced; what is sealed under them is then lost for ever.
+// Trim destroys a workspace's key versions below the minimum. It fails if a stored record may need
+// them, unless force is set. With force, what is sealed under them is lost permanently.
 func (s *Service) Trim(ctx context.Context, call caller.Request, name string, ws store.ID, force bool) error {
 	entry, _ := s.keys.Entry(ws)
-	// The minimum may have been forced, so what it rules out is looked for again.
+	// The minimum may have been set with force, so the records below it are counted again.
 	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
 		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
 			return err
@@ -44,7 +44,7 @@ func (s *Service) Trim(ctx context.Context, call caller.Request, name string, ws
 func (s *Service) mayRetire(ctx context.Context, call caller.Request, name string, ws store.ID, lowest uint32, force bool) error {
 	entry, _ := s.keys.Entry(ws)
 	if force || entry.Covered(lowest) || lowest > entry.Latest {
-		return nil // one beyond the latest is refused by the keyring, with what would be right
+		return nil // the keyring rejects a version beyond the latest, and its error gives the valid range
 	}
 	return s.refuseBelow(ctx, call, name, ws, lowest)
 }
@@ -61,6 +61,6 @@ func (s *Service) refuseBelow(ctx context.Context, call caller.Request, name str
 	if len(found) == 0 {
 		return nil
 	}
-	return fault.New(fault.Conflict, "key versions below %d may still be needed, by: %s; seal all again first with: vault write -force %skeys/%s/rewrap, "+
-		"or give force=true after an exposure, to lose what is sealed under them", lowest, strings.Join(found, ", "), call.Mount, name)
+	return fault.New(fault.Conflict, "records may still need key versions below %d: %s; rewrap first with: vault write -force %skeys/%s/rewrap, "+
+		"or pass force=true after an exposure, which loses what is sealed under them", lowest, strings.Join(found, ", "), call.Mount, name)
 }

@@ -1,5 +1,6 @@
-// Package rewrap owns the rotation of workspaces' keys and what follows from a rotation: whatever is sealed under the keys is sealed
-// again, and old key versions are ruled out and destroyed. It knows nothing of what is sealed: that registers with it.
+// Package rewrap owns the rotation of workspaces' keys and its consequences. After a rotation,
+// everything sealed under the keys is sealed again; old key versions can then be excluded and
+// destroyed. The package does not know the sealed records: their owners register with it.
 package rewrap
 
 import (
@@ -14,24 +15,26 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Save stores how far a kind has come: the cursor to go on from, and how many records were done, and how many could not be opened
-// or stored, since Save was called last.
+// Save stores the progress of a kind. cursor is where to continue. done counts the records sealed
+// since the last call of Save, and failed those that could not be opened or stored.
 type Save = func(cursor string, done, failed int) error
 
-// Kind is a kind of records that are sealed under the keys of workspaces.
+// Kind is a kind of record that is sealed under workspaces' keys.
 type Kind interface {
-	// Sealed counts the records of a workspace.
+	// Sealed returns the number of a workspace's records.
 	Sealed(ws store.ID) int
-	// Reseal seals the records of a workspace again under its latest key version, from a cursor on; it is empty at first. A record
-	// that is under that version already costs no write. Reseal returns the counts that it has not saved. After an error it is
-	// called again, with the cursor saved last.
+	// Reseal seals a workspace's records again under its latest key version, starting at cursor,
+	// which is empty at first. It does not write a record that is already under that version.
+	// Reseal returns the counts that it has not passed to save. After an error, Reseal is called
+	// again with the last saved cursor.
 	Reseal(ctx context.Context, ws store.ID, cursor string, save Save) (done, failed int, err error)
-	// Below counts, in words, the records of a workspace that need a key version below lowest, or cannot be read and so may. It
-	// returns nothing where there are none.
+	// Below returns, in words, how many of a workspace's records need a key version below lowest.
+	// An unreadable record counts, because it may need one. Below returns nothing if there are no
+	// such records.
 	Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error)
 }
 
-// registered is a kind with its name in the plural, by which progress and errors name it.
+// registered is a kind and its plural name, which progress and errors use.
 type registered struct {
 	Kind
 	name string
@@ -45,16 +48,18 @@ type Service struct {
 	kinds []registered
 }
 
-// New makes a service that nothing has registered with.
+// New returns a service without registered kinds.
 func New(k *keys.Service, tree *workspaces.Tree, group *jobs.Group) *Service {
 	return &Service{keys: k, tree: tree, jobs: group}
 }
 
-// RegisterSealed has rewraps, and whatever retires keys, cover a kind of records. The name is the kind's in the plural, and is stored
-// with the progress of a rewrap. RegisterSealed must be called before the service is shared.
+// RegisterSealed adds a kind of record to rewraps and to key retirement. name is the plural name of
+// the kind; it is stored with the progress of a rewrap. RegisterSealed must be called before the
+// service is shared.
 func (s *Service) RegisterSealed(name string, k Kind) { s.kinds = append(s.kinds, registered{k, name}) }
 
-// Rotate adds a version to a workspace's key, and has everything stored sealed again under it in the background.
+// Rotate adds a version to a workspace's key, and starts a background job that seals everything in
+// the workspace again under it.
 func (s *Service) Rotate(ctx context.Context, call caller.Request, ws store.ID) error {
 	_, err := s.keys.Rotate(ctx, call, ws, s.total(ws))
 	if err == nil {
@@ -63,7 +68,8 @@ func (s *Service) Rotate(ctx context.Context, call caller.Request, ws store.ID) 
 	return err
 }
 
-// Rewrap has everything stored in a workspace sealed again under the latest key version, in the background.
+// Rewrap starts a background job that seals everything in a workspace again under the latest key
+// version.
 func (s *Service) Rewrap(ctx context.Context, _ caller.Request, ws store.ID) error {
 	_, err := s.keys.BeginRewrap(ctx, ws, s.total(ws))
 	if err == nil {
@@ -80,7 +86,7 @@ func (s *Service) total(ws store.ID) int {
 	return total
 }
 
-// Start goes on with the rewraps that a restart has interrupted, or that have failed since.
+// Start continues the rewraps that a restart interrupted or that stopped with an error.
 func (s *Service) Start() {
 	for _, id := range s.keys.IDs() {
 		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapRunning {
@@ -89,7 +95,7 @@ func (s *Service) Start() {
 	}
 }
 
-// Wake tries again what is left to do, and rotates the keys that have reached their age.
+// Wake continues unfinished rewraps, and rotates the keys that have reached their maximum age.
 func (s *Service) Wake() {
 	s.Start()
 	s.jobs.Start("auto-rotate", func(ctx context.Context) {
@@ -99,18 +105,19 @@ func (s *Service) Wake() {
 	})
 }
 
-// Unlocked goes on with a rewrap that had to stop when a workspace was locked.
+// Unlocked continues a rewrap that stopped when the workspace was locked.
 func (s *Service) Unlocked(ws store.ID) { s.start(ws) }
 
 func (s *Service) start(ws store.ID) {
 	s.jobs.Start("rewrap "+string(ws), func(ctx context.Context) {
-		// A failure here is one of storage: the progress is stored, and Wake starts from there.
+		// An error here is a storage error. The progress is stored, and Wake continues from it.
 		_ = s.run(ctx, ws)
 	})
 }
 
-// run goes through the kinds in the order they were registered in, from the stored cursor on. A rotation meanwhile ends this pass,
-// whose progress is not that of the rewrap it begins; the next pass is that one's.
+// run processes the kinds in the order of their registration, from the stored cursor. A rotation
+// during the pass ends the pass, because the rotation begins another rewrap. The next pass
+// processes that rewrap.
 func (s *Service) run(ctx context.Context, ws store.ID) error {
 	entry, ok := s.keys.Entry(ws)
 	if !ok || entry.Rewrap.State != store.RewrapRunning || s.tree.Locked(ws) {
@@ -137,7 +144,7 @@ func (s *Service) run(ctx context.Context, ws store.ID) error {
 	}
 	return s.keys.SaveRewrap(ctx, ws, job.Target, func(r *store.Rewrap) {
 		r.Cursor, r.Finished = "", nil
-		r.Total = r.Done + r.Failed // records came and went meanwhile
+		r.Total = r.Done + r.Failed // records were created and removed meanwhile
 		if r.State = store.RewrapDone; r.Failed > 0 {
 			r.State = store.RewrapFailed
 		}
@@ -153,12 +160,12 @@ func (s *Service) save(ctx context.Context, ws store.ID, target uint32, done, fa
 	})
 }
 
-// Health names the rewraps that have left something behind.
+// Health describes the rewraps that left records under older key versions.
 func (s *Service) Health() []string {
 	var wrong []string
 	for _, id := range s.keys.IDs() {
 		if entry, _ := s.keys.Entry(id); entry.Rewrap.State == store.RewrapFailed {
-			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d records under older key versions, because they cannot be opened or stored; mend them and rewrap again", id, entry.Rewrap.Failed))
+			wrong = append(wrong, fmt.Sprintf("the rewrap of workspace id %s left %d records under older key versions, because they cannot be opened or stored; repair them and start the rewrap again", id, entry.Rewrap.Failed))
 		}
 	}
 	return wrong
