@@ -20,18 +20,18 @@ func (s *Service) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		_ = s.settleNow(ctx, id) // what fails stays due
+		_ = s.settleNow(ctx, id) // a mark that fails stays due
 	}
 	if surveyed {
 		return
 	}
-	lost, err := s.survey(ctx)
+	orphans, err := s.survey(ctx)
 	if err != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost, s.surveyed = lost, true
+	s.orphans, s.surveyed = orphans, true
 }
 
 // settleNow settles one mark.
@@ -40,28 +40,28 @@ func (s *Service) settleNow(ctx context.Context, id store.ID) error {
 	s.mu.Lock()
 	m, marked := s.marks[id]
 	s.mu.Unlock()
-	if !marked || m.open {
+	if !marked || m.held {
 		return nil // another operation has begun
 	}
 	exists, err := s.exists(ctx, id, m)
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		m.wrong = fmt.Sprintf("%s cannot be ended: its record is damaged; %s", m.what(), restoring)
+		m.problem = fmt.Sprintf("%s cannot be completed: its record is damaged; %s", m.what(), restoring)
 		s.set(id, m)
 		return nil
 	case err != nil:
 		return err
 	case !exists:
-		if err := s.clear(ctx, id, m); err != nil || s.isWrong(id) {
+		if err := s.clear(ctx, id, m); err != nil || s.hasProblem(id) {
 			return err
 		}
 	}
 	return s.unmark(ctx, id)
 }
 
-const restoring = "restore it from a snapshot of Vault's storage, and reload the plugin. Until then what is left of it is kept"
+const restoring = "restore that record from a snapshot of Vault's storage, and reload the plugin. Until then, the engine keeps what is left"
 
-// what names the change that a mark is about.
+// what returns the name of the change that a mark is about.
 func (m mark) what() string {
 	change := "creation"
 	if m.Deletion {
@@ -70,13 +70,13 @@ func (m mark) what() string {
 	return fmt.Sprintf("the %s of %s %s", change, m.Kind, m.Name)
 }
 
-func (s *Service) isWrong(id store.ID) bool {
+func (s *Service) hasProblem(id store.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.marks[id].wrong != ""
+	return s.marks[id].problem != ""
 }
 
-// exists asks storage whether the thing exists that a mark is about.
+// exists reports whether the thing that a mark is about exists in storage.
 func (s *Service) exists(ctx context.Context, id store.ID, m mark) (bool, error) {
 	if m.Kind == store.KindWorkspace && m.Deletion {
 		return s.keys.Stored(ctx, id)
@@ -84,13 +84,14 @@ func (s *Service) exists(ctx context.Context, id store.ID, m mark) (bool, error)
 	return s.store.Exists(ctx, id, &m.Undone)
 }
 
-// errRecordLeft says that a deletion has not come so far that its rest may be swept.
+// errRecordLeft reports that the record of a deleted workspace is still stored, so the rest must
+// not be swept yet.
 var errRecordLeft = errors.New("the record is still stored")
 
-// clear removes what is left of something that does not exist.
+// clear removes what is left of a thing that does not exist.
 func (s *Service) clear(ctx context.Context, id store.ID, m mark) error {
 	if s.owners[m.Kind].HasRecord(m.Kind, id) {
-		m.wrong = fmt.Sprintf("%s cannot be ended: its record is not where it was, and another record has its id; %s", m.what(), restoring)
+		m.problem = fmt.Sprintf("%s cannot be completed: its record is not at its old place, and another record has its id; %s", m.what(), restoring)
 		s.set(id, m)
 		return nil
 	}
@@ -104,15 +105,15 @@ func (s *Service) clear(ctx context.Context, id store.ID, m mark) error {
 	}
 	err := s.store.Sweep(ctx, m.Kind, id)
 	if errors.Is(err, store.ErrDamaged) {
-		m.wrong = fmt.Sprintf("%s cannot be ended: the record %s beneath it is damaged; %s", m.what(), strings.TrimSuffix(err.Error(), ": "+store.ErrDamaged.Error()), restoring)
+		m.problem = fmt.Sprintf("%s cannot be completed: the record %s beneath it is damaged; %s", m.what(), strings.TrimSuffix(err.Error(), ": "+store.ErrDamaged.Error()), restoring)
 		s.set(id, m)
 		return nil
 	}
 	return err
 }
 
-// clearCreation removes what a creation has stored that never came to its commit. Where there is
-// more, it did: all of it is kept, and the survey reports it.
+// clearCreation removes what a creation stored before its commit. If more is stored beneath the id,
+// the creation was committed. Then clearCreation keeps everything, and the survey reports it.
 func (s *Service) clearCreation(ctx context.Context, id store.ID, m mark) error {
 	found, err := s.store.Beneath(ctx, m.Kind, id)
 	if err != nil {

@@ -10,9 +10,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// survey looks for what is stored beneath ids that have neither a record nor a mark. What hangs
-// below such an id is part of it, and is not reported by itself. Where a record of the kind is
-// damaged, it may be the one that is missed; that one is reported already.
+// survey finds what is stored beneath ids that have neither a record nor a mark, called orphans. It
+// returns a sentence for each. What is stored beneath an orphan is part of it, and is not reported
+// separately. If a record of the orphan's kind is damaged, it may be the missing record. Health
+// already reports the damaged record, so survey leaves out the orphans of that kind.
 func (s *Service) survey(ctx context.Context) ([]string, error) {
 	parents, err := s.store.Parents(ctx)
 	if err != nil {
@@ -21,8 +22,8 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 	s.mu.Lock()
 	marked, damaged := maps.Clone(s.marks), slices.Clone(s.damaged)
 	s.mu.Unlock()
-	// What something else accounts for: ids, and kinds whose damaged record may be the one
-	// that is missed.
+	// within holds the ids beneath marked ids and orphans. hidden holds the kinds of damaged
+	// records there, any of which may be the missing record of an orphan.
 	within, hidden := make(map[store.ID]store.Kind), make(map[store.Kind]bool)
 	look := func(k store.Kind, id store.ID) (places []string, err error) {
 		found, err := s.store.Beneath(ctx, k, id)
@@ -36,7 +37,7 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 		}
 	}
 	for _, id := range damaged {
-		for _, k := range store.AllKinds() { // what it is about is not known
+		for _, k := range store.AllKinds() { // the kind of a damaged mark's id is unknown
 			if _, err := look(k, id); err != nil {
 				return nil, err
 			}
@@ -48,25 +49,27 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 			if s.accountedFor(k, id) {
 				continue
 			}
-			if places[id], err = look(k, id); err != nil { // a deletion may have ended since the ids were listed
+			// places[id] is empty if a deletion has ended since the ids were listed.
+			if places[id], err = look(k, id); err != nil {
 				return nil, err
 			}
 		}
 	}
-	var lost []string
+	var orphans []string
 	for _, k := range store.AllKinds() {
 		for _, id := range parents[k] {
 			_, isWithin := within[id]
 			if len(places[id]) > 0 && !isWithin && !hidden[k] && !s.owners[k].HidesRecord(k) {
-				lost = append(lost, missing(k, places[id]))
+				orphans = append(orphans, describeOrphan(k, places[id]))
 			}
 		}
 	}
-	return lost, nil
+	return orphans, nil
 }
 
-// accountedFor reports whether an id has a record or a mark. A creation is marked before it has a
-// record, and loses the mark after; a deletion is marked before it loses the record.
+// accountedFor reports whether an id has a record or a mark. Both are checked twice, because they
+// change one after the other. A creation stores its mark before its record and removes the mark
+// after it. A deletion stores its mark before it removes the record.
 func (s *Service) accountedFor(k store.Kind, id store.ID) bool {
 	s.mu.Lock()
 	damaged := slices.Contains(s.damaged, id)
@@ -82,8 +85,8 @@ func (s *Service) accountedFor(k store.Kind, id store.ID) bool {
 	return false
 }
 
-func missing(k store.Kind, places []string) string {
-	return fmt.Sprintf("what is stored under %s belongs to %s %s whose record is missing; restore that record, under %s, from a snapshot of Vault's storage, and reload the plugin. Until then all of it is kept",
+func describeOrphan(k store.Kind, places []string) string {
+	return fmt.Sprintf("the entries under %s belong to %s %s whose record is missing; restore that record, under %s, from a snapshot of Vault's storage, and reload the plugin. Until then, the engine keeps these entries",
 		strings.Join(places, ", "), article(k), k, k.RecordPrefix())
 }
 
