@@ -64,7 +64,7 @@ func (s *Set[E]) Remove(ctx context.Context, e E, erase func(context.Context) er
 // begun is the creation or deletion of e, or nil.
 func (s *Set[E]) Recheck(ctx context.Context, e E, begun *undone.Change) (known bool) {
 	m := e.member()
-	return s.Tree.Unsure(ctx, m.Workspace, func(ctx context.Context) error {
+	return s.Tree.AddPending(ctx, m.Workspace, func(ctx context.Context) error {
 		if err := s.reload(ctx, e); err != nil {
 			return err
 		}

@@ -59,10 +59,10 @@ type Entry interface {
 type Tree interface {
 	// Exclusively runs work while other changes to a workspace are held back.
 	Exclusively(ctx context.Context, ws store.ID, work func() error) error
-	// Unsure registers a change whose outcome is unknown. It calls settle at once and, as long as
-	// settle fails, before the next change to the workspace. It reports whether settle has
+	// AddPending records a change whose outcome is unknown. It calls recheck immediately and, as
+	// long as recheck fails, before the next change to the workspace. It reports whether recheck has
 	// succeeded.
-	Unsure(ctx context.Context, ws store.ID, settle func(context.Context) error) (known bool)
+	AddPending(ctx context.Context, ws store.ID, recheck func(context.Context) error) (known bool)
 }
 
 // Family is what a Set knows of the service that owns it.

@@ -35,7 +35,7 @@ type tree struct{ pending []func(context.Context) error }
 
 func (*tree) Exclusively(_ context.Context, _ store.ID, work func() error) error { return work() }
 
-func (t *tree) Unsure(ctx context.Context, _ store.ID, settle func(context.Context) error) bool {
+func (t *tree) AddPending(ctx context.Context, _ store.ID, settle func(context.Context) error) bool {
 	if settle(ctx) == nil {
 		return true
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Environment is an environment as it is answered.
+// Environment is an environment as the API returns it.
 type Environment struct {
 	Name string
 	store.Environment
 	Secrets int
 }
 
-// Environment reads one environment.
+// Environment returns one environment.
 func (t *Tree) Environment(call caller.Request, path Path) (Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -27,7 +27,7 @@ func (t *Tree) Environment(call caller.Request, path Path) (Environment, error) 
 	}
 	env := pr.environments[path.Environment]
 	if env == nil {
-		if err := t.lost(environmentPlace(pr, path.Environment)); err != nil {
+		if err := t.checkDamaged(environmentKey(pr, path.Environment)); err != nil {
 			return Environment{}, err
 		}
 		return Environment{}, fault.Missing("environment %q of %s does not exist", path.Environment, path.Parent())
@@ -39,7 +39,7 @@ func (t *Tree) describeEnvironment(name string, env *store.Environment) Environm
 	return Environment{Name: name, Environment: *env, Secrets: t.contents.Count(env.ID)}
 }
 
-// ProjectEnvironments lists a project's environments by name.
+// ProjectEnvironments lists a project's environments, sorted by name.
 func (t *Tree) ProjectEnvironments(call caller.Request, path Path) ([]Environment, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -54,7 +54,8 @@ func (t *Tree) ProjectEnvironments(call caller.Request, path Path) ([]Environmen
 	return all, nil
 }
 
-// PutEnvironment creates an environment or changes one. When it answers, a write begun before it locked the environment has ended.
+// PutEnvironment creates or changes an environment. If the change locks the environment, no earlier
+// write is still running when PutEnvironment returns.
 func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Path, change func(*store.Environment)) (Environment, error) {
 	w, name := path.Workspace, path.Environment
 	unlock, err := t.change(ctx, w)
@@ -82,11 +83,11 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 			return t.Environment(call, path)
 		}
 		record = *env
-		record.Stamp = t.changedStamp(call, record.Stamp)
-	} else if err := t.lost(environmentPlace(pr, name)); err != nil {
+		record.Stamp = t.updatedStamp(call, record.Stamp)
+	} else if err := t.checkDamaged(environmentKey(pr, name)); err != nil {
 		return Environment{}, err
 	} else if limit := t.settings.Config().MaxEnvironments; siblings >= limit {
-		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, as many as max_environments of %sconfig allows", w, siblings, call.Mount)
+		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, the most that max_environments in %sconfig allows; delete one or raise max_environments", w, siblings, call.Mount)
 	}
 	change(&record)
 	if err := checkDescription(record.Description); err != nil {
@@ -107,7 +108,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 		pr.environments[name] = record
 		t.ids.environments[record.ID] = true
 		t.mu.Unlock()
-		t.changed(ws.record.ID)
+		t.notify(ws.record.ID)
 	}
 	err = commit(ctx, t, write[store.Environment]{
 		workspace: w, creates: env == nil, id: record.ID,
@@ -124,8 +125,9 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 	return t.Environment(call, path)
 }
 
-// DeleteEnvironment removes an environment with its secrets. One that holds any needs its name repeated; a locked one, or a
-// production one that does not allow it, refuses in any case.
+// DeleteEnvironment removes an environment with its secrets. If there are any secrets, confirm must
+// be the environment's name. A locked environment cannot be deleted, nor a production environment
+// that does not allow deletion.
 func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, path Path, confirm string) (Receipt, error) {
 	w, p, name := path.Workspace, path.Project, path.Environment
 	unlock, err := t.change(ctx, w)
@@ -155,7 +157,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, path 
 		id: env.ID, mark: store.Undone{Kind: store.KindEnvironment, Parent: pr.record.ID, Name: name},
 		workspace: w, project: p, environment: name, environments: []store.ID{env.ID},
 		erase: func(ctx context.Context) error { return t.store.DeleteEnvironment(ctx, pr.record.ID, name) },
-		stands: func(ctx context.Context) (bool, error) {
+		stored: func(ctx context.Context) (bool, error) {
 			record, err := t.store.Environment(ctx, pr.record.ID, name)
 			return record != nil, err
 		},

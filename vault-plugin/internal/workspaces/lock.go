@@ -9,8 +9,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// SetLocked locks a workspace: when it answers, no operation in it is under way and its keys are out of memory. Everything but
-// looking at the workspace's own record and unlocking it is refused from then on, across restarts.
+// SetLocked locks or unlocks a workspace. Once SetLocked has locked the workspace and returned, no
+// operation in the workspace is running and its keys are not in memory. From then on, and across
+// restarts, every operation is refused except reading the workspace's own record and unlocking it.
 func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, locked bool) (Workspace, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
@@ -21,7 +22,7 @@ func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, 
 	ws := t.workspaces[name]
 	t.mu.RUnlock()
 	if ws == nil {
-		if err := t.lost(workspacePlace(name)); err != nil {
+		if err := t.checkDamaged(workspaceKey(name)); err != nil {
 			return Workspace{}, err
 		}
 		return Workspace{}, fault.New(fault.NotFound, "workspace %q does not exist", name)
@@ -31,7 +32,7 @@ func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, 
 	}
 	record := *ws.record
 	record.Locked = locked
-	record.Stamp = t.changedStamp(call, record.Stamp)
+	record.Stamp = t.updatedStamp(call, record.Stamp)
 	thaw := t.freeze(t.environmentIDs(ws, ""))
 	defer thaw(false)
 	take := func(stored *store.Workspace) {
@@ -39,8 +40,8 @@ func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, 
 		t.keys.SetLocked(stored.ID, stored.Locked)
 	}
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
-		t.unsure(ctx, name, &doubt{settle: func(ctx context.Context) error {
-			return settled(take, nil)(t.store.Workspace(ctx, name))
+		t.addPending(ctx, name, &pendingChange{recheck: func(ctx context.Context) error {
+			return takeStored(take, nil)(t.store.Workspace(ctx, name))
 		}})
 		return Workspace{}, fmt.Errorf("store workspace %q: %w", name, err)
 	}
@@ -48,7 +49,8 @@ func (t *Tree) SetLocked(ctx context.Context, call caller.Request, name string, 
 	return t.Workspace(name)
 }
 
-// Locked reports whether the workspace with an id is locked; one that does not exist is.
+// Locked reports whether the workspace with an id is locked. It returns true if there is no such
+// workspace.
 func (t *Tree) Locked(id store.ID) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

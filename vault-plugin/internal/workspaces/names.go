@@ -7,8 +7,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// nameKeys gives the key service the name of every workspace. Where several records hold one id, all but one were copied or moved
-// there: the genuine one is that whose name the keys are wrapped for, and the others are left out as damaged.
+// nameKeys passes the name of every workspace to the key service. If several records hold the same
+// id, all but one of them were copied or moved in storage. The genuine record is the one whose name
+// the keys are wrapped for; the others count as damaged.
 func (t *Tree) nameKeys(ctx context.Context) error {
 	names := make(map[store.ID][]string, len(t.workspaces))
 	for name, ws := range t.workspaces {
@@ -31,7 +32,7 @@ func (t *Tree) nameKeys(ctx context.Context) error {
 				t.keys.SetLocked(id, t.workspaces[name].record.Locked)
 				continue
 			}
-			t.damaged = append(t.damaged, workspacePlace(name))
+			t.damaged = append(t.damaged, workspaceKey(name))
 			delete(t.workspaces, name)
 		}
 		if genuine == "" {

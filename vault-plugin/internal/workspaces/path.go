@@ -1,9 +1,9 @@
 package workspaces
 
-// Path names a workspace, a project or an environment. The names below what it is about are empty.
+// Path names a workspace, a project or an environment. The names below the named object are empty.
 type Path struct{ Workspace, Project, Environment string }
 
-// Parent returns the path of what holds the last of the names.
+// Parent returns the path without its last name.
 func (p Path) Parent() Path {
 	switch {
 	case p.Environment != "":
@@ -16,7 +16,7 @@ func (p Path) Parent() Path {
 	return p
 }
 
-// String returns the names joined by slashes, as the paths of the API have them.
+// String returns the names joined by slashes, as in the paths of the API.
 func (p Path) String() string {
 	joined := p.Workspace
 	for _, name := range []string{p.Project, p.Environment} {

@@ -10,14 +10,14 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Project is a project as it is answered.
+// Project is a project as the API returns it.
 type Project struct {
 	Name string
 	store.Project
 	Counts Counts
 }
 
-// Project reads one project.
+// Project returns one project.
 func (t *Tree) Project(call caller.Request, path Path) (Project, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -32,9 +32,9 @@ func (t *Tree) Project(call caller.Request, path Path) (Project, error) {
 	return t.describeProject(path.Project, p), nil
 }
 
-// noProject says that a project is missing, or that its record is damaged.
+// noProject returns the error for a project that is missing or whose record is damaged.
 func (t *Tree) noProject(ws *workspace, path Path) error {
-	if err := t.lost(projectPlace(ws, path.Project)); err != nil {
+	if err := t.checkDamaged(projectKey(ws, path.Project)); err != nil {
 		return err
 	}
 	return fault.Missing("project %q of %s does not exist", path.Project, path.Workspace)
@@ -44,7 +44,7 @@ func (t *Tree) describeProject(name string, p *project) Project {
 	return Project{Name: name, Project: *p.record, Counts: t.countProject(p)}
 }
 
-// Projects lists a workspace's projects by name.
+// Projects lists a workspace's projects, sorted by name.
 func (t *Tree) Projects(call caller.Request, w string) ([]Project, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -59,7 +59,7 @@ func (t *Tree) Projects(call caller.Request, w string) ([]Project, error) {
 	return all, nil
 }
 
-// PutProject creates a project or changes one.
+// PutProject creates or changes a project.
 func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, change func(*store.Project)) (Project, error) {
 	w, name := path.Workspace, path.Project
 	unlock, err := t.change(ctx, w)
@@ -84,11 +84,11 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, c
 			return t.Project(call, path)
 		}
 		record = *p.record
-		record.Stamp = t.changedStamp(call, record.Stamp)
-	} else if err := t.lost(projectPlace(ws, name)); err != nil {
+		record.Stamp = t.updatedStamp(call, record.Stamp)
+	} else if err := t.checkDamaged(projectKey(ws, name)); err != nil {
 		return Project{}, err
 	} else if limit := t.settings.Config().MaxProjects; siblings >= limit {
-		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, as many as max_projects of %sconfig allows", w, siblings, call.Mount)
+		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, the most that max_projects in %sconfig allows; delete one or raise max_projects", w, siblings, call.Mount)
 	}
 	change(&record)
 	if err := checkDescription(record.Description); err != nil {
@@ -117,8 +117,9 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, c
 	return t.Project(call, path)
 }
 
-// DeleteProject removes a project and all its environments. One that holds anything needs its name repeated; a locked
-// environment, or a production environment that does not allow it, refuses in any case.
+// DeleteProject removes a project and all its environments. If there are any environments, confirm
+// must be the project's name. A project cannot be deleted while one of its environments is locked,
+// or is a production environment that does not allow deletion.
 func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path, confirm string) (Receipt, error) {
 	w, name := path.Workspace, path.Project
 	unlock, err := t.change(ctx, w)
@@ -148,11 +149,11 @@ func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path
 			return Receipt{}, err
 		}
 	}
-	going := make(map[string]bool)
+	deleted := make(map[string]bool)
 	for e := range environments {
-		going[name+"/"+e] = true
+		deleted[name+"/"+e] = true
 	}
-	if err := t.refuseDependents(ctx, w, "project "+w+"/"+name, going); err != nil {
+	if err := t.refuseDependents(ctx, w, "project "+w+"/"+name, deleted); err != nil {
 		return Receipt{}, err
 	}
 	ids := t.environmentIDs(ws, name)
@@ -167,7 +168,7 @@ func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path
 		id: p.record.ID, mark: store.Undone{Kind: store.KindProject, Parent: ws.record.ID, Name: name},
 		workspace: w, project: name, environments: ids,
 		erase: func(ctx context.Context) error { return t.store.DeleteProject(ctx, ws.record.ID, name) },
-		stands: func(ctx context.Context) (bool, error) {
+		stored: func(ctx context.Context) (bool, error) {
 			record, err := t.store.Project(ctx, ws.record.ID, name)
 			return record != nil, err
 		},
@@ -182,8 +183,9 @@ func (t *Tree) DeleteProject(ctx context.Context, call caller.Request, path Path
 	return receipt, nil
 }
 
-// environmentIDs lists the environments of a project, or of all projects where its name is empty, in a fixed order: all who
-// freeze several do it in this order.
+// environmentIDs lists the environments of a project, or of all projects if the name is empty. The
+// order is fixed: whoever freezes several environments does so in this order, which excludes
+// deadlocks.
 func (t *Tree) environmentIDs(ws *workspace, project string) []store.ID {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -209,7 +211,7 @@ func (t *Tree) countsOf(ws *workspace, project string) Counts {
 	return t.countProject(ws.projects[project])
 }
 
-// freeze holds back the writes to several environments until thaw is called.
+// freeze blocks writes to several environments until thaw is called.
 func (t *Tree) freeze(envs []store.ID) (thaw func(gone bool)) {
 	thaws := make([]func(bool), len(envs))
 	for i, env := range envs {

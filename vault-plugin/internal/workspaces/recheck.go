@@ -10,27 +10,31 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// doubt is a change to a workspace, or to what is beneath it, of which it is not known whether it was stored, for a storage call of it
-// has failed. Storage is asked at once; while it does not answer, the doubt stands, and no other change is made to the workspace. What
-// a deletion may have ended is closed meanwhile: whatever was written there could be gone at the next start, though it was
-// acknowledged.
-type doubt struct {
-	closes               bool
-	project, environment string                      // what is closed: all of the workspace where both are empty
-	settle               func(context.Context) error // takes in what is stored; the caller holds the workspace's change lock
+// pendingChange is a change to a workspace, or to something beneath it, whose outcome is unknown
+// because its storage call failed. It is rechecked immediately. While storage does not respond, no
+// other change is made to the workspace. If the change is a deletion, everything that it may have
+// removed is blocked meanwhile. Otherwise a write there could be acknowledged and yet be swept at
+// the next start.
+type pendingChange struct {
+	blocks               bool   // the change is a deletion, and the object is blocked
+	project, environment string // the blocked object; the whole workspace if both are empty
+	// recheck takes the stored state into memory. The caller holds the workspace's change lock.
+	recheck func(context.Context) error
 }
 
-// change holds back other changes to a workspace until unlock is called. Storage must tell first how the last one ended.
+// change excludes other changes to a workspace until unlock is called. It fails if the outcome of
+// the last change is still unknown.
 func (t *Tree) change(ctx context.Context, w string) (unlock func(), err error) {
 	unlock = t.changes.Lock(w)
-	if err := t.settleDoubt(ctx, w); err != nil {
+	if err := t.recheck(ctx, w); err != nil {
 		unlock()
-		return nil, fault.New(fault.Unavailable, "whether the last change to workspace %q was stored is not known, because storage failed; try again when it is well", w)
+		return nil, fault.New(fault.Unavailable, "cannot tell whether the last change to workspace %q was stored: storage failed; retry when storage is healthy", w)
 	}
 	return unlock, nil
 }
 
-// Change holds back all other changes to a workspace and what is beneath it until unlock is called, its deletion included.
+// Change excludes other changes to a workspace and to everything beneath it, including its
+// deletion, until unlock is called.
 func (t *Tree) Change(ctx context.Context, call caller.Request, w string) (_ store.ID, unlock func(), err error) {
 	unlock, err = t.change(ctx, w)
 	if err != nil {
@@ -44,8 +48,8 @@ func (t *Tree) Change(ctx context.Context, call caller.Request, w string) (_ sto
 	return id, unlock, nil
 }
 
-// Exclusively does work, which no request asks for, while other changes to the workspace with an id are held back; not on one that is
-// locked or gone.
+// Exclusively calls work, which no request asked for, while other changes to the workspace with an
+// id are excluded. It fails if the workspace is locked or does not exist.
 func (t *Tree) Exclusively(ctx context.Context, ws store.ID, work func() error) error {
 	condition, _ := t.Condition(ws)
 	got, unlock, err := t.Change(ctx, caller.Request{}, condition.Name)
@@ -59,43 +63,46 @@ func (t *Tree) Exclusively(ctx context.Context, ws store.ID, work func() error) 
 	return work()
 }
 
-// Unsure is told of a change to what stands beneath the workspace with an id, whose storage call has failed. settle asks storage how it
-// ended, and takes in what is stored: at once, and as long as storage does not answer, before the next change. It reports whether
-// that is known now. The caller holds back other changes.
-func (t *Tree) Unsure(ctx context.Context, ws store.ID, settle func(context.Context) error) (known bool) {
+// AddPending records a change beneath the workspace with an id whose storage call failed. recheck
+// reads the outcome from storage and takes the stored state into memory. AddPending calls recheck
+// immediately. If storage does not respond, recheck is called again by Recheck and before the next
+// change. AddPending reports whether the outcome is known now. The caller excludes other changes.
+func (t *Tree) AddPending(ctx context.Context, ws store.ID, recheck func(context.Context) error) (known bool) {
 	condition, _ := t.Condition(ws)
-	return t.unsure(ctx, condition.Name, &doubt{settle: settle})
+	return t.addPending(ctx, condition.Name, &pendingChange{recheck: recheck})
 }
 
-// unsure notes a change whose storage call has failed, and asks storage how it ended.
-func (t *Tree) unsure(ctx context.Context, w string, d *doubt) (known bool) {
+// addPending records a change whose storage call failed, and rechecks it. It reports whether the
+// outcome is known now.
+func (t *Tree) addPending(ctx context.Context, w string, p *pendingChange) (known bool) {
 	t.mu.Lock()
-	t.doubts[w] = d
+	t.pending[w] = p
 	t.mu.Unlock()
-	return t.settleDoubt(context.WithoutCancel(ctx), w) == nil // else Recheck tries again
+	return t.recheck(context.WithoutCancel(ctx), w) == nil // else Recheck tries again
 }
 
-// settleDoubt asks storage how a change ended, if that is not known. The caller holds the workspace's change lock.
-func (t *Tree) settleDoubt(ctx context.Context, w string) error {
+// recheck determines the outcome of a workspace's pending change, if there is one. The caller holds
+// the workspace's change lock.
+func (t *Tree) recheck(ctx context.Context, w string) error {
 	t.mu.RLock()
-	d := t.doubts[w]
+	p := t.pending[w]
 	t.mu.RUnlock()
-	if d == nil {
+	if p == nil {
 		return nil
 	}
-	if err := d.settle(ctx); err != nil {
+	if err := p.recheck(ctx); err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.doubts, w)
+	delete(t.pending, w)
 	return nil
 }
 
 // write is a change to the record of a project or an environment.
 type write[R any] struct {
 	workspace string
-	creates   bool // there was no record
+	creates   bool // there is no record yet
 	id        store.ID
 	mark      store.Undone // of the creation
 	put       func(context.Context) error
@@ -112,8 +119,8 @@ func commit[R any](ctx context.Context, t *Tree, w write[R], record *R) (err err
 		}
 	}
 	if err := w.put(ctx); err != nil {
-		t.unsure(ctx, w.workspace, &doubt{settle: func(ctx context.Context) error {
-			return settled(w.take, begun)(w.get(ctx))
+		t.addPending(ctx, w.workspace, &pendingChange{recheck: func(ctx context.Context) error {
+			return takeStored(w.take, begun)(w.get(ctx))
 		}})
 		return fmt.Errorf("store %s %q: %w", w.mark.Kind, w.mark.Name, err)
 	}
@@ -122,9 +129,9 @@ func commit[R any](ctx context.Context, t *Tree, w write[R], record *R) (err err
 	return nil
 }
 
-// settled makes the settling of a doubt of what takes in a record that storage has. begun is the
-// creation of it, or nil.
-func settled[R any](take func(*R), begun *undone.Change) func(*R, error) error {
+// takeStored returns a function that receives the result of reading a record. That function passes
+// a stored record to take, and settles the creation begun unless begun is nil.
+func takeStored[R any](take func(*R), begun *undone.Change) func(*R, error) error {
 	return func(stored *R, err error) error {
 		if err == nil {
 			if stored != nil {
@@ -136,44 +143,48 @@ func settled[R any](take func(*R), begun *undone.Change) func(*R, error) error {
 	}
 }
 
-// Recheck asks storage how those changes ended of which it is not known.
+// Recheck determines the outcomes of the pending changes of all workspaces.
 func (t *Tree) Recheck(ctx context.Context) {
 	t.mu.RLock()
 	var names []string
-	for w := range t.doubts {
+	for w := range t.pending {
 		names = append(names, w)
 	}
 	t.mu.RUnlock()
 	for _, w := range names {
 		unlock := t.changes.Lock(w)
-		_ = t.settleDoubt(ctx, w)
+		_ = t.recheck(ctx, w)
 		unlock()
 	}
 }
 
-// open refuses what a deletion of unknown outcome may have ended. The names below the one asked for are empty. The caller holds mu.
-func (t *Tree) open(path Path) error {
-	d := t.doubts[path.Workspace]
-	if d == nil || !d.closes || d.project != "" && d.project != path.Project || d.environment != "" && d.environment != path.Environment {
+// checkPending returns an error if a deletion whose outcome is unknown may have removed the object
+// at path. The caller holds mu.
+func (t *Tree) checkPending(path Path) error {
+	p := t.pending[path.Workspace]
+	if p == nil || !p.blocks || p.project != "" && p.project != path.Project || p.environment != "" && p.environment != path.Environment {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "whether %s was deleted is not known, because storage failed; try again when it is well", Path{path.Workspace, d.project, d.environment})
+	return fault.New(fault.Unavailable, "cannot tell whether %s was deleted: storage failed; retry when storage is healthy", Path{path.Workspace, p.project, p.environment})
 }
 
-// deletion is the removal of a workspace, a project or an environment: the names below it are empty.
+// deletion is the removal of a workspace, a project or an environment. The names below the removed
+// object are empty.
 type deletion struct {
 	id                              store.ID
 	mark                            store.Undone
 	workspace, project, environment string
-	environments                    []store.ID                          // that go with it
-	erase                           func(context.Context) error         // from storage; the commit
-	stands                          func(context.Context) (bool, error) // whether storage still has it
-	forget                          func()                              // takes it out of memory
-	rest                            func(context.Context) error         // removes what must be gone before the name is used again; may be nil
+	environments                    []store.ID // the environments in the removed object
+
+	erase  func(context.Context) error         // removes the record, or a workspace's keys: the commit
+	stored func(context.Context) (bool, error) // reports whether the object is still stored
+	forget func()                              // removes the object from memory
+	// rest removes what must be gone before the name can be used again. It may be nil.
+	rest func(context.Context) error
 }
 
-// remove carries out a deletion of what is frozen, and thaws it. It fails only where the deletion has not happened, or where that
-// is not known.
+// remove carries out a deletion of frozen environments, and thaws them. It returns an error if the
+// deletion has not happened, or if its outcome is unknown.
 func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) error {
 	d.mark.Deletion = true
 	begun, err := t.undone.Begin(ctx, d.id, d.mark)
@@ -183,10 +194,10 @@ func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) err
 	}
 	err = d.erase(ctx)
 	gone := err == nil
-	unsure := &doubt{closes: true, project: d.project, environment: d.environment}
-	unsure.settle = func(ctx context.Context) error {
+	pending := &pendingChange{blocks: true, project: d.project, environment: d.environment}
+	pending.recheck = func(ctx context.Context) error {
 		if !gone {
-			exists, err := d.stands(ctx)
+			exists, err := d.stored(ctx)
 			if err != nil {
 				return err
 			}
@@ -195,7 +206,7 @@ func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) err
 				return nil
 			}
 			gone = true
-			t.removed(d, unsure, t.freeze(d.environments))
+			t.removed(d, pending, t.freeze(d.environments))
 		}
 		if d.rest != nil {
 			if err := d.rest(ctx); err != nil {
@@ -206,26 +217,27 @@ func (t *Tree) remove(ctx context.Context, d deletion, thaw func(gone bool)) err
 		return nil
 	}
 	if gone {
-		t.removed(d, unsure, thaw)
-		if unsure.settle(ctx) != nil {
-			t.unsure(ctx, d.workspace, unsure)
+		t.removed(d, pending, thaw)
+		if pending.recheck(ctx) != nil {
+			t.addPending(ctx, d.workspace, pending)
 		}
 		return nil
 	}
 	t.mu.Lock()
-	t.doubts[d.workspace] = unsure // before writes go on
+	t.pending[d.workspace] = pending // before writes continue
 	t.mu.Unlock()
 	thaw(false)
-	if t.unsure(ctx, d.workspace, unsure); gone {
+	if t.addPending(ctx, d.workspace, pending); gone {
 		return nil
 	}
 	return fmt.Errorf("delete %s: %w", Path{d.workspace, d.project, d.environment}, err)
 }
 
-func (t *Tree) removed(d deletion, unsure *doubt, thaw func(gone bool)) {
+// removed takes a completed deletion into memory, lifts its block, and thaws the environments.
+func (t *Tree) removed(d deletion, pending *pendingChange, thaw func(gone bool)) {
 	t.mu.Lock()
 	d.forget()
-	unsure.closes = false
+	pending.blocks = false
 	t.mu.Unlock()
 	thaw(true)
 }

@@ -15,15 +15,16 @@ import (
 )
 
 const (
-	// MaxBases bounds how many environments deep inheritance goes.
+	// MaxBases is the largest number of environments in a chain of inheritance.
 	MaxBases = 10
-	// MaxSharedWith bounds the patterns of shared_with.
+	// MaxSharedWith is the largest number of patterns in shared_with.
 	MaxSharedWith = 64
 	maxPattern    = 130 // bytes: two names and a slash
 )
 
-// mayUse reports whether the owner of an environment lets another of the same workspace reference or inherit it. The engine
-// cannot ask Vault for a caller's rights on another path, so it is the owner of the target who says.
+// mayUse reports whether the owner of the target lets another environment of the same workspace
+// reference or inherit it. The engine cannot query a caller's rights on another path, so the owner
+// of the target decides.
 func mayUse(target *store.Environment, targetProject string, from *store.Environment, fromProject, fromName string) bool {
 	if target.ID == from.ID {
 		return true
@@ -37,8 +38,9 @@ func mayUse(target *store.Environment, targetProject string, from *store.Environ
 	})
 }
 
-// Shares finds an environment of the same workspace that another refers to, unless its owner does not share it. One that does not
-// exist and one that is not shared are told apart: the names of a workspace's environments are no secret within it.
+// Shares returns an environment of the same workspace that from refers to, if its owner shares it.
+// The errors for a missing and for an unshared environment differ: within a workspace, the names of
+// environments are not secret.
 func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error) {
 	target, err := t.Find(call, other)
 	if err != nil {
@@ -48,7 +50,7 @@ func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error
 	defer t.mu.RUnlock()
 	source, wanted := t.record(from), t.record(target)
 	if source == nil || wanted == nil {
-		return Place{}, fault.New(fault.NotFound, "environment %s does not exist any more", from.Path())
+		return Place{}, fault.New(fault.NotFound, "environment %s no longer exists", from.Path())
 	}
 	if !mayUse(wanted, other.Project, source, from.Project, from.Environment) {
 		return Place{}, fault.New(fault.Denied, "environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s shared_with=%s/%s",
@@ -57,7 +59,8 @@ func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error
 	return target, nil
 }
 
-// record answers the record at a place, if it is still the one. The caller holds mu.
+// record returns the record of the environment at p, or nil if the environment was deleted or
+// replaced. The caller holds mu.
 func (t *Tree) record(p Place) *store.Environment {
 	ws := t.workspaces[p.Workspace]
 	if ws == nil || ws.projects[p.Project] == nil {
@@ -70,8 +73,9 @@ func (t *Tree) record(p Place) *store.Environment {
 	return env
 }
 
-// checkSharing refuses a base that does not exist, is not shared or closes a circle, and patterns that cannot be read. A base that
-// stays, its owner may have ceased to share: that stops the deliveries, and nobody from changing the rest. The caller holds mu.
+// checkSharing rejects a base that does not exist, is not shared or closes a cycle, and patterns
+// that are malformed. An unchanged base is accepted even if its owner no longer shares it. That
+// stops deliveries, but the environment's other fields can still be changed. The caller holds mu.
 func (t *Tree) checkSharing(call caller.Request, path Path, before, record *store.Environment) error {
 	if err := checkPatterns(record.SharedWith); err != nil {
 		return err
@@ -86,7 +90,7 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 		}
 		project, environment, _ := strings.Cut(at, "/")
 		if project == path.Project && environment == path.Environment {
-			return fault.New(fault.Invalid, "base: %s inherits from this environment, which would close a circle", record.Base)
+			return fault.New(fault.Invalid, "base: %s inherits from this environment; inheritance must not form a cycle", record.Base)
 		}
 		_, pr, err := t.project(call, Path{Workspace: path.Workspace, Project: project})
 		if err != nil || pr.environments[environment] == nil {
@@ -102,21 +106,22 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 	return fault.New(fault.Limit, "base: inheritance goes at most %d environments deep", MaxBases)
 }
 
-// checkPatterns refuses a shared_with that has too many patterns, or one that cannot be read.
+// checkPatterns rejects a shared_with with too many patterns or with a malformed pattern.
 func checkPatterns(patterns []string) error {
 	if len(patterns) > MaxSharedWith {
-		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are kept", len(patterns), MaxSharedWith)
+		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are allowed", len(patterns), MaxSharedWith)
 	}
 	for _, glob := range patterns {
 		_, err := globs.Match(glob, "")
 		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
-			return fault.New(fault.Invalid, "shared_with: must be patterns project/environment, such as api/staging or web/*")
+			return fault.New(fault.Invalid, "shared_with: each pattern must have the form project/environment, such as api/staging or web/*")
 		}
 	}
 	return nil
 }
 
-// BasePath brings the name of a base to the form project/environment: one of the same project may be named alone.
+// BasePath returns a base in the form project/environment. A base without a project names an
+// environment of the given project.
 func BasePath(project, base string) (string, error) {
 	if base == "" {
 		return "", nil
@@ -131,60 +136,65 @@ func BasePath(project, base string) (string, error) {
 	return names[0] + "/" + names[1], nil
 }
 
-// dependentsOf names what would break if environments of a workspace went: other environments that inherit from them, and secrets
-// elsewhere that refer to theirs.
-func (t *Tree) dependentsOf(ctx context.Context, w string, going map[string]bool) ([]string, error) {
+// dependentsOf names what would break if environments of a workspace were deleted: environments
+// that inherit from them, secrets elsewhere that refer to their secrets, and whatever the functions
+// of AddDependents list.
+func (t *Tree) dependentsOf(ctx context.Context, w string, deleted map[string]bool) ([]string, error) {
 	t.mu.RLock()
 	var found []string
 	ws := t.workspaces[w]
 	id := ws.record.ID
 	for p, pr := range ws.projects {
 		for _, e := range slices.Sorted(maps.Keys(pr.environments)) {
-			if base := pr.environments[e].Base; going[base] && !going[p+"/"+e] {
+			if base := pr.environments[e].Base; deleted[base] && !deleted[p+"/"+e] {
 				found = append(found, "environment "+p+"/"+e+" (base)")
 			}
 		}
 	}
 	t.mu.RUnlock()
-	referring, err := t.contents.Referring(ctx, id, going)
+	referring, err := t.contents.Referring(ctx, id, deleted)
 	for _, secret := range referring {
 		found = append(found, "secret "+secret)
 	}
-	for _, users := range t.dependents {
-		found = append(found, users(id, going)...)
+	for _, list := range t.dependents {
+		found = append(found, list(id, deleted)...)
 	}
 	slices.Sort(found)
 	return found, err
 }
 
-// AddDependents has f asked what else of a workspace uses one of the environments named, which stay as long as anything does; nil stands for
-// all of them. Whoever begins to use one does so while Change holds back other changes. It must be called before the tree is shared.
+// AddDependents registers f, which lists what depends on the given environments of a workspace; nil
+// means all environments. They cannot be deleted while anything does. A caller that makes something
+// depend on an environment holds Change meanwhile. AddDependents must be called before the tree is
+// shared.
 func (t *Tree) AddDependents(f func(ws store.ID, environments map[string]bool) []string) {
 	t.dependents = append(t.dependents, f)
 }
 
-// Watch has f called after a workspace, or an environment's base, sharing or lock, was changed. It is called while locks are held, so f
-// only notes it. It must be called before the tree is shared.
+// Watch registers f to be called after a change of a workspace, or of an environment's base,
+// sharing or lock. Locks are held during the call, so f must only record the change. Watch must be
+// called before the tree is shared.
 func (t *Tree) Watch(f func(ws store.ID)) { t.watchers = append(t.watchers, f) }
 
-func (t *Tree) changed(ws store.ID) {
+func (t *Tree) notify(ws store.ID) {
 	for _, f := range t.watchers {
 		f(ws)
 	}
 }
 
-// refuseDependents refuses a deletion that something depends on, and names it.
-func (t *Tree) refuseDependents(ctx context.Context, w, what string, going map[string]bool) error {
-	found, err := t.dependentsOf(ctx, w, going)
+// refuseDependents returns an error that names the dependents of the environments to delete, if
+// there are any.
+func (t *Tree) refuseDependents(ctx context.Context, w, what string, deleted map[string]bool) error {
+	found, err := t.dependentsOf(ctx, w, deleted)
 	if err != nil {
 		return err
 	}
-	return refuseUsed(what, found)
+	return dependentsError(what, found)
 }
 
-func refuseUsed(what string, found []string) error {
+func dependentsError(what string, found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s cannot be deleted, for this depends on it: %s", what, recordset.Some(found))
+	return fault.New(fault.Conflict, "%s cannot be deleted because other things depend on it: %s; change or delete them first", what, recordset.Some(found))
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// FuzzBasePath holds that what is taken for a base is two names with a slash, and stays what it is when it is given again.
+// FuzzBasePath checks that an accepted base consists of two names and a slash, and that BasePath
+// returns it unchanged when it is passed again.
 func FuzzBasePath(f *testing.F) {
 	for _, base := range []string{"", "dev", "api/dev", "/", "api/", "/dev", "a/b/c", "API/dev", "..", "a/.."} {
 		f.Add(base)
@@ -17,7 +18,7 @@ func FuzzBasePath(f *testing.F) {
 		full, err := BasePath("project", base)
 		if err != nil {
 			if full != "" {
-				t.Fatalf("%q is refused and answered as %q", base, full)
+				t.Fatalf("%q is rejected but returned as %q", base, full)
 			}
 			return
 		}
@@ -30,7 +31,8 @@ func FuzzBasePath(f *testing.F) {
 	})
 }
 
-// FuzzSharedWith holds that a pattern that was let in lets nobody in but those it matches as a whole.
+// FuzzSharedWith checks that an accepted pattern admits only environments whose whole path it
+// matches.
 func FuzzSharedWith(f *testing.F) {
 	for _, glob := range []string{"", "*", "*/*", "api/*", "api/dev", "a[/]b", "[", "api/[", `a\/b`, "*/", "/"} {
 		f.Add(glob, "api", "dev")

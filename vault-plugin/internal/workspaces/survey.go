@@ -9,10 +9,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Counts tells how much the tree holds.
+// Counts holds the numbers of objects in the tree, or in a part of it.
 type Counts struct{ Workspaces, Projects, Environments, Secrets int }
 
-// Counts answers from memory.
+// Counts returns the numbers from memory.
 func (t *Tree) Counts() Counts {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -46,12 +46,12 @@ func (t *Tree) countProject(p *project) Counts {
 	return c
 }
 
-// Places lists the environments of the workspace with an id, in the order of the environments' ids.
+// Places lists the environments of the workspace with an id, sorted by the environments' ids.
 func (t *Tree) Places(ws store.ID) []Place {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	w, stands := t.ids.workspaces[ws]
-	if !stands {
+	w, exists := t.ids.workspaces[ws]
+	if !exists {
 		return nil
 	}
 	node := t.workspaces[w]
@@ -74,7 +74,7 @@ func (t *Tree) Places(ws store.ID) []Place {
 	return places
 }
 
-// Environments lists the ids of all environments, in no order.
+// Environments lists the ids of all environments, in no particular order.
 func (t *Tree) Environments() []store.ID {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -85,7 +85,8 @@ func (t *Tree) Environments() []store.ID {
 	return ids
 }
 
-// WorkspaceID answers the id of a workspace; a missing one is an error that tells how to make it.
+// WorkspaceID returns the id of a workspace. The error for a missing workspace contains the command
+// that creates it.
 func (t *Tree) WorkspaceID(call caller.Request, w string) (store.ID, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -96,26 +97,28 @@ func (t *Tree) WorkspaceID(call caller.Request, w string) (store.ID, error) {
 	return ws.record.ID, nil
 }
 
-// Condition is what decides whether anything may be done on behalf of a workspace.
+// Condition is the part of a workspace's state that decides whether anything may be done on its
+// behalf.
 type Condition struct {
 	Name   string
 	Locked bool
 	Paused bool
 }
 
-// Condition answers how the workspace with an id stands; false where it does not exist.
+// Condition returns the condition of the workspace with an id. It returns false if there is no such
+// workspace.
 func (t *Tree) Condition(id store.ID) (Condition, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	name, stands := t.ids.workspaces[id]
-	if !stands {
+	name, exists := t.ids.workspaces[id]
+	if !exists {
 		return Condition{}, false
 	}
 	record := t.workspaces[name].record
 	return Condition{name, record.Locked, record.Paused}, true
 }
 
-// HasRecord reports whether a workspace, project or environment has a record.
+// HasRecord reports whether the workspace, project or environment with an id has a record.
 func (t *Tree) HasRecord(kind store.Kind, id store.ID) (has bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -132,14 +135,14 @@ func (t *Tree) HasRecord(kind store.Kind, id store.ID) (has bool) {
 
 // HidesRecord reports whether a record of a kind is damaged.
 func (t *Tree) HidesRecord(kind store.Kind) bool {
-	return slices.ContainsFunc(t.damaged, func(place string) bool { return strings.HasPrefix(place, kind.RecordPrefix()) })
+	return slices.ContainsFunc(t.damaged, func(key string) bool { return strings.HasPrefix(key, kind.RecordPrefix()) })
 }
 
-// Health names the records that could not be read.
+// Health describes the records that could not be read when the mount was loaded.
 func (t *Tree) Health() []string {
-	wrong := make([]string, len(t.damaged))
-	for i, place := range t.damaged {
-		wrong[i] = fmt.Sprintf("the record %s is damaged or holds another's id, and what it led to is out of reach; restore it from a snapshot of Vault's storage", place)
+	problems := make([]string, len(t.damaged))
+	for i, key := range t.damaged {
+		problems[i] = fmt.Sprintf(damagedRecord, key)
 	}
-	return wrong
+	return problems
 }

@@ -1,5 +1,6 @@
-// Package workspaces owns the tree of workspaces, projects and environments: their records, which are all in memory, their
-// limits, and what deleting one takes. It knows nothing of the secrets in an environment but how many there are.
+// Package workspaces owns the tree of workspaces, projects and environments: their records, which
+// are all in memory, their limits, and their deletion. Of the secrets in an environment it knows
+// only the number.
 package workspaces
 
 import (
@@ -20,36 +21,37 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// Keys is the part of the key service that a workspace's life needs.
+// Keys is the part of the key service that the tree needs.
 type Keys interface {
 	Create(ctx context.Context, ws store.ID, name string) error
 	// SetName records the name of a workspace whose record was loaded.
 	SetName(ws store.ID, name string)
-	// Genuine returns which of several names the keys are wrapped for; "" for none of them.
+	// Genuine returns the name in names that the keys are wrapped for, or "" if there is none.
 	Genuine(ctx context.Context, ws store.ID, names []string) (string, error)
 	// MarkMissing records that the key entry of an existing workspace is missing.
 	MarkMissing(ws store.ID)
 	Shred(ctx context.Context, ws store.ID) error
-	// Stored reports whether the keys still stand in storage, after a Shred that has failed.
+	// Stored reports whether the keys are still in storage. It determines the outcome of a Shred
+	// that failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
-	// SetLocked keeps a workspace's keys out of memory, or lets them in again.
+	// SetLocked removes a workspace's keys from memory and keeps them out, or allows them again.
 	SetLocked(ws store.ID, locked bool)
 	IDs() []store.ID
 }
 
-// Contents is what environments hold, as seen by the tree that owns them.
+// Contents is the content of environments, as the tree sees it.
 type Contents interface {
-	// Freeze waits for the writes under way in an environment and holds back new ones until thaw is called. It answers how many
-	// secrets there are. thaw(true) says that the environment is gone for ever.
+	// Freeze waits for the running writes in an environment, and blocks new ones until thaw is
+	// called. It returns the number of secrets. thaw(true) means that the environment was deleted.
 	Freeze(env store.ID) (secrets int, thaw func(gone bool))
-	// Count answers how many secrets an environment has.
+	// Count returns the number of secrets in an environment.
 	Count(env store.ID) int
-	// Referring names the secrets of a workspace, as project/environment/NAME, that refer to one in the environments named, and
-	// stand in none of them.
+	// Referring returns the secrets of a workspace, as project/environment/NAME, that refer to a
+	// secret in the given environments but are not in one of them.
 	Referring(ctx context.Context, ws store.ID, environments map[string]bool) ([]string, error)
 }
 
-// Tree holds every record in memory. The records are immutable: a change replaces one.
+// Tree holds every record in memory. Records are immutable: a change replaces the record.
 type Tree struct {
 	store    *store.Store
 	settings *settings.Service
@@ -58,7 +60,8 @@ type Tree struct {
 	now      func() time.Time
 	undone   *undone.Service
 
-	// Changes to a workspace and all beneath it are made one at a time, under the workspace's name.
+	// changes serialises the changes to a workspace and to everything beneath it, by the
+	// workspace's name.
 	changes keylock.Map[string]
 
 	watchers   []func(ws store.ID)
@@ -66,14 +69,16 @@ type Tree struct {
 
 	mu         sync.RWMutex
 	workspaces map[string]*workspace
-	ids        known
-	doubts     map[string]*doubt // by workspace
-	damaged    []string          // places in storage whose record could not be read; sorted, and as they were when the mount was loaded
+	ids        idIndex
+	pending    map[string]*pendingChange // by workspace
+	// damaged holds the storage keys of the records that could not be read when the mount was
+	// loaded, sorted.
+	damaged []string
 }
 
-// known are the ids of everything that has a record.
-type known struct {
-	workspaces             map[store.ID]string // their names
+// idIndex holds the ids of everything that has a record.
+type idIndex struct {
+	workspaces             map[store.ID]string // values are the names
 	projects, environments map[store.ID]bool
 }
 
@@ -87,7 +92,7 @@ type project struct {
 	environments map[string]*store.Environment
 }
 
-// Deps are the services a Tree works with.
+// Deps are the services that a Tree uses.
 type Deps struct {
 	Store    *store.Store
 	Settings *settings.Service
@@ -100,13 +105,13 @@ type Deps struct {
 // loadParallelism bounds the storage reads in flight while a mount starts.
 const loadParallelism = 64
 
-// Load reads the whole tree, and goes on with the deletion of a workspace that a crash has
+// Load reads the whole tree. It also continues the deletion of a workspace that a crash
 // interrupted.
 func Load(ctx context.Context, d Deps) (*Tree, error) {
 	t := &Tree{
 		store: d.Store, settings: d.Settings, keys: d.Keys, contents: d.Contents, now: d.Now, undone: d.Undone,
-		workspaces: make(map[string]*workspace), doubts: make(map[string]*doubt),
-		ids: known{make(map[store.ID]string), make(map[store.ID]bool), make(map[store.ID]bool)},
+		workspaces: make(map[string]*workspace), pending: make(map[string]*pendingChange),
+		ids: idIndex{make(map[store.ID]string), make(map[store.ID]bool), make(map[store.ID]bool)},
 	}
 	names, err := d.Store.Workspaces(ctx)
 	if err != nil {
@@ -128,9 +133,10 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 	return t, t.matchKeys(ctx)
 }
 
-// matchKeys holds the workspaces' records against their key entries. A record without one is the
-// rest of a deletion where a mark says so, and then it is removed before its name can be used
-// again. Without the mark the key entry is missing: the workspace stays.
+// matchKeys compares the workspaces' records with their key entries. If a record has no key entry
+// and the mark of a deletion names it, the deletion was interrupted. Then the record is removed
+// before its name can be used again. Without such a mark the key entry was lost, and the workspace
+// is kept.
 func (t *Tree) matchKeys(ctx context.Context) error {
 	keyed := make(map[store.ID]bool)
 	for _, id := range t.keys.IDs() {
@@ -155,7 +161,7 @@ func (t *Tree) matchKeys(ctx context.Context) error {
 
 func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 	record, err := t.store.Workspace(ctx, name)
-	if skip, err := t.unreadable(workspacePlace(name), record == nil, err); skip {
+	if skip, err := t.unreadable(workspaceKey(name), record == nil, err); skip {
 		return err
 	}
 	ws := &workspace{record: record, projects: make(map[string]*project)}
@@ -178,7 +184,7 @@ func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 
 func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) error {
 	record, err := t.store.Project(ctx, ws.record.ID, name)
-	if skip, err := t.unreadable(projectPlace(ws, name), record == nil, err); skip {
+	if skip, err := t.unreadable(projectKey(ws, name), record == nil, err); skip {
 		return err
 	}
 	p := &project{record: record, environments: make(map[string]*store.Environment)}
@@ -192,7 +198,7 @@ func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) erro
 	}
 	for _, e := range names {
 		env, err := t.store.Environment(ctx, record.ID, e)
-		if skip, err := t.unreadable(environmentPlace(p, e), env == nil, err); skip {
+		if skip, err := t.unreadable(environmentKey(p, e), env == nil, err); skip {
 			if err != nil {
 				return err
 			}
@@ -206,31 +212,36 @@ func (t *Tree) loadProject(ctx context.Context, ws *workspace, name string) erro
 	return nil
 }
 
-// unreadable notes a record that is damaged and has it skipped; any other error is passed on.
-func (t *Tree) unreadable(place string, missing bool, err error) (skip bool, _ error) {
+// unreadable records the key of a damaged record, and reports that the record is to be skipped. It
+// passes on any other error.
+func (t *Tree) unreadable(key string, missing bool, err error) (skip bool, _ error) {
 	if errors.Is(err, store.ErrDamaged) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.damaged = append(t.damaged, place)
+		t.damaged = append(t.damaged, key)
 		return true, nil
 	}
 	return err != nil || missing, err
 }
 
-func workspacePlace(w string) string                { return "ws/" + w }
-func projectPlace(ws *workspace, p string) string   { return "proj/" + string(ws.record.ID) + "/" + p }
-func environmentPlace(pr *project, e string) string { return "env/" + string(pr.record.ID) + "/" + e }
+func workspaceKey(w string) string                { return "ws/" + w }
+func projectKey(ws *workspace, p string) string   { return "proj/" + string(ws.record.ID) + "/" + p }
+func environmentKey(pr *project, e string) string { return "env/" + string(pr.record.ID) + "/" + e }
 
-// lost answers an error where something has a record that could not be read. It must not be made anew: that would take the place
-// of the record, and have what the record led to swept at the next start.
-func (t *Tree) lost(place string) error {
-	if _, found := slices.BinarySearch(t.damaged, place); !found {
+// damagedRecord is the text for a record that could not be read, with its storage key.
+const damagedRecord = "the record %s is damaged or holds the id of another record, so everything beneath it is unreachable; restore the record from a snapshot of Vault's storage"
+
+// checkDamaged returns an error if the record under a storage key could not be read. Nothing may be
+// created under its name: the new record would replace the damaged one, and nothing would lead to
+// the entries beneath the old id.
+func (t *Tree) checkDamaged(key string) error {
+	if _, found := slices.BinarySearch(t.damaged, key); !found {
 		return nil
 	}
-	return fault.Damaged("the record %s is damaged or holds another's id, and what it led to is out of reach; restore it from a snapshot of Vault's storage", place)
+	return fault.Damaged(damagedRecord, key)
 }
 
-// Place is where an environment stands and what holds there.
+// Place identifies an environment and holds the settings that apply to it.
 type Place struct {
 	Workspace, Project, Environment string
 	WorkspaceID, EnvironmentID      store.ID
@@ -242,7 +253,8 @@ type Place struct {
 // Path returns the names of the environment.
 func (p Place) Path() Path { return Path{p.Workspace, p.Project, p.Environment} }
 
-// Find answers the place of an environment. What is missing on the way is an error of status 400 that tells how to make it.
+// Find returns the place of an environment. If an object on the path is missing, the error has
+// status 400 and contains the command that creates the object.
 func (t *Tree) Find(call caller.Request, path Path) (Place, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -250,12 +262,12 @@ func (t *Tree) Find(call caller.Request, path Path) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	if err := t.open(path); err != nil {
+	if err := t.checkPending(path); err != nil {
 		return Place{}, err
 	}
 	env := pr.environments[path.Environment]
 	if env == nil {
-		if err := t.lost(environmentPlace(pr, path.Environment)); err != nil {
+		if err := t.checkDamaged(environmentKey(pr, path.Environment)); err != nil {
 			return Place{}, err
 		}
 		return Place{}, fault.New(fault.NotFound, "environment %q of %s does not exist; create it with: vault write -force %senvironments/%s", path.Environment, path.Parent(), call.Mount, path)
@@ -267,14 +279,15 @@ func (t *Tree) Find(call caller.Request, path Path) (Place, error) {
 	}, nil
 }
 
-// workspace finds a parent. The caller holds mu, here and in project.
+// workspace returns the workspace with a name, for an operation on something beneath it. The caller
+// of workspace or project holds mu.
 func (t *Tree) workspace(call caller.Request, w string) (*workspace, error) {
-	if err := t.open(Path{Workspace: w}); err != nil {
+	if err := t.checkPending(Path{Workspace: w}); err != nil {
 		return nil, err
 	}
 	ws := t.workspaces[w]
 	if ws == nil {
-		if err := t.lost(workspacePlace(w)); err != nil {
+		if err := t.checkDamaged(workspaceKey(w)); err != nil {
 			return nil, err
 		}
 		return nil, fault.New(fault.NotFound, "workspace %q does not exist; create it with: vault write -force %sworkspaces/%s", w, call.Mount, w)
@@ -295,12 +308,12 @@ func (t *Tree) project(call caller.Request, path Path) (*workspace, *project, er
 		return nil, nil, err
 	}
 	path.Environment = ""
-	if err := t.open(path); err != nil {
+	if err := t.checkPending(path); err != nil {
 		return nil, nil, err
 	}
 	pr := ws.projects[path.Project]
 	if pr == nil {
-		if err := t.lost(projectPlace(ws, path.Project)); err != nil {
+		if err := t.checkDamaged(projectKey(ws, path.Project)); err != nil {
 			return nil, nil, err
 		}
 		return nil, nil, fault.New(fault.NotFound, "project %q of %s does not exist; create it with: vault write -force %sprojects/%s", path.Project, path.Workspace, call.Mount, path)
@@ -308,7 +321,7 @@ func (t *Tree) project(call caller.Request, path Path) (*workspace, *project, er
 	return ws, pr, nil
 }
 
-// Exists reports whether a workspace, project or environment exists; empty names are not looked at.
+// Exists reports whether a workspace, project or environment exists. Empty names are ignored.
 func (t *Tree) Exists(path Path) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// Limits of what a person writes about a workspace, a project or an environment.
+// Limits of the texts that a person can set for a workspace, a project or an environment.
 const (
 	MaxDescription   = 512 // bytes
 	MaxMetadata      = 64  // entries
@@ -21,7 +21,7 @@ const (
 	MaxMetadataValue = 512 // bytes
 )
 
-// Workspace is a workspace as it is answered.
+// Workspace is a workspace as the API returns it.
 type Workspace struct {
 	Name string
 	store.Workspace
@@ -29,11 +29,11 @@ type Workspace struct {
 	Counts    Counts
 }
 
-// Workspace reads one workspace.
+// Workspace returns one workspace.
 func (t *Tree) Workspace(name string) (Workspace, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if err := t.open(Path{Workspace: name}); err != nil {
+	if err := t.checkPending(Path{Workspace: name}); err != nil {
 		return Workspace{}, err
 	}
 	ws := t.workspaces[name]
@@ -43,9 +43,9 @@ func (t *Tree) Workspace(name string) (Workspace, error) {
 	return t.describeWorkspace(name, ws), nil
 }
 
-// noWorkspace says that a workspace is missing, or that its record is damaged.
+// noWorkspace returns the error for a workspace that is missing or whose record is damaged.
 func (t *Tree) noWorkspace(name string) error {
-	if err := t.lost(workspacePlace(name)); err != nil {
+	if err := t.checkDamaged(workspaceKey(name)); err != nil {
 		return err
 	}
 	return fault.Missing("workspace %q does not exist", name)
@@ -55,7 +55,7 @@ func (t *Tree) describeWorkspace(name string, ws *workspace) Workspace {
 	return Workspace{Name: name, Workspace: *ws.record, Effective: t.settings.Effective(ws.record.Settings), Counts: t.countWorkspace(ws)}
 }
 
-// Workspaces lists all workspaces by name.
+// Workspaces lists all workspaces, sorted by name.
 func (t *Tree) Workspaces() []Workspace {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -66,7 +66,8 @@ func (t *Tree) Workspaces() []Workspace {
 	return all
 }
 
-// PutWorkspace creates a workspace with keys of its own, or changes one; mustExist refuses to create.
+// PutWorkspace creates a workspace with its own keys, or changes a workspace. With mustExist, it
+// fails instead of creating.
 func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name string, mustExist bool, change func(*store.Workspace)) (Workspace, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
@@ -89,7 +90,7 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 			return t.Workspace(name)
 		}
 		record = *ws.record
-		record.Stamp = t.changedStamp(call, record.Stamp)
+		record.Stamp = t.updatedStamp(call, record.Stamp)
 	}
 	change(&record)
 	if err := checkWorkspace(record); err != nil {
@@ -102,7 +103,7 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 		}
 	}
 	if err := t.store.PutWorkspace(ctx, name, &record); err != nil {
-		t.unsure(ctx, name, &doubt{settle: func(ctx context.Context) error {
+		t.addPending(ctx, name, &pendingChange{recheck: func(ctx context.Context) error {
 			stored, err := t.store.Workspace(ctx, name)
 			switch {
 			case err != nil:
@@ -120,8 +121,8 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 	return t.Workspace(name)
 }
 
-// beginWorkspace mints the id and the keys of a new workspace. The key entry comes before the
-// record: a record without one would be of a workspace that was shredded.
+// beginWorkspace mints the id and the keys of a new workspace. It stores the key entry before the
+// record, because a record without a key entry belongs to a shredded workspace.
 func (t *Tree) beginWorkspace(ctx context.Context, name string) (store.ID, *undone.Change, error) {
 	id := store.NewID()
 	begun, err := t.undone.Begin(ctx, id, store.Undone{Kind: store.KindWorkspace, Name: name})
@@ -135,7 +136,8 @@ func (t *Tree) beginWorkspace(ctx context.Context, name string) (store.ID, *undo
 	return id, begun, nil
 }
 
-// takeWorkspace takes a stored record in: of ws, or of a new workspace where that is nil.
+// takeWorkspace takes a stored record into memory. The record belongs to ws, or to a new workspace
+// if ws is nil.
 func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace) {
 	t.mu.Lock()
 	if ws == nil {
@@ -145,7 +147,7 @@ func (t *Tree) takeWorkspace(name string, ws *workspace, record *store.Workspace
 		ws.record = record
 	}
 	t.mu.Unlock()
-	t.changed(record.ID)
+	t.notify(record.ID)
 }
 
 func (t *Tree) newStamp(call caller.Request) store.Stamp {
@@ -153,12 +155,12 @@ func (t *Tree) newStamp(call caller.Request) store.Stamp {
 	return store.Stamp{Created: now, Updated: now, RequestID: call.ID}
 }
 
-func (t *Tree) changedStamp(call caller.Request, s store.Stamp) store.Stamp {
+func (t *Tree) updatedStamp(call caller.Request, s store.Stamp) store.Stamp {
 	s.Updated, s.RequestID = t.now().UTC(), call.ID
 	return s
 }
 
-// replays reports whether a request is the one that a record already has the outcome of.
+// replays reports whether a request is the one that a record was last written by.
 func replays(call caller.Request, s store.Stamp) bool {
 	return call.Replays(s.RequestID)
 }
@@ -173,14 +175,15 @@ func checkWorkspace(r store.Workspace) error {
 	return settings.Check(r.Settings)
 }
 
-// CheckMetadata refuses names and values of a caller's own that are too many or too long; field is what they were given as.
+// CheckMetadata rejects custom metadata with too many entries, or with keys or values that are too
+// long. field is the name of the API field.
 func CheckMetadata(field string, m map[string]string) error {
 	if len(m) > MaxMetadata {
-		return fault.New(fault.Limit, "%s: has %d entries; at most %d are kept", field, len(m), MaxMetadata)
+		return fault.New(fault.Limit, "%s: has %d entries; at most %d are allowed", field, len(m), MaxMetadata)
 	}
 	for key, value := range m {
 		if len(key) == 0 || len(key) > MaxMetadataKey || len(value) > MaxMetadataValue {
-			return fault.New(fault.Limit, "%s: a key has 1 to %d bytes and a value at most %d", field, MaxMetadataKey, MaxMetadataValue)
+			return fault.New(fault.Limit, "%s: a key must have 1 to %d bytes, and a value at most %d", field, MaxMetadataKey, MaxMetadataValue)
 		}
 	}
 	return nil
@@ -188,19 +191,19 @@ func CheckMetadata(field string, m map[string]string) error {
 
 func checkDescription(text string) error {
 	if len(text) > MaxDescription {
-		return fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(text), MaxDescription)
+		return fault.New(fault.Limit, "description: has %d bytes; at most %d are allowed", len(text), MaxDescription)
 	}
 	return nil
 }
 
-// Receipt tells what a deletion has ended.
+// Receipt holds the numbers of objects that a deletion removed.
 type Receipt struct {
 	Counts
-	KeyVersions int // destroyed; 0 unless a workspace was shredded
+	KeyVersions int // destroyed key versions; 0 unless a workspace was shredded
 }
 
-// DeleteWorkspace shreds a workspace: its keys are destroyed first, so nothing under it can be read from then on. What is left
-// in storage is swept in the background.
+// DeleteWorkspace shreds a workspace. It destroys the keys first, so nothing in the workspace can
+// be read from then on. The remaining entries are swept in the background.
 func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, confirm string, keyVersions func(store.ID) int) (Receipt, error) {
 	unlock, err := t.change(ctx, name)
 	if err != nil {
@@ -220,13 +223,13 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, c
 		return Receipt{}, fault.New(fault.Conflict, "workspace %q may not be deleted; allow it first with: vault write %sworkspaces/%s deletion_allowed=true", name, call.Mount, name)
 	}
 	if confirm != name {
-		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, and everything in it for ever; repeat its name: confirm=%s", name)
+		return Receipt{}, fault.New(fault.Invalid, "confirm: deleting a workspace destroys its keys, which makes its content permanently unreadable; repeat the workspace's name: confirm=%s", name)
 	}
-	var used []string
-	for _, users := range t.dependents {
-		used = append(used, users(ws.record.ID, nil)...)
+	var dependents []string
+	for _, list := range t.dependents {
+		dependents = append(dependents, list(ws.record.ID, nil)...)
 	}
-	if err := refuseUsed("workspace "+name, used); err != nil {
+	if err := dependentsError("workspace "+name, dependents); err != nil {
 		return Receipt{}, err
 	}
 	ids := t.environmentIDs(ws, "")
@@ -236,10 +239,9 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, c
 		id: ws.record.ID, mark: store.Undone{Kind: store.KindWorkspace, Name: name},
 		workspace: name, environments: ids,
 		erase:  func(ctx context.Context) error { return t.keys.Shred(ctx, ws.record.ID) },
-		stands: func(ctx context.Context) (bool, error) { return t.keys.Stored(ctx, ws.record.ID) },
+		stored: func(ctx context.Context) (bool, error) { return t.keys.Stored(ctx, ws.record.ID) },
 		forget: func() { t.forgetWorkspace(name) },
-		// A record without keys means nothing, but it must not be found under the name of another
-		// workspace.
+		// A record without keys is useless, but a new workspace of the same name must not find it.
 		rest: func(ctx context.Context) error { return t.store.DeleteWorkspace(ctx, name) },
 	}, thaw)
 	if err != nil {
@@ -248,7 +250,7 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, c
 	return receipt, nil
 }
 
-// forgetWorkspace drops a workspace and all beneath it from memory. The caller holds mu.
+// forgetWorkspace removes a workspace and everything beneath it from memory. The caller holds mu.
 func (t *Tree) forgetWorkspace(name string) {
 	ws := t.workspaces[name]
 	for _, p := range ws.projects {
