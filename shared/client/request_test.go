@@ -79,7 +79,7 @@ func TestALargeResponseIsReadWhole(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"large": large}})
 	check(t, err)
 	everyRequest(t, func(t *testing.T, overTLS bool, method string) {
-		c := serve(t, overTLS, 0, func(w http.ResponseWriter, r *http.Request) {
+		c := serve(t, overTLS, 0, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			check(t, http.NewResponseController(w).Flush())
 			if _, err := w.Write(body); err != nil {
@@ -135,7 +135,7 @@ func TestARedirectKeepsTheRequest(t *testing.T) {
 }
 
 // abort ends the connection, or over HTTP/2 the stream.
-func abort() { panic(http.ErrAbortHandler) } //nolint:forbidigo // net/http takes it for the wish to cut the connection.
+func abort() { panic(http.ErrAbortHandler) }
 
 func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

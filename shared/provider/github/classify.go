@@ -15,11 +15,11 @@ const (
 	saysPrimary   = "api rate limit exceeded" // same page
 	// GitHub Enterprise Server, and an older version of the page.
 	saysAbuse = "abuse detection mechanism"
-	// "Although you appear to have the correct authorization credentials, ..."
+	// The text begins: "Although you appear to have the correct authorization credentials".
 	saysAllowList = "ip allow list enabled"
-	// "`ORG` forbids access via a personal access token (classic)."
+	// The text is "`ORG` forbids access via a personal access token (classic).".
 	saysClassic = "access via a personal access token (classic"
-	// "... forbids access via a fine-grained personal access tokens if the token's lifetime is ..."
+	// The text goes on from "forbids access via a fine-grained personal access tokens if the".
 	saysLifetime = "token's lifetime is greater than"
 )
 

@@ -63,7 +63,7 @@ func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
 func (c *Connection) dial() (*api.Client, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
-		return nil, fmt.Errorf("Vault's environment variables: %w", config.Error)
+		return nil, fmt.Errorf("read the environment variables of Vault: %w", config.Error)
 	}
 	s := c.settings
 	if s.address != "" {

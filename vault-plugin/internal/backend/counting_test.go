@@ -97,7 +97,7 @@ func TestStorageCallsOfOneSecret(t *testing.T) {
 	m.Exists("workspaces/acme")
 	m.Exists("environments/" + dev)
 	for _, req := range []enginetest.Request{read(secret, data{"version": 99}), write(secret, data{"value": "v", "cas": 99}), read("secrets/"+dev+"/NONE", nil), write(secret, nil)} {
-		m.Refuse(req.Op, req.Path, req.Data)
+		_ = m.Refuse(req.Op, req.Path, req.Data)
 	}
 	if n := m.Storage.Calls(); n != 0 {
 		t.Errorf("existence checks and rejected requests called storage %d times", n)

@@ -217,7 +217,7 @@ func verifyIntegration(d provider.Declaration) handler {
 func respondIntegration(c *call, i integrations.Described) (*logical.Response, error) {
 	hint := ""
 	if i.State != integrations.Ready {
-		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + i.Path.String() + " ..."
+		hint = "the credential cannot be read: " + i.Why + "; supply it again with: vault write " + c.req.MountPoint + integrationFamily + "/" + i.String() + " ..."
 	}
 	all := describeProvider(i)
 	maps.Copy(all, map[string]any{

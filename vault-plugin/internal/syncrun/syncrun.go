@@ -45,8 +45,8 @@ type Run struct {
 
 // recognition is the outcome of comparing the run's value of a name with a print.
 type recognition struct {
-	print ledger.Print
-	same  bool
+	against ledger.Print
+	same    bool
 }
 
 // Prepared is a plan and the ledger entries it was made from.
@@ -119,7 +119,7 @@ func (r *Run) comparable(e ledger.Entry) bool {
 func (r *Run) recognise(ctx context.Context, entries map[string]ledger.Entry) error {
 	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
 	for _, w := range r.Wants {
-		if e := entries[w.Name]; r.comparable(e) && r.recognised[w.Name].print != e.Print {
+		if e := entries[w.Name]; r.comparable(e) && r.recognised[w.Name].against != e.Print {
 			values[w.Name], prints[w.Name] = r.Values[w.Name], e.Print
 		}
 	}
@@ -133,8 +133,8 @@ func (r *Run) recognise(ctx context.Context, entries map[string]ledger.Entry) er
 	if r.recognised == nil {
 		r.recognised = make(map[string]recognition)
 	}
-	for name, print := range prints {
-		r.recognised[name] = recognition{print, same[name]}
+	for name, p := range prints {
+		r.recognised[name] = recognition{p, same[name]}
 	}
 	return nil
 }

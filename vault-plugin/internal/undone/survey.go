@@ -19,29 +19,9 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	marked, damaged := maps.Clone(s.marks), slices.Clone(s.damaged)
-	s.mu.Unlock()
-	// within holds the ids beneath marked ids and orphans. hidden holds the kinds of damaged
-	// records there, any of which may be the missing record of an orphan.
-	within, hidden := make(map[store.ID]store.Kind), make(map[store.Kind]bool)
-	look := func(k store.Kind, id store.ID) (places []string, err error) {
-		found, err := s.store.Beneath(ctx, k, id)
-		maps.Copy(within, found.Within)
-		maps.Copy(hidden, found.Hidden)
-		return found.Places, err
-	}
-	for id, m := range marked {
-		if _, err := look(m.Kind, id); err != nil {
-			return nil, err
-		}
-	}
-	for _, id := range damaged {
-		for _, k := range store.AllKinds() { // the kind of a damaged mark's id is unknown
-			if _, err := look(k, id); err != nil {
-				return nil, err
-			}
-		}
+	known := inventory{store: s.store, within: make(map[store.ID]store.Kind), hidden: make(map[store.Kind]bool)}
+	if err := s.addMarked(ctx, known); err != nil {
+		return nil, err
 	}
 	places := make(map[store.ID][]string)
 	for _, k := range store.AllKinds() {
@@ -50,7 +30,7 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 				continue
 			}
 			// places[id] is empty if a deletion has ended since the ids were listed.
-			if places[id], err = look(k, id); err != nil {
+			if places[id], err = known.add(ctx, k, id); err != nil {
 				return nil, err
 			}
 		}
@@ -58,13 +38,49 @@ func (s *Service) survey(ctx context.Context) ([]string, error) {
 	var orphans []string
 	for _, k := range store.AllKinds() {
 		for _, id := range parents[k] {
-			_, isWithin := within[id]
-			if len(places[id]) > 0 && !isWithin && !hidden[k] && !s.owners[k].HidesRecord(k) {
+			_, isWithin := known.within[id]
+			if len(places[id]) > 0 && !isWithin && !known.hidden[k] && !s.owners[k].HidesRecord(k) {
 				orphans = append(orphans, describeOrphan(k, places[id]))
 			}
 		}
 	}
 	return orphans, nil
+}
+
+// inventory collects what is stored beneath marked ids and orphans: the ids of other records, and
+// the kinds of damaged records. A damaged record may be the missing record of an orphan.
+type inventory struct {
+	store  *store.Store
+	within map[store.ID]store.Kind
+	hidden map[store.Kind]bool
+}
+
+// add adds what is stored beneath an id, and returns where.
+func (v inventory) add(ctx context.Context, k store.Kind, id store.ID) (places []string, err error) {
+	found, err := v.store.Beneath(ctx, k, id)
+	maps.Copy(v.within, found.Within)
+	maps.Copy(v.hidden, found.Hidden)
+	return found.Places, err
+}
+
+// addMarked adds what is stored beneath the ids of marks. The kind of a damaged mark's id is unknown.
+func (s *Service) addMarked(ctx context.Context, known inventory) error {
+	s.mu.Lock()
+	marked, damaged := maps.Clone(s.marks), slices.Clone(s.damaged)
+	s.mu.Unlock()
+	for id, m := range marked {
+		if _, err := known.add(ctx, m.Kind, id); err != nil {
+			return err
+		}
+	}
+	for _, id := range damaged {
+		for _, k := range store.AllKinds() {
+			if _, err := known.add(ctx, k, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // accountedFor reports whether an id has a record or a mark. Both are checked twice, because they
