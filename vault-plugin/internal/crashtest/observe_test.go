@@ -21,7 +21,7 @@ type view map[string]string
 
 var (
 	lastUsed = regexp.MustCompile(`"last_used_time":"[^"]*",?`)
-	visited  = regexp.MustCompile(`"(hint|state)":"(there is something to do; run it|PENDING|SYNCED)"`)
+	visited  = regexp.MustCompile(`"(hint|state)":"(there are changes to apply, and trigger is manual; run the sync|PENDING|SYNCED)"`)
 )
 
 func (v view) ask(m *mount, req request) data {

@@ -25,31 +25,31 @@ const (
 	maxPattern  = 256 // bytes
 )
 
-// Change is what a write makes of a sync; what it leaves out stays.
+// Change is a write to a sync. Fields that are nil keep their values.
 type Change struct {
-	Description, Integration      *string // Integration is a name, of the provider that the destination belongs to
+	Description, Integration      *string // Integration is the name of one, of the destination's provider
 	Include, Exclude, Tags        *[]string
 	Template                      *string
 	Granularity                   *string
 	OnConflict, Deletion, Trigger *string
-	Settings                      map[string]any // by field; nil resets one
+	Settings                      map[string]any // by field; a nil value resets the field
 }
 
-// Put creates a sync or changes one; mustExist refuses to create.
-func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExist bool, c Change) (Described, error) {
-	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
+// Put creates or changes a sync. With mustExist, it fails if the sync does not exist.
+func (s *Service) Put(ctx context.Context, call caller.Request, path Path, mustExist bool, c Change) (Described, error) {
+	_, unlock, err := s.Tree.Change(ctx, call, path.Workspace)
 	if err != nil {
 		return Described{}, err
 	}
 	defer unlock()
-	h, before, err := s.find(call, at)
+	loc, before, err := s.find(call, path)
 	if err != nil {
 		return Described{}, err
 	}
 	if before != nil && call.Replays(before.record.Stamp.RequestID) {
-		return s.describe(call, before), nil // a replay
+		return s.describe(call, before), nil // this request was already carried out
 	}
-	next, err := s.changed(ctx, call, h, at, before, mustExist, c)
+	next, err := s.applyChange(ctx, call, loc, path, before, mustExist, c)
 	if err != nil {
 		return Described{}, err
 	}
@@ -69,41 +69,42 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	return s.describe(call, after), nil
 }
 
-// changed is the sync as a write would leave it; an error where the write is refused.
-func (s *Service) changed(ctx context.Context, call caller.Request, h location, at Path, before *entry, mustExist bool, c Change) (*entry, error) {
-	if err := s.mayPut(call, h, at, before, mustExist); err != nil {
+// applyChange returns the sync as it would be after c, without storing it. It fails wherever the
+// write would fail.
+func (s *Service) applyChange(ctx context.Context, call caller.Request, loc location, path Path, before *syncDef, mustExist bool, c Change) (*syncDef, error) {
+	if err := s.checkPut(call, loc, path, before, mustExist); err != nil {
 		return nil, err
 	}
 	if before != nil {
 		if err := s.verify(ctx, before); err != nil {
-			return nil, err // a write of some fields would vouch for those that it leaves as they are
+			return nil, err // the write would seal fields that it keeps from a damaged or moved record
 		}
 	}
-	next, err := s.draft(call, h, at, before, c)
+	next, err := s.draft(call, loc, path, before, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayMove(ctx, before, next); err != nil {
+	if err := s.checkMove(ctx, before, next); err != nil {
 		return nil, err
 	}
-	return next, s.refuseOverlap(next)
+	return next, s.checkOverlap(next)
 }
 
-func (s *Service) mayPut(call caller.Request, h location, at Path, before *entry, mustExist bool) error {
+func (s *Service) checkPut(call caller.Request, loc location, path Path, before *syncDef, mustExist bool) error {
 	switch {
 	case before == nil && mustExist:
-		return at.missing()
+		return path.missing()
 	case before != nil && before.record.Purging:
-		return fault.New(fault.Conflict, "sync %s is being deleted with what it has written; wait until it is gone, or end that with: vault delete %s purge=false", before.path(), at.command(call))
-	case before == nil && s.Count(h.Workspace) >= s.Settings.Config().MaxSyncs:
-		return fault.New(fault.Limit, "workspace %s has as many syncs as max_syncs of %sconfig allows", at.Workspace, call.Mount)
+		return path.purging(call)
+	case before == nil && s.Count(loc.Workspace) >= s.Settings.Config().MaxSyncs:
+		return fault.New(fault.Limit, "workspace %s already has as many syncs as max_syncs allows; delete a sync, or raise max_syncs with: vault write %sconfig max_syncs=...", path.Workspace, call.Mount)
 	}
 	return nil
 }
 
-// put stores a definition and has it run. begun is the sync's creation, or nil. The caller holds
-// the workspace's change lock.
-func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*entry, error) {
+// put stores a definition and schedules a run. begun is the creation of the sync, or nil. The
+// caller holds the workspace's change lock.
+func (s *Service) put(ctx context.Context, next *syncDef, begun *undone.Change) (*syncDef, error) {
 	err := s.records.Put(ctx, next, begun, func(ctx context.Context) error { return s.putRecord(ctx, next) })
 	switch {
 	case errors.Is(err, store.ErrTooLarge):
@@ -111,20 +112,21 @@ func (s *Service) put(ctx context.Context, next *entry, begun *undone.Change) (*
 	case err != nil:
 		return nil, fmt.Errorf("store sync %s: %w", next.path(), err)
 	}
-	s.again(next.ID)
+	s.retryNow(next.ID)
 	return next, nil
 }
 
 // putRecord stores the record of a sync.
-func (s *Service) putRecord(ctx context.Context, e *entry) error {
+func (s *Service) putRecord(ctx context.Context, e *syncDef) error {
 	return s.Store.PutSync(ctx, e.At.Parent, e.At.Group, e.At.Name, e.record)
 }
 
-// draft makes the definition that a write would have, and checks it by itself.
-func (s *Service) draft(call caller.Request, h location, at Path, before *entry, c Change) (*entry, error) {
-	declared, p, known := s.Providers.Destination(at.Destination)
+// draft returns the definition after c. It checks the definition, but not against the ledger or
+// other syncs.
+func (s *Service) draft(call caller.Request, loc location, path Path, before *syncDef, c Change) (*syncDef, error) {
+	declared, p, known := s.Providers.Destination(path.Destination)
 	if !known {
-		return nil, s.unknownDestination(at.Destination)
+		return nil, s.unknownDestination(path.Destination)
 	}
 	record := store.Sync{
 		ID: store.NewID(), Granularity: string(declared.Granularities[0]), Stamp: store.Stamp{Created: s.now()},
@@ -153,7 +155,7 @@ func (s *Service) draft(call caller.Request, h location, at Path, before *entry,
 			*assigned.to = *assigned.from
 		}
 	}
-	if err := check(p.Declare(), declared, &record); err != nil {
+	if err := checkRecord(p.Declare(), declared, &record); err != nil {
 		return nil, err
 	}
 	values, err := integrations.Merge("sync", declared.Fields, has, c.Settings)
@@ -161,45 +163,47 @@ func (s *Service) draft(call caller.Request, h location, at Path, before *entry,
 		return nil, err
 	}
 	record.Settings = integrations.SettingsOf(values)
-	integration, err := s.chosen(call, h, p.Declare().Name, before, c.Integration)
+	integration, err := s.chooseIntegration(call, loc, p.Declare().Name, before, c.Integration)
 	if err != nil {
 		return nil, err
 	}
 	record.Integration, record.Target = integration.ID, targetOf(declared, integration, values)
-	if err := allowed(integration, h.environment(), record.Target.Path); err != nil {
+	if err := checkAllowed(integration, loc.environment(), record.Target.Path); err != nil {
 		return nil, err
 	}
-	return s.newEntry(h, &record), nil
+	return s.newDef(loc, &record), nil
 }
 
-// chosen finds the integration that a write names, or the one that is in use.
-func (s *Service) chosen(call caller.Request, h location, prov string, before *entry, name *string) (integrations.Integration, error) {
+// chooseIntegration returns the integration that a write names. If name is nil, it returns the
+// integration that the sync already uses.
+func (s *Service) chooseIntegration(call caller.Request, loc location, prov string, before *syncDef, name *string) (integrations.Integration, error) {
 	if name != nil && *name != "" {
-		return s.Integrations.Find(call, integrations.Path{Workspace: h.names.Workspace, Provider: prov, Name: *name})
+		return s.Integrations.Find(call, integrations.Path{Workspace: loc.names.Workspace, Provider: prov, Name: *name})
 	}
 	if before == nil || name != nil {
 		return integrations.Integration{}, fault.New(fault.Invalid, "integration: is required: the name of an integration of provider %s", prov)
 	}
 	i, exists := s.Integrations.ByID(before.record.Integration)
 	if !exists {
-		return i, fault.New(fault.Invalid, "integration: the one in use does not exist any more; name another of provider %s", prov)
+		return i, fault.New(fault.Invalid, "integration: the integration of this sync no longer exists; set integration to another one of provider %s", prov)
 	}
 	return i, nil
 }
 
-// allowed refuses at once what each run would be refused.
-func allowed(i integrations.Integration, environment, target string) error {
+// checkAllowed fails if the integration does not allow the environment or the target. Each run
+// would fail for the same reason.
+func checkAllowed(i integrations.Integration, environment, target string) error {
 	switch {
 	case !integrations.Allows(i.Record.AllowedEnvironments, environment):
-		return fault.New(fault.Denied, "allowed_environments of integration %s does not allow %s", i.InWorkspace(), environment)
+		return fault.New(fault.Denied, "allowed_environments of integration %s does not allow %s; add the environment there, or use another integration", i.InWorkspace(), environment)
 	case !integrations.Allows(i.Record.AllowedTargets, target):
-		return fault.New(fault.Denied, "allowed_targets of integration %s does not allow %s", i.InWorkspace(), target)
+		return fault.New(fault.Denied, "allowed_targets of integration %s does not allow %s; add the target there, or use another integration", i.InWorkspace(), target)
 	}
 	return nil
 }
 
-// check checks a definition except for its settings at the destination.
-func check(p provider.Declaration, d provider.Destination, r *store.Sync) error {
+// checkRecord checks the fields of a sync except for the settings of its destination.
+func checkRecord(p provider.Declaration, d provider.Destination, r *store.Sync) error {
 	values := map[string]string{
 		provider.FieldGranularity: r.Granularity, provider.FieldOnConflict: r.OnConflict, provider.FieldDeletion: r.Deletion, provider.FieldTrigger: r.Trigger,
 	}
@@ -209,11 +213,11 @@ func check(p provider.Declaration, d provider.Destination, r *store.Sync) error 
 		}
 	}
 	if len(r.Description) > workspaces.MaxDescription {
-		return fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(r.Description), workspaces.MaxDescription)
+		return fault.New(fault.Limit, "description: has %d bytes; shorten it to at most %d", len(r.Description), workspaces.MaxDescription)
 	}
 	for field, patterns := range map[string][]string{"include": r.Include, "exclude": r.Exclude, "tags": r.Tags} {
 		if len(patterns) > MaxPatterns || slices.ContainsFunc(patterns, func(p string) bool { return p == "" || len(p) > maxPattern }) {
-			return fault.New(fault.Limit, "%s: at most %d are kept, each of 1 to %d bytes", field, MaxPatterns, maxPattern)
+			return fault.New(fault.Limit, "%s: must have at most %d items, each of 1 to %d bytes", field, MaxPatterns, maxPattern)
 		}
 	}
 	if err := (secrets.Selection{Include: r.Include, Exclude: r.Exclude}).Check(); err != nil {
@@ -225,43 +229,44 @@ func check(p provider.Declaration, d provider.Destination, r *store.Sync) error 
 	return nil
 }
 
-// mayMove refuses to lead a sync to another place while it owns entries where it writes now: they would be nobody's.
-func (s *Service) mayMove(ctx context.Context, before, next *entry) error {
+// checkMove fails if next has another target or granularity while the sync owns entries. No sync
+// would own the entries at the old target.
+func (s *Service) checkMove(ctx context.Context, before, next *syncDef) error {
 	if before == nil || before.record.Target == next.record.Target && before.record.Granularity == next.record.Granularity {
 		return nil
 	}
-	l, closed, err := s.ledgers.Open(ctx, before.owner())
+	l, closeLedger, err := s.ledgers.Open(ctx, before.owner())
 	if err != nil {
 		return fmt.Errorf("read the ledger of sync %s: %w", before.path(), err)
 	}
-	defer closed()
+	defer closeLedger()
 	if len(l.Entries()) == 0 {
 		return nil
 	}
-	return fault.New(fault.Conflict, "sync %s owns %d entries where it writes now, so it cannot be led to another place or granularity; delete it with purge=true to remove them, or with purge=false to leave them, and create another", before.path(), owned(l))
+	return fault.New(fault.Conflict, "sync %s owns %d entries at its target, so its target and granularity cannot change; delete the sync with purge=true to delete them, or with purge=false to keep them, then create it again", before.path(), countOwned(l))
 }
 
-// refuseOverlap refuses a sync that could write an entry which another of the workspace could write too.
-func (s *Service) refuseOverlap(next *entry) error {
-	for _, other := range s.of(next.Workspace) {
-		if other.At == next.At || other.lost || other.record.Target != next.record.Target {
+// checkOverlap fails if another sync of the workspace could write an entry that next could write.
+func (s *Service) checkOverlap(next *syncDef) error {
+	for _, other := range s.inWorkspace(next.Workspace) {
+		if other.At == next.At || other.unsupported || other.record.Target != next.record.Target {
 			continue
 		}
 		if nametemplate.Overlap(other.namer(), next.namer(), next.declared.Fold) {
-			return fault.New(fault.Conflict, "sync %s has the same target, and both could write entries of the same name; tell them apart with include, exclude or name_template", other.path())
+			return fault.New(fault.Conflict, "sync %s has the same target, and both syncs could write entries of the same name; separate the names with include, exclude or name_template", other.path())
 		}
 	}
 	return nil
 }
 
-// alter changes what may be changed of a sync without a write of its definition.
-func (s *Service) alter(ctx context.Context, call caller.Request, at Path, change func(e *entry, record *store.Sync) error) (*entry, error) {
-	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
+// alter changes fields of a record that are not part of a Change.
+func (s *Service) alter(ctx context.Context, call caller.Request, path Path, change func(e *syncDef, record *store.Sync) error) (*syncDef, error) {
+	_, unlock, err := s.Tree.Change(ctx, call, path.Workspace)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	e, err := s.must(call, at)
+	e, err := s.mustFind(call, path)
 	if err != nil {
 		return nil, err
 	}
@@ -269,14 +274,14 @@ func (s *Service) alter(ctx context.Context, call caller.Request, at Path, chang
 	if err := change(e, &record); err != nil {
 		return nil, err
 	}
-	return s.put(ctx, s.newEntry(e.location, &record), nil)
+	return s.put(ctx, s.newDef(e.location, &record), nil)
 }
 
-// SetPaused pauses a sync or has it go on. A batch that is under way is ended first, in its own time.
-func (s *Service) SetPaused(ctx context.Context, call caller.Request, at Path, paused bool) (Described, error) {
-	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
+// SetPaused pauses or resumes a sync. A batch that is under way still finishes.
+func (s *Service) SetPaused(ctx context.Context, call caller.Request, path Path, paused bool) (Described, error) {
+	e, err := s.alter(ctx, call, path, func(_ *syncDef, record *store.Sync) error {
 		if record.Purging {
-			return fault.New(fault.Conflict, "sync %s is being deleted", e.path())
+			return path.purging(call)
 		}
 		record.Paused = paused
 		return nil
@@ -287,12 +292,12 @@ func (s *Service) SetPaused(ctx context.Context, call caller.Request, at Path, p
 	return s.describe(call, e), nil
 }
 
-// Adopt has the next run take over entries that were not written by the sync. They are named as the destination names them, and status
-// tells them as conflicts.
-func (s *Service) Adopt(ctx context.Context, call caller.Request, at Path, names []string) (Described, error) {
-	e, err := s.alter(ctx, call, at, func(e *entry, record *store.Sync) error {
+// Adopt makes the next run adopt entries that the sync did not write. names are names at the
+// destination. Each must be in the state Conflict or OwnershipLost.
+func (s *Service) Adopt(ctx context.Context, call caller.Request, path Path, names []string) (Described, error) {
+	e, err := s.alter(ctx, call, path, func(e *syncDef, record *store.Sync) error {
 		if len(names) == 0 {
-			return fault.New(fault.Invalid, "keys: must name the entries to be taken over, as status names them")
+			return fault.New(fault.Invalid, "keys: is required: the names of the entries to adopt; list them with: vault read %s/status", path.command(call))
 		}
 		state := s.stateOf(e)
 		for _, name := range names {
@@ -300,7 +305,7 @@ func (s *Service) Adopt(ctx context.Context, call caller.Request, at Path, names
 				return k.Name == name && (State(k.State) == Conflict || State(k.State) == OwnershipLost)
 			})
 			if !known && state.Troubled <= len(state.Keys) {
-				return fault.New(fault.Invalid, "keys: only entries that are in conflict can be adopted; list them with: vault read %s/status", at.command(call))
+				return fault.New(fault.Invalid, "keys: names an entry that is neither CONFLICT nor OWNERSHIP_LOST; list the entries with: vault read %s/status", path.command(call))
 			}
 		}
 		all := append(slices.Clone(record.Adopt), names...)
@@ -314,15 +319,16 @@ func (s *Service) Adopt(ctx context.Context, call caller.Request, at Path, names
 	return s.describe(call, e), nil
 }
 
-// adopted keeps which entries are still to be taken over after a run.
-func (s *Service) adopted(ctx context.Context, done *entry, left []string) error {
-	return s.records.Exclusively(ctx, done.record.ID, func(e *entry) error {
+// storeAdopt stores the names of the entries that a run has not yet adopted. It fails with
+// errSuperseded if the record has changed since the run started.
+func (s *Service) storeAdopt(ctx context.Context, done *syncDef, left []string) error {
+	return s.records.Exclusively(ctx, done.record.ID, func(e *syncDef) error {
 		if e.record != done.record {
 			return errSuperseded
 		}
 		record := *e.record
 		record.Adopt = left
-		next := s.newEntry(e.location, &record)
+		next := s.newDef(e.location, &record)
 		return s.records.Put(ctx, next, nil, func(ctx context.Context) error { return s.putRecord(ctx, next) })
 	})
 }

@@ -5,30 +5,30 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// held counts those who may still write beneath a sync, its ledger or its state.
-type held struct {
+// holdCount counts the callers that may still write the ledger or the state of a sync.
+type holdCount struct {
 	holders int
-	begun   *undone.Change // the sync was deleted meanwhile: the last holder settles it
+	begun   *undone.Change // deletion of the sync, which the last holder settles; or nil
 }
 
-// hold keeps what is stored beneath a sync from being swept until release is called. It reports
-// false where the sync was deleted: nothing may be stored beneath it any more.
+// hold protects what is stored below a sync from being swept until release is called. If exists is
+// false, the sync was deleted, and nothing may be stored below it.
 func (s *Service) hold(id store.ID) (release func(), exists bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.standing[id] == nil {
+	if s.runStates[id] == nil {
 		return func() {}, false
 	}
 	h := s.holds[id]
 	if h == nil {
-		h = &held{}
+		h = &holdCount{}
 		s.holds[id] = h
 	}
 	h.holders++
 	return func() { s.release(id, h) }, true
 }
 
-func (s *Service) release(id store.ID, h *held) {
+func (s *Service) release(id store.ID, h *holdCount) {
 	s.mu.Lock()
 	h.holders--
 	last := h.holders == 0
@@ -41,11 +41,11 @@ func (s *Service) release(id store.ID, h *held) {
 	}
 }
 
-// settle settles the deletion of a sync that is out of memory, once nobody writes beneath it. begun
-// may be nil.
+// settle settles the deletion of a sync that was removed from memory, as soon as no caller holds
+// the sync. begun may be nil.
 func (s *Service) settle(id store.ID, begun *undone.Change) {
 	if begun == nil {
-		return // there is none, or a recheck has settled it
+		return // a recheck has settled the deletion, or no change was pending
 	}
 	s.mu.Lock()
 	h := s.holds[id]

@@ -16,30 +16,29 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// looksAtOnce bounds how many syncs read their environment and their ledger at the same time. After a
-// start all of them do, and a request that reads an environment shares the storage with those that
-// are at it.
-const looksAtOnce = 4
+// maxReads bounds the syncs that read their environment and their ledger at the same time. All
+// syncs do so after a start, while requests use the same storage.
+const maxReads = 4
 
-// Load reads all syncs, with their states.
+// Load reads all syncs and their states.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
-		standing: make(map[store.ID]*standing), holds: make(map[store.ID]*held), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
-		looks: make(chan struct{}, looksAtOnce),
+		runStates: make(map[store.ID]*runState), holds: make(map[store.ID]*holdCount), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
+		reads: make(chan struct{}, maxReads),
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)
-	s.records = recordset.New(&s.mu, recordset.Family[*entry]{
+	s.records = recordset.New(&s.mu, recordset.Family[*syncDef]{
 		Kind: store.KindSync, Tree: d.Tree, Undone: d.Undone,
 		Exists: func(env store.ID) bool { return d.Tree.HasRecord(store.KindEnvironment, env) },
 		Read:   s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
 	})
 	environments := s.environments()
-	err := s.records.Load(ctx, recordset.Listing[*entry]{
+	err := s.records.Load(ctx, recordset.Listing[*syncDef]{
 		Parents: d.Store.SyncedEnvironments, Names: d.Store.Syncs,
-		Blank: func(at recordset.Key) *entry {
-			env := environments[at.Parent]
-			return &entry{location: location{recordset.Member{At: at, Workspace: env.WorkspaceID}, env.Path()}}
+		Blank: func(key recordset.Key) *syncDef {
+			env := environments[key.Parent]
+			return &syncDef{location: location{recordset.Member{At: key, Workspace: env.WorkspaceID}, env.Path()}}
 		},
 	})
 	if err != nil {
@@ -49,7 +48,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	return s, nil
 }
 
-// environments returns all environments by their ids.
+// environments returns all environments by id.
 func (s *Service) environments() map[store.ID]workspaces.Place {
 	all := make(map[store.ID]workspaces.Place)
 	for _, ws := range s.Keys.IDs() {
@@ -60,8 +59,9 @@ func (s *Service) environments() map[store.ID]workspaces.Place {
 	return all
 }
 
-// read reads the sync that is stored where of is, with its state.
-func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
+// read reads the sync at the location of the given one, and its state. It returns nil if there is
+// no sync. A damaged state is ignored.
+func (s *Service) read(ctx context.Context, of *syncDef) (*syncDef, error) {
 	record, err := s.Store.Sync(ctx, of.At.Parent, of.At.Group, of.At.Name)
 	if err != nil || record == nil {
 		return nil, err
@@ -70,30 +70,31 @@ func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
 		return nil, err
 	}
-	e := s.newEntry(of.location, record)
+	e := s.newDef(of.location, record)
 	e.state = state
 	return e, nil
 }
 
-// newEntry makes an entry of what is stored.
-func (s *Service) newEntry(at location, record *store.Sync) *entry {
-	at.ID = record.ID
-	e := &entry{location: at, record: record, lost: true}
-	declared, p, known := s.Providers.Destination(at.At.Group)
+// newDef returns the definition that a record contains.
+func (s *Service) newDef(loc location, record *store.Sync) *syncDef {
+	loc.ID = record.ID
+	e := &syncDef{location: loc, record: record, unsupported: true}
+	declared, p, known := s.Providers.Destination(loc.At.Group)
 	if !known {
 		return e
 	}
 	e.declared, e.provider = declared, p.Declare().Name
 	e.settings = integrations.ValuesOf(declared.Fields, record.Settings)
 	template, err := nametemplate.Parse(record.Template)
-	e.template, e.lost = template, err != nil
+	e.template, e.unsupported = template, err != nil
 	return e
 }
 
-// startEvery is how far apart the first looks of a start are: a thousand of them take five seconds, and none of them a destination.
+// startEvery is the time between the first visits after a start, so that the visits of 1,000 syncs
+// are spread over five seconds. A sync without changes does not contact its destination.
 const startEvery = 5 * time.Millisecond
 
-// Start has every sync looked at: those first that a restart has found with something to do.
+// Start schedules a visit of every sync. Syncs whose stored state is not Synced come first.
 func (s *Service) Start() {
 	s.mu.RLock()
 	type first struct {
@@ -102,10 +103,10 @@ func (s *Service) Start() {
 		next time.Time
 	}
 	var all []first
-	for id, st := range s.standing {
-		f := first{id: id, idle: State(st.now.State) == Synced}
-		if st.waits() {
-			f.next = st.now.Next
+	for id, st := range s.runStates {
+		f := first{id: id, idle: State(st.current.State) == Synced}
+		if st.backsOff() {
+			f.next = st.current.Next
 		}
 		all = append(all, f)
 	}
@@ -129,11 +130,11 @@ func (s *Service) Start() {
 	}
 }
 
-// Wake tries again what is left to do.
+// Wake stores states that could not be stored before, and starts visits that are due.
 func (s *Service) Wake() {
-	s.Jobs.Start("note syncs", s.storeStates)
+	s.Jobs.Start("store sync states", s.storeStates)
 	s.scheduler.Wake()
 }
 
-// Stop ends all runs.
+// Stop stops the scheduler: no further visit becomes due.
 func (s *Service) Stop() { s.scheduler.Stop() }

@@ -13,72 +13,72 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncrun"
 )
 
-// judge says how a run that has looked at its destination ended.
-func (s *Service) judge(run *syncrun.Run, p syncrun.Prepared, r syncrun.Report) verdict {
-	v := verdict{state: Synced, ran: true, looked: true, owned: owned(run.Ledger), keys: troubled(p, r)}
+// runOutcome returns the outcome of a run that has contacted its destination.
+func (s *Service) runOutcome(run *syncrun.Run, p syncrun.Prepared, r syncrun.Report) outcome {
+	o := outcome{state: Synced, ran: true, counted: true, owned: countOwned(run.Ledger), keys: troubledKeys(p, r)}
 	switch {
 	case r.Err != nil:
-		ended(&v, r.Err)
+		setFailure(&o, r.Err)
 	case p.Blocked != "":
-		v.state, v.class, v.hint, v.retry = Blocked, outbound.Invalid, p.Blocked, seldom
+		o.state, o.class, o.hint, o.retry = Blocked, outbound.Invalid, p.Blocked, seldom
 		if p.Count(syncplan.OverLimit) > 0 {
-			v.class = outbound.Limit
+			o.class = outbound.Limit
 		}
 	case len(r.Failures) > 0:
 		first := r.Failures[0]
-		v.state, v.class, v.retry, v.worst = Partial, first.Class, seldom, Partial
-		v.hint = fmt.Sprintf("%d entries could not be changed; keys says which", len(r.Failures))
+		o.state, o.class, o.retry, o.final = Partial, first.Class, seldom, Partial
+		o.hint = fmt.Sprintf("%d entries could not be changed; keys lists them", len(r.Failures))
 		if slices.ContainsFunc(r.Failures, func(f syncrun.Failure) bool { return passing(f.Class) || f.Unknown }) {
-			v.state, v.retry = Retrying, soon
+			o.state, o.retry = Retrying, soon
 		}
 	case p.Count(syncplan.Conflict) > 0 || len(p.Lost) > 0:
-		v.state, v.class, v.retry = Conflict, outbound.Conflict, seldom
-		v.hint = "entries are there that were not written by this sync; they are left alone until they are adopted by name, or removed there"
+		o.state, o.class, o.retry = Conflict, outbound.Conflict, seldom
+		o.hint = "the destination has entries that this sync did not write; adopt them by name, or delete them at the destination; until then they are left unchanged"
 	}
-	return v
+	return o
 }
 
-// passing reports whether a failure may pass by itself. A conflict is one with a change that was made while the run was under way:
-// the next run sees it.
+// passing reports whether a failure may pass without any change. A conflict is passing because its
+// cause is a change to the destination during the run, which the next run sees.
 func passing(class outbound.Class) bool {
 	return class.Passing() || class == outbound.Conflict || class == outbound.Internal
 }
 
-// ended fills in why a run did not come to its end.
-func ended(v *verdict, err error) {
+// setFailure sets the outcome of a run that err has ended early.
+func setFailure(o *outcome, err error) {
 	var known *outbound.Error
 	switch {
 	case errors.Is(err, errSuperseded):
-		v.state, v.hint = Pending, "it was changed while it ran, and runs again"
+		o.state, o.hint = Pending, "the sync was changed during the run and runs again"
 		return
 	case errors.Is(err, context.Canceled):
-		v.state, v.class, v.retry, v.hint = Retrying, outbound.Network, soon, "it was interrupted"
+		o.state, o.class, o.retry, o.hint = Retrying, outbound.Network, soon, "the run was interrupted and is retried"
 		return
 	case !errors.As(err, &known):
-		v.state, v.class, v.retry = Retrying, outbound.Internal, soon
-		v.hint = "the ledger could not be stored, for storage has failed"
+		o.state, o.class, o.retry = Retrying, outbound.Internal, soon
+		o.hint = "the ledger could not be stored because storage failed; the run is retried"
 		return
 	}
-	v.class, v.hint, v.after = known.Class, known.Hint, known.RetryAfter
-	if v.hint == "" {
-		v.hint = known.Error()
+	o.class, o.hint, o.after = known.Class, known.Hint, known.RetryAfter
+	if o.hint == "" {
+		o.hint = known.Error()
 	}
 	switch {
 	case errors.Is(err, integrations.ErrPaused), errors.Is(err, integrations.ErrLocked):
-		v.state, v.class = Paused, ""
+		o.state, o.class = Paused, ""
 	case errors.Is(err, integrations.ErrGone):
-		v.state, v.retry = Blocked, seldom
+		o.state, o.retry = Blocked, seldom
 	case passing(known.Class):
-		v.state, v.retry = Retrying, soon
+		o.state, o.retry = Retrying, soon
 	case known.Class == outbound.Permission && known.Status == 0:
-		v.state, v.retry = Blocked, seldom
+		o.state, o.retry = Blocked, seldom
 	default:
-		v.state, v.retry = Failed, seldom
+		o.state, o.retry = Failed, seldom
 	}
 }
 
-// troubled lists the entries that are not as they should be.
-func troubled(p syncrun.Prepared, r syncrun.Report) []store.KeyState {
+// troubledKeys returns the states of the entries that are not Synced.
+func troubledKeys(p syncrun.Prepared, r syncrun.Report) []store.KeyState {
 	var keys []store.KeyState
 	for _, a := range p.Actions {
 		k := store.KeyState{Name: a.Name, Source: a.Source, Hint: a.Why}
@@ -90,7 +90,7 @@ func troubled(p syncrun.Prepared, r syncrun.Report) []store.KeyState {
 		case a.Kind == syncplan.OverLimit:
 			k.State, k.Class = string(Blocked), string(outbound.Limit)
 		case a.Missing && p.Blocked != "":
-			k.State, k.Class, k.Hint = string(RemoteMissing), string(outbound.NotFound), "it was removed at the destination; it is written again once nothing blocks the sync"
+			k.State, k.Class, k.Hint = string(RemoteMissing), string(outbound.NotFound), "the entry was removed at the destination; the sync writes it again when nothing blocks the sync"
 		default:
 			continue
 		}
@@ -99,7 +99,7 @@ func troubled(p syncrun.Prepared, r syncrun.Report) []store.KeyState {
 	for _, name := range p.Lost {
 		keys = append(keys, store.KeyState{
 			Name: name, State: string(OwnershipLost), Class: string(outbound.Conflict),
-			Hint: "it was to be deleted when a run was cut off, and is there; it may have been written by somebody else since, and is left alone",
+			Hint: "a run that was to delete this entry was interrupted, and the entry exists; someone else may have written it since; adopt it, or delete it at the destination",
 		})
 	}
 	for _, f := range r.Failures {

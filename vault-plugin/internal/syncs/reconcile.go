@@ -23,10 +23,10 @@ const (
 	classInternal = outbound.Internal
 )
 
-// errSuperseded ends a run whose sync was changed, paused or deleted meanwhile.
-var errSuperseded = errors.New("the sync was changed meanwhile")
+// errSuperseded ends a run whose sync was changed, paused or deleted during the run.
+var errSuperseded = errors.New("the sync was changed during the run")
 
-// Lane answers the queue of a sync: its integration's.
+// Lane implements schedule.Visitor. Syncs of one integration share a lane.
 func (s *Service) Lane(id store.ID) string {
 	if e := s.byID(id); e != nil {
 		return string(e.record.Integration)
@@ -34,7 +34,7 @@ func (s *Service) Lane(id store.ID) string {
 	return ""
 }
 
-// Visit looks at a sync, and does what there is to do.
+// Visit implements schedule.Visitor: it reconciles the sync.
 func (s *Service) Visit(ctx context.Context, id store.ID) time.Time {
 	release, exists := s.hold(id)
 	defer release()
@@ -42,34 +42,35 @@ func (s *Service) Visit(ctx context.Context, id store.ID) time.Time {
 	if !exists || e == nil {
 		return time.Time{}
 	}
-	ctx, wish, end := s.begin(ctx, id)
+	ctx, request, end := s.begin(ctx, id)
 	defer end()
-	v := s.reconcile(ctx, e, wish != nil)
+	o := s.reconcile(ctx, e, request != nil)
 	if ctx.Err() != nil {
-		v = verdict{broken: true}
+		o = outcome{interrupted: true}
 	}
-	return s.conclude(context.WithoutCancel(ctx), e, v)
+	return s.conclude(context.WithoutCancel(ctx), e, o)
 }
 
-// begin notes that a sync is looked at; end tells those who wait for it.
-func (s *Service) begin(ctx context.Context, id store.ID) (_ context.Context, wish *asked, end func()) {
+// begin records that a visit is under way, and takes the pending run request or nil. end ends the
+// visit and unblocks the callers that wait for the request.
+func (s *Service) begin(ctx context.Context, id store.ID) (_ context.Context, request *runRequest, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	s.mu.Lock()
-	st := s.standing[id]
+	st := s.runStates[id]
 	if st != nil {
 		st.dirty, st.phase, st.cancel = false, Planning, cancel
-		wish, st.asked = st.asked, nil
+		request, st.request = st.request, nil
 	}
 	s.mu.Unlock()
-	return ctx, wish, func() {
+	return ctx, request, func() {
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if st != nil {
 			st.phase, st.cancel = "", nil
 		}
-		if wish != nil {
-			close(wish.done)
+		if request != nil {
+			close(request.done)
 		}
 	}
 }
@@ -77,97 +78,98 @@ func (s *Service) begin(ctx context.Context, id store.ID) (_ context.Context, wi
 func (s *Service) setPhase(id store.ID, phase State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := s.standing[id]; st != nil {
+	if st := s.runStates[id]; st != nil {
 		st.phase = phase
 	}
 }
 
-// reconcile brings a destination to what it should be. Where nothing is to be done as far as the ledger tells, the destination is not
-// contacted, unless somebody asks for it.
-func (s *Service) reconcile(ctx context.Context, e *entry, wished bool) verdict {
+// reconcile brings the destination in line with the environment. If the ledger says that the
+// destination is up to date, reconcile contacts it only if a run was requested.
+func (s *Service) reconcile(ctx context.Context, e *syncDef, requested bool) outcome {
 	if e.record.Paused && !e.record.Purging {
-		return verdict{state: Paused, hint: "it is paused; resume it to go on", elsewhere: true}
+		return outcome{state: Paused, hint: "the sync is paused; resume it to continue", elsewhere: true}
 	}
 	integration, refusal := s.integrationOf(e)
 	if refusal != nil {
 		return *refusal
 	}
 	if err := s.verify(ctx, e); err != nil {
-		return unreadable(err)
+		return sourceError(err)
 	}
-	endLook, err := s.look(ctx, wished)
+	endRead, err := s.startRead(ctx, requested)
 	if err != nil {
-		return unreadable(err)
+		return sourceError(err)
 	}
-	defer endLook()
+	defer endRead()
 	src := source{}
 	if !e.record.Purging {
-		if src, err = s.source(ctx, e); err != nil {
-			return unreadable(err)
+		if src, err = s.readSource(ctx, e); err != nil {
+			return sourceError(err)
 		}
 		defer src.wipe()
 	}
-	l, closed, err := s.ledgers.Open(ctx, e.owner())
+	l, closeLedger, err := s.ledgers.Open(ctx, e.owner())
 	if err != nil {
-		return unopened(e, err)
+		return ledgerError(e, err)
 	}
-	defer closed()
-	run := s.run(e, integration, src, l)
+	defer closeLedger()
+	run := s.newRun(e, integration, src, l)
 	if e.record.Purging {
-		endLook()
+		endRead()
 		return s.purge(ctx, e, run)
 	}
-	settled, err := run.Settled(ctx)
+	upToDate, err := run.Settled(ctx)
 	switch {
 	case err != nil:
-		return unopened(e, err)
-	case settled && !wished:
-		return verdict{state: Synced, looked: true, owned: owned(l), elsewhere: src.elsewhere, until: src.until}
-	case Trigger(e.record.Trigger) == Manual && !wished && State(s.stateOf(e).State) != Retrying:
-		return verdict{state: Pending, hint: "there is something to do; run it", looked: true, owned: owned(l), elsewhere: src.elsewhere, until: src.until}
+		return ledgerError(e, err)
+	case upToDate && !requested:
+		return outcome{state: Synced, counted: true, owned: countOwned(l), elsewhere: src.elsewhere, until: src.until}
+	case Trigger(e.record.Trigger) == Manual && !requested && State(s.stateOf(e).State) != Retrying:
+		return outcome{state: Pending, hint: "there are changes to apply, and trigger is manual; run the sync", counted: true, owned: countOwned(l), elsewhere: src.elsewhere, until: src.until}
 	}
-	if v := s.broken(e, wished); v != nil {
-		v.until = src.until
-		return *v
+	if o := s.circuitOpen(e, requested); o != nil {
+		o.until = src.until
+		return *o
 	}
-	run.Whole = wished
-	endLook()
-	v := s.carryOut(ctx, e, run)
-	v.elsewhere, v.until = src.elsewhere, src.until
-	return v
+	run.Whole = requested
+	endRead()
+	o := s.execute(ctx, e, run)
+	o.elsewhere, o.until = src.elsewhere, src.until
+	return o
 }
 
-// look waits until the sync may read what it needs to know from storage; end, which may be called
-// again, lets another one. No destination is contacted meanwhile, for that may take long. A run that
-// somebody asked for does not wait.
-func (s *Service) look(ctx context.Context, wished bool) (end func(), err error) {
-	if wished {
+// startRead waits until fewer than maxReads syncs read from storage. A requested run does not wait.
+// end, which may be called more than once, lets the next sync read. Destinations are contacted only
+// after end, because a destination can be slow.
+func (s *Service) startRead(ctx context.Context, requested bool) (end func(), err error) {
+	if requested {
 		return func() {}, nil
 	}
 	select {
-	case s.looks <- struct{}{}:
-		return sync.OnceFunc(func() { <-s.looks }), nil
+	case s.reads <- struct{}{}:
+		return sync.OnceFunc(func() { <-s.reads }), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// carryOut looks at the destination and changes it.
-func (s *Service) carryOut(ctx context.Context, e *entry, run *syncrun.Run) verdict {
+// execute makes a plan from the destination and carries it out.
+func (s *Service) execute(ctx context.Context, e *syncDef, run *syncrun.Run) outcome {
 	prepared, err := run.Prepare(ctx)
 	if err != nil {
-		return s.judge(run, prepared, syncrun.Report{Err: err})
+		return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 	}
 	s.setPhase(e.record.ID, Running)
-	v := s.judge(run, prepared, run.Execute(ctx, prepared))
-	if left := unadopted(e.record.Adopt, prepared.Plan, run.Ledger); len(left) < len(e.record.Adopt) {
-		_ = s.adopted(ctx, e, left) // where that fails, the next run does it
+	o := s.runOutcome(run, prepared, run.Execute(ctx, prepared))
+	if left := pendingAdoptions(e.record.Adopt, prepared.Plan, run.Ledger); len(left) < len(e.record.Adopt) {
+		_ = s.storeAdopt(ctx, e, left) // if storing fails, the next run retries it
 	}
-	return v
+	return o
 }
 
-// unadopted names those of the entries that were to be taken over which still are to be. What is wanted no more is no longer meant.
-func unadopted(names []string, p syncplan.Plan, l *ledger.Ledger) []string {
+// pendingAdoptions returns the names that are still to be adopted. It drops names that the sync
+// owns by now, and names that it no longer wants.
+func pendingAdoptions(names []string, p syncplan.Plan, l *ledger.Ledger) []string {
 	entries := l.Entries()
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		wanted := slices.ContainsFunc(p.Actions, func(a syncplan.Action) bool { return a.Name == name && a.Kind != syncplan.Delete })
@@ -175,19 +177,20 @@ func unadopted(names []string, p syncplan.Plan, l *ledger.Ledger) []string {
 	})
 }
 
-// integrationOf finds what a sync's credential is, and holds its target against that which the ledger is about.
-func (s *Service) integrationOf(e *entry) (integrations.Integration, *verdict) {
-	if e.lost {
-		return integrations.Integration{}, &verdict{state: Blocked, class: classInternal, hint: "this version of the plugin does not know its destination; run the version that wrote it, or a newer one", elsewhere: true}
+// integrationOf returns the integration of a sync. The outcome is not nil if the integration cannot
+// be used, or if its settings lead to a target other than the one that the ledger describes.
+func (s *Service) integrationOf(e *syncDef) (integrations.Integration, *outcome) {
+	if e.unsupported {
+		return integrations.Integration{}, &outcome{state: Blocked, class: classInternal, hint: "this version of the plugin does not support the destination or name_template of the sync; run the version that wrote the sync, or a newer one", elsewhere: true}
 	}
 	i, exists := s.Integrations.ByID(e.record.Integration)
 	if !exists {
-		return i, &verdict{state: Blocked, class: outbound.NotFound, hint: "its integration does not exist", elsewhere: true}
+		return i, &outcome{state: Blocked, class: outbound.NotFound, hint: "the integration of the sync does not exist; write the sync with another integration", elsewhere: true}
 	}
 	if target := targetOf(e.declared, i, e.settings); target != e.record.Target {
-		return i, &verdict{
+		return i, &outcome{
 			state: Blocked, class: classInvalid, elsewhere: true,
-			hint: "the integration leads to another place than the one this sync has written to; set it back, or delete this sync with purge=false and create it again",
+			hint: "the settings of the integration lead to a target other than the one this sync writes to; restore them, or delete the sync with purge=false and create it again",
 		}
 	}
 	return i, nil
@@ -198,19 +201,21 @@ func targetOf(d provider.Destination, i integrations.Integration, settings provi
 	return store.SyncTarget{Host: t.Host, Path: t.Path}
 }
 
-// broken is the verdict while the integration's credential is known to be refused.
-func (s *Service) broken(e *entry, wished bool) *verdict {
+// circuitOpen returns the outcome of a visit that is skipped because the destination has recently
+// rejected the credential of the integration. It returns nil if the visit goes on. A requested run
+// is never skipped.
+func (s *Service) circuitOpen(e *syncDef, requested bool) *outcome {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	c, open := s.circuits[e.record.Integration]
-	if wait := c.until.Sub(s.now()); open && wait > 0 && !wished {
-		return &verdict{state: Failed, class: outbound.Auth, hint: c.hint, retry: seldom, after: wait, elsewhere: true}
+	c, exists := s.circuits[e.record.Integration]
+	if wait := c.until.Sub(s.now()); exists && wait > 0 && !requested {
+		return &outcome{state: Failed, class: outbound.Auth, hint: c.hint, retry: seldom, after: wait, elsewhere: true}
 	}
 	return nil
 }
 
-// run makes a run of a sync.
-func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledger.Ledger) *syncrun.Run {
+// newRun returns a run of a sync.
+func (s *Service) newRun(e *syncDef, i integrations.Integration, src source, l *ledger.Ledger) *syncrun.Run {
 	use := integrations.Use{Integration: i, Environment: e.environment(), Target: e.record.Target.Path}
 	adopt := make(map[string]bool)
 	for _, name := range e.record.Adopt {
@@ -225,7 +230,7 @@ func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledge
 		Ledger: l, Wants: src.wants, Values: src.values, SourceEmpty: src.empty, Shape: shape(e),
 		OnConflict: syncplan.OnConflict(e.record.OnConflict), Deletion: syncplan.Deletion(e.record.Deletion), Adopt: adopt,
 		Continues: func() error {
-			if now := s.byID(e.record.ID); now == nil || now.record != e.record {
+			if current := s.byID(e.record.ID); current == nil || current.record != e.record {
 				return errSuperseded
 			}
 			return nil
@@ -233,7 +238,7 @@ func (s *Service) run(e *entry, i integrations.Integration, src source, l *ledge
 	}
 }
 
-func owned(l *ledger.Ledger) int {
+func countOwned(l *ledger.Ledger) int {
 	n := 0
 	for _, e := range l.Entries() {
 		if e.Owned {
@@ -243,59 +248,61 @@ func owned(l *ledger.Ledger) int {
 	return n
 }
 
-// unopened is the verdict where what the sync owns is not known.
-func unopened(e *entry, err error) verdict {
+// ledgerError returns the outcome if the ledger could not be opened. It is then unknown what the
+// sync owns.
+func ledgerError(e *syncDef, err error) outcome {
 	switch {
 	case errors.Is(err, ledger.ErrDamaged):
-		return verdict{
+		return outcome{
 			state: Blocked, class: classInternal, retry: seldom, elsewhere: true,
-			hint: fmt.Sprintf("the ledger of what this sync has written, ledger/%s/, is damaged or was moved here; restore it from a snapshot of Vault's storage, "+
+			hint: fmt.Sprintf("the ledger of this sync, ledger/%s/, is damaged or was moved; restore it from a snapshot of Vault's storage, "+
 				"or delete the sync with purge=false, create it again and adopt its entries", e.record.ID),
 		}
 	case fault.Is(err, fault.Locked):
-		return unreadable(err)
+		return sourceError(err)
 	}
-	return verdict{state: Retrying, class: classInternal, hint: "the ledger could not be read or stored, for storage has failed", retry: soon, elsewhere: true}
+	return outcome{state: Retrying, class: classInternal, hint: "the ledger could not be read or stored because storage failed; the run is retried", retry: soon, elsewhere: true}
 }
 
-// purge deletes all that a sync has written and still owns, and then the sync.
-func (s *Service) purge(ctx context.Context, e *entry, run *syncrun.Run) verdict {
+// purge deletes all entries that a sync owns, and then the sync.
+func (s *Service) purge(ctx context.Context, e *syncDef, run *syncrun.Run) outcome {
 	run.SourceEmpty, run.Deletion, run.Adopt = true, syncplan.ManagedDeletion, nil
-	v := verdict{state: Synced}
+	o := outcome{state: Synced}
 	if len(run.Ledger.Entries()) > 0 {
-		if v := s.broken(e, false); v != nil {
-			return *v
+		if o := s.circuitOpen(e, false); o != nil {
+			return *o
 		}
 		prepared, err := run.Prepare(ctx)
 		if err != nil {
-			return s.judge(run, prepared, syncrun.Report{Err: err})
+			return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 		}
 		s.setPhase(e.record.ID, Running)
-		v = s.judge(run, prepared, run.Execute(ctx, prepared))
+		o = s.runOutcome(run, prepared, run.Execute(ctx, prepared))
 	}
 	if len(run.Ledger.Entries()) > 0 {
-		if v.state == Synced {
-			v = verdict{state: Retrying, class: classInternal, hint: "not everything is gone yet", retry: soon}
+		if o.state == Synced {
+			o = outcome{state: Retrying, class: classInternal, hint: "some entries have not been deleted yet; the purge is retried", retry: soon}
 		}
-		return v
+		return o
 	}
-	err := s.records.Exclusively(ctx, e.record.ID, func(now *entry) error {
-		if now.record != e.record {
+	err := s.records.Exclusively(ctx, e.record.ID, func(current *syncDef) error {
+		if current.record != e.record {
 			return errSuperseded
 		}
-		return s.erase(ctx, now)
+		return s.erase(ctx, current)
 	})
 	if err != nil {
-		return verdict{state: Retrying, class: classInternal, hint: fmt.Sprintf("everything it has written is gone; the sync itself is to go: %s", short(err)), retry: soon}
+		return outcome{state: Retrying, class: classInternal, hint: fmt.Sprintf("all entries of the sync were deleted, but not the sync itself; its deletion is retried: %s", publicText(err)), retry: soon}
 	}
-	return verdict{gone: true}
+	return outcome{deleted: true}
 }
 
-// short is what may be told of an error that is not the engine's own.
-func short(err error) string {
+// publicText returns the text of an error of package fault. Any other error is a storage error,
+// whose text stays out of hints.
+func publicText(err error) string {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return known.Text
 	}
-	return "storage has failed"
+	return "storage failed"
 }

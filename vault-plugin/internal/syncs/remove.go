@@ -8,47 +8,49 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// Deleted is what becomes of a sync that is deleted.
+// Deleted describes a sync whose deletion has begun.
 type Deleted struct {
 	Name    string
 	Owned   int
-	Purging bool // it goes once all that it has written is deleted
+	Purging bool // the sync is deleted after the entries that it owns
 }
 
-// Delete ends a sync. With purge all that it has written and still owns is deleted in the background first, across restarts; else it is
-// left where it is, and nobody's.
-func (s *Service) Delete(ctx context.Context, call caller.Request, at Path, purge *bool) (Deleted, error) {
-	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
+// Delete deletes a sync. If purge is true, the background first deletes all entries that the sync
+// owns, across restarts. If purge is false, the entries are kept, and no sync owns them. A nil
+// purge is an error.
+func (s *Service) Delete(ctx context.Context, call caller.Request, path Path, purge *bool) (Deleted, error) {
+	_, unlock, err := s.Tree.Change(ctx, call, path.Workspace)
 	if err != nil {
 		return Deleted{}, err
 	}
 	defer unlock()
-	_, e, err := s.find(call, at)
+	_, e, err := s.find(call, path)
 	switch {
 	case err != nil:
 		return Deleted{}, err
 	case e == nil:
-		return Deleted{}, at.missing()
+		return Deleted{}, path.missing()
 	case purge == nil:
-		return Deleted{}, fault.New(fault.Invalid, "purge: must be said: true deletes all entries that the sync has written, false leaves them")
+		return Deleted{}, fault.New(fault.Invalid, "purge: is required; true deletes the entries this sync wrote, false keeps them")
 	}
-	gone := Deleted{Name: at.Name, Owned: s.stateOf(e).Owned}
+	deleted := Deleted{Name: path.Name, Owned: s.stateOf(e).Owned}
 	if !*purge {
-		return gone, s.erase(ctx, e)
+		return deleted, s.erase(ctx, e)
 	}
-	gone.Purging = true
+	deleted.Purging = true
 	if e.record.Purging {
-		return gone, nil
+		return deleted, nil
 	}
 	record := *e.record
 	record.Purging, record.Stamp.Updated, record.Stamp.RequestID = true, s.now(), call.ID
-	_, err = s.put(ctx, s.newEntry(e.location, &record), nil)
-	return gone, err
+	_, err = s.put(ctx, s.newDef(e.location, &record), nil)
+	return deleted, err
 }
 
-// erase removes a sync; what it has written at the destination is left. The record is the commit;
-// what is stored beneath it is swept. The caller holds the workspace's change lock.
-func (s *Service) erase(ctx context.Context, e *entry) error {
+// erase deletes a sync and keeps its entries at the destination. The deletion of the record is the
+// commit; a sweep then removes what is stored below the sync. The caller holds the workspace's
+// change lock.
+func (s *Service) erase(ctx context.Context, e *syncDef) error {
 	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
 		return s.Store.DeleteSync(ctx, e.At.Parent, e.At.Group, e.At.Name)
 	})

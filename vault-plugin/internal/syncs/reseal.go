@@ -10,17 +10,18 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Sealed counts the ledgers of a workspace.
+// Sealed returns the number of syncs of a workspace: Reseal handles each as one item.
 func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
 
-// errIntents says that a ledger needs an older key until its destination was looked at.
+// errIntents reports that a ledger needs an older key until the next run has contacted the
+// destination.
 var errIntents = errors.New("the ledger has intents of unknown outcome")
 
-// Reseal seals the definitions and the ledgers of a workspace's syncs again under its latest key
-// version, and makes the prints in the ledgers again where the values are still those that were
-// written. So nothing is written again because a key was rotated, and later destroyed.
+// Reseal reseals the definitions and the ledgers of a workspace's syncs under the latest key
+// version. It also recomputes the prints of values that have not changed since they were written. A
+// rotation and a later destruction of the old key therefore cause no writes to destinations.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
-	for _, e := range s.of(ws) {
+	for _, e := range s.inWorkspace(ws) {
 		err := s.reseal(ctx, e)
 		switch {
 		case ctx.Err() != nil:
@@ -36,7 +37,7 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 	return done, failed, nil
 }
 
-func (s *Service) reseal(ctx context.Context, e *entry) error {
+func (s *Service) reseal(ctx context.Context, e *syncDef) error {
 	release, exists := s.hold(e.record.ID)
 	defer release()
 	if !exists {
@@ -45,17 +46,17 @@ func (s *Service) reseal(ctx context.Context, e *entry) error {
 	return errors.Join(s.resealDefinition(ctx, e.record.ID), s.resealLedger(ctx, e))
 }
 
-func (s *Service) resealLedger(ctx context.Context, e *entry) error {
-	src, err := s.source(ctx, e)
+func (s *Service) resealLedger(ctx context.Context, e *syncDef) error {
+	src, err := s.readSource(ctx, e)
 	if err != nil {
 		return err
 	}
 	defer src.wipe()
-	l, closed, err := s.ledgers.Open(ctx, e.owner())
+	l, closeLedger, err := s.ledgers.Open(ctx, e.owner())
 	if err != nil {
 		return err
 	}
-	defer closed()
+	defer closeLedger()
 	stay, err := l.Refresh(ctx, src.values)
 	if err == nil && stay > 0 {
 		err = errIntents
@@ -63,21 +64,22 @@ func (s *Service) resealLedger(ctx context.Context, e *entry) error {
 	return err
 }
 
-// Below counts, in words, the syncs of a workspace whose definitions or ledgers need a key version
-// below lowest, or cannot be read and so may.
+// Below returns, in words, the number of syncs of a workspace whose definitions or ledgers need a
+// key version below lowest. It includes syncs whose ledgers cannot be read, because they may need
+// one.
 func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
 	below, err := s.below(ctx, ws, lowest)
 	if below == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("%d ledgers of syncs", below)}, err
+	return []string{fmt.Sprintf("%d syncs", below)}, err
 }
 
 func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
-	var all []*entry
-	// A definition that was sealed under a keyring taken before the last rotation is stored once
-	// the lock is granted.
-	if err := s.Tree.Exclusively(ctx, ws, func() error { all = s.of(ws); return nil }); err != nil {
+	var all []*syncDef
+	// Once the lock is granted, no definition is still to be stored that was sealed under a keyring
+	// from before the last rotation.
+	if err := s.Tree.Exclusively(ctx, ws, func() error { all = s.inWorkspace(ws); return nil }); err != nil {
 		return 0, err
 	}
 	for _, e := range all {
@@ -85,7 +87,7 @@ func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below 
 			below++
 			continue
 		}
-		l, closed, err := s.ledgers.Open(ctx, e.owner())
+		l, closeLedger, err := s.ledgers.Open(ctx, e.owner())
 		switch {
 		case ctx.Err() != nil || fault.Is(err, fault.Locked):
 			return 0, err
@@ -96,7 +98,7 @@ func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below 
 		if oldest, needs := l.Needs(); needs && oldest < lowest {
 			below++
 		}
-		closed()
+		closeLedger()
 	}
 	return below, nil
 }

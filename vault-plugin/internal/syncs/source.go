@@ -18,11 +18,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
 )
 
-// source is what a sync's environment delivers, as entries of its destination.
+// source is what the environment of a sync delivers, as entries at the destination.
 type source struct {
 	wants     []syncplan.Want
-	values    map[string][]byte // by the names at the destination
-	empty     bool              // the environment has no secret at all
+	values    map[string][]byte // by name at the destination
+	empty     bool              // the environment delivers no secret, even without a selection
 	elsewhere bool
 	until     time.Time
 	delivered secrets.Delivery
@@ -30,9 +30,9 @@ type source struct {
 
 func (src source) wipe() { src.delivered.Wipe() }
 
-// source reads what a sync is to bring to its destination. One value that cannot be read fails it all: what is not there cannot be
-// told from what could not be read.
-func (s *Service) source(ctx context.Context, e *entry) (source, error) {
+// readSource reads what a sync wants at its destination. It fails if any value cannot be read.
+// Without the failure, an unreadable secret would look like a deleted one.
+func (s *Service) readSource(ctx context.Context, e *syncDef) (source, error) {
 	sel := secrets.Selection{Include: e.record.Include, Exclude: e.record.Exclude}
 	d, err := s.deliver(ctx, e, sel)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Service) source(ctx context.Context, e *entry) (source, error) {
 		if err != nil {
 			w.Bad = err.Error()
 		} else {
-			w.Name = folded(e.declared, name)
+			w.Name = fold(e.declared, name)
 			src.values[w.Name] = secret.Value
 		}
 		src.wants = append(src.wants, w)
@@ -61,12 +61,12 @@ func (s *Service) source(ctx context.Context, e *entry) (source, error) {
 	return src, err
 }
 
-func (s *Service) deliver(ctx context.Context, e *entry, sel secrets.Selection) (secrets.Delivery, error) {
+func (s *Service) deliver(ctx context.Context, e *syncDef, sel secrets.Selection) (secrets.Delivery, error) {
 	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.names, sel)
 }
 
-// empty reports whether an environment delivers nothing, whatever is chosen of it.
-func (s *Service) empty(ctx context.Context, e *entry) (bool, error) {
+// empty reports whether the environment delivers no secret, even without a selection.
+func (s *Service) empty(ctx context.Context, e *syncDef) (bool, error) {
 	d, err := s.deliver(ctx, e, secrets.Selection{})
 	defer d.Wipe()
 	return len(d.Secrets) == 0, err
@@ -76,16 +76,17 @@ func tagged(has, wanted []string) bool {
 	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(tag string) bool { return slices.Contains(has, tag) })
 }
 
-func folded(d provider.Destination, name string) string {
+func fold(d provider.Destination, name string) string {
 	if d.Fold == nil {
 		return name
 	}
 	return d.Fold(name)
 }
 
-// shape tells settings apart that entries were written under: by those that are not as they are by default, so that a version of the
-// plugin which knows more settings does not write everything again.
-func shape(e *entry) string {
+// shape returns a hash of the settings that entries are written under. It covers only settings that
+// differ from their defaults. A version of the plugin that adds a setting therefore does not write
+// all entries again.
+func shape(e *syncDef) string {
 	usual := provider.Values{}
 	for _, f := range e.declared.Fields {
 		f.Required = false
@@ -101,19 +102,20 @@ func shape(e *entry) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// unreadable is the verdict where the source could not be read: nothing is written, and nothing is deleted.
-func unreadable(err error) verdict {
-	const doubt = "; until it can be read nothing is written and nothing deleted"
+// sourceError returns the outcome if the definition or the source could not be read. The sync then
+// writes and deletes nothing.
+func sourceError(err error) outcome {
+	const consequence = "; the sync writes and deletes nothing until this is resolved"
 	var known *fault.Error
 	switch {
 	case fault.Is(err, fault.Locked):
-		return verdict{state: Paused, hint: "the workspace is locked; unlock it first", elsewhere: true}
+		return outcome{state: Paused, hint: "the workspace is locked; unlock it first", elsewhere: true}
 	case errors.As(err, &known) && (known.Kind != fault.Unavailable || known.Status == 500):
 		class := classInvalid
 		if known.Status == 500 {
 			class = classInternal
 		}
-		return verdict{state: Blocked, class: class, hint: known.Text + doubt, retry: seldom, elsewhere: true}
+		return outcome{state: Blocked, class: class, hint: known.Text + consequence, retry: seldom, elsewhere: true}
 	}
-	return verdict{state: Retrying, class: classInternal, hint: "the environment could not be read, for storage has failed or the mount is being unloaded", retry: soon, elsewhere: true}
+	return outcome{state: Retrying, class: classInternal, hint: "the environment could not be read because storage failed or the mount is being unloaded; the run is retried", retry: soon, elsewhere: true}
 }

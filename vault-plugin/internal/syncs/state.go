@@ -12,185 +12,190 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// State is how a sync, or one entry of it, stands.
+// State is the state of a sync or of one of its entries.
 type State string
 
 // The states.
 const (
-	Pending  State = "PENDING"  // there is something to do, or it is not known yet
-	Planning State = "PLANNING" // it looks
-	Running  State = "RUNNING"  // it changes the destination
+	Pending  State = "PENDING"  // a run is due, or the sync has not been visited yet
+	Planning State = "PLANNING" // a visit reads the environment, the ledger and the destination
+	Running  State = "RUNNING"  // a run changes the destination
 	Synced   State = "SYNCED"
-	Partial  State = "PARTIAL"  // some entries could not be changed, the others are as they should be
-	Conflict State = "CONFLICT" // some entries are there and not ours, the others are as they should be
-	Blocked  State = "BLOCKED"  // nothing is changed until a person does something
-	Retrying State = "RETRYING" // it was refused or not reached, and is tried again
-	Failed   State = "FAILED"   // it was refused, or not reached for long: it is tried again now and then
+	Partial  State = "PARTIAL"  // some entries could not be changed; the others are Synced
+	Conflict State = "CONFLICT" // some wanted entries exist and are not owned; the others are Synced
+	Blocked  State = "BLOCKED"  // a person must act before the sync changes anything
+	Retrying State = "RETRYING" // a failure that may pass; the next attempt is scheduled
+	Failed   State = "FAILED"   // a failure that lasts or is unlikely to pass; attempts are slowEvery apart
 	Paused   State = "PAUSED"
 
-	RemoteMissing State = "REMOTE_MISSING" // of an entry: it was ours, and has gone
-	OwnershipLost State = "OWNERSHIP_LOST" // of an entry: it was ours, and may be another's now; it is left alone
+	RemoteMissing State = "REMOTE_MISSING" // of an entry: it was owned and no longer exists
+	OwnershipLost State = "OWNERSHIP_LOST" // of an entry: it was owned, and someone else may own it now; it is left unchanged
 )
 
 const (
-	// Window is how long changes are waited for that come soon after one another.
+	// Window is the time that a sync waits after a change, so that one run covers changes that
+	// follow each other closely.
 	Window = 75 * time.Millisecond
-	// MaxAttempts is how often in a row it is tried before a person should look. It is tried after that too, but seldom.
+	// MaxAttempts is the number of consecutive failures after which a sync needs a person. Further
+	// attempts are slowEvery and up to slowSpread apart.
 	MaxAttempts = 10
-	// MaxKeys is how many entries that are not as they should be are kept by name.
+	// MaxKeys bounds the entries that a stored state names. See store.SyncState.Troubled for their
+	// number.
 	MaxKeys = 500
 
+	// An attempt of a sync that is unlikely to succeed comes after slowEvery and a random part of
+	// slowSpread.
 	slowEvery  = 15 * time.Minute
 	slowSpread = 5 * time.Minute
 )
 
 var backoff = schedule.Backoff{Base: time.Second, Max: 5 * time.Minute}
 
-// standing is how a sync stands, in memory. The service's mu guards it.
-type standing struct {
-	stored    *store.SyncState // nil: nothing is
-	now       store.SyncState
-	dirty     bool // something may have changed since it was looked at
+// runState is the state of a sync in memory. The service's mu guards it.
+type runState struct {
+	stored    *store.SyncState // nil if none is stored
+	current   store.SyncState
+	dirty     bool // something may have changed since the last visit began
 	phase     State
-	cancel    context.CancelFunc // of the run under way
-	elsewhere bool               // it delivers something of other environments, or may
-	asked     *asked             // a run that a person waits for
+	cancel    context.CancelFunc // of the visit under way
+	elsewhere bool               // other environments can change what the environment delivers
+	request   *runRequest        // the request to run that is pending; nil if there is none
 }
 
-// asked is a wish to have a sync run now, whatever there seems to be to do.
-type asked struct{ done chan struct{} }
+// runRequest is a request to run a sync even if it seems up to date. done is closed after the run.
+type runRequest struct{ done chan struct{} }
 
-// waits reports whether its next attempt is one that nothing at the source makes sooner.
-func (st *standing) waits() bool {
-	return State(st.now.State) == Retrying || State(st.now.State) == Failed
+// backsOff reports whether a change to the source must wait for the next attempt.
+func (st *runState) backsOff() bool {
+	return State(st.current.State) == Retrying || State(st.current.State) == Failed
 }
 
-// end has a run ended, and nobody wait for it.
-func (st *standing) end() {
+// end cancels the visit under way and unblocks the callers that wait for a run.
+func (st *runState) end() {
 	if st.cancel != nil {
 		st.cancel()
 	}
-	if st.asked != nil {
-		close(st.asked.done)
-		st.asked = nil
+	if st.request != nil {
+		close(st.request.done)
+		st.request = nil
 	}
 }
 
-// retry is when a sync is tried again by itself.
+// retry is when a sync is retried without a change.
 type retry int
 
 const (
-	never  retry = iota // when something changes
-	soon                // it may do better by itself
-	seldom              // it hardly does
+	never  retry = iota // not before something changes
+	soon                // with backoff: the failure may pass
+	seldom              // slowEvery apart: the failure is unlikely to pass
 )
 
-// verdict is how a visit ended.
-type verdict struct {
-	state     State
-	class     outbound.Class
-	hint      string
-	retry     retry
-	worst     State         // of one that is Retrying: what it is once its attempts are used up; "" is Failed
-	after     time.Duration // not before this has passed
-	keys      []store.KeyState
-	owned     int
-	ran       bool // the destination was looked at
-	looked    bool // owned and keys hold
-	elsewhere bool
-	until     time.Time // what is delivered ends then by itself
-	gone      bool      // the sync does not exist any more
-	broken    bool      // the visit was interrupted: it says nothing
+// outcome is the outcome of a visit.
+type outcome struct {
+	state       State
+	class       outbound.Class
+	hint        string
+	retry       retry
+	final       State         // replaces Retrying after MaxAttempts; "" means Failed
+	after       time.Duration // minimum time to the next attempt
+	keys        []store.KeyState
+	owned       int
+	ran         bool // the destination was contacted
+	counted     bool // owned and keys are set
+	elsewhere   bool
+	until       time.Time // when a delivered version expires; zero if none does
+	deleted     bool      // the sync was deleted
+	interrupted bool      // the visit was canceled, and the other fields mean nothing
 }
 
-// conclude notes how a visit ended, and answers when to come again.
-func (s *Service) conclude(ctx context.Context, e *entry, v verdict) time.Time {
+// conclude records the outcome of a visit and returns the time of the next one.
+func (s *Service) conclude(ctx context.Context, e *syncDef, o outcome) time.Time {
 	now := s.now()
 	s.mu.Lock()
-	st := s.standing[e.record.ID]
-	if st == nil || v.gone || v.broken {
+	st := s.runStates[e.record.ID]
+	if st == nil || o.deleted || o.interrupted {
 		if st != nil {
-			st.dirty = st.dirty || v.broken
+			st.dirty = st.dirty || o.interrupted
 		}
 		s.mu.Unlock()
 		return time.Time{}
 	}
-	next := st.now
-	next.State, next.Class, next.Hint = string(v.state), string(v.class), v.hint
-	if v.looked {
-		next.Owned, next.Troubled = v.owned, len(v.keys)
-		next.Keys = slices.Clone(v.keys[:min(len(v.keys), MaxKeys)])
+	next := st.current
+	next.State, next.Class, next.Hint = string(o.state), string(o.class), o.hint
+	if o.counted {
+		next.Owned, next.Troubled = o.owned, len(o.keys)
+		next.Keys = slices.Clone(o.keys[:min(len(o.keys), MaxKeys)])
 	}
-	st.elsewhere = v.elsewhere
-	s.plan(&next, v, now)
-	if v.ran {
+	st.elsewhere = o.elsewhere
+	s.scheduleRetry(&next, o, now)
+	if o.ran {
 		next.Ran = now
-		if v.state == Synced {
+		if o.state == Synced {
 			next.Synced = now
 		}
 	}
-	st.now = next
-	if v.class == outbound.Auth && v.retry == seldom {
-		s.circuits[e.record.Integration] = circuit{next.Next, v.hint}
-	} else if v.ran {
+	st.current = next
+	if o.class == outbound.Auth && o.retry == seldom {
+		s.circuits[e.record.Integration] = circuit{next.Next, o.hint}
+	} else if o.ran {
 		delete(s.circuits, e.record.Integration)
 	}
 	s.mu.Unlock()
-	s.storeState(ctx, e.record.ID) // where that fails, Wake does it
-	if next.Next.IsZero() || !v.until.IsZero() && v.until.Before(next.Next) {
-		return v.until
+	s.storeState(ctx, e.record.ID) // if storing fails, Wake retries it
+	if next.Next.IsZero() || !o.until.IsZero() && o.until.Before(next.Next) {
+		return o.until
 	}
 	return next.Next
 }
 
-// plan decides when a sync is tried again.
-func (s *Service) plan(next *store.SyncState, v verdict, now time.Time) {
-	switch v.retry {
+// scheduleRetry sets the time of the next attempt.
+func (s *Service) scheduleRetry(next *store.SyncState, o outcome, now time.Time) {
+	switch o.retry {
 	case never:
 		next.Attempts, next.Next = 0, time.Time{}
 		return
 	case soon:
 		next.Attempts++
 		if next.Attempts < MaxAttempts {
-			next.Next = now.Add(max(backoff.After(next.Attempts), v.after))
+			next.Next = now.Add(max(backoff.After(next.Attempts), o.after))
 			return
 		}
-		next.State = string(cmp.Or(v.worst, Failed))
+		next.State = string(cmp.Or(o.final, Failed))
 	case seldom:
 		next.Attempts++
 	}
 	spread := schedule.Backoff{Base: slowSpread, Max: slowSpread}
-	next.Next = now.Add(max(slowEvery+spread.After(1), v.after))
+	next.Next = now.Add(max(slowEvery+spread.After(1), o.after))
 }
 
-// storeState stores how a sync stands, where that is not what is stored.
+// storeState stores the state of a sync if it differs from the stored one.
 func (s *Service) storeState(ctx context.Context, id store.ID) {
 	release, _ := s.hold(id)
 	defer release()
 	s.mu.RLock()
-	st := s.standing[id]
-	if st == nil || st.stored != nil && reflect.DeepEqual(*st.stored, st.now) || st.now.State == "" {
+	st := s.runStates[id]
+	if st == nil || st.stored != nil && reflect.DeepEqual(*st.stored, st.current) || st.current.State == "" {
 		s.mu.RUnlock()
 		return
 	}
-	state := st.now
+	state := st.current
 	s.mu.RUnlock()
 	if s.Store.PutSyncState(ctx, id, &state) != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := s.standing[id]; st != nil {
+	if st := s.runStates[id]; st != nil {
 		st.stored = &state
 	}
 }
 
-// storeStates stores what could not be stored when it came to be.
+// storeStates stores the states that could not be stored after their visits.
 func (s *Service) storeStates(ctx context.Context) {
 	s.mu.RLock()
 	var all []store.ID
-	for id, st := range s.standing {
-		if st.phase == "" && st.now.State != "" && (st.stored == nil || !reflect.DeepEqual(*st.stored, st.now)) {
+	for id, st := range s.runStates {
+		if st.phase == "" && st.current.State != "" && (st.stored == nil || !reflect.DeepEqual(*st.stored, st.current)) {
 			all = append(all, id)
 		}
 	}

@@ -18,67 +18,74 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Path names a sync.
+// Path identifies a sync.
 type Path struct {
 	workspaces.Path // of its environment
 	Destination     string
 	Name            string
 }
 
-// String returns the path as the API has it.
+// String returns workspace/project/environment/destination/name.
 func (p Path) String() string { return p.Path.String() + "/" + p.Destination + "/" + p.Name }
 
 func (p Path) missing() error {
 	return fault.Missing("sync %s/%s of %s does not exist", p.Destination, p.Name, p.Path)
 }
 
-// command is the path as commands name it.
+// purging returns the error for a change to a sync that is being deleted with purge=true.
+func (p Path) purging(call caller.Request) error {
+	return fault.New(fault.Conflict, "sync %s/%s of %s is being deleted together with the entries it wrote; wait until the sync is gone, or keep its remaining entries with: vault delete %s purge=false",
+		p.Destination, p.Name, p.Path, p.command(call))
+}
+
+// command returns the Vault path of the sync, for commands in hints.
 func (p Path) command(call caller.Request) string {
 	return call.Mount + "syncs/" + p.String()
 }
 
-// Described is a sync as it is answered.
+// Described is a sync with its state, for responses.
 type Described struct {
 	Path
-	Provider, Integration string // name of the integration
+	Provider, Integration string // names of the provider and of the integration
 	Record                *store.Sync
 	Settings              provider.Values
-	Standing
+	Status
 }
 
-// Standing is how a sync stands.
-type Standing struct {
+// Status is the state of a sync, for responses.
+type Status struct {
 	State    State
 	Class    outbound.Class
 	Hint     string
 	Attempts int
-	Next     time.Time // zero: when something changes
+	Next     time.Time // next attempt; zero if the sync waits for a change
 	Ran      time.Time
 	Synced   time.Time
 	Owned    int
 	Troubled int
-	Actions  []string // commands that may help
+	Actions  []string // commands that may resolve the state
 }
 
-// KeyStatus is how one entry stands.
+// KeyStatus is the state of one entry.
 type KeyStatus struct {
 	store.KeyState
-	Version uint64 // of the secret, as it was written last; 0: it was not
+	Version uint64 // version of the secret that was last written; 0 if none was
 }
 
-// Read answers a sync.
-func (s *Service) Read(call caller.Request, at Path) (Described, error) {
-	_, e, err := s.find(call, at)
+// Read returns a sync.
+func (s *Service) Read(call caller.Request, path Path) (Described, error) {
+	_, e, err := s.find(call, path)
 	if err != nil {
 		return Described{}, err
 	}
 	if e == nil {
-		return Described{}, at.missing()
+		return Described{}, path.missing()
 	}
 	return s.describe(call, e), nil
 }
 
-// List answers the syncs of an environment, or of a workspace where the environment's names are empty, by their paths.
+// List returns the syncs of an environment, or of the whole workspace if path has no project,
+// sorted by path.
 func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, error) {
 	ws, err := s.Tree.WorkspaceID(call, path.Workspace)
 	if err != nil {
@@ -90,7 +97,7 @@ func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, 
 		}
 	}
 	var all []Described
-	for _, sync := range s.of(ws) {
+	for _, sync := range s.inWorkspace(ws) {
 		if path.Project == "" || sync.names == path {
 			all = append(all, s.describe(call, sync))
 		}
@@ -98,7 +105,7 @@ func (s *Service) List(call caller.Request, path workspaces.Path) ([]Described, 
 	return all, nil
 }
 
-func (s *Service) describe(call caller.Request, e *entry) Described {
+func (s *Service) describe(call caller.Request, e *syncDef) Described {
 	d := Described{
 		Path:     Path{e.names, e.At.Group, e.At.Name},
 		Provider: e.provider, Record: e.record, Settings: maps.Clone(e.settings),
@@ -106,45 +113,45 @@ func (s *Service) describe(call caller.Request, e *entry) Described {
 	if i, exists := s.Integrations.ByID(e.record.Integration); exists {
 		d.Integration = i.Name
 	}
-	d.Standing = s.standingOf(e)
+	d.Status = s.statusOf(e)
 	d.Actions = d.actions(call)
 	return d
 }
 
-// stateOf answers how the last visit ended.
-func (s *Service) stateOf(e *entry) store.SyncState {
+// stateOf returns the state that the last visit left.
+func (s *Service) stateOf(e *syncDef) store.SyncState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if st := s.standing[e.record.ID]; st != nil {
-		return st.now
+	if st := s.runStates[e.record.ID]; st != nil {
+		return st.current
 	}
 	return store.SyncState{}
 }
 
-func (s *Service) standingOf(e *entry) Standing {
+func (s *Service) statusOf(e *syncDef) Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := s.standing[e.record.ID]
+	st := s.runStates[e.record.ID]
 	if st == nil {
-		return Standing{State: Pending}
+		return Status{State: Pending}
 	}
-	n := st.now
-	found := Standing{
+	n := st.current
+	found := Status{
 		State: State(n.State), Class: outbound.Class(n.Class), Hint: n.Hint, Attempts: n.Attempts, Next: n.Next,
 		Ran: n.Ran, Synced: n.Synced, Owned: n.Owned, Troubled: n.Troubled,
 	}
 	switch {
 	case e.record.Paused && !e.record.Purging && st.phase == "":
-		found.State, found.Class, found.Hint = Paused, "", "it is paused; resume it to go on"
+		found.State, found.Class, found.Hint = Paused, "", "the sync is paused; resume it to continue"
 	case st.phase != "":
 		found.State = st.phase
-	case found.State == "", st.dirty && !st.waits():
+	case found.State == "", st.dirty && !st.backsOff():
 		found.State, found.Class, found.Hint = Pending, "", ""
 	}
 	return found
 }
 
-// actions are commands that may help a person with how a sync stands.
+// actions returns the commands that may resolve the state of a sync.
 func (d Described) actions(call caller.Request) []string {
 	path := d.command(call)
 	run := "vault write -force " + path + "/run"
@@ -170,32 +177,32 @@ func (d Described) actions(call caller.Request) []string {
 	return nil
 }
 
-// Status answers a sync with its entries, those first that are not as they should be.
-func (s *Service) Status(ctx context.Context, call caller.Request, at Path) (Described, []KeyStatus, error) {
-	e, err := s.must(call, at)
+// Status returns a sync and its entries. Entries that are not Synced come first.
+func (s *Service) Status(ctx context.Context, call caller.Request, path Path) (Described, []KeyStatus, error) {
+	e, err := s.mustFind(call, path)
 	if err != nil {
 		return Described{}, nil, err
 	}
 	d, state := s.describe(call, e), s.stateOf(e)
 	var keys []KeyStatus
-	told := make(map[string]bool)
-	l, closed, err := s.ledgers.Open(ctx, e.owner())
+	listed := make(map[string]bool)
+	l, closeLedger, err := s.ledgers.Open(ctx, e.owner())
 	if err == nil {
-		defer closed()
+		defer closeLedger()
 	}
 	for _, k := range state.Keys {
 		one := KeyStatus{KeyState: k}
 		if err == nil {
 			one.Version = l.Entries()[k.Name].Version
 		}
-		keys, told[k.Name] = append(keys, one), true
+		keys, listed[k.Name] = append(keys, one), true
 	}
 	if err != nil {
-		return d, keys, nil // the hint tells what is wrong with the ledger
+		return d, keys, nil // the hint describes what is wrong with the ledger
 	}
 	entries := l.Entries()
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		if k := entries[name]; !told[name] {
+		if k := entries[name]; !listed[name] {
 			one := KeyStatus{store.KeyState{Name: name, Source: k.Source, State: string(Synced)}, k.Version}
 			if k.Intent != nil {
 				one.Source, one.State = k.Intent.Source, string(Pending)
@@ -206,10 +213,11 @@ func (s *Service) Status(ctx context.Context, call caller.Request, at Path) (Des
 	return d, keys, nil
 }
 
-// Plan tells what a run would do, without doing it. It asks the destination. With a change it is about the sync as a write of that would
-// leave it, whether it exists or not, and refuses what the write would be refused.
-func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Change) (syncplan.Plan, error) {
-	e, err := s.proposed(ctx, call, at, c)
+// Plan returns the actions of a run without taking them. It reads from the destination. If c is
+// non-nil, Plan plans the sync as if c had been written, and fails wherever that write would fail.
+// The sync need not exist then.
+func (s *Service) Plan(ctx context.Context, call caller.Request, path Path, c *Change) (syncplan.Plan, error) {
+	e, err := s.proposed(ctx, call, path, c)
 	if err != nil {
 		return syncplan.Plan{}, err
 	}
@@ -220,58 +228,59 @@ func (s *Service) Plan(ctx context.Context, call caller.Request, at Path, c *Cha
 	if refusal != nil {
 		return syncplan.Plan{Blocked: refusal.hint}, nil
 	}
-	if c == nil { // else what there is was verified with the change
+	if c == nil { // otherwise applyChange has verified the stored definition
 		if err := s.verify(ctx, e); err != nil {
 			return syncplan.Plan{}, err
 		}
 	}
-	src, err := s.source(ctx, e)
+	src, err := s.readSource(ctx, e)
 	if err != nil {
 		return syncplan.Plan{}, err
 	}
 	defer src.wipe()
-	l, closed, err := s.ledgers.Open(ctx, e.owner())
+	l, closeLedger, err := s.ledgers.Open(ctx, e.owner())
 	if err != nil {
-		return syncplan.Plan{Blocked: unopened(e, err).hint}, nil
+		return syncplan.Plan{Blocked: ledgerError(e, err).hint}, nil
 	}
-	defer closed()
-	run := s.run(e, integration, src, l)
+	defer closeLedger()
+	run := s.newRun(e, integration, src, l)
 	run.Whole = true
 	prepared, err := run.Prepare(ctx)
 	return prepared.Plan, err
 }
 
-// proposed answers a sync as a write would leave it; as it is where there is none.
-func (s *Service) proposed(ctx context.Context, call caller.Request, at Path, c *Change) (*entry, error) {
+// proposed returns the sync as it would be after c, or as it is if c is nil.
+func (s *Service) proposed(ctx context.Context, call caller.Request, path Path, c *Change) (*syncDef, error) {
 	if c == nil {
-		return s.must(call, at)
+		return s.mustFind(call, path)
 	}
-	h, before, err := s.find(call, at)
+	loc, before, err := s.find(call, path)
 	if err != nil {
 		return nil, err
 	}
-	return s.changed(ctx, call, h, at, before, false, *c)
+	return s.applyChange(ctx, call, loc, path, before, false, *c)
 }
 
-// Run has a sync run now, whatever there seems to be to do, and waits for that at most so long. The run goes on when the waiting ends.
-func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait time.Duration) (Described, error) {
-	e, err := s.must(call, at)
+// Run starts a run immediately, even if nothing changed, and waits for it for at most wait. The run
+// continues after wait.
+func (s *Service) Run(ctx context.Context, call caller.Request, path Path, wait time.Duration) (Described, error) {
+	e, err := s.mustFind(call, path)
 	if err != nil {
 		return Described{}, err
 	}
 	if e.record.Paused && !e.record.Purging {
-		return Described{}, fault.New(fault.Conflict, "sync %s is paused; resume it first with: vault write -force %s/resume", e.path(), at.command(call))
+		return Described{}, fault.New(fault.Conflict, "sync %s is paused; resume it with: vault write -force %s/resume", e.path(), path.command(call))
 	}
 	s.mu.Lock()
-	st := s.standing[e.record.ID]
+	st := s.runStates[e.record.ID]
 	if st == nil {
 		s.mu.Unlock()
 		return Described{}, s.records.Gone()
 	}
-	if st.asked == nil {
-		st.asked = &asked{make(chan struct{})}
+	if st.request == nil {
+		st.request = &runRequest{make(chan struct{})}
 	}
-	done := st.asked.done
+	done := st.request.done
 	st.dirty = true
 	s.mu.Unlock()
 	s.scheduler.At(e.record.ID, s.now())
@@ -287,14 +296,14 @@ func (s *Service) Run(ctx context.Context, call caller.Request, at Path, wait ti
 	return s.describe(call, e), nil
 }
 
-// Needs answers what of a workspace needs a person, first, and then all its other syncs.
+// Needs returns the syncs of a workspace, those with the most urgent states first.
 func (s *Service) Needs(call caller.Request, w string) ([]Described, error) {
 	all, err := s.List(call, workspaces.Path{Workspace: w})
 	slices.SortStableFunc(all, func(a, b Described) int { return cmp.Compare(urgency(a.State), urgency(b.State)) })
 	return all, err
 }
 
-// NeedsPerson reports whether a state does not pass by itself.
+// NeedsPerson reports whether a state lasts until a person acts.
 func NeedsPerson(state State) bool { return urgency(state) < urgency(Retrying) }
 
 func urgency(state State) int {

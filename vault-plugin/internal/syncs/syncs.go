@@ -1,6 +1,6 @@
-// Package syncs owns the syncs of environments: their definitions, which are all in memory, when they run, how they stand, and their
-// end. What a run does is decided by package syncplan and done by package syncrun. It knows destinations by what they declare, and none
-// by name.
+// Package syncs owns the syncs of environments: their definitions, which are all in memory, their
+// schedule, their states and their deletion. Package syncplan decides the actions of a run, and
+// package syncrun takes them. The package knows only what destinations declare, and none by name.
 package syncs
 
 import (
@@ -30,16 +30,16 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// Trigger is what has a sync run.
+// Trigger is what starts runs of a sync.
 type Trigger string
 
 // The triggers.
 const (
-	OnChange Trigger = provider.TriggerChange // a change of what the environment delivers
-	Manual   Trigger = provider.TriggerManual // only a person, or a program, that asks for it
+	OnChange Trigger = provider.TriggerChange // a change to what the environment delivers
+	Manual   Trigger = provider.TriggerManual // only a request
 )
 
-// Deps are what a Service works with.
+// Deps are the services that a Service uses.
 type Deps struct {
 	Store        *store.Store
 	Keys         *keys.Service
@@ -58,20 +58,20 @@ type Service struct {
 	Deps
 	ledgers   *ledger.Service
 	scheduler *schedule.Scheduler
-	looks     chan struct{} // holds one element for each look that is under way
+	reads     chan struct{} // holds one element per startRead that has not ended
 
-	mu       sync.RWMutex
-	records  *recordset.Set[*entry]
-	standing map[store.ID]*standing
-	holds    map[store.ID]*held
-	circuits map[store.ID]circuit // by integration
-	paused   bool                 // everything that goes out, when it was last looked at
+	mu        sync.RWMutex
+	records   *recordset.Set[*syncDef]
+	runStates map[store.ID]*runState
+	holds     map[store.ID]*holdCount
+	circuits  map[store.ID]circuit // by integration; see circuitOpen
+	paused    bool                 // the mount's setting paused, as configChanged last saw it
 
-	mounted atomic.Pointer[string] // path of the mount, as the last request had it
+	mounted atomic.Pointer[string] // path of the mount in the last request
 }
 
-// location is where a sync is stored, and the names of its environment. Nothing is renamed, so a
-// location is valid as long as the environment exists.
+// location is where a sync is stored, and the names of its environment. Environments cannot be
+// renamed, so a location is valid as long as the environment exists.
 type location struct {
 	recordset.Member
 	names workspaces.Path
@@ -80,42 +80,43 @@ type location struct {
 // environment returns project/environment.
 func (l location) environment() string { return l.names.Project + "/" + l.names.Environment }
 
-// entry is a sync in memory. It is immutable: a change replaces it.
-type entry struct {
+// syncDef is the definition of a sync in memory. It is immutable: a change replaces it.
+type syncDef struct {
 	location
-	record   *store.Sync
-	state    *store.SyncState // read with the record; nil once the sync's standing has it
-	declared provider.Destination
-	provider string
-	settings provider.Values // complete
-	template nametemplate.Template
-	lost     bool // this version does not know its destination, or cannot read its template
+	record      *store.Sync
+	state       *store.SyncState // read with the record; nil once took has moved it to a runState
+	declared    provider.Destination
+	provider    string
+	settings    provider.Values // complete
+	template    nametemplate.Template
+	unsupported bool // this version does not know the destination or cannot parse the template
 }
 
-// path answers project/environment/destination/name, by which errors and lists name a sync of a workspace.
-func (e *entry) path() string { return e.environment() + "/" + e.At.String() }
+// path returns project/environment/destination/name. Errors and lists use it to name a sync of a
+// workspace.
+func (e *syncDef) path() string { return e.environment() + "/" + e.At.String() }
 
-// destination is the name of the sync's destination.
-func (e *entry) destination() string { return e.At.Group }
+// destination returns the name of the sync's destination.
+func (e *syncDef) destination() string { return e.At.Group }
 
-// stored is the storage key of the record, for errors.
-func (e *entry) stored() string { return e.At.Stored(store.KindSync) }
+// stored returns the storage key of the record, for errors.
+func (e *syncDef) stored() string { return e.At.Stored(store.KindSync) }
 
-func (e *entry) owner() ledger.Owner {
+func (e *syncDef) owner() ledger.Owner {
 	return ledger.Owner{
 		Workspace: e.Workspace, Sync: e.ID,
 		Project: e.names.Project, Environment: e.names.Environment, Destination: e.At.Group, Name: e.At.Name,
 	}
 }
 
-func (e *entry) namer() nametemplate.Namer {
+func (e *syncDef) namer() nametemplate.Namer {
 	return nametemplate.Namer{
 		Template: e.template, Include: e.record.Include, Exclude: e.record.Exclude,
 		Fields: nametemplate.Fields{Project: e.names.Project, Environment: e.names.Environment, Workspace: e.names.Workspace},
 	}
 }
 
-// mount is the path of the mount, for commands in hints; "" where no request has told it yet.
+// mount returns the path of the mount, for commands in hints. It is empty before the first request.
 func (s *Service) mount() string {
 	if path := s.mounted.Load(); path != nil {
 		return *path
@@ -125,15 +126,15 @@ func (s *Service) mount() string {
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
 
-// byID answers the sync with an id; nil where it does not exist.
-func (s *Service) byID(id store.ID) *entry {
+// byID returns the sync with an id, or nil if it does not exist.
+func (s *Service) byID(id store.ID) *syncDef {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.records.ByID(id)
 }
 
-// find looks a sync up; nil where there is none.
-func (s *Service) find(call caller.Request, path Path) (location, *entry, error) {
+// find returns the location of a sync, and the sync or nil if it does not exist.
+func (s *Service) find(call caller.Request, path Path) (location, *syncDef, error) {
 	env, err := s.Tree.Find(call, path.Path)
 	if err != nil {
 		return location{}, nil, err
@@ -141,16 +142,16 @@ func (s *Service) find(call caller.Request, path Path) (location, *entry, error)
 	if call.Mount != "" && call.Mount != s.mount() {
 		s.mounted.Store(&call.Mount)
 	}
-	at := recordset.Key{Parent: env.EnvironmentID, Group: path.Destination, Name: path.Name}
+	key := recordset.Key{Parent: env.EnvironmentID, Group: path.Destination, Name: path.Name}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	found, err := s.records.Find(at)
-	return location{recordset.Member{At: at, Workspace: env.WorkspaceID}, path.Path}, found, err
+	found, err := s.records.Find(key)
+	return location{recordset.Member{At: key, Workspace: env.WorkspaceID}, path.Path}, found, err
 }
 
-// must is find for a sync that is to exist: a missing one is an error of status 400 that tells how to make it, for whatever is asked about
-// it stands behind its name.
-func (s *Service) must(call caller.Request, path Path) (*entry, error) {
+// mustFind returns a sync. If the sync does not exist, the error has status 400 and contains the
+// command that creates the sync; see fault.Missing.
+func (s *Service) mustFind(call caller.Request, path Path) (*syncDef, error) {
 	_, found, err := s.find(call, path)
 	if err == nil && found == nil {
 		err = fault.New(fault.NotFound, "sync %s/%s of %s does not exist; create it with: vault write %s ...",
@@ -171,33 +172,33 @@ func (s *Service) Count(ws store.ID) int { return s.records.Count(ws) }
 // Total returns the number of syncs.
 func (s *Service) Total() int { return s.records.Total() }
 
-// of lists the syncs of a workspace by their paths.
-func (s *Service) of(ws store.ID) []*entry {
+// inWorkspace returns the syncs of a workspace, sorted by path.
+func (s *Service) inWorkspace(ws store.ID) []*syncDef {
 	s.mu.RLock()
 	all := slices.Collect(s.records.In(ws))
 	s.mu.RUnlock()
-	slices.SortFunc(all, func(a, b *entry) int { return strings.Compare(a.path(), b.path()) })
+	slices.SortFunc(all, func(a, b *syncDef) int { return strings.Compare(a.path(), b.path()) })
 	return all
 }
 
-// dependentsOf answers the syncs that use an integration.
+// dependentsOf returns the syncs that use an integration.
 func (s *Service) dependentsOf(integration store.ID) []integrations.Dependent {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var users []integrations.Dependent
+	var all []integrations.Dependent
 	for e := range s.records.All() {
 		if e.record.Integration == integration {
-			users = append(users, e.user())
+			all = append(all, e.dependent())
 		}
 	}
-	return users
+	return all
 }
 
-// user is the sync as its integration knows it.
-func (e *entry) user() integrations.Dependent {
-	u := integrations.Dependent{Name: e.path(), Environment: e.environment(), Target: e.record.Target.Path}
-	if e.lost {
-		return u
+// dependent describes the sync to its integration.
+func (e *syncDef) dependent() integrations.Dependent {
+	d := integrations.Dependent{Name: e.path(), Environment: e.environment(), Target: e.record.Target.Path}
+	if e.unsupported {
+		return d
 	}
 	fields := e.namer().Fields
 	fields.Name = "NAME"
@@ -205,19 +206,20 @@ func (e *entry) user() integrations.Dependent {
 	if err != nil {
 		name = fields.Name
 	}
-	u.Place, u.Entry = e.place(), folded(e.declared, name)
-	return u
+	d.Place, d.Entry = e.place(), fold(e.declared, name)
+	return d
 }
 
-// place is where its entries are kept.
-func (e *entry) place() provider.Place {
+// place returns the place of its entries at the destination.
+func (e *syncDef) place() provider.Place {
 	return provider.Place{Destination: e.destination(), Granularity: provider.Granularity(e.record.Granularity), Settings: e.settings}
 }
 
-// dependents names the syncs of environments; of all of a workspace where those are nil.
+// dependents names the syncs of the given environments, or all syncs of a workspace if environments
+// is nil.
 func (s *Service) dependents(ws store.ID, environments map[string]bool) []string {
 	var names []string
-	for _, e := range s.of(ws) {
+	for _, e := range s.inWorkspace(ws) {
 		if environments == nil || environments[e.environment()] {
 			names = append(names, "sync "+e.path())
 		}
@@ -225,50 +227,51 @@ func (s *Service) dependents(ws store.ID, environments map[string]bool) []string
 	return names
 }
 
-// Health names what could not be read, and what this version does not know.
+// Health describes records that could not be read and syncs that this version does not support.
 func (s *Service) Health() []string {
 	wrong := s.records.Health()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for e := range s.records.All() {
-		if e.lost {
-			wrong = append(wrong, fmt.Sprintf("the sync %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", e.stored()))
+		if e.unsupported {
+			wrong = append(wrong, fmt.Sprintf("this version of the plugin does not support the destination or name_template of the sync %s; run the version that wrote the sync, or a newer one", e.stored()))
 		}
 	}
 	return wrong
 }
 
-// took gives a sync that is new in memory a standing.
-func (s *Service) took(e *entry) {
-	st := s.standing[e.ID]
+// took is called when memory has received a sync. It gives a new sync a runState.
+func (s *Service) took(e *syncDef) {
+	st := s.runStates[e.ID]
 	if st == nil {
-		st = &standing{dirty: true}
-		s.standing[e.ID] = st
+		st = &runState{dirty: true}
+		s.runStates[e.ID] = st
 	}
 	if e.state != nil && st.stored == nil {
-		st.stored, st.now = e.state, *e.state
+		st.stored, st.current = e.state, *e.state
 	}
 	e.state = nil
 }
 
-// dropped ends the run of a sync that is removed from memory.
-func (s *Service) dropped(e *entry) {
-	if st := s.standing[e.ID]; st != nil {
+// dropped is called when a sync was removed from memory. It ends the run of the sync.
+func (s *Service) dropped(e *syncDef) {
+	if st := s.runStates[e.ID]; st != nil {
 		st.end()
 	}
-	delete(s.standing, e.ID)
+	delete(s.runStates, e.ID)
 	s.scheduler.Drop(e.ID)
 }
 
-// rechecked is called when the outcome of a change to e is known.
-func (s *Service) rechecked(_ context.Context, e, stored *entry, begun *undone.Change) {
+// rechecked is called when the outcome of a pending change to e has become known. stored is nil if
+// the sync does not exist.
+func (s *Service) rechecked(_ context.Context, e, stored *syncDef, begun *undone.Change) {
 	if stored == nil {
 		s.settle(e.ID, begun)
 		return
 	}
 	begun.Settle()
-	s.again(stored.ID)
+	s.retryNow(stored.ID)
 }
 
-// Forget drops the syncs of environments that were deleted, and ends their runs.
+// Forget removes the syncs of deleted environments from memory and ends their runs.
 func (s *Service) Forget() { s.records.Forget() }

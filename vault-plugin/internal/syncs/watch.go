@@ -7,28 +7,29 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// circuit keeps an integration whose credential was refused from being tried with by each of its syncs.
+// circuit stops the syncs of an integration from each trying a credential that was rejected.
 type circuit struct {
 	until time.Time
 	hint  string
 }
 
-// watch learns of all that may give syncs something to do. What is called here is called while locks are held, and only notes.
+// watch registers for every change that can make a run due. The registered functions may be called
+// while locks are held, so they only schedule visits.
 func (s *Service) watch() {
-	s.Secrets.Watch(s.delivers)
+	s.Secrets.Watch(s.deliveryChanged)
 	s.Tree.Watch(s.workspaceChanged)
 	s.Tree.AddDependents(s.dependents)
 	s.Integrations.Watch(s.integrationChanged)
 	s.Integrations.AddDependents(s.dependentsOf)
-	s.Settings.Watch(s.configured)
+	s.Settings.Watch(s.configChanged)
 }
 
-// delivers is called when an environment may deliver something else.
-func (s *Service) delivers(changed workspaces.Place) {
+// deliveryChanged is called when what an environment delivers may have changed.
+func (s *Service) deliveryChanged(changed workspaces.Place) {
 	s.mu.Lock()
 	var woken []store.ID
 	for e := range s.records.In(changed.WorkspaceID) {
-		if st := s.standing[e.ID]; e.At.Parent == changed.EnvironmentID || st.elsewhere {
+		if st := s.runStates[e.ID]; e.At.Parent == changed.EnvironmentID || st.elsewhere {
 			st.dirty = true
 			woken = append(woken, e.ID)
 		}
@@ -39,7 +40,8 @@ func (s *Service) delivers(changed workspaces.Place) {
 	}
 }
 
-// workspaceChanged is called when a workspace was paused or locked or is no more, or when environments share something else.
+// workspaceChanged is called after a change to a workspace, to its lock or pause, or to what its
+// environments share, and after its deletion.
 func (s *Service) workspaceChanged(ws store.ID) {
 	s.mu.RLock()
 	var all []store.ID
@@ -48,11 +50,11 @@ func (s *Service) workspaceChanged(ws store.ID) {
 	}
 	s.mu.RUnlock()
 	for _, id := range all {
-		s.again(id)
+		s.retryNow(id)
 	}
 }
 
-// integrationChanged has the syncs of an integration tried at once that have failed with it.
+// integrationChanged retries the syncs of an integration immediately.
 func (s *Service) integrationChanged(ws, integration store.ID) {
 	s.mu.Lock()
 	delete(s.circuits, integration)
@@ -64,12 +66,12 @@ func (s *Service) integrationChanged(ws, integration store.ID) {
 	}
 	s.mu.Unlock()
 	for _, id := range all {
-		s.again(id)
+		s.retryNow(id)
 	}
 }
 
-// configured has all syncs looked at once things may go out again.
-func (s *Service) configured(c store.Config) {
+// configChanged schedules all syncs when the mount is no longer paused.
+func (s *Service) configChanged(c store.Config) {
 	s.mu.Lock()
 	resumed := s.paused && !c.Paused
 	s.paused = c.Paused
@@ -82,28 +84,28 @@ func (s *Service) configured(c store.Config) {
 		return
 	}
 	for _, id := range all {
-		s.again(id)
+		s.retryNow(id)
 	}
 }
 
-// again has a sync looked at as if nothing had failed before.
-func (s *Service) again(id store.ID) {
+// retryNow schedules a visit of a sync, and forgets its failed attempts.
+func (s *Service) retryNow(id store.ID) {
 	s.mu.Lock()
-	if st := s.standing[id]; st != nil {
+	if st := s.runStates[id]; st != nil {
 		st.dirty = true
-		st.now.Attempts, st.now.Next = 0, time.Time{}
+		st.current.Attempts, st.current.Next = 0, time.Time{}
 	}
 	s.mu.Unlock()
 	s.wake(id)
 }
 
-// wake has a sync looked at soon, but not before its next attempt is due where the destination has refused it or was not reached: what
-// it is to bring there makes no difference to that.
+// wake schedules a visit of a sync after Window. If the last attempt failed, wake waits for the
+// time of the next attempt, because a change to the source does not affect the failure.
 func (s *Service) wake(id store.ID) {
 	when := s.now().Add(Window)
 	s.mu.RLock()
-	if st := s.standing[id]; st != nil && st.waits() && st.now.Next.After(when) {
-		when = st.now.Next
+	if st := s.runStates[id]; st != nil && st.backsOff() && st.current.Next.After(when) {
+		when = st.current.Next
 	}
 	s.mu.RUnlock()
 	s.scheduler.At(id, when)
