@@ -59,9 +59,9 @@ func (s *Set[E]) Remove(ctx context.Context, e E, erase func(context.Context) er
 	return begun, nil
 }
 
-// Recheck finds out from storage how a change to e ended whose storage call failed. It reports
-// whether that is known; if not, the tree holds back other changes to the workspace until it is.
-// begun is the creation or deletion of e, or nil.
+// Recheck reads from storage the outcome of a change to e whose storage call failed. It reports
+// whether the outcome is known. While it is unknown, the tree holds back other changes to the
+// workspace. begun is the creation or deletion of e, or nil.
 func (s *Set[E]) Recheck(ctx context.Context, e E, begun *undone.Change) (known bool) {
 	m := e.member()
 	return s.Tree.AddPending(ctx, m.Workspace, func(ctx context.Context) error {

@@ -3,8 +3,8 @@
 // unknown outcome, and dependents. It knows nothing of what the records contain.
 //
 // A family's service keeps its entries in a Set. An entry embeds Member and is immutable: a change
-// replaces it. The lock of a Set is its service's own, so that the service can look at an entry and
-// at what it keeps beside the entry in one step.
+// replaces it. A Set uses the lock of its service. The service can therefore read an entry and the
+// data that it keeps for the entry in one step.
 package recordset
 
 import (
@@ -23,7 +23,7 @@ import (
 // Key names a record in its family.
 type Key struct {
 	Parent store.ID // of the workspace, environment or integration that the record belongs to
-	Group  string   // provider of an integration, destination of a sync; empty in a family without groups
+	Group  string   // provider of an integration, destination of a sync; "" without groups
 	Name   string
 }
 
@@ -96,7 +96,7 @@ type Set[E Entry] struct {
 	keys    map[store.ID]Key
 	inside  map[store.ID]map[store.ID]bool // ids by workspace
 	closed  map[Key]bool                   // a deletion may have removed their records
-	damaged []string                       // storage keys of records that could not be decoded; sorted after Load
+	damaged []string                       // storage keys of damaged records; sorted after Load
 }
 
 // New returns an empty Set. mu is the lock of the service that owns it.
@@ -215,7 +215,7 @@ func (s *Set[E]) drop(at Key) {
 	s.Dropped(e)
 }
 
-// Forget removes the entries from memory whose parents were deleted. A sweep removes their records.
+// Forget removes from memory the entries of deleted parents. A sweep removes their records.
 func (s *Set[E]) Forget() {
 	s.mu.RLock()
 	var gone []Key
