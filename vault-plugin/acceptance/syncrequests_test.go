@@ -30,7 +30,7 @@ func TestVerifyReportsThePermissionThatARunLacks(t *testing.T) {
 	y.begin()
 
 	_, home, _ := strings.Cut(y.env, "/")
-	want := []string{fmt.Sprintf("for sync %s/vault-kv/team it lacks delete on %s/metadata/%s/NAME", home, y.mount, y.folder)}
+	want := []string{fmt.Sprintf("for sync %s/vault-kv/team the credential lacks delete on %s/metadata/%s/NAME", home, y.mount, y.folder)}
 	if got := lacks(rules(`"read", "list"`)); !slices.Equal(got, want) {
 		t.Errorf("lacks %q, want %q", got, want)
 	}

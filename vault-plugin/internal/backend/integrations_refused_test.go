@@ -45,7 +45,7 @@ func TestInvalidIntegrationsAreRejectedWithFieldAndForm(t *testing.T) {
 		{"a URL with a password", write(fresh, data{"key": v, "address": "https://a:" + v + "@example.com"}), v, 400, "invalid", []string{"address:", "without user name"}},
 		{"an environment without a project", write(fresh, data{"key": v, "allowed_environments": "development"}), v, 400, "invalid", []string{"allowed_environments:", "project/environment"}},
 		{"a broken pattern", write(fresh, data{"key": v, "allowed_environments": "api/[" + v}), v, 400, "invalid", []string{"allowed_environments:", "project/environment"}},
-		{"a broken pattern of targets", write(fresh, data{"key": v, "allowed_targets": "[" + v}), v, 400, "invalid", []string{"allowed_targets:", "alone for all"}},
+		{"a broken pattern of targets", write(fresh, data{"key": v, "allowed_targets": "[" + v}), v, 400, "invalid", []string{"allowed_targets:", "a single * for all targets"}},
 		{"a pattern that is too long", write(fresh, data{"key": v, "allowed_targets": v + strings.Repeat("x", 512)}), v, 400, "invalid", []string{"allowed_targets:"}},
 		{"too many patterns", write(fresh, data{"key": v, "allowed_targets": strings.Split(strings.Repeat("a ", 257), " ")}), v, 400, "limit", []string{"allowed_targets:", "256"}},
 		{"a long description", write(fresh, data{"key": v, "description": strings.Repeat(v, 20)}), v, 400, "limit", []string{"description:", "512"}},
@@ -73,8 +73,8 @@ func TestALockOrAPauseStopsProviderCalls(t *testing.T) {
 		word       string
 		says       string
 	}{
-		{"the mount", "config", data{"paused": true}, data{"paused": false}, "conflict", "config paused=false"},
-		{"the workspace", "workspaces/acme", data{"paused": true}, data{"paused": false}, "conflict", "paused=false of the workspace"},
+		{"the mount", "config", data{"paused": true}, data{"paused": false}, "conflict", "resume them with paused=false in config"},
+		{"the workspace", "workspaces/acme", data{"paused": true}, data{"paused": false}, "conflict", "resume them with paused=false in the workspace"},
 	} {
 		before := calls()
 		has(t, m.Write(c.path, c.off), data{"paused": true})

@@ -36,7 +36,7 @@ func TestInvalidDefinitionsAreRejected(t *testing.T) {
 		{other, data{"integration": "main", "shelf": "low", "description": strings.Repeat("x", 600)}, 400, "limit", "description"},
 		{other, data{"integration": "main", "shelf": "top"}, 409, "conflict", "api/development/toy-shelf/main"},
 		{other, data{"integration": "main", "shelf": "top", "name_template": "X_{{ .Name | upper }}"}, 409, "conflict", "name_template"},
-		{aSync, data{"shelf": "low"}, 409, "conflict", "shelf: cannot be changed; make another sync"},
+		{aSync, data{"shelf": "low"}, 409, "conflict", "shelf: cannot be changed; create another sync"},
 		{"syncs/acme/api/nothing/toy-shelf/main", data{"integration": "main", "shelf": "low"}, 400, "not_found", "environment"},
 		{"syncs/acme/api/development/toy-shelf/No", data{"integration": "main", "shelf": "low"}, 400, "invalid", "name"},
 		{"syncs/acme/api/development/nothing/main", data{"integration": "main"}, 400, "not_found", "the destinations are: toy-shelf"},

@@ -57,7 +57,7 @@ func lacksOf(m *enginetest.Mount) []string {
 func TestVerifyReturnsWhatIsLackingForEachSync(t *testing.T) {
 	const (
 		main, other = "api/development/toy-shelf/main", "api/development/toy-shelf/other"
-		missing     = "sync " + other + ` cannot be kept with it: every shelf exists except "nowhere"`
+		missing     = "sync " + other + ` cannot run with this integration: every shelf exists except "nowhere"`
 	)
 	for name, c := range map[string]struct {
 		reports bool
@@ -66,9 +66,9 @@ func TestVerifyReturnsWhatIsLackingForEachSync(t *testing.T) {
 	}{
 		"nothing":                       {true, nil, []string{missing}},
 		"nothing that a list shows":     {false, data{"read_only": true}, []string{missing}},
-		"a right":                       {true, data{"read_only": true}, []string{"for sync " + main + " it lacks permission to change entries, because the box is read_only", missing}},
-		"a grant of the integration":    {true, data{"allowed_targets": "nowhere"}, []string{"sync " + main + " cannot be kept with it: allowed_targets of integration toy/main does not allow top", missing}},
-		"another, for all environments": {true, data{"allowed_environments": "api/production"}, []string{"sync " + main + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development", "sync " + other + " cannot be kept with it: allowed_environments of integration toy/main does not allow api/development"}},
+		"a right":                       {true, data{"read_only": true}, []string{"for sync " + main + " the credential lacks permission to change entries, because the box is read_only", missing}},
+		"a grant of the integration":    {true, data{"allowed_targets": "nowhere"}, []string{"sync " + main + " cannot run with this integration: allowed_targets of integration toy/main does not allow top", missing}},
+		"another, for all environments": {true, data{"allowed_environments": "api/production"}, []string{"sync " + main + " cannot run with this integration: allowed_environments of integration toy/main does not allow api/development", "sync " + other + " cannot run with this integration: allowed_environments of integration toy/main does not allow api/development"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, server := used(t, c.reports)
@@ -100,7 +100,7 @@ func TestVerifyReportsThatItWasCutOff(t *testing.T) {
 	})
 	_, looks := looked(server, func() {
 		got := lacksOf(m)
-		if len(got) != 1 || !strings.Contains(got[0], "api/development/toy-shelf/main and those behind it, 2 in all, were not looked at: the test has set this fault") {
+		if len(got) != 1 || !strings.Contains(got[0], "api/development/toy-shelf/main and the syncs after it, 2 in total, were not checked: the test has set this fault") {
 			t.Errorf("lacks %q", got)
 		}
 	})
@@ -118,7 +118,7 @@ func TestVerifyChecksSomeOfManySyncs(t *testing.T) {
 		m.Write(fmt.Sprintf("syncs/acme/api/development/toy-shelf/a%02d", i), data{"integration": "main", "shelf": fmt.Sprint("shelf", i)})
 	}
 	_, looks := looked(server, func() {
-		if got := lacksOf(m); !slices.Equal(got, []string{"7 more syncs were not looked at"}) {
+		if got := lacksOf(m); !slices.Equal(got, []string{"7 more syncs were not checked"}) {
 			t.Errorf("lacks %q", got)
 		}
 	})

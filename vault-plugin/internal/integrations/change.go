@@ -22,28 +22,31 @@ import (
 // Limits of an integration.
 const (
 	MaxPerWorkspace = 1000
-	MaxSecretBytes  = 64 << 10 // of one secret field: the entry of a credential holds two generations of all of them
+	// MaxSecretBytes bounds one secret field. The storage record of a credential holds two
+	// generations of all secret fields.
+	MaxSecretBytes  = 64 << 10
 	MaxSettingBytes = 64 << 10 // of one setting
 )
 
-// Change is what a write makes of an integration; what it leaves out stays.
+// Change is a change of an integration by a write. A nil field leaves its part unchanged.
 type Change struct {
 	Description         *string
 	Auth                *string
-	Settings            map[string]any    // by field; nil resets one
-	Secrets             map[string][]byte // by field; nil takes one away. The caller clears them
+	Settings            map[string]any    // by field; nil resets a setting
+	Secrets             map[string][]byte // by field; nil removes a secret; the caller clears them
 	AllowedEnvironments *[]string
 	AllowedTargets      *[]string
 }
 
-// draft is an integration as a write would have it.
+// draft is the result of a write that has not been stored.
 type draft struct {
-	before *entry // nil: it is created
+	before *entry // nil if the write creates the integration
 	next   *entry // without its credential
 	begun  *undone.Change
 }
 
-// Put creates an integration or changes one; mustExist refuses to create. Settings and credential change together or not at all.
+// Put creates or changes an integration. If mustExist is true, Put does not create one. Settings
+// and credential change together or not at all.
 func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExist bool, c Change) (Described, error) {
 	ws, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
@@ -57,9 +60,9 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	case before == nil && mustExist:
 		return Described{}, at.missing()
 	case before == nil && s.Count(ws) >= MaxPerWorkspace:
-		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, the most it may have", at.Workspace, MaxPerWorkspace)
+		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, which is the maximum; delete an integration first", at.Workspace, MaxPerWorkspace)
 	case before != nil && call.Replays(before.record.Stamp.RequestID):
-		return s.describe(at.Workspace, before), nil // a replay
+		return s.describe(at.Workspace, before), nil
 	}
 	d, err := s.draft(call, m, before, c)
 	if err != nil {
@@ -69,14 +72,14 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	if err != nil {
 		return Described{}, err
 	}
-	if before != nil && !sameWay(before, after) {
+	if before != nil && !sameClient(before, after) {
 		s.dropClient(after.ID)
 	}
-	s.changed(after)
+	s.notify(after)
 	return s.describe(at.Workspace, after), nil
 }
 
-// draft checks all of a change but its secrets.
+// draft checks a change except for its secrets, and returns the draft that results.
 func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, c Change) (draft, error) {
 	p := s.Providers.Provider(m.At.Group)
 	if p == nil {
@@ -84,9 +87,9 @@ func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, 
 	}
 	declaration, now := p.Declare(), s.now()
 	record := store.Integration{ID: store.NewID(), Auth: declaration.Auth[0].Name, Stamp: store.Stamp{Created: now}}
-	var has map[string]any
+	var current map[string]any
 	if before != nil {
-		record, has = *before.record, before.settings
+		record, current = *before.record, before.settings
 	}
 	record.Stamp.Updated, record.Stamp.RequestID = now, call.ID
 	assign(&record.Description, c.Description)
@@ -94,7 +97,7 @@ func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, 
 	assign(&record.AllowedEnvironments, c.AllowedEnvironments)
 	assign(&record.AllowedTargets, c.AllowedTargets)
 	if len(record.Description) > workspaces.MaxDescription {
-		return draft{}, fault.New(fault.Limit, "description: has %d bytes; at most %d are kept", len(record.Description), workspaces.MaxDescription)
+		return draft{}, fault.New(fault.Limit, "description: has %d bytes; at most %d are allowed", len(record.Description), workspaces.MaxDescription)
 	}
 	if err := checkGrants(record.AllowedEnvironments, record.AllowedTargets); err != nil {
 		return draft{}, err
@@ -105,7 +108,7 @@ func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, 
 	if err := checkSizes(c); err != nil {
 		return draft{}, err
 	}
-	values, err := complete(declaration, record.Auth, has, c.Settings)
+	values, err := complete(declaration, record.Auth, current, c.Settings)
 	if err != nil {
 		return draft{}, err
 	}
@@ -130,21 +133,23 @@ func checkSizes(c Change) error {
 		text, _ := v.(string)
 		words, _ := v.([]string)
 		if size := len(text) + len(strings.Join(words, "")); size > MaxSettingBytes {
-			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", field, size, MaxSettingBytes)
+			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are allowed", field, size, MaxSettingBytes)
 		}
 	}
 	for field, secret := range c.Secrets {
 		if len(secret) > MaxSecretBytes {
-			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are kept", field, len(secret), MaxSecretBytes)
+			return fault.New(fault.Limit, "%s: has %d bytes; at most %d are allowed", field, len(secret), MaxSecretBytes)
 		}
 	}
 	return nil
 }
 
-// credential makes the secret fields of the next generation: those given, and with unchanged endpoint those that were there. None
-// means that the generation stays. Whoever changes where a credential is sent to supplies all of it again, for else a right to
-// change settings were one to have it sent elsewhere. The caller clears the fields.
-func (s *Service) credential(ctx context.Context, d draft, given map[string][]byte) (map[string][]byte, error) {
+// nextFields returns the secret fields of the next generation: the given fields and, if the
+// endpoint is unchanged, the current fields. It returns no fields if the current generation stays
+// in force. A change of the endpoint needs the whole credential again. Otherwise, whoever may
+// change settings could have the credential sent to another endpoint. The caller clears the fields,
+// also after an error.
+func (s *Service) nextFields(ctx context.Context, d draft, given map[string][]byte) (map[string][]byte, error) {
 	if d.before != nil && len(given) == 0 {
 		return nil, nil
 	}
@@ -152,7 +157,8 @@ func (s *Service) credential(ctx context.Context, d draft, given map[string][]by
 	if d.before != nil && d.before.unreadable() == "" && d.before.endpoint == d.next.endpoint {
 		g, _ := d.before.sealed.Find(d.before.record.Credential.Generation)
 		opened, err := s.sealing.Open(ctx, d.next.owner(), d.next.endpoint, g)
-		if err != nil && !errors.Is(err, credseal.ErrUnopened) { // one that does not open is supplied anew
+		// If the current generation does not open, the write must supply all required fields.
+		if err != nil && !errors.Is(err, credseal.ErrUnopened) {
 			return nil, err
 		}
 		defer opened.Wipe()
@@ -175,13 +181,14 @@ func (s *Service) credential(ctx context.Context, d draft, given map[string][]by
 	return next, checkSecrets(secrets, next)
 }
 
-// checkSecrets refuses a credential that lacks something, or one that its provider refuses.
+// checkSecrets rejects a credential that lacks a required field or has a field that its provider
+// rejects.
 func checkSecrets(secrets []provider.Field, next map[string][]byte) error {
 	for _, f := range secrets {
 		value, set := next[f.Name]
 		switch {
 		case !set && (f.Required || len(next) == 0):
-			return fault.New(fault.Invalid, "%s: is required, and supplied together with what decides where it is sent: %s", f.Name, f.Help)
+			return fault.New(fault.Invalid, "%s: is required; supply it again whenever auth changes, or a setting that decides where the credential is sent: %s", f.Name, f.Help)
 		case !set || f.Check == nil:
 			continue
 		}
@@ -192,10 +199,12 @@ func checkSecrets(secrets []provider.Field, next map[string][]byte) error {
 	return nil
 }
 
-// commit makes a change durable. The new generation is stored first, beside the one in force, and nothing opens it until the
-// record names it: that one Put is the commit. What the record no longer names is then removed.
+// commit stores a change and returns the new entry. It first stores the new generation beside the
+// generation in force. Nothing opens the new generation until the record names it, so the Put of
+// the record commits the change. Last, commit removes the generations that the record no longer
+// names.
 func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) (*entry, error) {
-	fields, err := s.credential(ctx, d, given)
+	fields, err := s.nextFields(ctx, d, given)
 	defer provider.NewCredential(fields).Wipe()
 	if err != nil {
 		return nil, err
@@ -207,7 +216,7 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 		return nil, err
 	}
 	if len(fields) > 0 {
-		if sealed, err = s.generation(ctx, d, fields, sealed); err != nil {
+		if sealed, err = s.storeGeneration(ctx, d, fields, sealed); err != nil {
 			return nil, err
 		}
 	}
@@ -218,7 +227,7 @@ func (s *Service) commit(ctx context.Context, d draft, given map[string][]byte) 
 		}
 		return nil, fmt.Errorf("store integration %s: %w", next.At, err)
 	}
-	if len(fields) > 0 { // how another credential fared says nothing of this one
+	if len(fields) > 0 { // the usage is that of the previous credential
 		s.mu.Lock()
 		delete(s.usage, next.ID)
 		s.mu.Unlock()
@@ -231,16 +240,17 @@ func (s *Service) putRecord(ctx context.Context, e *entry, record *store.Integra
 	return s.Store.PutIntegration(ctx, e.At.Parent, e.At.Group, e.At.Name, record)
 }
 
-// generation seals the next generation and stores it beside the one in force.
-func (s *Service) generation(ctx context.Context, d draft, fields map[string][]byte, has *store.Credential) (*store.Credential, error) {
+// storeGeneration seals the next generation and stores it beside the generation in force. It
+// updates the draft's record. sealed is the stored credential, or nil if none is stored.
+func (s *Service) storeGeneration(ctx context.Context, d draft, fields map[string][]byte, sealed *store.Credential) (*store.Credential, error) {
 	record := d.next.record
 	next := &store.Credential{}
 	number := record.Credential.Generation
-	if left := s.allowed(record, has); left != nil {
-		next.Generations = append(next.Generations, left.Generations...)
+	if kept := s.allowed(record, sealed); kept != nil {
+		next.Generations = append(next.Generations, kept.Generations...)
 	}
-	if has != nil { // one that did not come through has used its number up
-		number = max(number, has.Generations[len(has.Generations)-1].Number)
+	if sealed != nil { // a generation whose change failed has used up its number
+		number = max(number, sealed.Generations[len(sealed.Generations)-1].Number)
 	}
 	g, err := s.sealing.Seal(ctx, d.next.owner(), d.next.endpoint, number+1, fields)
 	if err != nil {
@@ -257,42 +267,44 @@ func (s *Service) generation(ctx context.Context, d draft, fields map[string][]b
 	return next, nil
 }
 
-// fingerprint tells generations apart. It is random: a digest of a credential, keyed or not, would let whoever can supply one, or
-// knows the key, try guesses against it.
+// fingerprint returns a random identifier of a generation. It is no digest of the credential, not
+// even a keyed one: whoever can supply credentials, or knows the key, could test guesses against a
+// digest.
 func fingerprint() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
 
-// Delete removes an integration with its credential. While syncs use it, it is refused and they are named.
+// Delete removes an integration and its credential, and returns the removed integration. It fails
+// if syncs use the integration; the error lists them.
 func (s *Service) Delete(ctx context.Context, call caller.Request, at Path) (Integration, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, at.Workspace)
 	if err != nil {
 		return Integration{}, err
 	}
 	defer unlock()
-	e, err := s.must(call, at)
+	e, err := s.require(call, at)
 	if err != nil {
 		return Integration{}, err
 	}
 	if syncs := s.syncsOf(e.ID); len(syncs) > 0 {
-		return Integration{}, fault.New(fault.Conflict, "integration %s of %s cannot be deleted, for syncs use it; delete them first: %s", at.InWorkspace(), at.Workspace, recordset.Some(syncs))
+		return Integration{}, fault.New(fault.Conflict, "integration %s of %s cannot be deleted because syncs use it; delete these syncs first: %s", at.InWorkspace(), at.Workspace, recordset.Some(syncs))
 	}
 	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
 		return s.Store.DeleteIntegration(ctx, e.At.Parent, e.At.Group, e.At.Name)
 	})
-	gone := e.integration(at.Workspace)
+	removed := e.integration(at.Workspace)
 	switch {
 	case err != nil:
 		return Integration{}, fmt.Errorf("delete integration %s: %w", e.At, err)
 	case begun == nil:
-		return gone, nil
-	case s.Store.DeleteCredential(ctx, gone.ID) != nil:
+		return removed, nil
+	case s.Store.DeleteCredential(ctx, removed.ID) != nil:
 		begun.Settle()
 	default:
 		begun.Done(ctx)
 	}
-	s.changed(e)
-	return gone, nil
+	s.notify(e)
+	return removed, nil
 }

@@ -10,36 +10,38 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// client is an integration's way out, with its connections and what it knows of the other side's limits. It is kept until the
-// settings it was made for change.
+// client is the HTTP client of an integration. It holds the connections and the known rate limits
+// of the service. It is kept until the settings it was made for change.
 type client struct {
 	*outbound.Client
-	made *entry
+	madeFor *entry
 }
 
+// client returns the HTTP client of an integration. It fails if the integration was deleted or the
+// service was stopped.
 func (s *Service) client(e *entry) (*outbound.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.records.ByID(e.ID) == nil {
 		return nil, &outbound.Error{Class: outbound.Network, Provider: e.provider(), Operation: "use the credential", Hint: "the integration was deleted, or the mount is being unloaded", Cause: ErrGone}
 	}
-	if c := s.clients[e.record.ID]; c != nil && sameWay(c.made, e) {
+	if c := s.clients[e.record.ID]; c != nil && sameClient(c.madeFor, e) {
 		return c.Client, nil
 	}
 	condition, _ := s.Tree.Condition(e.Workspace)
-	made, err := s.Gateway.Client(e.declaration.Party(condition.Name, e.settings))
+	created, err := s.Gateway.Client(e.declaration.Party(condition.Name, e.settings))
 	if err != nil {
 		return nil, err
 	}
 	if old := s.clients[e.record.ID]; old != nil {
 		old.Close()
 	}
-	s.clients[e.record.ID] = &client{made, e}
-	return made, nil
+	s.clients[e.record.ID] = &client{created, e}
+	return created, nil
 }
 
-// sameWay reports whether two states of an integration may share a client.
-func sameWay(a, b *entry) bool {
+// sameClient reports whether two states of an integration may share a client.
+func sameClient(a, b *entry) bool {
 	return a.record.Auth == b.record.Auth && reflect.DeepEqual(a.settings, b.settings)
 }
 
@@ -52,24 +54,25 @@ func (s *Service) dropClient(id store.ID) {
 	}
 }
 
-// noted is how an integration was last used, since that was last stored.
-type noted struct {
+// unsavedUsage is the last use of an integration that its stored record does not have yet.
+type unsavedUsage struct {
 	store.Usage
-	expires *time.Time // of the credential, where the provider has told
+	expires *time.Time // of the credential; nil if the provider has reported no new time
 }
 
-// usageEvery is how often the moment of the last use is stored, at the most: every use would else cost a write.
+// usageEvery is the least time between two writes of the last use's time. It saves a write for each
+// use.
 const usageEvery = time.Hour
 
-// note keeps how a use went.
-func (s *Service) note(e *entry, err error) {
+// recordUse keeps the outcome of a use in memory. storeUsage stores it later.
+func (s *Service) recordUse(e *entry, err error) {
 	if errors.Is(err, context.Canceled) {
-		return // it was ended by us
+		return // the engine ended the use, or its caller did
 	}
 	now := s.now()
 	usage := store.Usage{At: now}
 	if err != nil {
-		usage.Error = &store.Mishap{At: now, Class: string(outbound.ClassOf(err)), Text: "the engine itself has failed"}
+		usage.Error = &store.Mishap{At: now, Class: string(outbound.ClassOf(err)), Text: "internal error of the engine"}
 		var known *outbound.Error
 		if errors.As(err, &known) {
 			usage.Error.Text = known.Error()
@@ -78,11 +81,12 @@ func (s *Service) note(e *entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.records.ByID(e.ID) != nil {
-		s.usage[e.record.ID] = noted{usage, s.usage[e.record.ID].expires}
+		s.usage[e.record.ID] = unsavedUsage{usage, s.usage[e.record.ID].expires}
 	}
 }
 
-func (s *Service) usedOf(record *store.Integration) (store.Usage, time.Time) {
+// usageOf returns the last use of an integration and the time when its credential expires.
+func (s *Service) usageOf(record *store.Integration) (store.Usage, time.Time) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	n, used := s.usage[record.ID]
@@ -95,22 +99,26 @@ func (s *Service) usedOf(record *store.Integration) (store.Usage, time.Time) {
 	return record.Used, record.Credential.Expires
 }
 
-// storeUsage stores how integrations were used: an error, or its end, within a minute, else the moment once an hour.
+// storeUsage stores the last uses of integrations. It stores a first error, a first success after
+// an error, and a new expiry time at once. It stores the time of other uses at most once in
+// usageEvery.
 func (s *Service) storeUsage(ctx context.Context) {
 	s.mu.RLock()
 	var due []store.ID
 	for id, n := range s.usage {
-		if has := s.records.ByID(id).record; n.expires != nil || (n.Error == nil) != (has.Used.Error == nil) || n.At.Sub(has.Used.At) >= usageEvery {
+		if stored := s.records.ByID(id).record; n.expires != nil || (n.Error == nil) != (stored.Used.Error == nil) || n.At.Sub(stored.Used.At) >= usageEvery {
 			due = append(due, id)
 		}
 	}
 	s.mu.RUnlock()
 	for _, id := range due {
-		_ = s.records.Exclusively(ctx, id, func(e *entry) error { return s.putUsage(ctx, e) }) // else in a minute
+		// After a failure, the next Wake retries.
+		_ = s.records.Exclusively(ctx, id, func(e *entry) error { return s.putUsage(ctx, e) })
 	}
 }
 
-// putUsage stores the record with how it was last used. The caller holds the workspace's change lock.
+// putUsage stores the record of an integration with its last use. The caller holds the workspace's
+// change lock.
 func (s *Service) putUsage(ctx context.Context, e *entry) error {
 	s.mu.RLock()
 	n, used := s.usage[e.ID]
@@ -124,7 +132,7 @@ func (s *Service) putUsage(ctx context.Context, e *entry) error {
 		record.Credential.Expires = *n.expires
 	}
 	if err := s.putRecord(ctx, e, &record); err != nil {
-		return err // whether it was stored makes no difference but to a moment
+		return err // no recheck is needed: at worst, storage has a newer last use than memory
 	}
 	s.records.Take(s.newEntry(e.Member, &record, e.sealed))
 	s.mu.Lock()

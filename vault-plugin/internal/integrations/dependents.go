@@ -13,13 +13,14 @@ type Dependent struct {
 	Name        string         // project/environment/destination/name
 	Environment string         // project/environment
 	Target      string         // path of its target
-	Place       provider.Place // of its target; the zero value where this version does not know the destination
-	Entry       string         // a name such as its entries have there
+	Place       provider.Place // of its target; zero if the destination is unsupported
+	Entry       string         // an example of its entries' names at the target
 }
 
 // AddDependents registers f, which lists the syncs that use an integration. The integration cannot
-// be deleted while there are any. A sync begins to use one while Tree.Change holds back other
-// changes to the workspace. AddDependents must be called before the service is shared.
+// be deleted while there are any. A sync may start to use an integration only while Tree.Change
+// holds back other changes to the workspace. AddDependents must be called before the service is
+// shared.
 func (s *Service) AddDependents(f func(integration store.ID) []Dependent) { s.dependents.Add(f) }
 
 // dependentsOf returns the syncs that use an integration, sorted by name.
@@ -29,10 +30,11 @@ func (s *Service) dependentsOf(id store.ID) []Dependent {
 	return all
 }
 
+// syncsOf returns the names of the syncs that use an integration, sorted.
 func (s *Service) syncsOf(id store.ID) []string {
 	var names []string
-	for _, user := range s.dependentsOf(id) {
-		names = append(names, user.Name)
+	for _, d := range s.dependentsOf(id) {
+		names = append(names, d.Name)
 	}
 	return names
 }

@@ -8,40 +8,44 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// Bounds of what an integration may be used for.
+// Limits of a grant.
 const (
 	MaxGrants  = 256
 	maxPattern = 512 // bytes
 )
 
-// everything is the pattern that allows all; it has to be written out.
-const everything = "*"
+// matchAll is the pattern that matches every name. It must be given explicitly: an empty grant
+// allows nothing.
+const matchAll = "*"
 
-// Allows reports whether one of the patterns of a grant is met. A `*` within a pattern stops at a slash; alone it meets all.
+// Allows reports whether a name matches one of the patterns of a grant. The pattern `*` matches
+// every name. In any other pattern, a `*` does not match a slash.
 func Allows(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		met, _ := globs.Match(pattern, name)
-		return met || pattern == everything
+		matched, _ := globs.Match(pattern, name)
+		return matched || pattern == matchAll
 	})
 }
 
+// checkGrant checks the patterns of a grant. want describes a valid pattern, for the error. Each
+// pattern except matchAll must have the given number of slashes; -1 allows any number.
 func checkGrant(field, want string, slashes int, patterns []string) error {
 	if len(patterns) > MaxGrants {
-		return fault.New(fault.Limit, "%s: has %d patterns; at most %d are kept", field, len(patterns), MaxGrants)
+		return fault.New(fault.Limit, "%s: has %d patterns; at most %d are allowed", field, len(patterns), MaxGrants)
 	}
 	for _, pattern := range patterns {
 		_, err := globs.Match(pattern, "")
-		misshapen := slashes >= 0 && pattern != everything && strings.Count(pattern, "/") != slashes
-		if err != nil || pattern == "" || len(pattern) > maxPattern || misshapen {
-			return fault.New(fault.Invalid, "%s: must be %s", field, want)
+		wrongDepth := slashes >= 0 && pattern != matchAll && strings.Count(pattern, "/") != slashes
+		if err != nil || pattern == "" || len(pattern) > maxPattern || wrongDepth {
+			return fault.New(fault.Invalid, "%s: each pattern must be %s, and have at most %d bytes", field, want, maxPattern)
 		}
 	}
 	return nil
 }
 
 func checkGrants(environments, targets []string) error {
-	if err := checkGrant("allowed_environments", "patterns project/environment, such as api/staging or web/*, or * alone for all", 1, environments); err != nil {
+	if err := checkGrant("allowed_environments", "project/environment, such as api/staging or web/*, or a single * for all environments", 1, environments); err != nil {
 		return err
 	}
-	return checkGrant("allowed_targets", "patterns of the targets of syncs, such as acme/* (a * stops at a slash), or * alone for all", -1, targets)
+	return checkGrant("allowed_targets", "the path of a target, such as acme/* (a * does not match a slash), or a single * for all targets", -1, targets)
 }

@@ -1,6 +1,7 @@
-// Package integrations owns the integrations of workspaces: a credential for one account at one provider, its settings, and what it
-// may be used for. The records are all in memory; credentials are kept sealed, and opened for the time of one use. It knows
-// providers by what they declare, and none by name.
+// Package integrations owns the integrations of workspaces. An integration is a credential for one
+// account at one provider, its settings, and grants that limit its use. All records are in memory.
+// Credentials stay sealed, and each is opened only for the duration of one use. The package knows
+// providers by their declarations, never by name.
 package integrations
 
 import (
@@ -29,48 +30,49 @@ import (
 // Path names an integration.
 type Path struct{ Workspace, Provider, Name string }
 
-// String returns the names joined by slashes, as the paths of the API have them.
+// String returns the names joined by slashes, as in the paths of the API.
 func (p Path) String() string { return p.Workspace + "/" + p.InWorkspace() }
 
-// InWorkspace returns provider/name, by which errors and lists name an integration of a workspace.
+// InWorkspace returns provider/name, which identifies an integration within its workspace in errors
+// and lists.
 func (p Path) InWorkspace() string { return p.Provider + "/" + p.Name }
 
 func (p Path) missing() error {
 	return fault.Missing("integration %s of %s does not exist", p.InWorkspace(), p.Workspace)
 }
 
-// Integration is an integration as the engine knows it, in memory. It is immutable.
+// Integration is the state of an integration at one time. It is immutable.
 type Integration struct {
 	Path
 	WorkspaceID, ID store.ID
 	Declaration     provider.Declaration
 	Auth            string
-	Settings        provider.Values // complete
+	Settings        provider.Values // with defaults filled in
 	Record          *store.Integration
 }
 
-// State says whether a credential can be used.
+// State is the state of a credential.
 type State string
 
 // The states of a credential.
 const (
 	Ready      State = "ready"
-	Unreadable State = "unreadable" // until it is supplied again
+	Unreadable State = "unreadable" // until the credential is supplied again
 )
 
-// Described is an integration as it is answered.
+// Described is an integration with the state that a response contains.
 type Described struct {
 	Integration
 	State State
-	Why   string          // of one that is unreadable
-	Set   map[string]bool // whether each secret field of its auth kind is set
+	Why   string          // why the credential is unreadable; "" if it is ready
+	Set   map[string]bool // by secret field of the auth kind: whether it is set
 	Used  store.Usage
-	Syncs []string // that use it
+	Syncs []string // names of the syncs that use the integration
 
-	Expires time.Time // of the credential, as the provider has told; zero: never, or not told
+	Expires time.Time // of the credential; zero if it does not expire or the time is unknown
 }
 
-// Deps are what a Service works with.
+// Deps are the dependencies of a Service.
 type Deps struct {
 	Store     *store.Store
 	Keys      *keys.Service
@@ -90,9 +92,9 @@ type Service struct {
 
 	mu         sync.RWMutex
 	records    *recordset.Set[*entry]
-	untidy     map[store.ID]bool    // their credential's entry holds a generation that may not exist
-	usage      map[store.ID]noted   // since it was last stored
-	clients    map[store.ID]*client // by integration
+	untidy     map[store.ID]bool         // integrations with a stored generation that may not exist
+	usage      map[store.ID]unsavedUsage // by integration
+	clients    map[store.ID]*client      // by integration
 	uses       map[*use]bool
 	stopped    bool
 	watchers   []func(ws, integration store.ID)
@@ -103,36 +105,37 @@ type Service struct {
 type entry struct {
 	recordset.Member
 	record      *store.Integration
-	sealed      *store.Credential // nil: its entry is missing or damaged
+	sealed      *store.Credential // nil if the stored credential is missing or damaged
 	declaration provider.Declaration
-	settings    provider.Values // complete
-	endpoint    [32]byte        // of the settings in force
-	lost        bool            // this version has no such provider, or no such auth kind
+	settings    provider.Values // with defaults filled in
+	endpoint    [32]byte        // digest of where the current settings send the credential
+	unsupported bool            // this version does not have the provider or the auth kind
 }
 
-// provider is the name of the integration's provider.
+// provider returns the name of the integration's provider.
 func (e *entry) provider() string { return e.At.Group }
 
-// stored is the storage key of the record, for errors.
+// stored returns the storage key of the record, for errors.
 func (e *entry) stored() string { return e.At.Stored(store.KindIntegration) }
 
-// owner is the owner of the integration's credential.
+// owner returns the owner of the integration's credential.
 func (e *entry) owner() credseal.Owner {
 	return credseal.Owner{Workspace: e.Workspace, Provider: e.At.Group, Name: e.At.Name, ID: e.ID}
 }
 
-// Watch has f called after an integration has changed or was deleted, outside of locks. It must be called before the service is
-// shared.
+// Watch registers f, which is called after an integration was changed or deleted, without the
+// service's lock held. Watch must be called before the service is shared.
 func (s *Service) Watch(f func(ws, integration store.ID)) { s.watchers = append(s.watchers, f) }
 
-func (s *Service) changed(e *entry) {
+// notify calls the watchers after a change or deletion of e.
+func (s *Service) notify(e *entry) {
 	for _, f := range s.watchers {
 		f(e.Workspace, e.ID)
 	}
 }
 
-// Find returns an integration that is to be used. One that does not exist is an error of status 400
-// with the command that creates it.
+// Find returns an integration that a caller wants to use. If it does not exist, the error has
+// status 400 and contains the command that creates it.
 func (s *Service) Find(call caller.Request, at Path) (Integration, error) {
 	_, e, err := s.find(call, at)
 	if err != nil {
@@ -144,22 +147,23 @@ func (s *Service) Find(call caller.Request, at Path) (Integration, error) {
 	return e.integration(at.Workspace), nil
 }
 
-// Read returns an integration.
+// Read returns an integration and the state of its credential.
 func (s *Service) Read(call caller.Request, at Path) (Described, error) {
-	e, err := s.must(call, at)
+	e, err := s.require(call, at)
 	if err != nil {
 		return Described{}, err
 	}
 	return s.describe(at.Workspace, e), nil
 }
 
-// Exists reports whether an integration exists.
+// Exists reports whether an integration exists. It returns false if that is unknown.
 func (s *Service) Exists(at Path) bool {
 	_, e, _ := s.find(caller.Request{}, at)
 	return e != nil
 }
 
-// find looks an integration up; nil where there is none.
+// find returns the member and the entry of an integration. The entry is nil if the integration does
+// not exist.
 func (s *Service) find(call caller.Request, at Path) (recordset.Member, *entry, error) {
 	ws, err := s.Tree.WorkspaceID(call, at.Workspace)
 	if err != nil {
@@ -172,8 +176,8 @@ func (s *Service) find(call caller.Request, at Path) (recordset.Member, *entry, 
 	return m, e, err
 }
 
-// must is find for an integration that has to exist.
-func (s *Service) must(call caller.Request, at Path) (*entry, error) {
+// require returns the entry of an integration. It fails if the integration does not exist.
+func (s *Service) require(call caller.Request, at Path) (*entry, error) {
 	_, e, err := s.find(call, at)
 	if err == nil && e == nil {
 		err = at.missing()
@@ -181,15 +185,15 @@ func (s *Service) must(call caller.Request, at Path) (*entry, error) {
 	return e, err
 }
 
-// List returns the integrations of a workspace, sorted by their paths: those of one provider if
-// prov is not empty.
+// List returns the integrations of a workspace, sorted by path. If prov is not empty, it returns
+// only the integrations of that provider.
 func (s *Service) List(call caller.Request, w, prov string) ([]Described, error) {
 	id, err := s.Tree.WorkspaceID(call, w)
 	if err != nil {
 		return nil, err
 	}
 	var all []Described
-	for _, e := range s.of(id) {
+	for _, e := range s.inWorkspace(id) {
 		if prov == "" || e.provider() == prov {
 			all = append(all, s.describe(w, e))
 		}
@@ -197,8 +201,8 @@ func (s *Service) List(call caller.Request, w, prov string) ([]Described, error)
 	return all, nil
 }
 
-// of lists the integrations of a workspace by their paths.
-func (s *Service) of(ws store.ID) []*entry {
+// inWorkspace returns the entries of a workspace, sorted by path.
+func (s *Service) inWorkspace(ws store.ID) []*entry {
 	s.mu.RLock()
 	all := slices.Collect(s.records.In(ws))
 	s.mu.RUnlock()
@@ -206,7 +210,8 @@ func (s *Service) of(ws store.ID) []*entry {
 	return all
 }
 
-// ByID returns the integration with an id, of whatever workspace; false where it does not exist.
+// ByID returns the integration with an id, in any workspace. It returns false if the integration or
+// its workspace does not exist.
 func (s *Service) ByID(id store.ID) (Integration, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -234,20 +239,21 @@ func (s *Service) describe(w string, e *entry) Described {
 	if d.Why = e.unreadable(); d.Why != "" {
 		d.State = Unreadable
 	}
-	d.Used, d.Expires = s.usedOf(e.record)
+	d.Used, d.Expires = s.usageOf(e.record)
 	return d
 }
 
-// unreadable says why the credential cannot be opened, as far as that shows without opening it; "" where nothing is against it.
+// unreadable returns why the credential cannot be opened, or "" if no reason is known. It does not
+// open the credential, so it does not detect a damaged field.
 func (e *entry) unreadable() string {
 	g, held := e.sealed.Find(e.record.Credential.Generation)
 	switch {
-	case e.lost:
-		return "this version of the plugin does not know its provider or its way to prove who we are"
+	case e.unsupported:
+		return "this version of the plugin does not support its provider or its authentication method"
 	case !held:
-		return "its stored entry is missing or damaged"
+		return "its record cred/" + string(e.ID) + " is missing or damaged"
 	case g.Endpoint != e.endpoint:
-		return "it was supplied for other settings, and is sent only to whom it was supplied for"
+		return "it was supplied for other settings, and is sent only to the endpoint that it was supplied for"
 	}
 	return ""
 }
@@ -258,7 +264,8 @@ func (s *Service) Count(ws store.ID) int { return s.records.Count(ws) }
 // Total returns the number of integrations.
 func (s *Service) Total() int { return s.records.Total() }
 
-// Health names what could not be read, and what this version does not know.
+// Health returns a sentence for each record that cannot be read or that this version does not
+// support.
 func (s *Service) Health() []string {
 	wrong := s.records.Health()
 	s.mu.RLock()
@@ -266,8 +273,8 @@ func (s *Service) Health() []string {
 	for e := range s.records.All() {
 		_, held := e.sealed.Find(e.record.Credential.Generation)
 		switch {
-		case e.lost:
-			wrong = append(wrong, fmt.Sprintf("the integration %s is of a kind that this version of the plugin does not know; run the version that wrote it, or a newer one", e.stored()))
+		case e.unsupported:
+			wrong = append(wrong, fmt.Sprintf("the integration %s has a provider or an authentication method that this version of the plugin does not support; run the version that wrote it, or a newer version", e.stored()))
 		case !held:
 			wrong = append(wrong, fmt.Sprintf("the credential cred/%s of the integration %s is missing or damaged; supply it again", e.ID, e.stored()))
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// world is the service with what it stands on, and a toy as its only provider.
+// world is the service with its dependencies. Its only provider is a toy.
 type world struct {
 	*integrations.Service
 	t       *testing.T
@@ -74,9 +74,10 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// main is the integration that the tests write.
+// main is the path of the integration that the tests write.
 var main = integrations.Path{Workspace: "acme", Provider: toy.Name, Name: "main"}
 
+// put writes the integration main, and returns it.
 func (w *world) put(c integrations.Change) integrations.Integration {
 	w.t.Helper()
 	_, err := w.Put(w.t.Context(), w.call, main, false, c)
@@ -86,9 +87,10 @@ func (w *world) put(c integrations.Change) integrations.Integration {
 	return found
 }
 
+// key returns a credential that the toy accepts.
 func (w *world) key() map[string][]byte { return map[string][]byte{"key": []byte(w.server.Key())} }
 
-// use uses the credential, and answers the one that was opened.
+// use uses the credential once, and returns the key that With opened.
 func (w *world) use(u integrations.Use) (opened string, err error) {
 	err = w.With(w.t.Context(), u, func(_ context.Context, _ provider.Provider, s *provider.Session) error {
 		opened = s.Credential.Text("key")
@@ -97,7 +99,7 @@ func (w *world) use(u integrations.Use) (opened string, err error) {
 	return opened, err
 }
 
-func TestACredentialIsUsedOnlyForWhatIsGranted(t *testing.T) {
+func TestGrantsLimitTheUseOfACredential(t *testing.T) {
 	w := newWorld(t)
 	found := w.put(integrations.Change{Secrets: w.key()})
 	list := func(patterns ...string) *[]string { return &patterns }
@@ -119,35 +121,35 @@ func TestACredentialIsUsedOnlyForWhatIsGranted(t *testing.T) {
 		{list("api/dev"), list("top", "low"), "api/dev", "low", ""},
 	} {
 		w.put(integrations.Change{AllowedEnvironments: c.environments, AllowedTargets: c.targets})
-		// What was found before counts for nothing: the grants of now decide.
+		// found has no grants, because it is older than this write. The current grants apply.
 		opened, err := w.use(integrations.Use{Integration: found, Environment: c.environment, Target: c.target})
 		what := fmt.Sprint(*c.environments, *c.targets, " for ", c.environment, " on ", c.target)
 		switch {
 		case c.refusedBy == "" && (err != nil || opened != w.server.Key()):
-			t.Errorf("%s: refused: %v", what, err)
+			t.Errorf("%s: the use was refused: %v", what, err)
 		case c.refusedBy != "" && (outbound.ClassOf(err) != outbound.Permission || !strings.Contains(err.Error(), c.refusedBy) || opened != ""):
-			t.Errorf("%s: answered %v", what, err)
+			t.Errorf("%s: With returned %v, want class permission and %s", what, err, c.refusedBy)
 		}
 	}
 }
 
-func TestASessionIsWipedAfterItsUse(t *testing.T) {
+func TestCredentialIsWipedAfterItsUse(t *testing.T) {
 	w := newWorld(t)
 	found := w.put(integrations.Change{Secrets: w.key()})
 	var kept *provider.Session
 	must(t, w.With(t.Context(), integrations.Use{Integration: found}, func(_ context.Context, _ provider.Provider, s *provider.Session) error {
 		kept = s
 		if printed := fmt.Sprintf("%v %+v %#v", s, s, *s); strings.Contains(printed, w.server.Key()) {
-			t.Error("the session prints its credential")
+			t.Error("a printed session contains the credential")
 		}
 		return nil
 	}))
 	if strings.Trim(kept.Credential.Text("key"), "\x00") != "" {
-		t.Error("the credential is still there")
+		t.Error("the credential was not wiped")
 	}
 }
 
-func TestUsesEndWithTheIntegration(t *testing.T) {
+func TestDeleteEndsTheUsesOfAnIntegration(t *testing.T) {
 	w := newWorld(t)
 	found := w.put(integrations.Change{Secrets: w.key()})
 	begun, ended := make(chan struct{}), make(chan error)
@@ -162,79 +164,79 @@ func TestUsesEndWithTheIntegration(t *testing.T) {
 	_, err := w.Delete(t.Context(), w.call, main)
 	must(t, err)
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the use has ended with %v", err)
+		t.Errorf("the use in progress returned %v, want context.Canceled", err)
 	}
 	if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
-		t.Errorf("one that is gone answers %v", err)
+		t.Errorf("a use after the deletion returned %v, want ErrGone", err)
 	}
-	// Another of the same name is another: what was found before is not it.
+	// A new integration of the same name has another id, so found does not refer to it.
 	w.put(integrations.Change{Secrets: w.key()})
 	if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
-		t.Errorf("one that was made anew answers %v", err)
+		t.Errorf("a use of the deleted integration returned %v after a new one was created, want ErrGone", err)
 	}
 }
 
-func TestAnIntegrationThatSyncsUseIsNotDeleted(t *testing.T) {
+func TestDeleteFailsWhileSyncsUseTheIntegration(t *testing.T) {
 	w := newWorld(t)
-	users := []integrations.Dependent{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
-	w.AddDependents(func(store.ID) []integrations.Dependent { return users })
+	syncs := []integrations.Dependent{{Name: "api/dev/toy-shelf/b"}, {Name: "api/dev/toy-shelf/a"}}
+	w.AddDependents(func(store.ID) []integrations.Dependent { return syncs })
 	w.put(integrations.Change{Secrets: w.key()})
 	_, err := w.Delete(t.Context(), w.call, main)
 	var refused *fault.Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusConflict || !strings.Contains(refused.Text, "api/dev/toy-shelf/a, api/dev/toy-shelf/b") {
-		t.Errorf("answered with %v", err)
+		t.Errorf("Delete returned %v, want a conflict that lists the syncs sorted", err)
 	}
-	users = nil
+	syncs = nil
 	_, err = w.Delete(t.Context(), w.call, main)
 	must(t, err)
 }
 
-func TestWatchersHearOfEachChange(t *testing.T) {
+func TestWatchersAreCalledAfterEachChange(t *testing.T) {
 	w := newWorld(t)
-	var heard []store.ID
-	w.Watch(func(_, id store.ID) { heard = append(heard, id) })
+	var notified []store.ID
+	w.Watch(func(_, id store.ID) { notified = append(notified, id) })
 	found := w.put(integrations.Change{Secrets: w.key()})
 	w.put(integrations.Change{AllowedTargets: &[]string{"*"}})
 	_, err := w.Delete(t.Context(), w.call, main)
 	must(t, err)
-	if len(heard) != 3 || heard[0] != found.ID || heard[2] != found.ID {
-		t.Errorf("heard of %v", heard)
+	if len(notified) != 3 || notified[0] != found.ID || notified[2] != found.ID {
+		t.Errorf("watchers were called for %v", notified)
 	}
 }
 
-func TestADeletionOfUnknownOutcomeClosesTheIntegrationUntilStorageAnswers(t *testing.T) {
+func TestDeletionOfUnknownOutcomeClosesTheIntegrationUntilStorageWorks(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		w := newWorld(t)
 		found := w.put(integrations.Change{Secrets: w.key()})
-		w.storage.FailFrom(2, stored) // the mark is stored
+		w.storage.FailFrom(2, stored) // after the mark of the deletion
 		if _, err := w.Delete(t.Context(), w.call, main); err == nil {
-			t.Fatal("acknowledged though nobody can know")
+			t.Fatal("Delete succeeded, but its outcome is unknown")
 		}
 		if _, err := w.use(integrations.Use{Integration: found}); !errors.Is(err, integrations.ErrGone) {
-			t.Errorf("a use is answered with %v", err)
+			t.Errorf("a use returned %v, want ErrGone", err)
 		}
 		if _, err := w.Find(w.call, main); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("found: %v", err)
+			t.Errorf("Find returned %v, want unavailable", err)
 		}
 		if _, err := w.Put(t.Context(), w.call, integrations.Path{Workspace: "acme", Provider: toy.Name, Name: "other"}, false, integrations.Change{Secrets: w.key()}); err == nil {
-			t.Error("another change was made meanwhile")
+			t.Error("another change succeeded before the outcome was known")
 		}
 		w.storage.Reset()
 		w.Tree.Recheck(t.Context())
 		_, err := w.Find(w.call, main)
-		if gone := fault.Is(err, fault.NotFound); gone != stored {
-			t.Errorf("stored %t: then it answers %v", stored, err)
+		if deleted := fault.Is(err, fault.NotFound); deleted != stored {
+			t.Errorf("stored %t: after the recheck, Find returned %v", stored, err)
 		}
 		w.jobs.Wait()
 		for _, key := range w.storage.Keys() {
 			if strings.HasPrefix(key, "undone/") || stored && strings.HasPrefix(key, "cred/") {
-				t.Errorf("stored %t: %s is left", stored, key)
+				t.Errorf("stored %t: the storage key %s remains", stored, key)
 			}
 		}
 	}
 }
 
-func TestChangesBesideUsesAreSafe(t *testing.T) {
+func TestUsesSucceedDuringChanges(t *testing.T) {
 	w := newWorld(t)
 	found := w.put(integrations.Change{Secrets: w.key()})
 	done := make(chan struct{})
@@ -257,7 +259,7 @@ func TestChangesBesideUsesAreSafe(t *testing.T) {
 		default:
 		}
 		if opened, err := w.use(integrations.Use{Integration: found}); err != nil || opened != w.server.Key() {
-			t.Fatalf("a use answers %v", err)
+			t.Fatalf("a use returned %v", err)
 		}
 		if _, err := w.List(w.call, "acme", ""); err != nil {
 			t.Fatal(err)
@@ -271,10 +273,10 @@ func FuzzAllows(f *testing.F) {
 	f.Add("[", "a")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		if pattern == "*" && !integrations.Allows([]string{pattern}, name) {
-			t.Error("* does not allow everything")
+			t.Errorf("the pattern * does not match %q", name)
 		}
 		if integrations.Allows(nil, name) {
-			t.Error("nothing allows something")
+			t.Errorf("an empty grant matches %q", name)
 		}
 		_ = integrations.Allows([]string{pattern}, name)
 	})

@@ -11,59 +11,61 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 )
 
-// maxLooked bounds the syncs whose places a verification looks at, and by that the requests it makes.
-const maxLooked = 20
+// maxChecked bounds the syncs that a verification checks, and so the requests that it makes.
+const maxChecked = 20
 
-// lacks says what an integration lacks for any use.
-func (s *Service) lacks(d Described, who provider.Identity) []string {
+// lacks returns a sentence for each thing that an integration lacks for any use.
+func (s *Service) lacks(d Described, identity provider.Identity) []string {
 	var lacks []string
 	if len(d.Record.AllowedEnvironments) == 0 {
-		lacks = append(lacks, "allowed_environments is empty: no environment may be synced with it")
+		lacks = append(lacks, "allowed_environments is empty: no environment can be synced with the integration")
 	}
 	if len(d.Record.AllowedTargets) == 0 {
-		lacks = append(lacks, "allowed_targets is empty: nothing may be written with it")
+		lacks = append(lacks, "allowed_targets is empty: no target can be written with the integration")
 	}
-	if left := who.Expires.Sub(s.now()); !who.Expires.IsZero() && left < expiresSoon {
-		lacks = append(lacks, "the credential expires soon: supply its successor before "+who.Expires.UTC().Format(time.RFC3339))
+	if remaining := identity.Expires.Sub(s.now()); !identity.Expires.IsZero() && remaining < expiresSoon {
+		lacks = append(lacks, "the credential expires soon: supply a new credential before "+identity.Expires.UTC().Format(time.RFC3339))
 	}
 	return lacks
 }
 
-// lacksFor says what an integration lacks for the syncs that use it. It looks at their places, and changes nothing there.
-func (s *Service) lacksFor(ctx context.Context, of Integration) []string {
+// lacksFor returns a sentence for each thing that an integration lacks for the syncs that use it.
+// It reads the targets of these syncs, and changes nothing there.
+func (s *Service) lacksFor(ctx context.Context, i Integration) []string {
 	var lacks []string
-	users := s.dependentsOf(of.ID)
-	for i, user := range users {
-		if i == maxLooked {
-			return append(lacks, fmt.Sprintf("%d more syncs were not looked at", len(users)-i))
+	syncs := s.dependentsOf(i.ID)
+	for n, sync := range syncs {
+		if n == maxChecked {
+			return append(lacks, fmt.Sprintf("%d more syncs were not checked", len(syncs)-n))
 		}
-		if user.Place.Destination == "" {
+		if sync.Place.Destination == "" {
 			continue
 		}
-		some, err := s.lacksOf(ctx, of, user)
-		for _, phrase := range some {
-			lacks = append(lacks, "for sync "+user.Name+" it lacks "+phrase)
+		found, err := s.lacksOf(ctx, i, sync)
+		for _, phrase := range found {
+			lacks = append(lacks, "for sync "+sync.Name+" the credential lacks "+phrase)
 		}
 		switch {
 		case err == nil:
 		case isLack(err):
-			lacks = append(lacks, "sync "+user.Name+" cannot be kept with it: "+hintOf(err))
+			lacks = append(lacks, "sync "+sync.Name+" cannot run with this integration: "+hintOf(err))
 		default:
-			return append(lacks, fmt.Sprintf("sync %s and those behind it, %d in all, were not looked at: %s", user.Name, len(users)-i, hintOf(err)))
+			return append(lacks, fmt.Sprintf("sync %s and the syncs after it, %d in total, were not checked: %s", sync.Name, len(syncs)-n, hintOf(err)))
 		}
 	}
 	return lacks
 }
 
-// lacksOf asks the provider about one place. What is lacking there is no failure of the credential, and is not noted as one.
-func (s *Service) lacksOf(ctx context.Context, of Integration, user Dependent) (lacks []string, err error) {
-	use := Use{Integration: of, Environment: user.Environment, Target: user.Target}
+// lacksOf asks the provider what the credential lacks for one sync. A lack is not recorded as a
+// failed use of the credential.
+func (s *Service) lacksOf(ctx context.Context, i Integration, sync Dependent) (lacks []string, err error) {
+	use := Use{Integration: i, Environment: sync.Environment, Target: sync.Target}
 	failed := s.With(ctx, use, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
-		declared, _, _ := s.Providers.Destination(user.Place.Destination)
-		if checker, able := p.(provider.Checker); able && declared.Checks {
-			lacks, err = checker.Lacks(ctx, session, user.Place, user.Entry)
+		declared, _, _ := s.Providers.Destination(sync.Place.Destination)
+		if checker, ok := p.(provider.Checker); ok && declared.Checks {
+			lacks, err = checker.Lacks(ctx, session, sync.Place, sync.Entry)
 		} else {
-			_, err = p.List(ctx, session, user.Place)
+			_, err = p.List(ctx, session, sync.Place)
 		}
 		if isLack(err) {
 			return nil
@@ -73,7 +75,8 @@ func (s *Service) lacksOf(ctx context.Context, of Integration, user Dependent) (
 	return lacks, cmp.Or(failed, err)
 }
 
-// isLack tells what a place, or the right to it, is short of from what keeps anybody from asking.
+// isLack reports whether an error shows a problem of the target or of the right to use it. Any
+// other error would prevent the check of every further sync too.
 func isLack(err error) bool {
 	switch outbound.ClassOf(err) {
 	case outbound.Permission, outbound.NotFound, outbound.Invalid:
@@ -82,11 +85,12 @@ func isLack(err error) bool {
 	return false
 }
 
-// hintOf is what can be told of an error, which is the engine's own words.
+// hintOf returns the hint of an error. It contains only the engine's own words, never a part of a
+// response.
 func hintOf(err error) string {
 	var known *outbound.Error
 	if !errors.As(err, &known) || known.Hint == "" {
-		return "the failure is of class " + string(outbound.ClassOf(err))
+		return "the request failed with an error of class " + string(outbound.ClassOf(err))
 	}
 	return known.Hint
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 )
 
-// Load reads all integrations, with their sealed credentials.
+// Load reads all integrations and their sealed credentials, and returns the Service that owns them.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, sealing: credseal.New(d.Keys),
-		untidy: make(map[store.ID]bool), usage: make(map[store.ID]noted),
+		untidy: make(map[store.ID]bool), usage: make(map[store.ID]unsavedUsage),
 		clients: make(map[store.ID]*client), uses: make(map[*use]bool),
 	}
 	s.records = recordset.New(&s.mu, recordset.Family[*entry]{
@@ -28,9 +28,10 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	})
 }
 
-// read reads the integration that is stored where of is, with its sealed credential.
-func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
-	record, err := s.Store.Integration(ctx, of.At.Parent, of.At.Group, of.At.Name)
+// read reads the integration stored at the key of e, and its sealed credential. It returns nil if
+// no record is stored. A damaged credential is not an error: the integration is then unreadable.
+func (s *Service) read(ctx context.Context, e *entry) (*entry, error) {
+	record, err := s.Store.Integration(ctx, e.At.Parent, e.At.Group, e.At.Name)
 	if err != nil || record == nil {
 		return nil, err
 	}
@@ -38,10 +39,10 @@ func (s *Service) read(ctx context.Context, of *entry) (*entry, error) {
 	if err != nil && !errors.Is(err, store.ErrDamaged) {
 		return nil, err
 	}
-	return s.newEntry(of.Member, record, sealed), nil
+	return s.newEntry(e.Member, record, sealed), nil
 }
 
-// took notes whether a credential has to be tidied.
+// took updates untidy for an entry that is put into memory. The caller holds the lock.
 func (s *Service) took(e *entry) {
 	if sealed := s.allowed(e.record, e.sealed); sealed != nil && len(sealed.Generations) < len(e.sealed.Generations) {
 		s.untidy[e.ID] = true
@@ -50,7 +51,8 @@ func (s *Service) took(e *entry) {
 	}
 }
 
-// dropped ends the uses of an integration that is removed from memory.
+// dropped ends the uses of an integration that is removed from memory, and closes its client. The
+// caller holds the lock.
 func (s *Service) dropped(e *entry) {
 	delete(s.usage, e.ID)
 	delete(s.untidy, e.ID)
@@ -65,25 +67,27 @@ func (s *Service) dropped(e *entry) {
 	}
 }
 
-// rechecked is called when the outcome of a change to e is known.
+// rechecked tidies the stored integration and ends the change, once the outcome of a change to e is
+// known. stored is nil if the integration does not exist.
 func (s *Service) rechecked(ctx context.Context, e, stored *entry, begun *undone.Change) {
 	if stored != nil {
 		s.tidy(ctx, stored)
 	}
 	begun.Settle()
-	s.changed(e)
+	s.notify(e)
 }
 
-// Start continues what a restart has interrupted.
+// Start starts the removal of generations that an interrupted change has left in storage.
 func (s *Service) Start() {
 	s.Jobs.Start("tidy credentials", s.tidyAll)
 }
 
-// Wake tries again what is left to do, and stores how integrations were used.
+// Wake retries the removal of generations, and stores the last uses of integrations. The engine
+// calls it every minute.
 func (s *Service) Wake() {
 	s.Jobs.Start("tidy credentials", s.tidyAll)
-	s.Jobs.Start("note integrations", s.storeUsage)
+	s.Jobs.Start("store integration usage", s.storeUsage)
 }
 
-// Forget drops the integrations of workspaces that were deleted, and ends their uses.
+// Forget removes the integrations of deleted workspaces from memory, and ends their uses.
 func (s *Service) Forget() { s.records.Forget() }

@@ -11,13 +11,14 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// Sealed counts the credentials of a workspace: every integration has one.
+// Sealed returns the number of credentials of a workspace. Every integration has one credential.
 func (s *Service) Sealed(ws store.ID) int { return s.Count(ws) }
 
-// Reseal seals the credentials of a workspace anew under its latest key version, one at a time, and answers how many are done and how
-// many could not be opened or stored. Its error is one after which it has to be called again.
+// Reseal seals the credentials of a workspace under its latest key version, one at a time. done is
+// the number of credentials that need no more work. failed is the number of credentials that could
+// not be opened or stored. After an error, the caller must call Reseal again.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(cursor string, done, failed int) error) (done, failed int, err error) {
-	for _, e := range s.of(ws) {
+	for _, e := range s.inWorkspace(ws) {
 		err := s.Tree.Exclusively(ctx, ws, func() error { return s.reseal(ctx, e.ID) })
 		switch {
 		case ctx.Err() != nil:
@@ -33,7 +34,9 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 	return done, failed, nil
 }
 
-// reseal changes nothing but the envelopes. The caller holds the workspace's change lock.
+// reseal seals the credential of one integration under the latest key version, and changes nothing
+// else. It does nothing if the integration does not exist. The caller holds the workspace's change
+// lock.
 func (s *Service) reseal(ctx context.Context, id store.ID) error {
 	s.mu.RLock()
 	e := s.records.ByID(id)
@@ -41,30 +44,32 @@ func (s *Service) reseal(ctx context.Context, id store.ID) error {
 	if e == nil {
 		return nil
 	}
-	left := s.allowed(e.record, e.sealed)
-	if left == nil {
+	kept := s.allowed(e.record, e.sealed)
+	if kept == nil {
 		return credseal.ErrUnopened
 	}
 	resealed := false
-	for i, g := range left.Generations {
-		again, changed, err := s.sealing.Reseal(ctx, e.owner(), g)
+	for i, g := range kept.Generations {
+		next, rewrapped, err := s.sealing.Reseal(ctx, e.owner(), g)
 		if err != nil {
 			return err
 		}
-		left.Generations[i], resealed = again, resealed || changed
+		kept.Generations[i], resealed = next, resealed || rewrapped
 	}
 	if !resealed {
 		return nil
 	}
-	if err := s.Store.PutCredential(ctx, e.ID, left); err != nil {
+	if err := s.Store.PutCredential(ctx, e.ID, kept); err != nil {
 		s.records.Recheck(ctx, e, nil)
 		return err
 	}
-	s.records.Take(s.newEntry(e.Member, e.record, left))
+	s.records.Take(s.newEntry(e.Member, e.record, kept))
 	return nil
 }
 
-// Below counts, in words, the credentials of a workspace that need a key version below lowest, or cannot be read and so may. It opens none.
+// Below returns a phrase with the number of credentials of a workspace that need a key version
+// below lowest, or nil if there are none. A credential that cannot be read may need one, and
+// counts. Below opens no credential.
 func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]string, error) {
 	below, err := s.below(ctx, ws, lowest)
 	if below == 0 {
@@ -74,11 +79,12 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]stri
 }
 
 func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below int, err error) {
-	// What was sealed under a keyring taken before the last rotation is stored once the lock is granted.
+	// A change that took its keyring before the last rotation is stored, or has failed, once the
+	// lock is acquired.
 	err = s.Tree.Exclusively(ctx, ws, func() error {
-		for _, e := range s.of(ws) {
-			left := s.allowed(e.record, e.sealed)
-			if left == nil || slices.ContainsFunc(left.Generations, func(g store.Generation) bool { return credseal.KeyVersion(g) < lowest }) {
+		for _, e := range s.inWorkspace(ws) {
+			kept := s.allowed(e.record, e.sealed)
+			if kept == nil || slices.ContainsFunc(kept.Generations, func(g store.Generation) bool { return credseal.KeyVersion(g) < lowest }) {
 				below++
 			}
 		}

@@ -17,28 +17,33 @@ import (
 // Use is one use of a credential.
 type Use struct {
 	Integration Integration
-	Environment string // project/environment whose secrets it is used for; "" where it is not about one
-	Target      string // path of the target it is used on; "" where it is not about one
+	Environment string // project/environment whose secrets are used; "" if none
+	Target      string // path of the target; "" if none
 }
 
-// Why a use is refused that the integration's own settings allow. Each is the cause of an *outbound.Error.
+// Reasons why a use is refused, apart from the integration's grants. Each is the cause of an
+// *outbound.Error.
 var (
-	ErrPaused = errors.New("what goes out is paused")
+	ErrPaused = errors.New("outgoing requests are paused")
 	ErrLocked = errors.New("the workspace is locked")
-	ErrGone   = errors.New("the integration does not exist any more")
+	ErrGone   = errors.New("the integration no longer exists")
 )
 
-// use is one that is under way.
+// use is a use in progress.
 type use struct {
 	workspace, integration store.ID
 	cancel                 context.CancelFunc
 	ended                  chan struct{}
 }
 
-// With opens the credential for one use and wipes it after. The integration as it is now decides, not as it was found: its grants,
-// pauses and locks are checked each time. f works under the context it is given, which ends when the workspace is locked, the integration deleted or the mount
-// stopped. With's errors are *outbound.Error: of class Permission where the use is not allowed, of class Auth where the credential is
-// missing or cannot be read, else what f answers.
+// With opens the credential for one use, calls f, and wipes the credential. It checks grants,
+// pauses and locks each time, against the current integration and not against u.Integration. The
+// context of f is canceled when the workspace is locked or paused, the integration is deleted or
+// the mount is stopped.
+//
+// If f was not called, the error is an *outbound.Error. Its class is NotFound if the integration
+// was or may have been deleted. It is Permission if the use is not allowed, and Auth if the
+// credential cannot be read. If f was called, the error is that of f.
 func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p provider.Provider, session *provider.Session) error) error {
 	s.mu.RLock()
 	e, err := s.records.ByID(u.Integration.ID), error(nil)
@@ -51,7 +56,7 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 	}
 	ctx, end := s.begin(ctx, e.Workspace, e.ID)
 	defer end()
-	if err := s.may(e, u); err != nil {
+	if err := s.authorize(e, u); err != nil {
 		return err
 	}
 	if why := e.unreadable(); why != "" {
@@ -65,22 +70,22 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 	opened, err := s.sealing.Open(ctx, e.owner(), e.endpoint, g)
 	switch {
 	case errors.Is(err, credseal.ErrUnopened):
-		return u.unopened(fmt.Sprintf("its stored entry cred/%s is damaged or was moved here, or the record %s was; restore them from a snapshot of Vault's storage", e.record.ID, e.stored()))
+		return u.unopened(fmt.Sprintf("its record cred/%s or the record %s is damaged, or was moved here from another key; restore both records from a snapshot of Vault's storage", e.record.ID, e.stored()))
 	case fault.Is(err, fault.Locked):
 		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
 	case err != nil:
-		return u.refuse(outbound.Internal, err, "the workspace's keys could not be used; the health of the mount says more, see info")
+		return u.refuse(outbound.Internal, err, "the workspace's keys could not be used; read info for the health of the mount")
 	}
 	defer opened.Wipe()
 	err = f(ctx, s.Providers.Provider(e.provider()), &provider.Session{
 		Settings: maps.Clone(e.settings), Auth: e.record.Auth, Credential: opened, HTTP: client,
 	})
-	s.note(e, err)
+	s.recordUse(e, err)
 	return err
 }
 
-// may decides whether a use is allowed.
-func (s *Service) may(e *entry, u Use) error {
+// authorize returns an error if a use is not allowed now.
+func (s *Service) authorize(e *entry, u Use) error {
 	condition, exists := s.Tree.Condition(e.Workspace)
 	switch {
 	case !exists:
@@ -88,9 +93,9 @@ func (s *Service) may(e *entry, u Use) error {
 	case condition.Locked:
 		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
 	case s.Settings.Config().Paused:
-		return u.refuse(outbound.Permission, ErrPaused, "everything that goes out is paused; config paused=false ends that")
+		return u.refuse(outbound.Permission, ErrPaused, "the requests of all workspaces to providers are paused; resume them with paused=false in config")
 	case condition.Paused:
-		return u.refuse(outbound.Permission, ErrPaused, "what goes out of this workspace is paused; paused=false of the workspace ends that")
+		return u.refuse(outbound.Permission, ErrPaused, "the requests of this workspace to providers are paused; resume them with paused=false in the workspace")
 	case u.Environment != "" && !Allows(e.record.AllowedEnvironments, u.Environment):
 		return u.refuse(outbound.Permission, nil, "allowed_environments of integration "+u.Integration.InWorkspace()+" does not allow "+u.Environment)
 	case u.Target != "" && !Allows(e.record.AllowedTargets, u.Target):
@@ -107,7 +112,9 @@ func (u Use) unopened(why string) error {
 	return u.refuse(outbound.Auth, credseal.ErrUnopened, "the credential cannot be read: "+why+"; supply it again with a write of integration "+u.Integration.InWorkspace())
 }
 
-// begin registers a use before it is decided upon: what forbids it from now on finds it and ends it.
+// begin registers a use before the use is authorized. A lock, a pause or a deletion that comes
+// later therefore finds the use and ends it. The caller calls the returned function when the use
+// has ended.
 func (s *Service) begin(ctx context.Context, ws, id store.ID) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	u := &use{ws, id, cancel, make(chan struct{})}
@@ -126,18 +133,19 @@ func (s *Service) begin(ctx context.Context, ws, id store.ID) (context.Context, 
 	}
 }
 
-// interrupt ends the uses that are meant, and answers them.
-func (s *Service) interrupt(meant func(*use) bool) []*use {
+// interrupt cancels the uses that match, and returns them.
+func (s *Service) interrupt(match func(*use) bool) []*use {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	ended := slices.DeleteFunc(slices.Collect(maps.Keys(s.uses)), func(u *use) bool { return !meant(u) })
-	for _, u := range ended {
+	canceled := slices.DeleteFunc(slices.Collect(maps.Keys(s.uses)), func(u *use) bool { return !match(u) })
+	for _, u := range canceled {
 		u.cancel()
 	}
-	return ended
+	return canceled
 }
 
-// Interrupt ends the uses of a workspace's credentials that are under way, and waits for them as long as ctx allows.
+// Interrupt cancels the uses of a workspace's credentials, and waits until they have ended or ctx
+// is done.
 func (s *Service) Interrupt(ctx context.Context, ws store.ID) {
 	for _, u := range s.interrupt(func(u *use) bool { return u.workspace == ws }) {
 		select {
@@ -148,7 +156,7 @@ func (s *Service) Interrupt(ctx context.Context, ws store.ID) {
 	}
 }
 
-// Stop ends all uses and closes all connections.
+// Stop cancels all uses and closes all connections. Every later use fails.
 func (s *Service) Stop() {
 	s.interrupt(func(*use) bool { return true })
 	s.mu.Lock()

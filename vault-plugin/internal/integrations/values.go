@@ -13,27 +13,28 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// newEntry makes an entry of what is stored. Settings that this version does not know are left out, and such as it has learned since
-// have their defaults.
+// newEntry returns the entry for a record and its credential. sealed is nil if the credential is
+// missing or damaged. ValuesOf describes the entry's settings.
 func (s *Service) newEntry(m recordset.Member, record *store.Integration, sealed *store.Credential) *entry {
 	m.ID = record.ID
-	e := &entry{Member: m, record: record, sealed: sealed, settings: make(provider.Values), lost: true}
+	e := &entry{Member: m, record: record, sealed: sealed, settings: make(provider.Values), unsupported: true}
 	p := s.Providers.Provider(m.At.Group)
 	if p == nil {
 		return e
 	}
 	e.declaration = p.Declare()
-	e.lost = !slices.ContainsFunc(e.declaration.Auth, func(k provider.AuthKind) bool { return k.Name == record.Auth })
+	e.unsupported = !slices.ContainsFunc(e.declaration.Auth, func(k provider.AuthKind) bool { return k.Name == record.Auth })
 	e.settings = ValuesOf(e.declaration.SettingsOf(record.Auth), record.Settings)
 	endpoint, err := provider.EndpointDigest(e.declaration, record.Auth, e.settings)
-	e.endpoint, e.lost = endpoint, e.lost || err != nil
+	e.endpoint, e.unsupported = endpoint, e.unsupported || err != nil
 	return e
 }
 
-// ValuesOf makes complete settings of what is stored of them. Those that this version does not know are left out, and such as it has
-// learned since have their defaults.
+// ValuesOf returns complete settings from the stored settings. It drops settings that this version
+// does not declare. Settings that are not stored have their defaults.
 func ValuesOf(fields []provider.Field, stored map[string]store.Setting) provider.Values {
-	values, _ := provider.Complete(optional(fields), nil) // no field is required: it has no error
+	// Without a required field, there is no error.
+	values, _ := provider.Complete(optional(fields), nil)
 	for _, f := range fields {
 		if setting, set := stored[f.Name]; set {
 			values[f.Name] = value(f.Type, setting)
@@ -42,6 +43,7 @@ func ValuesOf(fields []provider.Field, stored map[string]store.Setting) provider
 	return values
 }
 
+// optional returns the fields with none of them required.
 func optional(fields []provider.Field) []provider.Field {
 	all := slices.Clone(fields)
 	for i := range all {
@@ -50,7 +52,7 @@ func optional(fields []provider.Field) []provider.Field {
 	return all
 }
 
-// value reads a stored setting as its declared type has it.
+// value returns a stored setting as a value of its declared type.
 func value(t provider.Type, s store.Setting) any {
 	switch t {
 	case provider.Flag:
@@ -64,7 +66,7 @@ func value(t provider.Type, s store.Setting) any {
 	}
 }
 
-// SettingsOf is the form of complete settings in storage.
+// SettingsOf returns complete settings in the form in which they are stored.
 func SettingsOf(values provider.Values) map[string]store.Setting {
 	all := make(map[string]store.Setting, len(values))
 	for name, v := range values {
@@ -82,7 +84,8 @@ func SettingsOf(values provider.Values) map[string]store.Setting {
 	return all
 }
 
-// authOf finds the auth kind that a write asks for.
+// authOf returns the auth kind with a name. If the provider does not have it, the error lists the
+// provider's auth kinds.
 func authOf(d provider.Declaration, name string) (provider.AuthKind, error) {
 	var names []string
 	for _, kind := range d.Auth {
@@ -94,24 +97,25 @@ func authOf(d provider.Declaration, name string) (provider.AuthKind, error) {
 	return provider.AuthKind{}, fault.New(fault.Invalid, "auth: must be one of %s", strings.Join(names, ", "))
 }
 
-// complete makes the settings of an integration of those it has and those a write gives; nil resets one. What belongs to another
-// auth kind is refused, and a setting that is fixed keeps its value.
-func complete(d provider.Declaration, auth string, has, given map[string]any) (provider.Values, error) {
+// complete returns the settings of an integration after a write. It rejects a setting of another
+// auth kind; apart from that, it is like Merge.
+func complete(d provider.Declaration, auth string, current, given map[string]any) (provider.Values, error) {
 	fields := d.SettingsOf(auth)
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.ContainsFunc(fields, func(f provider.Field) bool { return f.Name == name }) {
 			return nil, errOtherAuth(name, auth)
 		}
 	}
-	return Merge("integration", fields, has, given)
+	return Merge("integration", fields, current, given)
 }
 
-// Merge makes complete settings of those that something has and those a write gives, all of them declared; nil resets one. A setting that
-// is fixed keeps its value. what is the thing whose settings they are, for errors.
-func Merge(what string, fields []provider.Field, has, given map[string]any) (provider.Values, error) {
+// Merge returns complete settings from the current settings and the settings that a write gives.
+// All given settings must be declared in fields; nil resets a setting. Merge fails if a fixed
+// setting would change. what names the owner of the settings in errors: "integration" or "sync".
+func Merge(what string, fields []provider.Field, current, given map[string]any) (provider.Values, error) {
 	next := make(provider.Values)
 	for _, f := range fields {
-		if v, set := has[f.Name]; set {
+		if v, set := current[f.Name]; set {
 			next[f.Name] = v
 		}
 	}
@@ -125,18 +129,20 @@ func Merge(what string, fields []provider.Field, has, given map[string]any) (pro
 		return nil, refused(err)
 	}
 	for _, f := range fields {
-		if was, set := has[f.Name]; f.Fixed && set && fmt.Sprint(was) != fmt.Sprint(values[f.Name]) {
-			return nil, fault.New(fault.Conflict, "%s: cannot be changed; make another %s", f.Name, what)
+		if was, set := current[f.Name]; f.Fixed && set && fmt.Sprint(was) != fmt.Sprint(values[f.Name]) {
+			return nil, fault.New(fault.Conflict, "%s: cannot be changed; create another %s", f.Name, what)
 		}
 	}
 	return values, nil
 }
 
+// errOtherAuth returns the error for a field that the auth kind of an integration does not have.
 func errOtherAuth(field, auth string) error {
-	return fault.New(fault.Invalid, "%s: is not taken with auth=%s", field, auth)
+	return fault.New(fault.Invalid, "%s: is not a field of auth=%s; leave it out", field, auth)
 }
 
-// refused turns a provider's refusal of a setting into one of the engine's.
+// refused returns a *provider.FieldError as an error of the engine, and every other error
+// unchanged.
 func refused(err error) error {
 	var field *provider.FieldError
 	if errors.As(err, &field) {
