@@ -13,9 +13,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// outcomes are the two ways an operation may have gone, and how many storage calls it takes with its background work.
+// outcomes holds the two allowed results of an operation, and the number of storage calls that it
+// takes with its background work.
 type outcomes struct {
-	storage       *enginetest.Storage // before
+	storage       *enginetest.Storage // before the operation
 	clock         *enginetest.Clock
 	before, after view
 	calls         int
@@ -32,7 +33,7 @@ func (o operation) outcomes(t *testing.T) outcomes {
 	m.Settle()
 	m.Storage.Reset()
 	if err := o.run(m); err != nil {
-		t.Fatalf("undisturbed: %v", err)
+		t.Fatalf("without a crash: %v", err)
 	}
 	m.Settle()
 	out.calls = m.Storage.Calls()
@@ -41,12 +42,12 @@ func (o operation) outcomes(t *testing.T) outcomes {
 	out.after = observe(t, m)
 	end(m)
 	if maps.Equal(out.before, out.after) {
-		t.Fatal("the operation changes nothing: the test would show nothing")
+		t.Fatal("the operation changes nothing, so the test would prove nothing")
 	}
 	return out
 }
 
-// shuffle has the storage calls of parallel work come in another order each time.
+// shuffle varies the order of the storage calls of parallel work.
 func shuffle(m *mount) {
 	m.Storage.Hook(func(string, string) {
 		for range rand.IntN(4) {
@@ -55,7 +56,8 @@ func shuffle(m *mount) {
 	})
 }
 
-// crash runs the operation with a process that dies at the n-th storage call, and answers what is stored then.
+// crash runs the operation in a process that dies at the n-th storage call, and returns the storage
+// after it.
 func (o operation) crash(t *testing.T, out outcomes, n int, stored bool) (left *enginetest.Storage, acknowledged bool) {
 	t.Helper()
 	m := open(t, out.storage, out.clock)
@@ -69,7 +71,7 @@ func (o operation) crash(t *testing.T, out outcomes, n int, stored bool) (left *
 	return left, err == nil
 }
 
-// check holds what must hold after a restart on what a crash has left.
+// check restarts on the storage that a crash has left, and checks what must be true after it.
 func (o operation) check(t *testing.T, out outcomes, left *enginetest.Storage, acknowledged bool) {
 	t.Helper()
 	m := open(t, left, out.clock)
@@ -80,12 +82,12 @@ func (o operation) check(t *testing.T, out outcomes, left *enginetest.Storage, a
 	switch {
 	case maps.Equal(got, out.after):
 	case acknowledged:
-		t.Errorf("acknowledged, but it has not happened:\n%s", differences(got, out.after))
+		t.Errorf("the operation was acknowledged but did not happen:\n%s", differences(got, out.after))
 	case !maps.Equal(got, out.before):
-		t.Errorf("half of it has happened. Against before:\n%s\nAgainst after:\n%s", differences(got, out.before), differences(got, out.after))
+		t.Errorf("the operation happened in part. Differences from before:\n%s\nDifferences from after:\n%s", differences(got, out.before), differences(got, out.after))
 	}
 	if then := loads(m); !maps.Equal(first, then) {
-		t.Errorf("once the background work of a start is done, secrets read otherwise:\n%s", differences(first, then))
+		t.Errorf("the background work of the start changed the secrets:\n%s", differences(first, then))
 	}
 	err := o.run(m)
 	var refused *enginetest.Refused
@@ -93,11 +95,11 @@ func (o operation) check(t *testing.T, out outcomes, left *enginetest.Storage, a
 		err = nil
 	}
 	if err != nil {
-		t.Errorf("it cannot be repeated: %v", err)
+		t.Errorf("repeating the operation: %v", err)
 	}
 	m.Settle()
 	if again := observe(t, m); !maps.Equal(again, out.after) {
-		t.Errorf("repeated:\n%s", differences(again, out.after))
+		t.Errorf("after repeating the operation:\n%s", differences(again, out.after))
 	}
 	checkClean(t, m.Storage)
 	end(m)
@@ -112,8 +114,9 @@ func loads(m *mount) view {
 	return v
 }
 
-// rounds tells how often each point of an operation is tried. The storage calls of parallel work come in another order each time,
-// so CRASH_ROUNDS=n has n times as many tries; any n also has the tests beside this one leave out no point.
+// rounds returns how many times each crash point of an operation is tried. The order of the storage
+// calls of parallel work differs each time, so CRASH_ROUNDS=n multiplies the tries by n. Any n also
+// makes the other tests of this package try every point.
 func rounds(o operation) int {
 	n, err := strconv.Atoi(os.Getenv("CRASH_ROUNDS"))
 	if err != nil || !o.parallel {
@@ -122,7 +125,7 @@ func rounds(o operation) int {
 	return n
 }
 
-// every answers n, or 1 where CRASH_ROUNDS asks for every point.
+// every returns n, or 1 if CRASH_ROUNDS is set, so that every point is tried.
 func every(n int) int {
 	if os.Getenv("CRASH_ROUNDS") != "" {
 		return 1
@@ -130,7 +133,7 @@ func every(n int) int {
 	return n
 }
 
-func TestACrashAtAnyStorageCallLeavesBeforeOrAfter(t *testing.T) {
+func TestCrashAtAnyStorageCall(t *testing.T) {
 	for _, o := range operations() {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()

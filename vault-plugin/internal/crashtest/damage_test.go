@@ -11,11 +11,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// damaged is an entry, and which places must not suffer when it is cut or changed.
+// damaged is an entry that is cut or changed, and the environments that must not be affected.
 type damaged struct {
 	kind, key string
-	spared    []string // environments whose load answers as before
-	sealed    bool     // what it holds is sealed: whoever reads it gets an error of status 500
+	spared    []string // environments whose load returns the same as before
+	sealed    bool     // its content is sealed, so a read fails with status 500
 }
 
 func damages(t *testing.T, s *enginetest.Storage) []damaged {
@@ -28,7 +28,7 @@ func damages(t *testing.T, s *enginetest.Storage) []damaged {
 				return key
 			}
 		}
-		t.Fatalf("nothing stands under %s", prefix)
+		t.Fatalf("storage has nothing under %s", prefix)
 		return ""
 	}
 	return []damaged{
@@ -45,18 +45,19 @@ func damages(t *testing.T, s *enginetest.Storage) []damaged {
 	}
 }
 
-// TestADamagedEntryDeliversNothingWrong cuts each kind of entry at every length and changes bytes of it. Whatever is delivered then
-// is what was written there, and what cannot be told is an error.
-func TestADamagedEntryDeliversNothingWrong(t *testing.T) {
+// TestDamagedEntryDeliversNoWrongValue cuts each kind of entry at every length and changes bytes of
+// it. Every delivered value must be the value that was written there. A value that cannot be
+// determined must be an error.
+func TestDamagedEntryDeliversNoWrongValue(t *testing.T) {
 	m := world(t)
 	m.Write("config", data{"max_versions": 9})
-	m.Storage.FailFrom(2, false) // leaves the log of an import of one entry
+	m.Storage.FailFrom(2, false) // leaves the redo log of an import of one secret
 	m.Write("import/acme/web/dev", data{"secrets": data{"B": "imported"}})
 	m.Settle()
 	clean, clock := m.Storage.Clone(), m.Clock
 	end(m)
 	m = start(t, clean.Clone(), clock)
-	right := answers(t, m)
+	right := readAll(t, m)
 	end(m)
 	for _, d := range damages(t, clean) {
 		t.Run(d.kind, func(t *testing.T) {
@@ -79,18 +80,19 @@ func (d damaged) check(t *testing.T, clean *enginetest.Storage, clock *enginetes
 	s := clean.Clone()
 	s.SetRaw(d.key, append([]byte{}, entry...))
 	m := start(t, s, clock)
-	for key, value := range answers(t, m) {
-		undone := d.kind == "redo log" && !cut && value == "B of acme/web/dev, version 4" // its metadata are not sealed, and it may not count
+	for key, value := range readAll(t, m) {
+		// The metadata of a redo log are not sealed, so a changed log may be ignored.
+		undone := d.kind == "redo log" && !cut && value == "B of acme/web/dev, version 4"
 		if value != right[key] && !undone && !strings.HasPrefix(value, "refused ") {
-			t.Errorf("%s: %s reads %q, want %q", how, key, value, right[key])
+			t.Errorf("%s: %s is %q, want %q", how, key, value, right[key])
 		}
 		if code, refused := strings.CutPrefix(value, "refused "); refused && d.sealed && cut && code != "500 unavailable" && value != right[key] {
-			t.Errorf("%s: %s is answered with %s", how, key, code)
+			t.Errorf("%s: %s fails with %s, want 500 unavailable", how, key, code)
 		}
 	}
 	for _, place := range d.spared {
 		if got := loaded(m, place); !maps.Equal(got, rightOf(right, place)) {
-			t.Errorf("%s: %s suffers: %v", how, place, got)
+			t.Errorf("%s: load of %s, which must not be affected, returns %v", how, place, got)
 		}
 	}
 	end(m)
@@ -99,14 +101,15 @@ func (d damaged) check(t *testing.T, clean *enginetest.Storage, clock *enginetes
 	}
 	s.SetRaw(d.key, clean.Raw(d.key))
 	m = start(t, s, clock)
-	if got := answers(t, m); !maps.Equal(got, right) {
-		t.Errorf("%s, and mended, it does not read as before", how)
+	if got := readAll(t, m); !maps.Equal(got, right) {
+		t.Errorf("%s: after the entry was restored, the secrets differ from before", how)
 	}
 	end(m)
 }
 
-// answers reads every secret of the world one by one and by load; what is refused is "refused" with status and word.
-func answers(t *testing.T, m *mount) map[string]string {
+// readAll reads every secret of the world, both one by one and with load. A failed read is
+// "refused" with the status and the error word.
+func readAll(t *testing.T, m *mount) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
 	for _, place := range places {
@@ -119,21 +122,21 @@ func answers(t *testing.T, m *mount) map[string]string {
 					continue
 				}
 				path := "secrets/" + place + "/" + name
-				answer, err := m.Do(request{Op: read, Path: path, Data: data{"version": version}})
-				found[path+" "+version] = valueOf(answer, err)
+				response, err := m.Do(request{Op: read, Path: path, Data: data{"version": version}})
+				found[path+" "+version] = valueOf(response, err)
 			}
 		}
 	}
 	return found
 }
 
-func valueOf(answer data, err error) string {
+func valueOf(response data, err error) string {
 	var refused *enginetest.Refused
 	if errors.As(err, &refused) {
 		return fmt.Sprintf("refused %d %s", refused.Status, refused.Word())
 	}
-	value, _ := answer["value"].(string)
-	if answer["encoding"] == "base64" { // how a value is answered is no part of what is sealed
+	value, _ := response["value"].(string)
+	if response["encoding"] == "base64" { // the encoding of the response is not sealed
 		raw, _ := base64.StdEncoding.DecodeString(value)
 		return string(raw)
 	}
@@ -141,12 +144,12 @@ func valueOf(answer data, err error) string {
 }
 
 func loaded(m *mount, place string) map[string]string {
-	answer, err := m.Do(request{Op: read, Path: "load/" + place})
+	response, err := m.Do(request{Op: read, Path: "load/" + place})
 	if err != nil {
 		return map[string]string{}
 	}
 	found := make(map[string]string)
-	for name, value := range answer {
+	for name, value := range response {
 		text, _ := value.(string)
 		if raw, err := base64.StdEncoding.DecodeString(text); err == nil && strings.Contains(string(raw), " ") {
 			text = string(raw)

@@ -1,4 +1,5 @@
-// Package crashtest holds the tests of what must survive: a process that dies at any storage call, storage that goes down and
-// comes back, entries that somebody has swapped or cut, and long random runs held against a plain model. It drives the engine
-// through its paths, and looks at storage only to tell what a crash has left there.
+// Package crashtest tests what must survive: a process that dies at any storage call, and storage
+// that fails and recovers. It also tests records that were swapped or cut, and compares long random
+// runs with a plain model. It drives the engine through its paths. It reads storage directly only
+// to check what a crash has left.
 package crashtest

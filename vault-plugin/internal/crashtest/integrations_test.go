@@ -10,7 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// toys is the only provider of the world. It stands outside of it, and takes one key, as a real one would.
+// toys is the only provider of the world. Its server is outside the world. It accepts one key, like
+// the server of a real provider.
 var toys = newToys()
 
 func newToys() (t struct {
@@ -19,12 +20,12 @@ func newToys() (t struct {
 	key      string
 }) {
 	p, server := toy.New()
-	t.registry, _ = provider.NewRegistry(p) // a mistake in it shows in every test
+	t.registry, _ = provider.NewRegistry(p) // an error here fails every test
 	t.server, t.key = server, server.Key()
 	return t
 }
 
-// integrations are those of the world.
+// integrations lists the integrations of the world.
 var integrations = []string{"integrations/acme/toy/main", "integrations/acme/toy/second", "integrations/other/toy/main"}
 
 func integrationOperations() []operation {
@@ -34,23 +35,22 @@ func integrationOperations() []operation {
 		{name: "change an integration", request: request{Op: write, Path: one, Data: data{"allowed_targets": "*", "page_size": 7}}},
 		{name: "move an integration without its credential", request: request{Op: write, Path: one, Data: data{"region": "us"}}},
 		{name: "move an integration with its credential", request: request{Op: patch, Path: one, Data: data{"region": "us", "key": toys.key}}},
-		{name: "supply a credential again", request: request{Op: write, Path: one, Data: data{"key": toys.key}}},
+		{name: "supply the credential again", request: request{Op: write, Path: one, Data: data{"key": toys.key}}},
 		{name: "delete an integration", once: true, request: request{Op: destroy, Path: one}},
 		{name: "create a sync", prepare: granted, request: request{Op: write, Path: manualSync, Data: definition}},
 		{name: "delete a sync", prepare: synced, once: true, request: request{Op: destroy, Path: manualSync, Data: data{"purge": false}}},
 	}
 }
 
-// manualSync runs when it is asked to, and at no other time: the shelves are outside of the world
-// that is compared.
+// manualSync runs on request only, because the comparison of worlds does not cover the shelves.
 const manualSync = "syncs/acme/api/dev/toy-shelf/main"
 
 var definition = data{"integration": "main", "shelf": "crashes", "trigger": "manual", "on_conflict": "overwrite"}
 
-// granted lets syncs of acme use an integration.
+// granted allows syncs of acme to use an integration.
 func granted(m *mount) { m.Write(integrations[0], data{"allowed_targets": "*"}) }
 
-// synced makes a sync that has run, so that there is a ledger.
+// synced creates a sync and runs it, so that it has a ledger.
 func synced(m *mount) {
 	granted(m)
 	m.Write(manualSync, definition)
@@ -58,7 +58,7 @@ func synced(m *mount) {
 	m.Settle()
 }
 
-// integrations reads a workspace's integrations, and sees whether their credentials open.
+// integrations reads the integrations of a workspace, and checks whether their credentials open.
 func (v view) integrations(m *mount, w string) {
 	for _, path := range v.names(m, "integrations/"+w) {
 		v.ask(m, request{Op: read, Path: "integrations/" + w + "/" + path})
@@ -69,7 +69,7 @@ func (v view) integrations(m *mount, w string) {
 	}
 }
 
-func (c inspection) learnIntegrations(t *testing.T, ws store.ID) error {
+func (c inspection) loadIntegrations(t *testing.T, ws store.ID) error {
 	t.Helper()
 	names, err := c.store.Integrations(t.Context(), ws)
 	for prov, all := range names {
@@ -83,7 +83,7 @@ func (c inspection) learnIntegrations(t *testing.T, ws store.ID) error {
 	return err
 }
 
-// checkCredential holds that nothing is kept of a credential but the generation that is in force.
+// checkCredential checks that only the current generation of a credential is stored.
 func (c inspection) checkCredential(t *testing.T, key string, integration store.ID) {
 	t.Helper()
 	sealed, err := c.store.Credential(t.Context(), integration)
@@ -93,16 +93,17 @@ func (c inspection) checkCredential(t *testing.T, key string, integration store.
 	case err != nil || sealed == nil:
 		t.Errorf("%s cannot be read: %v", key, err)
 	case len(sealed.Generations) != 1 || sealed.Generations[0].Number != number:
-		t.Errorf("%s keeps %d generations, and %d is in force", key, len(sealed.Generations), number)
+		t.Errorf("%s has %d generations, want only generation %d", key, len(sealed.Generations), number)
 	}
 }
 
-// TestACredentialThatWasMovedOpensNowhere puts sealed credentials, and single fields of them, in the place of others: of another
-// integration, workspace, field, generation or endpoint. A neighbour must open, and what is moved back must open again.
-func TestACredentialThatWasMovedOpensNowhere(t *testing.T) {
+// TestMovedCredentialDoesNotOpen replaces sealed credentials, and single fields of them, with
+// others: of another integration, workspace, field, generation or endpoint. Other credentials must
+// still open, and the credential must open again after it is restored.
+func TestMovedCredentialDoesNotOpen(t *testing.T) {
 	m := world(t)
 	m.Write("integrations/acme/toy/pair", data{"auth": "pair", "account": "ada", "password": toys.key})
-	m.Write(integrations[1], data{"key": toys.key}) // its second generation
+	m.Write(integrations[1], data{"key": toys.key}) // creates its second generation
 	clean, clock := m.Storage.Clone(), m.Clock
 	end(m)
 	type moved struct {
@@ -121,8 +122,8 @@ func TestACredentialThatWasMovedOpensNowhere(t *testing.T) {
 		{"another workspace's", main, other, whole},
 		{"another workspace's envelope", main, other, envelope("key", "key")},
 		{"another field's", main, pair, envelope("key", "password")},
-		{"the same in another generation", main, main, func(to, _ *store.Generation) { to.Number = 2 }},
-		{"the same for another endpoint", main, main, func(to, _ *store.Generation) { to.Endpoint[0] ^= 1 }},
+		{"its own in another generation", main, main, func(to, _ *store.Generation) { to.Number = 2 }},
+		{"its own for another endpoint", main, main, func(to, _ *store.Generation) { to.Endpoint[0] ^= 1 }},
 		{"cut", main, main, func(to, from *store.Generation) { to.Fields["key"] = from.Fields["key"][:80] }},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestACredentialThatWasMovedOpensNowhere(t *testing.T) {
 			}
 			m := start(t, s, clock)
 			if got := m.Refuse(write, x.to+"/verify", nil); got.Word() != "provider" || got.Status != 400 {
-				t.Errorf("answered with %v", got)
+				t.Errorf("verify returned %v, want 400 provider", got)
 			}
 			for _, neighbour := range []string{second, other, pair} {
 				m.Write(neighbour+"/verify", nil)
@@ -159,7 +160,7 @@ func TestACredentialThatWasMovedOpensNowhere(t *testing.T) {
 	}
 }
 
-// kept is what is stored of an integration.
+// kept is the stored data of an integration.
 type kept struct {
 	ws, id store.ID
 	name   string
@@ -186,31 +187,32 @@ func credentialOf(t *testing.T, records *store.Store, path string) kept {
 	return kept{ws.ID, record.ID, name, record, sealed}
 }
 
-// TestARewrapCoversCredentials holds that what retires keys waits for them, and that a credential which cannot be read under the
-// settings of now is kept for those it was supplied with.
-func TestARewrapCoversCredentials(t *testing.T) {
+// TestRewrapCoversCredentials checks that key versions cannot be retired while credentials need
+// them. A credential that does not open under the current settings is kept for the settings that it
+// was supplied with.
+func TestRewrapCoversCredentials(t *testing.T) {
 	m := world(t)
 	m.Write(integrations[0], data{"region": "us"})
-	lockedAmidRewrap(m) // nothing is sealed again yet
+	lockedAmidRewrap(m) // nothing is rewrapped yet
 	m.Storage.FailFrom(3, false)
 	m.Write("workspaces/acme/unlock", nil)
 	m.Settle()
 	m.Storage.Reset()
 	if got := m.Refuse(write, "keys/acme", data{"min_decryption_version": 2}); got.Status != 409 || !strings.Contains(got.Text, "2 credentials") {
-		t.Errorf("answered with %v", got)
+		t.Errorf("min_decryption_version returned %v, want 409 with 2 credentials", got)
 	}
 	m = m.Restart()
 	m.Settle()
 	rewrap, _ := m.Read("keys/acme")["rewrap"].(data)
 	if rewrap["state"] != "done" || rewrap["failed"] != 0.0 || rewrap["done"] != rewrap["total"] {
-		t.Errorf("the rewrap says %v", rewrap)
+		t.Errorf("the rewrap is %v", rewrap)
 	}
 	m.Write("keys/acme", data{"min_decryption_version": 2})
 	m.Write("keys/acme/trim", nil)
 	m = m.Restart()
 	m.Write(integrations[1]+"/verify", nil)
 	if got := m.Refuse(write, integrations[0]+"/verify", nil); got.Word() != "provider" {
-		t.Errorf("moved, it is answered with %v", got)
+		t.Errorf("verify of the moved integration returned %v", got)
 	}
 	m.Write(integrations[0], data{"region": "eu"})
 	m.Write(integrations[0]+"/verify", nil)

@@ -6,24 +6,26 @@ import (
 	"slices"
 )
 
-// model is what the engine should be to its callers, in plain Go: no keys, no cache, no log. Times are seconds since it began.
+// model describes in plain Go how the engine must look to its callers: without keys, cache or log.
+// Times are in seconds since the start of the model.
 type model struct {
 	Now         int
-	MaxVersions int // of config
+	MaxVersions int // from config
 	Master      int
 	Workspaces  map[string]*modelWorkspace
 }
 
 type modelWorkspace struct {
-	Born            string // request id: what was encrypted for another workspace of this name is not opened
-	MaxVersions     int    // 0: config's
-	DeleteAfter     int    // of delete_version_after; 0: never
+	Born            string // request id; ciphertexts of earlier workspaces do not open
+	MaxVersions     int    // 0: the value of config
+	DeleteAfter     int    // seconds of delete_version_after; 0: never
 	CASRequired     bool
 	DeletionAllowed bool
 	Locked          bool
-	Key             int // the latest version, of which none below Minimum opens anything, and none below Oldest is left
-	Minimum, Oldest int
-	Rotated, Period int // when the latest version was made, and how old it gets; 0: as old as you like
+	Key             int // the latest version
+	Minimum         int // versions below it open nothing
+	Oldest          int // versions below it were removed
+	Rotated, Period int // time and maximum age of the latest version; 0: no maximum
 	Projects        map[string]map[string]*modelEnvironment
 }
 
@@ -31,33 +33,33 @@ type modelEnvironment struct {
 	Locked, Production, DeletionAllowed bool
 
 	Base       string // project/environment
-	Shares     bool   // whether SharedWith says with whom; else the default holds
+	Shares     bool   // whether SharedWith is in force instead of the default
 	SharedWith []string
 	Secrets    map[string]*modelSecret
-	Tombs      map[string]modelTomb // of removed secrets
+	Tombs      map[string]modelTomb // of purged secrets
 }
 
 type modelTomb struct {
-	Last          int // the number their versions had reached
-	Born, Removed int // between these there may have been versions
+	Last          int // the last version number
+	Born, Removed int // versions may have existed between these times
 }
 
 type modelSecret struct {
-	First       int // the number its versions began with
-	MaxVersions int // 0: the workspace's
-	DeleteAfter int // 0: the workspace's; below: never
+	First       int // the number of its first version
+	MaxVersions int // 0: the value of the workspace
+	DeleteAfter int // 0: the value of the workspace; below 0: never
 	CASRequired bool
 	Versions    []modelVersion
 }
 
 type modelVersion struct {
 	Number         int
-	Value, Request string // the value as it is answered
+	Value, Request string // Value is as in a response
 	Comment        string
 	Base64         bool
 	References     bool
 	Created        int
-	Deleted        int    // when, which may lie ahead; 0: not
+	Deleted        int    // time of the deletion, possibly in the future; 0: none
 	DeletedBy      string // request id of the deletion
 	Destroyed      bool
 }
@@ -68,7 +70,7 @@ func newModel() *model {
 	return &model{MaxVersions: 10, Master: 1, Workspaces: make(map[string]*modelWorkspace)}
 }
 
-// clone goes through JSON: slow, and right for whatever the model has.
+// clone copies the model through JSON, which is slow but correct for every field.
 func (m *model) clone() *model {
 	text, err := json.Marshal(m)
 	next := new(model)
@@ -81,7 +83,7 @@ func (m *model) clone() *model {
 	return next
 }
 
-// want is the answer that is expected: 0 for success, else the status of the refusal, and fields of the data.
+// want is the expected response: the status of the error, or 0 for success, and fields of the data.
 type want struct {
 	status int
 	data   data
@@ -106,7 +108,7 @@ func (m *model) keep(w string, s *modelSecret) int {
 	return m.MaxVersions
 }
 
-// add gives a secret a new version.
+// add adds a version to a secret.
 func (m *model) add(w string, env *modelEnvironment, name string, v modelVersion) modelVersion {
 	s := env.Secrets[name]
 	v.Number = env.Tombs[name].Last + 1
@@ -135,7 +137,8 @@ func (s *modelSecret) prune(keep int) {
 	}
 }
 
-// casRefused tells whether a write that says which version it is upon (below 0: none) may not go on, and why.
+// casRefused reports whether a write with the given cas fails, and returns the failure. A cas below
+// 0 means that none is given.
 func (m *model) casRefused(w string, s *modelSecret, cas int) (want, bool) {
 	newest, required := 0, m.Workspaces[w].CASRequired
 	if s != nil {
@@ -190,7 +193,8 @@ func (m *model) read(w, p, e, name string, version int) want {
 	return want{data: data{"version": v.Number, "value": v.Value, "references": v.References, "encoding": encoding, "comment": v.Comment}}
 }
 
-// differs tells how an answer differs from what is expected of it; all has the data hold nothing else.
+// differs describes how a response differs from the expected one. If all is set, the data must have
+// no other fields.
 func (w want) differs(got data, status int, all bool) string {
 	if status != w.status {
 		return fmt.Sprintf("status %d, want %d", status, w.status)

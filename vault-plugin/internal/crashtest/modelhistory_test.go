@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// What the model knows of moments, changes and writes of many secrets.
+// This file models moments, changes and writes of many secrets.
 
-// live tells whether a version is answered at a moment.
+// live reports whether a version is delivered at a moment.
 func (v modelVersion) live(now int) bool {
 	return !v.Destroyed && (v.Deleted == 0 || v.Deleted > now)
 }
 
-// moment is a time of the model on the clock of the mount.
+// moment returns a time of the model as a time of the clock of the mount.
 func moment(seconds int) string {
 	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
 }
 
-// versionAt answers the version a secret had at a moment, and whether it was delivered. One that is not known any more is gone.
+// versionAt returns the version that a secret had at a moment, and whether it was delivered. gone
+// means that the version is no longer known.
 func (s *modelSecret) versionAt(at int) (v modelVersion, live, gone bool) {
 	i := len(s.Versions) - 1
 	for i >= 0 && s.Versions[i].Created > at {
@@ -37,7 +38,7 @@ func (s *modelSecret) versionAt(at int) (v modelVersion, live, gone bool) {
 	return v, !v.Destroyed, v.Destroyed
 }
 
-// choose answers the versions of an environment that are delivered as of a moment; 0 is now.
+// choose returns the versions of an environment that are delivered as of a moment; 0 means now.
 func (m *model) choose(env *modelEnvironment, at int, include []string) (map[string]modelVersion, int) {
 	all := make(map[string]modelVersion)
 	for name, s := range env.Secrets {
@@ -61,7 +62,7 @@ func (m *model) choose(env *modelEnvironment, at int, include []string) (map[str
 	return all, 0
 }
 
-// removedSince tells whether there may have been a secret that has been removed since with all its versions.
+// removedSince reports whether a secret may have existed at a moment that was purged since.
 func (e *modelEnvironment) removedSince(at int, include []string) bool {
 	for name, tomb := range e.Tombs {
 		if included(name, include) && at >= tomb.Born && at < tomb.Removed {
@@ -77,7 +78,7 @@ type modelChange struct {
 	secrets     []data
 }
 
-// changes derives the changelog of an environment, newest first.
+// changes derives the changelog of an environment, newest change first.
 func (e *modelEnvironment) changes() []modelChange {
 	byID := make(map[string]*modelChange)
 	note := func(id, comment string, at int, name string, version int, action string) {
@@ -120,7 +121,7 @@ func (m *model) describeChanges(w, p, e string) want {
 	return want{data: data{"changes": all}}
 }
 
-// revert has an environment as it was right after a change.
+// revert returns an environment to its state right after a change.
 func (m *model) revert(w, p, e, change string, dry bool, request string) want {
 	target := m
 	if dry {
@@ -160,20 +161,20 @@ func (m *model) revert(w, p, e, change string, dry bool, request string) want {
 		done["updated"] = append(done["updated"], name)
 	}
 	target.deleteOthers(env, func(name string) bool { _, wanted := then[name]; return wanted }, request, done)
-	return done.answer(dry)
+	return done.response(dry)
 }
 
-// done is what a write of many secrets has done: kinds to names.
+// done maps the result of a write of many secrets, such as "created", to the names of the secrets.
 type done map[string][]string
 
 func newDone() done { return done{"created": {}, "updated": {}, "unchanged": {}, "deleted": {}} }
 
-func (d done) answer(dry bool) want {
-	answer := data{"dry_run": dry}
+func (d done) response(dry bool) want {
+	response := data{"dry_run": dry}
 	for kind, names := range d {
-		answer[kind] = names
+		response[kind] = names
 	}
-	return want{data: answer}
+	return want{data: response}
 }
 
 // deleteOthers soft-deletes the live secrets that are not wanted.
@@ -197,7 +198,7 @@ type modelImport struct {
 	request      string
 }
 
-// imports does what an import does, to a copy where it is a dry run.
+// imports models an import. A dry run changes only a copy.
 func (m *model) imports(w, p, e string, in modelImport) want {
 	target := m
 	if in.dry {
@@ -240,5 +241,5 @@ func (m *model) imports(w, p, e string, in modelImport) want {
 	if in.replace {
 		target.deleteOthers(env, func(name string) bool { _, named := in.values[name]; return named }, in.request, done)
 	}
-	return done.answer(in.dry)
+	return done.response(in.dry)
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// importStep makes up a write of many secrets, as a map or as a document.
+// importStep returns a random write of many secrets, as a map or as a document.
 func (s *steps) importStep(id, w, p, e string) step {
 	in := modelImport{values: make(map[string]string), cas: make(map[string]int), comment: s.one("", "imported"), request: id}
 	for range s.IntN(6) {
@@ -40,14 +40,14 @@ func (s *steps) importStep(id, w, p, e string) step {
 	}
 }
 
-// document writes names and values as one of the formats that an import takes.
+// document renders names and values in one of the formats that an import accepts.
 func document(format string, values map[string]string) string {
 	if format == "json" {
 		text, _ := json.Marshal(values)
 		return string(text)
 	}
 	var all strings.Builder
-	all.WriteString("# made up\n")
+	all.WriteString("# generated\n")
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		text, _ := json.Marshal(values[name])
 		if format == "yaml" {
@@ -63,7 +63,8 @@ func document(format string, values map[string]string) string {
 	return all.String()
 }
 
-// modelText is what the engine has encrypted or digested for a caller, and keeps nothing of.
+// modelText is text that the engine has encrypted, or digested, for a caller. The engine stores
+// nothing of it.
 type modelText struct {
 	workspace, born  string
 	context          string
@@ -73,7 +74,7 @@ type modelText struct {
 	digest           bool
 }
 
-// applicationStep makes up an encryption or a digest, or a use of one made before.
+// applicationStep returns a random encryption or digest, or a use of an earlier one.
 func (s *steps) applicationStep(w string) step {
 	fresh := modelText{workspace: w, context: s.one("billing", "tokens"), input: base64.StdEncoding.EncodeToString([]byte(s.value())), associated: s.one("", "YQ=="), digest: s.IntN(3) == 0}
 	if len(s.texts) == 0 || s.IntN(3) == 0 {
@@ -93,7 +94,7 @@ func (s *steps) applicationStep(w string) step {
 		ws := m.Workspaces[w]
 		oldest := ws.Minimum
 		if t.digest {
-			oldest = ws.Oldest // a digest is known as long as there is its key
+			oldest = ws.Oldest // a digest is valid as long as its key exists
 		}
 		return usable && ws.Born == t.born && t.version >= oldest && t.version <= ws.Key
 	}
@@ -144,7 +145,7 @@ func (s *steps) makeText(t modelText) step {
 		}
 		return want{data: data{"key_version": t.version}}
 	})
-	made.answered = func(got data) {
+	made.onSuccess = func(got data) {
 		t.text, _ = got[field].(string)
 		s.texts = append(s.texts, t)
 	}
@@ -167,7 +168,7 @@ func (s *steps) keyStep(m *model, w string) step {
 		return step{request: request{Op: write, Path: "keys/" + w + "/rewrap"}, apply: func(m *model) want { return m.rewrap(w) }}
 	case 6:
 		period := 0
-		if s.IntN(4) > 0 { // long enough not to be over at once: whether a tick meets it then is left open
+		if s.IntN(4) > 0 { // long enough that it does not depend on the time of the next tick
 			if period = day; ws != nil {
 				period = max(day, m.Now-ws.Rotated+1000)
 			}

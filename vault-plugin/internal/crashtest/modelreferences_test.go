@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// What the model knows of references and inheritance.
+// This file models references and inheritance.
 
-// referencePiece is text, or with a name a reference.
+// referencePiece is text, or a reference if it has a name.
 type referencePiece struct{ text, project, environment, name string }
 
 func (r referencePiece) path(project string) string {
@@ -18,7 +18,7 @@ func (r referencePiece) path(project string) string {
 	return project + "/" + r.environment
 }
 
-// parseReferences takes a value apart. It knows only the names that the steps are made of.
+// parseReferences splits a value into its pieces. It supports only the names that the steps use.
 func parseReferences(value string) (pieces []referencePiece, ok bool) {
 	for {
 		before, rest, found := strings.Cut(value, "${")
@@ -47,17 +47,17 @@ func parseReferences(value string) (pieces []referencePiece, ok bool) {
 	}
 }
 
-// resolving is one delivery, as of a moment; 0 is now. Errors are statuses.
+// resolving is one delivery as of a moment; 0 means now. Errors are statuses.
 type resolving struct {
 	m        *model
 	w        string
 	moment   int
 	views    map[string]map[string]modelVersion
-	proposed *modelVersion // of the secret proposedAt
+	proposed *modelVersion // replaces the secret with the given name in environment at
 	at, name string
 }
 
-// modelHop is a secret, where it stands, and the environment that is delivered.
+// modelHop is a secret, the environment that stores it, and the environment that is delivered.
 type modelHop struct{ home, scope, name string }
 
 func (r *resolving) view(path string) (map[string]modelVersion, int) {
@@ -75,7 +75,7 @@ func (r *resolving) view(path string) (map[string]modelVersion, int) {
 	return v, 0
 }
 
-// other enters an environment on behalf of another.
+// other returns the view of the environment at path on behalf of the environment from.
 func (r *resolving) other(from, path string) (map[string]modelVersion, int) {
 	target := r.m.at(r.w, path)
 	switch {
@@ -87,7 +87,8 @@ func (r *resolving) other(from, path string) (map[string]modelVersion, int) {
 	return r.view(path)
 }
 
-// lineage answers the path of an environment and of those it inherits from.
+// lineage returns the path of an environment and the paths of the environments that it inherits
+// from.
 func (r *resolving) lineage(path string) ([]string, int) {
 	all := []string{path}
 	for {
@@ -105,7 +106,7 @@ func (r *resolving) lineage(path string) ([]string, int) {
 	}
 }
 
-// resolve answers a value with its references resolved.
+// resolve returns a value with its references resolved.
 func (r *resolving) resolve(v modelVersion, here modelHop, chain []modelHop) (text string, status int) {
 	if slices.Contains(chain, here) || len(chain) > 10 {
 		return "", 400
@@ -157,7 +158,8 @@ func (m *model) resolving(w string, moment int) *resolving {
 	return &resolving{m: m, w: w, moment: moment, views: make(map[string]map[string]modelVersion)}
 }
 
-// unresolvable tells whether a version's references cannot be resolved if it is written: 0, or the status of the refusal.
+// unresolvable returns the status of the error if the references of a version cannot be resolved on
+// write, else 0.
 func (m *model) unresolvable(w, p, e, name string, v modelVersion) int {
 	if !v.References {
 		return 0
@@ -177,7 +179,8 @@ func (m *model) unresolvable(w, p, e, name string, v modelVersion) int {
 	return status
 }
 
-// deliver answers what load does of an environment, as of a moment; 0 is now. include names what is wanted, nothing being all.
+// deliver returns what load returns for an environment, as of a moment; 0 means now. include lists
+// the wanted names; if it is empty, all are wanted.
 func (m *model) deliver(w, p, e string, moment int, include []string) (all map[string]modelVersion, status int) {
 	env := m.environment(w, p, e)
 	if env == nil || moment > m.Now {
@@ -258,9 +261,9 @@ func (m *model) compare(w, p, from, to string) want {
 			found["only_in_to"] = append(found["only_in_to"], name)
 		}
 	}
-	answer := make(data)
+	response := make(data)
 	for kind, names := range found {
-		answer[kind] = names
+		response[kind] = names
 	}
-	return want{data: answer}
+	return want{data: response}
 }

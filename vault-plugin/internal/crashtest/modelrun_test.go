@@ -15,8 +15,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// TestModel sends random requests, restarts, crashes and outages to an engine, and holds every answer against a plain model.
-// MODEL_DURATION is how long it goes on, MODEL_SEED repeats the run that a failure names.
+// TestModel sends random requests, restarts, crashes and outages to an engine, and compares every
+// response with a plain model. MODEL_DURATION sets the duration. MODEL_SEED repeats the run of a
+// reported failure.
 func TestModel(t *testing.T) {
 	length := 8 * time.Second
 	if given, err := time.ParseDuration(os.Getenv("MODEL_DURATION")); err == nil {
@@ -29,7 +30,7 @@ func TestModel(t *testing.T) {
 		if !repeat {
 			seed = rand.Uint64()
 		}
-		// A run is bounded, so that a seed leads to its failure in seconds.
+		// The length of a run is bounded, so that a seed reproduces its failure within seconds.
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { total += modelRun(t, seed, 1500) })
 		if repeat {
 			break
@@ -38,7 +39,7 @@ func TestModel(t *testing.T) {
 	t.Logf("%d steps", total)
 }
 
-// run is one model run.
+// run is one run of the model.
 type run struct {
 	t     *testing.T
 	steps *steps
@@ -54,7 +55,7 @@ func modelRun(t *testing.T, seed uint64, length int) (made int) {
 			t.Logf("MODEL_SEED=%d; the last steps:\n%s", seed, strings.Join(r.log[max(0, len(r.log)-25):], "\n"))
 		}
 	}()
-	r.pass(1) // 0 stands for never
+	r.pass(1) // time 0 means never
 	r.populate()
 	for made = range length {
 		if r.step(); t.Failed() {
@@ -78,7 +79,7 @@ func modelRun(t *testing.T, seed uint64, length int) (made int) {
 	return made
 }
 
-// populate makes what most steps need.
+// populate creates what most steps need.
 func (r *run) populate() {
 	for _, s := range []step{
 		{request: request{Op: write, Path: "workspaces/acme"}, apply: func(m *model) want { return m.putWorkspace("acme", "first", modelWorkspace{}) }},
@@ -98,7 +99,7 @@ func (r *run) say(format string, args ...any) {
 }
 
 func (r *run) step() {
-	r.pass(r.steps.IntN(3)) // no time at all, too: changes of one second meet
+	r.pass(r.steps.IntN(3)) // possibly 0, so that several changes fall into one second
 	switch n := r.steps.IntN(100); {
 	case n < 2:
 		r.restart("restart")
@@ -116,8 +117,8 @@ func (r *run) step() {
 		if how := expected.differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s (%.300v)", s.request.Op, s.request.Path, how, got)
 		}
-		if status == 0 && s.answered != nil {
-			s.answered(got)
+		if status == 0 && s.onSuccess != nil {
+			s.onSuccess(got)
 		}
 		if status == 0 && s.replayed() && r.steps.IntN(6) == 0 {
 			r.replay(s, expected)
@@ -125,8 +126,8 @@ func (r *run) step() {
 	}
 }
 
-// replay sends a request once more under its id, as Vault does when it finds the plugin's process gone: the answer is the same, and
-// nothing is done twice.
+// replay sends a request again under its id, as Vault does when the process of the plugin is gone.
+// The response must be the same, and nothing may be done twice.
 func (r *run) replay(s step, expected want) {
 	if r.steps.IntN(2) == 0 {
 		r.restart("restart before a replay")
@@ -137,7 +138,7 @@ func (r *run) replay(s step, expected want) {
 	}
 }
 
-// pass lets time go by.
+// pass advances the time.
 func (r *run) pass(seconds int) {
 	r.model.Now += seconds
 	r.mount.Clock.Advance(time.Duration(seconds) * time.Second)
@@ -146,7 +147,8 @@ func (r *run) pass(seconds int) {
 	}
 }
 
-// tick is what Vault does every minute. The first one finds out how interrupted writes have ended, and the second goes by it.
+// tick makes the periodic calls. The first call determines the outcome of interrupted writes, and
+// the second call uses it.
 func (r *run) tick(models ...*model) {
 	r.say("tick")
 	for range 2 {
@@ -182,12 +184,13 @@ func (r *run) restart(why string) {
 	r.mount = r.mount.Restart()
 }
 
-// interrupted sends a request during which, or soon after which, storage goes down. Then the process is another, or the same
-// once storage is up again. An answer of success binds; without one, the request has been carried out or not.
+// interrupted sends a request and makes storage fail during it or soon after. Then either another
+// process starts, or the same process continues with working storage. If the response is a success,
+// the request must have happened. Without a response, it has happened completely or not at all.
 func (r *run) interrupted() {
 	at, stored, restart := 1+r.steps.IntN(12)*(1+r.steps.IntN(4)), r.steps.IntN(2) == 0, r.steps.IntN(2) == 0
 	s := r.next()
-	r.say("storage goes down at call %d, stored %v, restart %v", at, stored, restart)
+	r.say("storage fails from call %d on, stored %v, restart %v", at, stored, restart)
 	r.mount.Storage.FailFrom(at, stored)
 	got, status := r.do(s)
 	after := r.model.clone()
@@ -205,8 +208,8 @@ func (r *run) interrupted() {
 		if how := expected.differs(got, status, s.all); how != "" {
 			r.t.Errorf("%s %s: %s", s.request.Op, s.request.Path, how)
 		}
-		if status == 0 && s.answered != nil {
-			s.answered(got)
+		if status == 0 && s.onSuccess != nil {
+			s.onSuccess(got)
 		}
 		r.model = after
 		r.check()
@@ -216,7 +219,7 @@ func (r *run) interrupted() {
 	if asAfter == "" {
 		r.model = after
 	} else if asBefore != "" {
-		r.t.Errorf("interrupted %s %s has been done by half. Against before: %s. Against after: %s", s.request.Op, s.request.Path, asBefore, asAfter)
+		r.t.Errorf("interrupted %s %s happened in part. Differences from before: %s. Differences from after: %s", s.request.Op, s.request.Path, asBefore, asAfter)
 	}
 }
 
@@ -226,7 +229,7 @@ func (r *run) check() {
 	}
 }
 
-// compare tells the first thing in which the engine and a model differ.
+// compare describes how the engine differs from a model. The result is empty if it does not.
 func (r *run) compare(m *model) string {
 	ask := func(op request, w want, all bool) string {
 		got, err := r.mount.Do(op)
@@ -267,7 +270,8 @@ func (r *run) compare(m *model) string {
 				m.compareEnvironment(w, p, e, func(path string, body data, w want, all bool) {
 					note(ask(request{Op: read, Path: path, Data: body}, w, all))
 				})
-				// What an interrupted write has come to is found out by whoever reads the secret; until then it counts.
+				// The outcome of an interrupted write is determined by the first read of the
+				// secret. Until then, the secret counts.
 				note(listed("secrets/"+place, slices.Sorted(maps.Keys(env.Secrets))))
 				note(ask(request{Op: read, Path: "environments/" + place}, want{data: env.describe(e)}, false))
 			}
@@ -277,7 +281,7 @@ func (r *run) compare(m *model) string {
 	return found
 }
 
-// compareEnvironment asks for all that an environment holds.
+// compareEnvironment reads everything that an environment holds.
 func (m *model) compareEnvironment(w, p, e string, ask func(path string, body data, w want, all bool)) {
 	place := w + "/" + p + "/" + e
 	ask("load/"+place, nil, m.load(w, p, e, 0, nil), true)
@@ -293,7 +297,7 @@ func (m *model) compareEnvironment(w, p, e string, ask func(path string, body da
 	}
 }
 
-// clean holds storage against what it should hold when all background work is done after a restart.
+// clean checks storage after all background work is done.
 func (r *run) clean() {
 	r.mount.Settle()
 	checkClean(r.t, r.mount.Storage)

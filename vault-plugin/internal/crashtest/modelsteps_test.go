@@ -8,29 +8,29 @@ import (
 	"strings"
 )
 
-// step is one request, and what it does to the model.
+// step is one request and its effect on the model.
 type step struct {
 	request request
 	apply   func(m *model) want
-	all     bool // the answer holds what is expected and nothing else
+	all     bool // the response has no fields but the expected ones
 
-	always    bool            // it is not refused in a locked workspace
-	rewrapped string          // the workspace whose rewrap has to be done before
-	answered  func(data data) // takes in what was answered to it, with success
+	always    bool            // it is allowed in a locked workspace
+	rewrapped string          // the workspace whose rewrap must be done before
+	onSuccess func(data data) // receives the data of a successful response
 }
 
-// replayed reports whether the step's request may be sent again. What a deletion has taken away is gone, and a revert may have pushed
-// out the version it needs.
+// replayed reports whether the request of the step may be sent again. After a deletion, the object
+// is gone. A revert may have dropped the version that it needs.
 func (s step) replayed() bool {
 	return (s.request.Op == write || s.request.Op == patch) && !strings.HasPrefix(s.request.Path, "revert/")
 }
 
-// steps makes up requests. Names are few, so that requests meet.
+// steps generates random requests. It uses few names, so that requests affect each other.
 type steps struct {
 	*rand.Rand
 	made   int
-	newest int         // version of the secret the step is about; 0 where there is none
-	texts  []modelText // what the engine encrypted or digested for its callers
+	newest int         // newest version of the secret of the step, or 0
+	texts  []modelText // what the engine encrypted or digested for callers
 }
 
 func (s *steps) one(of ...string) string { return of[s.IntN(len(of))] }
@@ -40,8 +40,8 @@ func (s *steps) project() string     { return s.one("api", "api", "web") }
 func (s *steps) environment() string { return s.one("dev", "dev", "prod", "qa") }
 func (s *steps) name() string        { return s.one("A", "B", "C", "D", "E", "F") }
 
-// value is short or empty, or now and then so long that two or one of them fill a head's room for
-// older values, or that an import takes several chunks.
+// value returns a random value. Most are short or empty. A few are so long that one or two of them
+// fill the room for older values in a head. A few others make an import take several chunks.
 func (s *steps) value() string {
 	text := strconv.Itoa(s.IntN(5))
 	if s.IntN(8) == 0 {
@@ -56,7 +56,7 @@ func (s *steps) value() string {
 	return text + s.one("", "", " and more", " \"quoted\" \u00e4\u20ac", "\nline $HOME #'\\")
 }
 
-// reference makes up a value that refers to others, or is meant to.
+// reference returns a random value with references, some of them invalid.
 func (s *steps) reference() string {
 	var all strings.Builder
 	for range 1 + s.IntN(2) {
@@ -67,7 +67,8 @@ func (s *steps) reference() string {
 	return all.String() + s.one("", "", "", "", "", "${", "${no name}", "${MISSING}")
 }
 
-// place makes up what a step is about: mostly a secret that there is, in an environment that may be written.
+// place returns a random secret for a step. Mostly, the secret exists and its environment is
+// writable.
 func (s *steps) place(m *model) (w, p, e, name string) {
 	w, p, e, name = s.workspace(), s.project(), s.environment(), s.name()
 	for range 6 {
@@ -89,10 +90,11 @@ func (s *steps) place(m *model) (w, p, e, name string) {
 	return w, p, e, name
 }
 
-// version makes up the number of a version, mostly one there may be.
+// version returns a random version number, mostly of a version that may exist.
 func (s *steps) version() int { return max(1, s.newest+1-s.IntN(6)) }
 
-// next makes up a step. The model tells only what must not be asked too often, and what there is to go back to.
+// next returns a random step. From the model, it uses only what limits the number of some requests,
+// and the changes to revert to.
 func (s *steps) next(m *model) step {
 	s.made++
 	id := fmt.Sprintf("step-%d", s.made)
@@ -240,7 +242,8 @@ func (s *steps) treeStep(id, w, p, e string) step {
 	}
 }
 
-// environmentStep makes up settings of an environment; those that are not given stay.
+// environmentStep returns a write of random settings of an environment. Settings that are not given
+// stay unchanged.
 func (s *steps) environmentStep(w, p, e string) step {
 	body := data{}
 	var changes []func(*modelEnvironment)

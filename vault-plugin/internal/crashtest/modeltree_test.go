@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What the model knows of workspaces, projects, environments and keys.
+// This file models workspaces, projects, environments and keys.
 
 func (m *model) putWorkspace(w, request string, settings modelWorkspace) want {
 	ws := m.Workspaces[w]
@@ -54,7 +54,7 @@ func (m *model) deleteProject(w, p, confirm string) want {
 	}
 	going := make(map[string]bool)
 	for e, env := range environments {
-		if !env.mayGo() {
+		if !env.deletable() {
 			return refuse(409)
 		}
 		going[p+"/"+e] = true
@@ -66,11 +66,11 @@ func (m *model) deleteProject(w, p, confirm string) want {
 	return want{data: data{"name": p, "environments": len(environments)}}
 }
 
-func (e *modelEnvironment) mayGo() bool {
+func (e *modelEnvironment) deletable() bool {
 	return !e.Locked && (!e.Production || e.DeletionAllowed)
 }
 
-// putEnvironment creates an environment or changes one; nil leaves a setting as it is.
+// putEnvironment creates or changes an environment.
 func (m *model) putEnvironment(w, p, e string, change func(*modelEnvironment)) want {
 	if m.Workspaces[w] == nil || m.Workspaces[w].Projects[p] == nil {
 		return refuse(400)
@@ -99,7 +99,8 @@ func (e *modelEnvironment) describe(name string) data {
 	return d
 }
 
-// baseRefused tells whether an environment may not inherit as it asks for: 0, or the status of the refusal.
+// baseRefused returns the status of the error if an environment must not inherit from its base,
+// else 0.
 func (m *model) baseRefused(w, p, e string, env *modelEnvironment) int {
 	at, from, fromPath := env.Base, env, p+"/"+e
 	for range 10 {
@@ -123,7 +124,8 @@ func (m *model) at(w, path string) *modelEnvironment {
 	return m.environment(w, p, e)
 }
 
-// mayUse tells whether the environment at path lets another refer to it or inherit it.
+// mayUse reports whether the environment at path allows another environment to refer to it or
+// inherit from it.
 func mayUse(target *modelEnvironment, path string, from *modelEnvironment, fromPath string) bool {
 	if path == fromPath {
 		return true
@@ -142,14 +144,15 @@ func (m *model) deleteEnvironment(w, p, e, confirm string) want {
 	switch {
 	case env == nil:
 		return refuse(404)
-	case !env.mayGo(), m.depends(w, map[string]bool{p + "/" + e: true}), len(env.Secrets) > 0 && confirm != e:
+	case !env.deletable(), m.depends(w, map[string]bool{p + "/" + e: true}), len(env.Secrets) > 0 && confirm != e:
 		return refuse(409)
 	}
 	delete(m.Workspaces[w].Projects[p], e)
 	return want{data: data{"name": e, "secrets": len(env.Secrets)}}
 }
 
-// depends tells whether an environment inherits from, or a live value refers to, one of those that are going.
+// depends reports whether another environment inherits from one of the given environments, or a
+// live value refers to one.
 func (m *model) depends(w string, going map[string]bool) bool {
 	for p, environments := range m.Workspaces[w].Projects {
 		for e, env := range environments {
@@ -202,7 +205,7 @@ func (m *model) autoRotate(w string, period int) want {
 	return want{data: data{"auto_rotate_period": period}}
 }
 
-// tick rotates the keys that have reached their age.
+// tick rotates the keys that have reached their maximum age.
 func (m *model) tick() {
 	for _, w := range slices.Sorted(maps.Keys(m.Workspaces)) {
 		if ws := m.Workspaces[w]; ws.Period > 0 && !ws.Locked && m.Now >= ws.Rotated+ws.Period {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// What the model knows of versions, metadata, locks and old keys.
+// This file models versions, metadata, locks and old keys.
 
-// existing finds a secret that is to be changed, or says why not.
+// existing returns a secret to change. If the change is not allowed, it returns the expected error.
 func (m *model) existing(w, p, e, name string) (*modelEnvironment, *modelSecret, want) {
 	env := m.environment(w, p, e)
 	switch {
@@ -23,8 +23,9 @@ func (m *model) existing(w, p, e, name string) (*modelEnvironment, *modelSecret,
 	return env, env.Secrets[name], want{}
 }
 
-// mark does something to versions of a secret; those that are not kept are passed over.
-func (m *model) mark(w, p, e, name string, versions []int, change func(*modelVersion)) want {
+// changeVersions applies change to versions of a secret. Numbers of versions that are not kept are
+// ignored.
+func (m *model) changeVersions(w, p, e, name string, versions []int, change func(*modelVersion)) want {
 	_, s, why := m.existing(w, p, e, name)
 	if s == nil {
 		return why
@@ -66,7 +67,7 @@ func (m *model) rollback(w, p, e, name string, version, cas int, request string)
 	return want{data: data{"version": m.add(w, env, name, next).Number}}
 }
 
-// modelPatch is what a patch gives; nil keeps what the newest version has.
+// modelPatch is the input of a patch. Nil keeps the value of the newest version.
 type modelPatch struct {
 	value      *string
 	references *bool
@@ -99,7 +100,7 @@ func (m *model) patch(w, p, e, name string, in modelPatch) want {
 	return want{data: data{"version": m.add(w, env, name, next).Number}}
 }
 
-// describe changes what a secret has for itself.
+// describe changes the settings of a secret.
 func (m *model) describe(w, p, e, name string, settings modelSecret) want {
 	_, s, why := m.existing(w, p, e, name)
 	if s == nil {
@@ -110,7 +111,8 @@ func (m *model) describe(w, p, e, name string, settings modelSecret) want {
 	return want{data: data{"max_versions": s.MaxVersions, "delete_version_after": s.DeleteAfter, "cas_required": s.CASRequired, "version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
 }
 
-// purge removes a secret with all its versions; should it come back, its numbers go on.
+// purge removes a secret with all its versions. A later secret of the same name continues the
+// version numbers.
 func (m *model) purge(w, p, e, name string) want {
 	env, s, why := m.existing(w, p, e, name)
 	if s == nil {
@@ -141,7 +143,7 @@ func (m *model) undeleted(v *modelVersion) {
 	}
 }
 
-// versionStep makes up a request about versions or metadata of a secret.
+// versionStep returns a random request on versions or metadata of a secret.
 func (s *steps) versionStep(id, w, p, e, name string) step {
 	place := "/" + w + "/" + p + "/" + e + "/" + name
 	var versions []int
@@ -154,7 +156,7 @@ func (s *steps) versionStep(id, w, p, e, name string) step {
 	marked := func(op request, change func(*model, *modelVersion)) step {
 		op.Path, op.Data = op.Path+place, body
 		return step{request: op, apply: func(m *model) want {
-			return m.mark(w, p, e, name, versions, func(v *modelVersion) { change(m, v) })
+			return m.changeVersions(w, p, e, name, versions, func(v *modelVersion) { change(m, v) })
 		}}
 	}
 	switch s.IntN(8) {
@@ -181,7 +183,7 @@ func (s *steps) versionStep(id, w, p, e, name string) step {
 	}
 }
 
-// after makes up a delete_version_after, mostly none.
+// after returns a random delete_version_after, mostly 0.
 func (s *steps) after() int {
 	if s.IntN(5) > 0 {
 		return 0
@@ -189,7 +191,7 @@ func (s *steps) after() int {
 	return 1 + s.IntN(4000)
 }
 
-// cas adds to a body which version the write is upon, or not: then the number is below 0.
+// cas adds a random cas to a body and returns it. If it adds none, the result is below 0.
 func (s *steps) cas(body data) (int, data) {
 	if s.IntN(3) > 0 {
 		return -1, body
@@ -222,7 +224,8 @@ func (s *steps) lockStep(w string, locked bool) step {
 	return step{request: request{Op: write, Path: "workspaces/" + w + "/" + verb}, apply: func(m *model) want { return m.lock(w, locked) }, always: true}
 }
 
-// retireStep rules out old key versions or destroys them, after a rewrap has left nothing under them.
+// retireStep raises the minimum key version or trims keys, after a rewrap has left nothing under
+// old versions.
 func (s *steps) retireStep(m *model, w string) step {
 	made := step{request: request{Op: write, Path: "keys/" + w + "/trim"}, apply: func(m *model) want { return m.trim(w) }, rewrapped: w}
 	if s.IntN(2) == 0 {
@@ -236,7 +239,8 @@ func (s *steps) retireStep(m *model, w string) step {
 	return made
 }
 
-// rewrap has a workspace's rewrap come to its end. One that an outage has interrupted may have to be begun again.
+// rewrap waits until the rewrap of a workspace is done. If an outage interrupted it, rewrap starts
+// it again.
 func (r *run) rewrap(w string) {
 	if ws := r.model.Workspaces[w]; ws == nil || ws.Locked {
 		return
@@ -248,5 +252,5 @@ func (r *run) rewrap(w string) {
 		}
 		r.mount.Write("keys/"+w+"/rewrap", nil)
 	}
-	r.t.Errorf("the rewrap of %s does not come to its end: %s", w, fmt.Sprint(r.mount.Read("keys/"+w)))
+	r.t.Errorf("the rewrap of %s does not end: %s", w, fmt.Sprint(r.mount.Read("keys/"+w)))
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// view is everything that can be read of a mount: path to answer, or to the error. Ids and fingerprints, which are minted at random, are left out.
+// view holds everything that can be read from a mount: a response or error by path. Ids and
+// fingerprints are random and are left out.
 type view map[string]string
 
 var (
@@ -25,23 +26,23 @@ var (
 )
 
 func (v view) ask(m *mount, req request) data {
-	answer, err := m.Do(req)
+	response, err := m.Do(req)
 	key := string(req.Op) + " " + req.Path
 	if len(req.Data) > 0 {
 		key += fmt.Sprint(" ", req.Data)
 	}
-	delete(answer, "id")
-	delete(answer, "fingerprint")
-	delete(answer, "next_actions") // they follow from the state of a sync
-	text, _ := json.Marshal(answer)
-	text = lastUsed.ReplaceAll(text, nil)              // looking is a use
-	text = visited.ReplaceAll(text, []byte(`"$1":""`)) // a start looks at a sync before a timer does
+	delete(response, "id")
+	delete(response, "fingerprint")
+	delete(response, "next_actions") // they depend on the state of a sync
+	text, _ := json.Marshal(response)
+	text = lastUsed.ReplaceAll(text, nil)              // the verification is a use
+	text = visited.ReplaceAll(text, []byte(`"$1":""`)) // a start visits a sync early
 	v[key] = string(text)
 	var refused *enginetest.Refused
 	if errors.As(err, &refused) {
 		v[key] = fmt.Sprintf("%d %s %s", refused.Status, refused.Word(), text)
 	}
-	return answer
+	return response
 }
 
 func (v view) names(m *mount, path string) []string {
@@ -53,7 +54,7 @@ func (v view) names(m *mount, path string) []string {
 	return names
 }
 
-// observe reads everything there is.
+// observe reads everything from a mount.
 func observe(t *testing.T, m *mount) view {
 	t.Helper()
 	v := make(view)
@@ -81,7 +82,7 @@ func (v view) environment(m *mount, place string) {
 	v.ask(m, request{Op: read, Path: "metadata/" + place})
 	for _, name := range v.names(m, "secrets/"+place) {
 		if strings.HasPrefix(name, "BIG_") {
-			continue // load has them; reading them again and again is most of what the tests take
+			continue // load returns them; reading them again takes too long
 		}
 		v.ask(m, request{Op: read, Path: "secrets/" + place + "/" + name})
 		history := v.ask(m, request{Op: read, Path: "metadata/" + place + "/" + name})
@@ -92,7 +93,7 @@ func (v view) environment(m *mount, place string) {
 	}
 }
 
-// differences tells how two views differ, in a few lines.
+// differences describes in a few lines how two views differ.
 func differences(got, want view) string {
 	keys := make(map[string]bool)
 	for key := range got {
@@ -113,7 +114,7 @@ func differences(got, want view) string {
 	return strings.Join(lines, "\n")
 }
 
-// checkClean fails the test for whatever stands in storage that nothing leads to.
+// checkClean reports every entry in storage that nothing leads to.
 func checkClean(t *testing.T, s *enginetest.Storage) {
 	t.Helper()
 	c := newInspection(t, s)
@@ -122,9 +123,9 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 		parent, _, _ := strings.Cut(rest, "/")
 		switch id := store.ID(parent); {
 		case kind == "log":
-			t.Errorf("%s is left in the log", key)
+			t.Errorf("the redo log %s is left", key)
 		case kind == "undone":
-			t.Errorf("%s is left of a creation or deletion", key)
+			t.Errorf("the mark %s is left after a creation or deletion", key)
 		case kind == "sync" && !c.environments[id], (kind == "ledger" || kind == "syncstate") && !c.syncs[id]:
 			t.Errorf("%s is an orphan", key)
 		case kind == "cred":
@@ -145,13 +146,13 @@ func checkClean(t *testing.T, s *enginetest.Storage) {
 	}
 }
 
-// inspection is what the records in storage say.
+// inspection holds the objects that have records in storage.
 type inspection struct {
 	store                              *store.Store
 	workspaces, projects, environments map[store.ID]bool
 	syncs                              map[store.ID]bool
 
-	generations map[store.ID]uint64 // of credentials, by integration
+	generations map[store.ID]uint64 // current generation of each credential, by integration
 }
 
 func newInspection(t *testing.T, s *enginetest.Storage) inspection {
@@ -175,7 +176,7 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 		ws, err := records.Workspace(t.Context(), w)
 		check(err)
 		c.workspaces[ws.ID] = true
-		check(c.learnIntegrations(t, ws.ID))
+		check(c.loadIntegrations(t, ws.ID))
 		projects, err := records.Projects(t.Context(), ws.ID)
 		check(err)
 		for _, p := range projects {
@@ -188,14 +189,14 @@ func newInspection(t *testing.T, s *enginetest.Storage) inspection {
 				env, err := records.Environment(t.Context(), pr.ID, e)
 				check(err)
 				c.environments[env.ID] = true
-				check(c.learnSyncs(t, env.ID))
+				check(c.loadSyncs(t, env.ID))
 			}
 		}
 	}
 	return c
 }
 
-func (c inspection) learnSyncs(t *testing.T, env store.ID) error {
+func (c inspection) loadSyncs(t *testing.T, env store.ID) error {
 	t.Helper()
 	names, err := c.store.Syncs(t.Context(), env)
 	for destination, all := range names {
@@ -209,7 +210,7 @@ func (c inspection) learnSyncs(t *testing.T, env store.ID) error {
 	return err
 }
 
-// checkHead holds that what is said to be gone is gone.
+// checkHead checks the values of a head, and that no dying head is left.
 func (c inspection) checkHead(t *testing.T, key string, env store.ID, name string) {
 	t.Helper()
 	head, err := c.store.Head(t.Context(), env, name)
@@ -217,21 +218,21 @@ func (c inspection) checkHead(t *testing.T, key string, env store.ID, name strin
 	case err != nil || head == nil:
 		t.Errorf("%s cannot be read: %v", key, err)
 	case head.Dying:
-		t.Errorf("%s is left of a removed secret", key)
+		t.Errorf("%s is left after a purge", key)
 	default:
 		c.checkValues(t, key, env, name, head)
 	}
 }
 
-// checkValues holds that a head has the values it should: none of a destroyed version, no more than
-// its budget of older ones, and those that it does not hold are under ver/.
+// checkValues checks the values of a head. It holds no value of a destroyed version, and older
+// values only within its budget. Versions that are not inline are under ver/.
 func (c inspection) checkValues(t *testing.T, key string, env store.ID, name string, head *store.Head) {
 	t.Helper()
 	older := 0
 	for _, v := range head.Versions {
 		sealed, inline := head.Value(v.Number)
 		if v.Destroyed && len(sealed) > 0 {
-			t.Errorf("%s holds the destroyed version %d", key, v.Number)
+			t.Errorf("%s holds the value of the destroyed version %d", key, v.Number)
 		}
 		if inline && v.Number != head.Newest().Number {
 			older += len(sealed)
@@ -240,17 +241,17 @@ func (c inspection) checkValues(t *testing.T, key string, env store.ID, name str
 			continue
 		}
 		if old, err := c.store.OldValue(t.Context(), env, name, v.Number); err != nil || old == nil {
-			t.Errorf("%s keeps version %d, which is neither in it nor under ver/: %v", key, v.Number, err)
+			t.Errorf("%s: version %d is neither inline nor under ver/: %v", key, v.Number, err)
 		}
 	}
 	if older > 8<<10 {
-		t.Errorf("%s holds %d bytes of older versions", key, older)
+		t.Errorf("%s holds %d bytes of older versions, more than its budget", key, older)
 	}
 }
 
-// checkOldValue checks that an entry under ver/ belongs to a version that the head keeps, or that the
-// next write removes it. The version may be inline, or the newest: a write that went no further has
-// spilled it.
+// checkOldValue checks that an entry under ver/ belongs to a version that the head keeps, or that
+// the next write removes it. The version may be inline, or the newest: an interrupted write has
+// spilled it. The number of a version that is not kept must be at least the floor of the head.
 func (c inspection) checkOldValue(t *testing.T, key, rest string) {
 	t.Helper()
 	parts := strings.Split(rest, "/")
@@ -263,17 +264,18 @@ func (c inspection) checkOldValue(t *testing.T, key, rest string) {
 	case err != nil || head == nil:
 		t.Errorf("%s belongs to no secret (%v)", key, err)
 	case head.Dying:
-		t.Errorf("%s is left of a removed secret", key)
+		t.Errorf("%s is left after a purge", key)
 	case n > head.Newest().Number, n < head.Versions[0].Number && n < head.Floor:
-		t.Errorf("%s is kept by nothing, and no write will remove it: versions %d to %d, floor %d", key, head.Versions[0].Number, head.Newest().Number, head.Floor)
+		t.Errorf("%s belongs to no kept version and no write will remove it: versions %d to %d, floor %d", key, head.Versions[0].Number, head.Newest().Number, head.Floor)
 	default:
 		if v, kept := head.Version(n); kept && v.Destroyed {
-			t.Errorf("%s is left of a destroyed version", key)
+			t.Errorf("%s is left after its version was destroyed", key)
 		}
 	}
 }
 
-// keyVersions counts the values that the heads of a mount keep, by the key version they are sealed under.
+// keyVersions counts the values that the heads of a mount keep, by the key version that they are
+// sealed under.
 func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
 	t.Helper()
 	c := newInspection(t, s)
@@ -304,5 +306,5 @@ func keyVersions(t *testing.T, s *enginetest.Storage) map[uint32]int {
 	return count
 }
 
-// sealedUnder reads the key version from an envelope.
+// sealedUnder returns the key version of an envelope.
 func sealedUnder(envelope []byte) uint32 { return binary.BigEndian.Uint32(envelope[4:8]) }

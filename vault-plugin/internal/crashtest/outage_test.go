@@ -11,7 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// tick is the call that Vault's active node makes every minute.
+// tick makes the periodic call that Vault's active node makes every minute.
 func tick(t *testing.T, m *mount) {
 	t.Helper()
 	if err := m.Backend.PeriodicFunc(t.Context(), &logical.Request{Operation: logical.RollbackOperation, Storage: m.Storage}); err != nil {
@@ -19,9 +19,10 @@ func tick(t *testing.T, m *mount) {
 	}
 }
 
-// TestAnOutageWithoutARestart has storage go down at any call of an operation and come back, while the process goes on. What it
-// reads then is what another process would read, before or after the operation, and what it takes from there on is not lost.
-func TestAnOutageWithoutARestart(t *testing.T) {
+// TestOutageWithoutRestart makes storage fail from any call of an operation on and recover, while
+// the process continues. Then the process must read what another process would read, before or
+// after the operation. Writes after the outage must not be lost.
+func TestOutageWithoutRestart(t *testing.T) {
 	for _, o := range operations() {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +33,7 @@ func TestAnOutageWithoutARestart(t *testing.T) {
 					t.Run(fmt.Sprintf("call %d, stored %v", n, stored), func(t *testing.T) { o.outage(t, out, n, stored) })
 				}
 			}
-			t.Logf("%d storage calls, every %d of them with two outages", out.calls, step)
+			t.Logf("%d storage calls; two outages at every %d-th", out.calls, step)
 		})
 	}
 }
@@ -51,7 +52,8 @@ func (o operation) outage(t *testing.T, out outcomes, n int, stored bool) {
 
 	tick(t, m)
 	m.Settle()
-	loads(m) // looks for secrets whose first write had an unknown outcome, and for destroyed values that are left
+	// This finds secrets whose first write had an unknown outcome, and leftover destroyed values.
+	loads(m)
 	m.Settle()
 	got := observe(t, m)
 	other := start(t, m.Storage.Clone(), out.clock)
@@ -64,15 +66,15 @@ func (o operation) outage(t *testing.T, out outcomes, n int, stored bool) {
 		t.Errorf("memory and storage differ:\n%s", differences(got, cold))
 	}
 	if !maps.Equal(cold, out.after) && (err == nil || !maps.Equal(cold, out.before)) {
-		t.Errorf("neither before nor after; acknowledged: %v\n%s", err == nil, differences(cold, out.after))
+		t.Errorf("the state is neither before nor after; acknowledged: %v\n%s", err == nil, differences(cold, out.after))
 	}
 	if taken := writes(m); !maps.Equal(taken, writesRead(start(t, m.Storage.Clone(), out.clock), taken)) {
-		t.Errorf("writes that were acknowledged after the outage are lost: %v", taken)
+		t.Errorf("writes acknowledged after the outage were lost: %v", taken)
 	}
 	err = o.run(m)
 	var refused *enginetest.Refused
 	if err != nil && (!o.once || !errors.As(err, &refused) || refused.Status != 404) {
-		t.Errorf("it cannot be repeated: %v", err)
+		t.Errorf("repeating the operation: %v", err)
 	}
 	m.Settle()
 	m = m.Restart()
@@ -81,7 +83,7 @@ func (o operation) outage(t *testing.T, out outcomes, n int, stored bool) {
 	end(m)
 }
 
-// writes writes one secret into each environment, and answers the places that took it.
+// writes writes one secret into each environment, and returns the values by environment.
 func writes(m *mount) view {
 	taken := make(view)
 	for _, place := range places {
@@ -95,9 +97,9 @@ func writes(m *mount) view {
 func writesRead(m *mount, taken view) view {
 	found := make(view)
 	for place := range taken {
-		answer, err := m.Do(request{Op: read, Path: "secrets/" + place + "/LATER"})
+		response, err := m.Do(request{Op: read, Path: "secrets/" + place + "/LATER"})
 		if err == nil {
-			found[place], _ = answer["value"].(string)
+			found[place], _ = response["value"].(string)
 		}
 	}
 	end(m)

@@ -8,15 +8,15 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// TestACrashWhileRecovering interrupts each operation where it leaves work, then also the start that does the work, at any of its
-// storage calls, and holds what a second start finds.
-func TestACrashWhileRecovering(t *testing.T) {
-	points := map[string]int{ // every how many of the operation's calls is one to recover from
+// TestCrashDuringRecovery interrupts each operation that leaves work to do. It then interrupts the
+// start that does this work at any of its storage calls, and checks a second start.
+func TestCrashDuringRecovery(t *testing.T) {
+	points := map[string]int{ // the distance between two tested calls of the operation
 		"import into several chunks": 5, "import over secrets of several chunks": 9, "create a workspace": 1, "shred a workspace": 9,
 		"delete a project": 13, "delete an environment": 7, "rotate a workspace's key": 23, "rotate the master key": 3,
-		"destroy spilled and inline versions": 1, "remove a secret": 2, "remove what an interrupted write has spilled": 2,
-		"update a secret as an interrupted write meant to": 1, "import over secrets that spill": 5, "revert to a change": 5,
-		"unlock a workspace with a rewrap to finish": 31,
+		"destroy spilled and inline versions": 1, "purge a secret": 2, "purge a secret with values that an interrupted write spilled": 2,
+		"repeat an interrupted update": 1, "import over secrets that spill": 5, "revert to a change": 5,
+		"unlock a workspace with an unfinished rewrap": 31,
 	}
 	for _, o := range operations() {
 		step := points[o.name]
@@ -41,12 +41,12 @@ func TestACrashWhileRecovering(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d crashes of a start", crashes)
+			t.Logf("%d crashes during a start", crashes)
 		})
 	}
 }
 
-// start opens a mount and waits for what it does by itself.
+// start opens a mount and waits for its background work.
 func start(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
 	t.Helper()
 	m := enginetest.Setup{Storage: s, Clock: clock, Providers: toys.registry}.Open(t)
@@ -54,8 +54,9 @@ func start(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount 
 	return m
 }
 
-// recover starts on what a crash has left, with storage that goes down at a call of that start. A part of the process' life
-// follows while storage is down; when it is up again, first the same process is asked, then another.
+// recover starts on the storage that a crash has left, and makes storage fail at one call of this
+// start. The process continues for a while without storage. After storage has recovered, recover
+// checks the same process, and then another.
 func (o operation) recover(t *testing.T, out outcomes, left *enginetest.Storage, at int, stored bool) {
 	t.Helper()
 	s := left.Clone()
@@ -72,11 +73,11 @@ func (o operation) recover(t *testing.T, out outcomes, left *enginetest.Storage,
 	end(m)
 	o.check(t, out, second, false)
 	if !maps.Equal(same, out.before) && !maps.Equal(same, out.after) {
-		t.Errorf("the process that saw storage go down and come back reads half of it. Against after:\n%s", differences(same, out.after))
+		t.Errorf("after the outage, the process reads part of the operation. Differences from after:\n%s", differences(same, out.after))
 	}
 }
 
-func TestTheFirstStartMakesOneMasterKey(t *testing.T) {
+func TestFirstStartCreatesOneMasterKey(t *testing.T) {
 	clock := enginetest.NewClock()
 	m := start(t, enginetest.NewStorage(), clock)
 	calls := m.Storage.Calls()
@@ -90,7 +91,7 @@ func TestTheFirstStartMakesOneMasterKey(t *testing.T) {
 					m := start(t, s, clock)
 					minted := s.Raw("core/master")
 					if _, err := m.Do(request{Op: write, Path: "workspaces/acme"}); err == nil {
-						t.Error("a mount without a master key takes a workspace")
+						t.Error("a mount without a master key created a workspace")
 					}
 					s.Reset()
 					if restart {
@@ -99,11 +100,11 @@ func TestTheFirstStartMakesOneMasterKey(t *testing.T) {
 					m.Populate("acme", "api", "dev")
 					m.Write("secrets/acme/api/dev/A", data{"value": "a"})
 					if now := m.Storage.Raw("core/master"); len(minted) > 0 && string(now) != string(minted) {
-						t.Error("a second master key was minted over the first")
+						t.Error("a second master key replaced the first")
 					}
 					m = m.Restart()
 					if got := m.Read("load/acme/api/dev")["A"]; got != "a" {
-						t.Errorf("reads %v", got)
+						t.Errorf("secret A is %v", got)
 					}
 					checkClean(t, m.Storage)
 				})
@@ -112,17 +113,19 @@ func TestTheFirstStartMakesOneMasterKey(t *testing.T) {
 	}
 }
 
-// TestAMissingMasterKeyIsNotReplaced: a new master key would open none of the workspaces and hide that the old one is gone.
-func TestAMissingMasterKeyIsNotReplaced(t *testing.T) {
+// TestMissingMasterKeyIsNotReplaced checks that a start does not create a new master key over
+// existing workspaces. A new key would open none of them, and would hide that the old key is
+// missing.
+func TestMissingMasterKeyIsNotReplaced(t *testing.T) {
 	m := world(t)
 	master := m.Storage.Raw("core/master")
 	m.Storage.SetRaw("core/master", nil)
 	m = m.Restart()
 	if refused := m.Refuse(read, "load/acme/api/dev", nil); refused.Status != 500 || refused.Word() != "unavailable" {
-		t.Errorf("answers %v", refused)
+		t.Errorf("load returned %v, want 500 unavailable", refused)
 	}
 	if m.Storage.Raw("core/master") != nil {
-		t.Error("a new master key stands over the workspaces of the old one")
+		t.Error("a new master key was stored over the workspaces of the old one")
 	}
 	m.Storage.SetRaw("core/master", master)
 	m.Read("load/acme/api/dev")

@@ -8,7 +8,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// pauseAt has the next call that matches wait until resume is called; reached is closed when one does.
+// pauseAt makes the next matching storage call wait until resume is called. reached is closed when
+// such a call is made.
 func pauseAt(s *enginetest.Storage, op, prefix string) (reached <-chan struct{}, resume func()) {
 	at, gate := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -23,19 +24,20 @@ func pauseAt(s *enginetest.Storage, op, prefix string) (reached <-chan struct{},
 	return at, func() { s.Hook(nil); close(gate) }
 }
 
-// TestARotationDuringARewrapLeavesNothingBehind: a rewrap that was under way when the key was rotated again went on to its end
-// and saved its progress into the record of the new one, which then was "done", though all that the old pass had visited before
-// the rotation was still sealed under the version in between. Nothing looked at it again. The old pass must end without a trace,
-// and the new one visit everything.
-func TestARotationDuringARewrapLeavesNothingBehind(t *testing.T) {
+// TestRotationDuringRewrapRewrapsEverything covers a defect. A rewrap was in progress when the key
+// was rotated again. It continued to its end and saved its progress in the record of the new
+// rewrap, which was then "done". But the secrets that the old pass had visited before the rotation
+// were still sealed under the version in between. No later pass visited them. The old pass must end
+// without saving, and the new pass must visit everything.
+func TestRotationDuringRewrapRewrapsEverything(t *testing.T) {
 	for _, where := range []struct{ name, op, prefix string }{
 		{"before the first secret", "get", "sec/"},
-		{"while old versions are sealed", "put", "ver/"},
-		{"while secrets are sealed", "put", "sec/"},
+		{"while older versions are rewrapped", "put", "ver/"},
+		{"while heads are rewrapped", "put", "sec/"},
 	} {
 		t.Run(where.name, func(t *testing.T) {
 			m := world(t)
-			m = m.Restart() // so that the pass reads what it seals
+			m = m.Restart() // so that the pass reads from storage
 			rotate := func(id string) {
 				if _, err := m.Do(request{Op: write, Path: "keys/acme/rotate", ID: id}); err != nil {
 					t.Fatal(err)
@@ -52,7 +54,7 @@ func TestARotationDuringARewrapLeavesNothingBehind(t *testing.T) {
 			}
 			rewrap, _ := m.Read("keys/acme")["rewrap"].(data)
 			if rewrap["state"] != "done" || rewrap["target_version"] != 3.0 || rewrap["done"] != rewrap["total"] {
-				t.Errorf("the rewrap says %v", rewrap)
+				t.Errorf("the rewrap is %v", rewrap)
 			}
 		})
 	}

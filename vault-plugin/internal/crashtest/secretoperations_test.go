@@ -8,7 +8,8 @@ import (
 
 const patch = logical.PatchOperation
 
-// secretOperations are those on versions and metadata of secrets, and what goes with locks and old keys.
+// secretOperations returns the operations on versions and metadata of secrets, and those related to
+// locks and old keys.
 func secretOperations() []operation {
 	const a = "acme/api/dev/A" // keeps versions 2 to 4
 	versions := func(numbers string) data { return data{"versions": numbers} }
@@ -20,26 +21,26 @@ func secretOperations() []operation {
 		{name: "destroy the newest version", request: request{Op: write, Path: "destroy/" + a, Data: versions("4")}},
 		{name: "destroy spilled and inline versions", parallel: true, request: request{Op: write, Path: "destroy/acme/api/dev/C", Data: versions("2,3")}},
 		{name: "destroy spilled versions and the newest", parallel: true, request: request{Op: write, Path: "destroy/acme/api/dev/B", Data: versions("2,3,4")}},
-		{name: "destroy what an interrupted write has spilled", parallel: true, prepare: putAside,
+		{name: "destroy values that an interrupted write spilled", parallel: true, prepare: spillNewest,
 			request: request{Op: write, Path: "destroy/" + a, Data: versions("4,5")}},
 		{name: "roll back", request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 2, "comment": "back"}}},
 		{name: "roll back to a spilled version", request: request{Op: write, Path: "rollback/acme/api/dev/B", Data: data{"version": 3}}},
-		{name: "roll back beneath what an interrupted write has spilled", parallel: true, prepare: putAside,
+		{name: "roll back a secret with values that an interrupted write spilled", parallel: true, prepare: spillNewest,
 			request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 4}}},
 		{name: "patch the tags", request: request{Op: patch, Path: "secrets/" + a, Data: data{"tags": "y"}}},
 		{name: "patch the value", request: request{Op: patch, Path: "secrets/" + a, Data: data{"value": "patched"}}},
 		{name: "lower a secret's max_versions", request: request{Op: write, Path: "metadata/" + a,
 			Data: data{"max_versions": 1, "cas_required": true, "custom_metadata": data{"owner": "payments"}}}},
-		{name: "lower max_versions beneath what an interrupted write has spilled", parallel: true, prepare: putAside,
+		{name: "lower max_versions of a secret with values that an interrupted write spilled", parallel: true, prepare: spillNewest,
 			request: request{Op: write, Path: "metadata/" + a, Data: data{"max_versions": 1}}},
 		{name: "lower max_versions of a secret with a spilled version",
 			request: request{Op: write, Path: "metadata/acme/api/dev/C", Data: data{"max_versions": 1}}},
-		{name: "remove a secret", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
-		{name: "remove a secret with spilled versions", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/acme/api/dev/B"}},
-		{name: "remove what an interrupted write has spilled", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: putAside},
-		{name: "bring back a removed secret", request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "back"}},
+		{name: "purge a secret", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
+		{name: "purge a secret with spilled versions", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/acme/api/dev/B"}},
+		{name: "purge a secret with values that an interrupted write spilled", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: spillNewest},
+		{name: "write a purged secret again", request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "back"}},
 			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
-		{name: "import a removed secret", parallel: true, request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "back"}}},
+		{name: "import over a purged secret", parallel: true, request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "back"}}},
 			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
 		{name: "revert to a change", parallel: true, prepare: changed,
 			request: request{Op: write, Path: "revert/acme/api/dev", Data: data{"change": "the change"}}},
@@ -50,22 +51,22 @@ func secretOperations() []operation {
 		{name: "lock a workspace", request: request{Op: write, Path: "workspaces/acme/lock"}},
 		{name: "unlock a workspace", request: request{Op: write, Path: "workspaces/acme/unlock"},
 			prepare: func(m *mount) { m.Write("workspaces/acme/lock", nil) }},
-		{name: "unlock a workspace with a rewrap to finish", parallel: true, request: request{Op: write, Path: "workspaces/acme/unlock"}, prepare: lockedAmidRewrap},
+		{name: "unlock a workspace with an unfinished rewrap", parallel: true, request: request{Op: write, Path: "workspaces/acme/unlock"}, prepare: lockedAmidRewrap},
 	}
 }
 
-// putAside leaves versions 4 and 5 of A spilled, of which 5 is the newest, by a write that went no
-// further.
-func putAside(m *mount) {
+// spillNewest leaves versions 4 and 5 of A under ver/ after an interrupted write. Version 5 is the
+// newest.
+func spillNewest(m *mount) {
 	m.Write("secrets/acme/api/dev/A", data{"value": large})
-	m.Storage.FailFrom(3, false) // the first two calls are the spills, the third is the head's Put
+	m.Storage.FailFrom(3, false) // calls 1 and 2 spill, call 3 puts the head
 	if _, err := m.Do(request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "never"}}); err == nil {
-		panic("the write was to fail")
+		panic("the write must fail")
 	}
 	m.Storage.Reset()
 }
 
-// changed makes a change, and others after it.
+// changed makes a change with the id "the change", and other changes after it.
 func changed(m *mount) {
 	m.Clock.Advance(time.Minute)
 	if _, err := m.Do(request{Op: write, Path: "import/acme/api/dev", ID: "the change", Data: data{"secrets": data{"A": "changed", "NEW": "new"}}}); err != nil {
@@ -82,7 +83,7 @@ func rotated(m *mount) {
 	m.Settle()
 }
 
-// lockedAmidRewrap locks acme while a rewrap has everything before it.
+// lockedAmidRewrap locks acme while a rewrap has not yet rewrapped anything.
 func lockedAmidRewrap(m *mount) {
 	m.Storage.FailFrom(3, false) // a rotation takes two calls
 	if _, err := m.Do(request{Op: write, Path: "keys/acme/rotate", ID: "rotation"}); err != nil {

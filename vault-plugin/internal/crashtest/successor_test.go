@@ -7,10 +7,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// TestWhatADeletedThingLeftDoesNotOpenUnderItsSuccessor puts the head of a deleted environment, and
-// the credential of a deleted integration, under what was created again with the same name.
-// Everything but the incarnation is the same.
-func TestWhatADeletedThingLeftDoesNotOpenUnderItsSuccessor(t *testing.T) {
+// TestRecordOfDeletedObjectDoesNotOpenUnderSuccessor stores the head of a deleted environment, and
+// the credential of a deleted integration, under a new object of the same name. Only the
+// incarnation id differs.
+func TestRecordOfDeletedObjectDoesNotOpenUnderSuccessor(t *testing.T) {
 	t.Run("environment", func(t *testing.T) {
 		m := world(t)
 		before, _ := keysOf(t, m.Storage)
@@ -26,15 +26,15 @@ func TestWhatADeletedThingLeftDoesNotOpenUnderItsSuccessor(t *testing.T) {
 		m.Storage.SetRaw(key, old)
 		m = m.Restart()
 		if got := m.Refuse(read, "secrets/acme/web/dev/ONCE", nil); got.Status != 500 || !strings.Contains(got.Text, key) || !strings.Contains(got.Text, "restore it") {
-			t.Errorf("it is refused with %v", got)
+			t.Errorf("read of the old head returned %v", got)
 		}
 		if got := m.Read("secrets/acme/web/dev/C")["value"]; got != "neighbour" {
-			t.Errorf("the neighbour reads %v", got)
+			t.Errorf("the neighbour is %v", got)
 		}
 		m.Storage.SetRaw(key, current)
 		m = m.Restart()
 		if got := m.Read("secrets/acme/web/dev/ONCE")["value"]; got != "again" {
-			t.Errorf("put back, it reads %v", got)
+			t.Errorf("after the head was restored, the secret is %v", got)
 		}
 	})
 	t.Run("integration", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestWhatADeletedThingLeftDoesNotOpenUnderItsSuccessor(t *testing.T) {
 		m.Storage.SetRaw(key, old)
 		m = m.Restart()
 		if got := m.Refuse(write, path+"/verify", nil); got.Word() != "provider" || !strings.Contains(got.Text, key) {
-			t.Errorf("it is refused with %v", got)
+			t.Errorf("verify with the old credential returned %v", got)
 		}
 		m.Write(integrations[0]+"/verify", nil)
 		m.Storage.SetRaw(key, current)

@@ -10,7 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// keysOf finds the places in storage of the world: by environment, and the workspaces' key entries.
+// keysOf returns the ids of the environments of the world by path, and the key entries of its
+// workspaces by name.
 func keysOf(t *testing.T, s *enginetest.Storage) (environments map[string]store.ID, keys map[string]string) {
 	t.Helper()
 	c := newInspection(t, s)
@@ -34,24 +35,24 @@ func keysOf(t *testing.T, s *enginetest.Storage) (environments map[string]store.
 	return environments, keys
 }
 
-// question is a read, and what it answers while nothing is swapped; empty where there is no value to answer.
+// question is a read and its value without a swap. The value is empty if the secret does not exist.
 type question struct{ path, version, value string }
 
-// ask answers the value, or fails the test if it is refused other than as damaged.
+// ask returns the value. It reports an error other than 500 unavailable.
 func (q question) ask(t *testing.T, m *mount) (value string, refused bool) {
 	t.Helper()
 	var body data
 	if q.version != "" {
 		body = data{"version": q.version}
 	}
-	answer, err := m.Do(request{Op: read, Path: q.path, Data: body})
+	response, err := m.Do(request{Op: read, Path: q.path, Data: body})
 	if err == nil {
-		value, _ = answer["value"].(string)
+		value, _ = response["value"].(string)
 		return value, false
 	}
 	var r *enginetest.Refused
 	if !errors.As(err, &r) || r.Status != 500 || r.Word() != "unavailable" {
-		t.Errorf("%s %s is answered with %v", q.path, q.version, err)
+		t.Errorf("%s %s returned %v, want 500 unavailable", q.path, q.version, err)
 	}
 	return "", true
 }
@@ -64,10 +65,10 @@ func version(place, name string, n int) question {
 	return question{"secrets/" + place + "/" + name, fmt.Sprint(n), text(place, name, n)}
 }
 
-// TestAMovedRedoLogImportsNothing moves the log of an import that a crash has left to another environment.
-func TestAMovedRedoLogImportsNothing(t *testing.T) {
+// TestMovedRedoLogImportsNothing moves the redo log that a crash has left to another environment.
+func TestMovedRedoLogImportsNothing(t *testing.T) {
 	m := world(t)
-	m.Storage.FailFrom(2, false) // the commit is stored, and nothing after it
+	m.Storage.FailFrom(2, false) // only the commit is stored
 	m.Write("import/acme/api/dev", data{"secrets": data{"A": "imported", "NEW": "new"}})
 	m.Settle()
 	s := m.Storage.Clone()
@@ -85,11 +86,11 @@ func TestAMovedRedoLogImportsNothing(t *testing.T) {
 			m := start(t, s, m.Clock)
 			for _, q := range []question{newest(to, "A"), {"secrets/" + to + "/NEW", "", ""}} {
 				if value, refused := q.ask(t, m); !refused {
-					t.Errorf("%s reads %q", q.path, value)
+					t.Errorf("%s is %q, want an error", q.path, value)
 				}
 			}
 			if value, _ := newest("acme/api/dev", "A").ask(t, m); value != "A of acme/api/dev, version 4" {
-				t.Errorf("where the log was, A reads %q", value)
+				t.Errorf("in the environment that the log was moved from, A is %q", value)
 			}
 			end(m)
 		})

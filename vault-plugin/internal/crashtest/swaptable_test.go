@@ -11,27 +11,26 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// swapped are the things of the world whose records are swapped: an entry in storage, and what can
-// be read of it.
+// swapped is an entry of the world that is swapped, and the probes that depend on it.
 type swapped struct {
 	key  string
-	fail []string // beginnings of the probes that must fail
-	may  []string // beginnings of those that may
+	fail []string // prefixes of the probes that must fail
+	may  []string // prefixes of the probes that may fail
 }
 
 const (
-	refusal = "refused: " // begins what a probe finds that delivers nothing
-	spilled = 9 << 10     // bytes of a value: too many for old versions to be kept in the head
+	refusal = "refused: " // prefix of the result of a probe that delivers nothing
+	spilled = 9 << 10     // bytes of a value that is too large to stay inline
 )
 
-// swapSyncs are syncs of the world, by the shelf that each writes to. Those on shelves of "ran"
-// have run before anything is swapped.
+// swapSyncs maps the shelf of each sync to its path. The syncs whose shelf contains "ran" have run
+// before records are swapped.
 var swapSyncs = map[string]string{
 	"swap-one": "acme/api/dev/toy-shelf/one", "swap-two": "acme/api/dev/toy-shelf/two", "swap-three": "acme/api/prod/toy-shelf/one", "swap-four": "other/api/dev/toy-shelf/one",
 	"swap-ran": "acme/api/dev/toy-shelf/ran", "swap-ran-too": "acme/api/prod/toy-shelf/ran", "swap-ran-elsewhere": "other/api/dev/toy-shelf/ran",
 }
 
-// swapWorld is the world with old versions that have entries of their own, and with syncs.
+// swapWorld is the world with spilled versions and syncs.
 func swapWorld(t *testing.T) *mount {
 	t.Helper()
 	m := world(t)
@@ -53,17 +52,17 @@ func swapWorld(t *testing.T) *mount {
 	return m
 }
 
-// probes reads everything that has a value, and runs every sync.
+// probes reads every value, and runs every sync.
 func probes(m *mount) map[string]string {
 	found := make(map[string]string)
 	ask := func(name string, req request, of func(data) string) {
-		answer, err := m.Do(req)
+		response, err := m.Do(req)
 		var refused *enginetest.Refused
 		if errors.As(err, &refused) {
 			found[name] = refusal + refused.Text
 			return
 		}
-		found[name] = of(answer)
+		found[name] = of(response)
 	}
 	value := func(d data) string { return fmt.Sprint(d["value"]) }
 	for _, place := range places {
@@ -89,7 +88,7 @@ func probes(m *mount) map[string]string {
 	return found
 }
 
-// clearShelves takes away what syncs have written that had not run before.
+// clearShelves removes what the syncs that had not run before have written.
 func clearShelves() {
 	for shelf := range swapSyncs {
 		if !strings.Contains(shelf, "ran") {
@@ -108,7 +107,7 @@ func shelvesNow() map[string]string {
 	return now
 }
 
-// swapTable lists the entries by kind.
+// swapTable returns the entries by kind.
 func swapTable(t *testing.T, s *enginetest.Storage) map[string][]swapped {
 	t.Helper()
 	records, err := store.New(s.Clone())
@@ -186,11 +185,11 @@ func begins(name string, with []string) bool {
 	return false
 }
 
-// TestWhatIsSwappedInStorageOpensNowhere swaps any two records of a kind, and starts on that. What
-// a name leads to then is what was written under that name, or an error that says what to restore:
-// no value is delivered, or sent, under another name. What is not touched by the swap works as
-// before, and so does everything once the entries are back.
-func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
+// TestSwappedRecordsDoNotOpen swaps any two records of a kind and starts on the result. A name must
+// then deliver what was written under this name, or an error that says what to restore. No value is
+// delivered or sent under another name. Objects that the swap does not touch work as before.
+// Everything works again after the records are restored.
+func TestSwappedRecordsDoNotOpen(t *testing.T) {
 	m := swapWorld(t)
 	clean, clock := m.Storage.Clone(), m.Clock
 	end(m)
@@ -203,7 +202,7 @@ func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
 	right, written := run(clean)
 	for name, value := range right {
 		if strings.HasPrefix(value, refusal) {
-			t.Fatalf("untouched, %s is %s", name, value)
+			t.Fatalf("without a swap, %s is %s", name, value)
 		}
 	}
 	for kind, all := range swapTable(t, clean) {
@@ -213,21 +212,21 @@ func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
 					s := clean.Clone()
 					entry, another := s.Raw(one.key), s.Raw(other.key)
 					if entry == nil || another == nil {
-						t.Fatalf("%s or %s does not exist: the test would show nothing", one.key, other.key)
+						t.Fatalf("%s or %s does not exist, so the test would prove nothing", one.key, other.key)
 					}
 					s.SetRaw(one.key, another)
 					s.SetRaw(other.key, entry)
 					found, shelves := run(s)
-					judge(t, right, found, append(one.fail, other.fail...), append(one.may, other.may...))
+					checkProbes(t, right, found, append(one.fail, other.fail...), append(one.may, other.may...))
 					for shelf, content := range shelves {
 						if content != written[shelf] && content != fmt.Sprint(map[string]string{}) {
-							t.Errorf("the shelf %q has %s", shelf, content)
+							t.Errorf("the shelf %q holds %s", shelf, content)
 						}
 					}
 					s.SetRaw(one.key, entry)
 					s.SetRaw(other.key, another)
 					if found, _ := run(s); !maps.Equal(found, right) {
-						t.Errorf("moved back, it reads otherwise")
+						t.Errorf("after the records were restored, the results differ from before")
 					}
 				})
 			}
@@ -235,25 +234,24 @@ func TestWhatIsSwappedInStorageOpensNowhere(t *testing.T) {
 	}
 }
 
-func judge(t *testing.T, right, found map[string]string, fail, may []string) {
+func checkProbes(t *testing.T, right, found map[string]string, fail, may []string) {
 	t.Helper()
 	for name, value := range found {
 		switch refused := strings.HasPrefix(value, refusal); {
 		case !refused && value != right[name]:
-			t.Errorf("%s delivers another's: %.80s", name, value)
+			t.Errorf("%s delivers a wrong value: %.80s", name, value)
 		case begins(name, fail) && !refused:
 			t.Errorf("%s is not refused: %.80s", name, value)
 		case !begins(name, fail) && !begins(name, may) && refused:
-			t.Errorf("the neighbour %s suffers: %s", name, value)
+			t.Errorf("%s, which the swap does not affect, fails: %s", name, value)
 		case refused && !explains(value):
-			t.Errorf("%s is refused without a word on what to restore: %s", name, value)
+			t.Errorf("the error of %s does not say what to restore: %s", name, value)
 		}
 	}
 }
 
-// explains reports whether a refusal says what to do. What is not there under a swapped parent is
-// missing as far as can be known, and what was not sent because its source cannot be read names
-// that.
+// explains reports whether an error says what to do. An object under a swapped parent can only be
+// reported as missing. A value that was not sent names its unreadable source.
 func explains(text string) bool {
 	for _, part := range []string{"restore", "does not exist", "supply it again", "cannot be read"} {
 		if strings.Contains(text, part) {

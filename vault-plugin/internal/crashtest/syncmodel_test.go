@@ -13,7 +13,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
-// shelfModel is what must be known of a sync's two sides: the secrets, and what others keep on the shelf.
+// shelfModel models both sides of a sync: the secrets, and the entries of others on the shelf.
 type shelfModel struct {
 	*shelf
 	random  *rand.Rand
@@ -31,7 +31,7 @@ func (x *shelfModel) step(format string, args ...any) {
 	x.steps = append(x.steps, fmt.Sprintf(format, args...))
 }
 
-// act does one random thing.
+// act does one random action.
 func (x *shelfModel) act() {
 	x.n++
 	name := x.name()
@@ -61,8 +61,8 @@ func (x *shelfModel) act() {
 	}
 }
 
-// plant puts something on the shelf where there is nothing, and where the sync owns nothing: what has come to be in the place of one of
-// its own entries is its own.
+// plant stores an entry of others on the shelf. It does so only if the shelf has no entry of this
+// name and the sync owns none. An entry that replaces an entry of the sync belongs to the sync.
 func (x *shelfModel) plant(name string) {
 	x.check()
 	keys, _ := x.m.Read(theSync + "/status")["keys"].([]any)
@@ -79,7 +79,7 @@ func (x *shelfModel) plant(name string) {
 	x.server.Plant("top", name, x.others[name])
 }
 
-// fault has one of the next calls fail, with its effect or without.
+// fault makes one of the next calls fail, with or without its effect.
 func (x *shelfModel) fault() {
 	at, effect := len(x.server.Calls())+1+x.random.IntN(6), x.random.IntN(2) == 0
 	x.step("fault at call %d, effect %t", at, effect)
@@ -88,7 +88,7 @@ func (x *shelfModel) fault() {
 	x.m.Settle()
 }
 
-// crash ends the process at one of the next storage calls of a run.
+// crash stops the process at one of the next storage calls of a run.
 func (x *shelfModel) crash() {
 	at, stored := 1+x.random.IntN(8), x.random.IntN(2) == 0
 	x.step("crash at storage call %d, stored %t", at, stored)
@@ -99,7 +99,8 @@ func (x *shelfModel) crash() {
 	x.restart()
 }
 
-// check has the sync come to rest, and holds both sides against the model. A conflict is adopted now and then.
+// check waits until the sync is at rest, and compares both sides with the model. Some conflicts are
+// adopted.
 func (x *shelfModel) check() {
 	x.t.Helper()
 	x.server.OnCall(nil)
@@ -111,16 +112,16 @@ func (x *shelfModel) check() {
 		secret, wanted := x.secrets[name]
 		switch other, foreign := x.others[name]; {
 		case strings.HasPrefix(value, "theirs") && (!foreign || value != other):
-			x.t.Errorf("%s holds %q, which nobody has put there", name, value)
+			x.t.Errorf("%s holds %q, which was never written there", name, value)
 		case strings.HasPrefix(value, "ours") && foreign:
-			x.t.Errorf("%s was written over", name)
+			x.t.Errorf("the entry %s of others was overwritten", name)
 		case strings.HasPrefix(value, "ours") && (!wanted || value != secret):
 			x.t.Errorf("%s holds %q, want %q", name, value, secret)
 		}
 	}
 	for name := range x.others {
 		if _, there := truth[name]; !there {
-			x.t.Errorf("%s of another was deleted", name)
+			x.t.Errorf("the entry %s of others was deleted", name)
 		}
 	}
 	for name, value := range x.secrets {
@@ -129,13 +130,13 @@ func (x *shelfModel) check() {
 			x.t.Errorf("%s holds %q, want %q", name, truth[name], value)
 		}
 		if foreign && status["state"] != "CONFLICT" {
-			x.t.Errorf("%s is in conflict, and the state is %v", name, status["state"])
+			x.t.Errorf("%s is in conflict, but the state is %v", name, status["state"])
 		}
 		if foreign && x.random.IntN(2) == 0 {
 			x.step("adopt %s", name)
 			x.m.Write(theSync+"/adopt", data{"keys": name})
 			delete(x.others, name)
-			x.rest() // a wish is for what is wanted now
+			x.rest() // an adoption applies only to the current secrets
 		}
 	}
 	if x.t.Failed() {
@@ -143,9 +144,9 @@ func (x *shelfModel) check() {
 	}
 }
 
-// Whatever happens at the source, at the shelf and to the process: nothing of others is touched, and the shelf comes to what it should
-// be. SYNC_MODEL_SEEDS=n tries n seeds.
-func TestASyncAgainstItsModel(t *testing.T) {
+// TestSyncModel runs random actions on the source, the shelf and the process. No entry of others
+// may be changed, and the shelf must reach the wanted state. SYNC_MODEL_SEEDS=n tries n seeds.
+func TestSyncModel(t *testing.T) {
 	seeds, err := strconv.Atoi(os.Getenv("SYNC_MODEL_SEEDS"))
 	if err != nil {
 		seeds = 12
@@ -155,7 +156,7 @@ func TestASyncAgainstItsModel(t *testing.T) {
 			t.Parallel()
 			o := toy.Options{Batch: 1 + int(seed%3)}
 			if seed%2 == 0 {
-				o.Limits = &provider.Limits{} // then a run looks at single entries
+				o.Limits = &provider.Limits{} // then a run reads single entries
 			}
 			x := &shelfModel{
 				shelf: newShelf(t, o), random: rand.New(rand.NewPCG(seed, 1)),

@@ -15,7 +15,8 @@ import (
 
 const theSync = "syncs/acme/api/dev/toy-shelf/main"
 
-// shelf is an engine with a sync, and the shelf it writes to, on which others have put something too.
+// shelf is an engine with a sync, and the shelf that the sync writes to. The shelf also has entries
+// of others.
 type shelf struct {
 	t      *testing.T
 	m      *mount
@@ -23,12 +24,12 @@ type shelf struct {
 	setup  enginetest.Setup
 }
 
-// steady are secrets that no run of the tests changes, more than it does change.
+// steady returns secrets that no run of the tests changes. They outnumber the secrets that change.
 func steady() map[string]string {
 	return map[string]string{"S1": "s", "S2": "s", "S3": "s", "S4": "s", "S5": "s"}
 }
 
-// source is the environment that has secrets beside the steady ones.
+// source returns an import of the given secrets and the steady ones.
 func source(secrets map[string]string) data {
 	all := data{}
 	for _, some := range []map[string]string{secrets, steady()} {
@@ -39,7 +40,7 @@ func source(secrets map[string]string) data {
 	return data{"mode": "replace", "secrets": all}
 }
 
-// foreign is what others have put on the shelf. F is also the name of a secret.
+// foreign returns the entries of others on the shelf. F is also the name of a secret.
 func foreign() map[string]string { return map[string]string{"X": "another's", "F": "another's too"} }
 
 func newShelf(t *testing.T, o toy.Options) *shelf {
@@ -62,25 +63,25 @@ func newShelf(t *testing.T, o toy.Options) *shelf {
 	return s
 }
 
-// change gives the sync creations, an update and deletions to do, and does not let it begin.
+// change prepares creations, an update and deletions for the sync, but does not start the run.
 func (s *shelf) change() {
 	s.m.Write("import/acme/api/dev", source(map[string]string{"A": "1, changed", "C": "3", "D": "4", "E": "5", "F": "ours"}))
 	s.m.Backend.Settle()
 }
 
-// begin lets the run begin, and waits until it has ended.
+// begin starts the run and waits until it has ended.
 func (s *shelf) begin() {
 	s.m.Clock.Advance(syncs.Window)
 	s.m.Settle()
 }
 
-// restart ends the process, and opens another on what is stored.
+// restart stops the process and starts another on the same storage.
 func (s *shelf) restart() {
 	s.m = s.m.Restart()
 	s.m.Settle()
 }
 
-// rest turns the clock until the sync has come to a state that lasts.
+// rest advances the clock until the state of the sync is final.
 func (s *shelf) rest() data {
 	s.t.Helper()
 	var status data
@@ -98,11 +99,11 @@ func (s *shelf) rest() data {
 		}
 		s.m.Clock.Advance(max(wait, time.Millisecond))
 	}
-	s.t.Fatalf("it does not come to rest: %v", status)
+	s.t.Fatalf("the sync does not come to rest: %v", status)
 	return nil
 }
 
-// changed is what the shelf has after the change.
+// changed returns the expected entries of the shelf after the change.
 func (s *shelf) changed() map[string]string {
 	want := foreign()
 	maps.Copy(want, steady())
@@ -110,30 +111,30 @@ func (s *shelf) changed() map[string]string {
 	return want
 }
 
-func (s *shelf) holds(want map[string]string) {
+func (s *shelf) checkShelf(want map[string]string) {
 	s.t.Helper()
 	if got := s.server.Truth("top"); !maps.Equal(got, want) {
-		s.t.Errorf("the shelf has %v, want %v", got, want)
+		s.t.Errorf("the shelf holds %v, want %v", got, want)
 	}
 }
 
-// converges holds that the shelf comes to what it should be after a restart, that what is the sync's own is known as such, and that
-// nothing of others is touched.
-func (s *shelf) converges() {
+// checkConverges checks that the shelf reaches the wanted state after a restart. The sync must
+// recognize its own entries and change no others.
+func (s *shelf) checkConverges() {
 	s.t.Helper()
 	s.server.OnCall(nil)
 	s.restart()
 	want := s.changed()
-	if status := s.rest(); status["state"] != "CONFLICT" { // F is another's
+	if status := s.rest(); status["state"] != "CONFLICT" { // F belongs to others
 		s.t.Errorf("the status is %v", status)
 	}
 	s.adoptOwn()
-	s.holds(want)
+	s.checkShelf(want)
 	s.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}})
 	if status := s.rest(); status["state"] != "SYNCED" || status["owned"] != 0.0 {
 		s.t.Errorf("the status is %v", status)
 	}
-	s.holds(foreign())
+	s.checkShelf(foreign())
 	for _, key := range s.m.Storage.Keys() {
 		if len(key) > 7 && key[:7] == "ledger/" {
 			s.t.Errorf("%s is left", key)
@@ -141,7 +142,8 @@ func (s *shelf) converges() {
 	}
 }
 
-// adoptOwn takes over what the sync could not know to be its own again: only where the shelf does not tell values.
+// adoptOwn adopts entries that the sync could not recognize as its own. This may only happen if
+// values cannot be read from the shelf.
 func (s *shelf) adoptOwn() {
 	s.t.Helper()
 	keys, _ := s.m.Read(theSync + "/status")["keys"].([]any)
@@ -155,28 +157,28 @@ func (s *shelf) adoptOwn() {
 	if len(own) == 0 {
 		return
 	}
-	if s.tells() {
-		s.t.Errorf("%v are taken for another's", own)
+	if s.readsValues() {
+		s.t.Errorf("%v are not recognized as owned", own)
 	}
 	s.m.Write(theSync+"/adopt", data{"keys": own})
 	s.rest()
 }
 
-func (s *shelf) tells() bool {
+func (s *shelf) readsValues() bool {
 	declared, _, _ := s.setup.Providers.Destination(toy.Destination)
 	return declared.ReadBack == provider.ReadBackValue
 }
 
 func shelves() map[string]toy.Options {
 	return map[string]toy.Options{
-		"values can be read back":   {Batch: 2},
-		"single entries are asked":  {Batch: 2, Limits: &provider.Limits{}},
-		"only times can be read":    {Batch: 2, ReadBack: provider.ReadBackTimestamp, Incomparable: true},
-		"nothing but names is told": {Batch: 100, ReadBack: provider.ReadBackNone, Incomparable: true},
+		"values can be read back": {Batch: 2},
+		"single entries are read": {Batch: 2, Limits: &provider.Limits{}},
+		"only times can be read":  {Batch: 2, ReadBack: provider.ReadBackTimestamp, Incomparable: true},
+		"only names can be read":  {Batch: 100, ReadBack: provider.ReadBackNone, Incomparable: true},
 	}
 }
 
-// calls counts the storage and provider calls of an undisturbed run.
+// calls returns the number of storage and provider calls of a run without faults.
 func calls(t *testing.T, o toy.Options) (storage, other int) {
 	t.Helper()
 	s := newShelf(t, o)
@@ -187,17 +189,17 @@ func calls(t *testing.T, o toy.Options) (storage, other int) {
 	storage, other = s.m.Storage.Calls(), len(s.server.Calls())-before
 	single := slices.ContainsFunc(s.server.Calls()[before:], func(c toy.Call) bool { return c.Operation == toy.Look })
 	if single != (o.Limits != nil) {
-		t.Errorf("the run looks at single entries: %t", single)
+		t.Errorf("the run reads single entries: %t", single)
 	}
-	s.converges()
+	s.checkConverges()
 	end(s.m)
 	if storage < 4 || other < 5 {
-		t.Fatalf("%d storage calls and %d provider calls: the test would show nothing", storage, other)
+		t.Fatalf("%d storage calls and %d provider calls are too few for the test", storage, other)
 	}
 	return storage, other
 }
 
-func TestACrashInARunAtAnyStorageCall(t *testing.T) {
+func TestRunCrashAtAnyStorageCall(t *testing.T) {
 	for name, o := range shelves() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +211,7 @@ func TestACrashInARunAtAnyStorageCall(t *testing.T) {
 						s.change()
 						s.m.Storage.FailFrom(n, stored)
 						s.begin()
-						s.converges()
+						s.checkConverges()
 						end(s.m)
 					})
 				}
@@ -218,7 +220,7 @@ func TestACrashInARunAtAnyStorageCall(t *testing.T) {
 	}
 }
 
-func TestACrashInARunAtAnyProviderCall(t *testing.T) {
+func TestRunCrashAtAnyProviderCall(t *testing.T) {
 	for name, o := range shelves() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,12 +234,13 @@ func TestACrashInARunAtAnyProviderCall(t *testing.T) {
 							first := len(s.server.Calls())
 							s.server.OnCall(func(c toy.Call) toy.Fault {
 								if c.N == first+n && !noted {
-									s.m.Storage.FailFrom(1, false) // the process dies with the call
+									// The process dies during the call.
+									s.m.Storage.FailFrom(1, false)
 								}
 								return toy.From(first+n, toy.Lost(effect))(c)
 							})
 							s.begin()
-							s.converges()
+							s.checkConverges()
 							end(s.m)
 						})
 					}
@@ -247,11 +250,11 @@ func TestACrashInARunAtAnyProviderCall(t *testing.T) {
 	}
 }
 
-// TestWhatOthersPutInThePlaceOfALostChangeIsTheirs has somebody else write an entry at the moment at which the sync's own change of it is
-// lost: what is found there afterwards must not be taken for its own.
-func TestWhatOthersPutInThePlaceOfALostChangeIsTheirs(t *testing.T) {
+// TestForeignEntryAfterLostChangeIsNotOwned writes a foreign entry at the moment when the change of
+// the sync to the same entry is lost. The sync must not treat this entry as its own.
+func TestForeignEntryAfterLostChangeIsNotOwned(t *testing.T) {
 	for name, o := range shelves() {
-		for _, victim := range []string{"B", "D"} { // one is deleted, the other created
+		for _, victim := range []string{"B", "D"} { // B is deleted, D is created
 			t.Run(name+", "+victim, func(t *testing.T) {
 				s := newShelf(t, o)
 				s.change()
@@ -271,7 +274,7 @@ func TestWhatOthersPutInThePlaceOfALostChangeIsTheirs(t *testing.T) {
 				}
 				want := s.changed()
 				want[victim] = "another's"
-				s.holds(want)
+				s.checkShelf(want)
 				end(s.m)
 			})
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// ids finds the incarnation ids of the world.
+// ids holds the incarnation ids of objects of the world.
 type ids struct{ acme, api, dev, main, sync store.ID }
 
 func idsOf(t *testing.T, s *enginetest.Storage) (found ids) {
@@ -34,7 +34,7 @@ func idsOf(t *testing.T, s *enginetest.Storage) (found ids) {
 	return ids{ws.ID, project.ID, env.ID, integration.ID, sync.ID}
 }
 
-// mark puts a mark into storage, as a process that died has left it.
+// mark stores a mark, as a process that died leaves it.
 func mark(t *testing.T, s *enginetest.Storage, id store.ID, m store.Undone) {
 	t.Helper()
 	records, err := store.New(s)
@@ -46,11 +46,11 @@ func mark(t *testing.T, s *enginetest.Storage, id store.ID, m store.Undone) {
 	}
 }
 
-// TestAMarkTakesNothingFromWhatExists leaves the mark of a creation or deletion of each kind of
-// thing, whose record is there: the mark goes, and nothing else. A mark of a creation takes nothing
-// either once the record is lost and more is stored than a creation has stored before it: the
-// creation did come through.
-func TestAMarkTakesNothingFromWhatExists(t *testing.T) {
+// TestMarkRemovesNothingThatExists stores the mark of a creation or deletion of each kind of object
+// while its record exists. The mark must be removed, and nothing else. The mark of a creation must
+// also remove nothing if the record is lost but more is stored than an unfinished creation stores.
+// Then the creation had completed.
+func TestMarkRemovesNothingThatExists(t *testing.T) {
 	m := world(t)
 	synced(m)
 	m.Settle()
@@ -71,7 +71,7 @@ func TestAMarkTakesNothingFromWhatExists(t *testing.T) {
 		for _, deletion := range []bool{false, true} {
 			for _, lost := range []bool{false, true} {
 				if lost && (deletion || c.record == "") {
-					continue // then the mark is about what does not exist
+					continue // then the object of the mark does not exist
 				}
 				t.Run(fmt.Sprintf("%s, deletion %t, lost %t", c.mark.Kind, deletion, lost), func(t *testing.T) {
 					s := clean.Clone()
@@ -85,11 +85,11 @@ func TestAMarkTakesNothingFromWhatExists(t *testing.T) {
 					m := start(t, s, clock)
 					for _, key := range before.Diff(s) {
 						if !strings.HasPrefix(key, "syncstate/") {
-							t.Errorf("%s has changed", key)
+							t.Errorf("%s was changed", key)
 						}
 					}
 					if healthy := m.Read("info")["healthy"]; healthy == lost {
-						t.Errorf("info says healthy: %v", healthy)
+						t.Errorf("info has healthy=%v", healthy)
 					}
 					end(m)
 				})
@@ -98,11 +98,11 @@ func TestAMarkTakesNothingFromWhatExists(t *testing.T) {
 	}
 }
 
-// TestADeletionIsSweptAsFarAsItIsKnown has a deletion that was cut off before its sweep, with a
-// damaged record beneath it: what that leads to cannot be found, so the mark stays, info names the
-// record, and the rest is swept once the record is mended. A damaged mark takes nothing, and is
-// named.
-func TestADeletionIsSweptAsFarAsItIsKnown(t *testing.T) {
+// TestDeletionWithDamagedRecordIsSweptInPart interrupts a deletion before its sweep and damages a
+// record below it. The objects that the record leads to cannot be found. So the mark stays, info
+// names the record, and the rest is swept after the record is restored. A damaged mark removes
+// nothing, and info names it.
+func TestDeletionWithDamagedRecordIsSweptInPart(t *testing.T) {
 	m := world(t)
 	clean, clock := m.Storage.Clone(), m.Clock
 	end(m)
@@ -133,32 +133,32 @@ func TestADeletionIsSweptAsFarAsItIsKnown(t *testing.T) {
 			m.Settle()
 			health, _ := m.Read("info")["health"].([]any)
 			if len(health) != 1 || !strings.Contains(fmt.Sprint(health[0]), damaged) || !strings.Contains(fmt.Sprint(health[0]), "restore it") {
-				t.Errorf("info says %v", health)
+				t.Errorf("info has health=%v", health)
 			}
 			if s.Raw("undone/"+string(project.ID)) == nil || s.Raw(key) == nil {
-				t.Error("the mark or the record is gone")
+				t.Error("the mark or the record was removed")
 			}
 			m.Read("load/acme/web/dev")
 			end(m)
 			s.SetRaw(damaged, whole)
 			m = start(t, s, clock)
 			if healthy := m.Read("info")["healthy"]; healthy != true {
-				t.Errorf("mended, info says healthy: %v", healthy)
+				t.Errorf("after the restore, info has healthy=%v", healthy)
 			}
 			checkClean(t, s)
 			end(m)
 		})
 	}
 	if len(record) == 0 {
-		t.Fatal("there is no record to damage: the test would show nothing")
+		t.Fatal("there is no record to damage, so the test would prove nothing")
 	}
 }
 
-// TestAMarkThatCouldNotBeRemovedGoesWithinAMinute: the creation is acknowledged, and its mark must
-// not outlive the outage.
-func TestAMarkThatCouldNotBeRemovedGoesWithinAMinute(t *testing.T) {
+// TestLeftoverMarkIsRemovedWithinAMinute checks a creation that was acknowledged although its mark
+// could not be removed. The mark must be removed after the outage.
+func TestLeftoverMarkIsRemovedWithinAMinute(t *testing.T) {
 	m := world(t)
-	m.Storage.FailFrom(3, false) // mark, record, and then storage fails
+	m.Storage.FailFrom(3, false) // storage fails after the mark and the record
 	m.Write("projects/acme/new", nil)
 	m.Settle()
 	m.Storage.Reset()

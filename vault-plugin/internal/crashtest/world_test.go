@@ -24,14 +24,14 @@ type (
 	request = enginetest.Request
 )
 
-// places are the environments of the world that the crashes happen in.
+// places lists the paths of the environments of the world.
 var places = []string{"acme/api/dev", "acme/api/prod", "acme/web/dev", "other/api/dev"}
 
-// large is so long that no head has room for it beside its newest value.
+// large is so long that a head has no room for it as an older value.
 var large = strings.Repeat(" and more", 1000)
 
-// text is the value that a version of a secret of the world has. Of B all older versions are
-// spilled, of C the oldest of two, of A none.
+// text returns the value of a version of a secret of the world. All older versions of B are
+// spilled, the older of two of C, and none of A.
 func text(place, name string, version int) string {
 	value := fmt.Sprintf("%s of %s, version %d", name, place, version)
 	if name == "B" && version == 3 || name == "C" && version == 2 {
@@ -40,8 +40,8 @@ func text(place, name string, version int) string {
 	return value
 }
 
-// world is a mount that holds something of everything: two workspaces, secrets with pruned, kept
-// and deleted versions, inline and spilled.
+// world returns a mount with two workspaces. Its secrets have dropped, kept and deleted versions,
+// and inline and spilled values.
 func world(t *testing.T) *mount {
 	t.Helper()
 	m := enginetest.Setup{Providers: toys.registry}.Open(t)
@@ -67,15 +67,15 @@ func world(t *testing.T) *mount {
 	return m
 }
 
-// operation is what is interrupted.
+// operation is an operation that is interrupted.
 type operation struct {
 	name    string
-	prepare func(m *mount) // what it needs beside the world
+	prepare func(m *mount) // adds what the operation needs to the world
 	request request
-	once    bool // repeating it after it has happened is refused: what it takes away is gone
+	once    bool // its repetition fails, because its object is gone
 
-	parallel bool // its storage calls come in another order each time
-	heals    bool // what an outage leaves in storage is cleared away by the process that goes on, without a restart
+	parallel bool // the order of its storage calls varies
+	heals    bool // the process cleans up after an outage without a restart
 }
 
 func operations() []operation {
@@ -109,7 +109,7 @@ func operations() []operation {
 			request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "next"}},
 			prepare: func(m *mount) { m.Write("secrets/acme/api/dev/A", data{"value": large}) }},
 		{name: "update a secret with a large value", request: request{Op: write, Path: "secrets/acme/api/dev/C", Data: data{"value": large}}},
-		{name: "update a secret as an interrupted write meant to", parallel: true, prepare: putAside,
+		{name: "repeat an interrupted update", parallel: true, prepare: spillNewest,
 			request: request{Op: write, Path: "secrets/acme/api/dev/A", Data: data{"value": "never"}}},
 		{name: "import over secrets that spill", parallel: true,
 			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "next", "B": "next", "C": large, "NEW": large}}},
@@ -136,7 +136,8 @@ func operations() []operation {
 	}...)
 }
 
-// behind rotates acme's key and puts the secrets back as they were under the old one: work for a rewrap.
+// behind rotates the key of acme and restores the secrets under the old key, so that there is work
+// for a rewrap.
 func behind(m *mount) {
 	saved := make(map[string][]byte)
 	for _, key := range m.Storage.Keys() {
@@ -151,7 +152,7 @@ func behind(m *mount) {
 	}
 }
 
-// prepared answers the storage that an operation finds, and what can be read of it before.
+// prepared returns the storage and the clock that an operation starts with.
 func (o operation) prepared(t *testing.T) (*enginetest.Storage, *enginetest.Clock) {
 	t.Helper()
 	m := world(t)
@@ -162,7 +163,7 @@ func (o operation) prepared(t *testing.T) (*enginetest.Storage, *enginetest.Cloc
 	return m.Storage.Clone(), m.Clock
 }
 
-// run sends the operation's request under an id that stays the same when it is repeated.
+// run sends the request of the operation. The request id stays the same when it is repeated.
 func (o operation) run(m *mount) error {
 	again := o.request
 	again.ID = "the operation"
@@ -170,11 +171,11 @@ func (o operation) run(m *mount) error {
 	return err
 }
 
-// open starts on a copy of what is stored.
+// open starts a mount on a copy of the storage.
 func open(t *testing.T, s *enginetest.Storage, clock *enginetest.Clock) *mount {
 	t.Helper()
 	return enginetest.Setup{Storage: s.Clone(), Clock: clock, Providers: toys.registry}.Open(t)
 }
 
-// end ends a mount's process.
+// end stops the process of a mount.
 func end(m *mount) { m.Backend.Cleanup(context.Background()) }

@@ -12,11 +12,12 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
 
-// besideLength is how long the test of everything beside everything goes on.
-const besideLength = 3 * time.Second
+// concurrentLength is the duration of TestConcurrentOperations.
+const concurrentLength = 3 * time.Second
 
-// beside is goroutines that use one mount at once. The mount is restarted while none of them has a request under way.
-type beside struct {
+// concurrent runs goroutines that use one mount at the same time. The mount is restarted only while
+// none of them has a request in progress.
+type concurrent struct {
 	t     *testing.T
 	mount *mount
 	using sync.RWMutex // exclusive for a restart
@@ -25,14 +26,15 @@ type beside struct {
 	all   sync.WaitGroup
 }
 
-func (b *beside) do(req request) (data, int) {
+func (b *concurrent) do(req request) (data, int) {
 	b.using.RLock()
 	defer b.using.RUnlock()
-	req.ID = fmt.Sprintf("beside-%d", b.ids.Add(1))
+	req.ID = fmt.Sprintf("concurrent-%d", b.ids.Add(1))
 	got, err := b.mount.Do(req)
 	var refused *enginetest.Refused
 	if errors.As(err, &refused) {
-		if refused.Status == 500 { // 503 asks to try again, as where an environment was deleted meanwhile
+		// 503 asks for a retry, for example after a deletion of the environment.
+		if refused.Status == 500 {
 			b.t.Errorf("%s %s: %v", req.Op, req.Path, err)
 		}
 		return got, refused.Status
@@ -40,7 +42,7 @@ func (b *beside) do(req request) (data, int) {
 	return got, 0
 }
 
-func (b *beside) restart(settle bool) {
+func (b *concurrent) restart(settle bool) {
 	b.using.Lock()
 	defer b.using.Unlock()
 	if settle {
@@ -49,7 +51,7 @@ func (b *beside) restart(settle bool) {
 	b.mount = b.mount.Restart()
 }
 
-func (b *beside) loop(work func(round int)) {
+func (b *concurrent) loop(work func(round int)) {
 	b.all.Go(func() {
 		for round := 1; !b.stop.Load() && !b.t.Failed(); round++ {
 			work(round)
@@ -57,19 +59,20 @@ func (b *beside) loop(work func(round int)) {
 	})
 }
 
-// TestEverythingBesideEverything has writers, importers, loaders, rotations, rewraps, deletions and restarts at one mount at once:
-// no acknowledged write is lost, versions have no gaps, and what an import wrote is seen whole or not at all.
-func TestEverythingBesideEverything(t *testing.T) {
+// TestConcurrentOperations runs writers, importers, loaders, rotations, rewraps, deletions and
+// restarts on one mount at the same time. No acknowledged write is lost, versions have no gaps, and
+// readers see all or none of an import.
+func TestConcurrentOperations(t *testing.T) {
 	m := world(t)
 	m.Write("workspaces/acme", data{"max_versions": 100})
-	b := &beside{t: t, mount: m}
+	b := &concurrent{t: t, mount: m}
 	const env = "acme/api/dev"
 	written := b.writers(env)
 	b.importers(env)
 	b.loop(func(int) { b.checkLoad(env) })
 	b.loop(func(round int) { b.keys(round) })
-	b.loop(func(int) { b.remade("acme/web/short") })
-	for round, end := 1, time.Now().Add(besideLength); time.Now().Before(end) && !t.Failed(); round++ {
+	b.loop(func(int) { b.recreate("acme/web/short") })
+	for round, end := 1, time.Now().Add(concurrentLength); time.Now().Before(end) && !t.Failed(); round++ {
 		for range 30 {
 			b.checkLoad(env)
 		}
@@ -93,8 +96,9 @@ func TestEverythingBesideEverything(t *testing.T) {
 	t.Logf("%d requests", b.ids.Load())
 }
 
-// writers has two goroutines write each of three secrets, and counts what was acknowledged.
-func (b *beside) writers(env string) map[string]*atomic.Int64 {
+// writers starts two goroutines for each of three secrets, and returns the counts of acknowledged
+// writes.
+func (b *concurrent) writers(env string) map[string]*atomic.Int64 {
 	written := map[string]*atomic.Int64{"ONE": {}, "TWO": {}, "THREE": {}}
 	for name, count := range written {
 		for range 2 {
@@ -113,8 +117,8 @@ func (b *beside) writers(env string) map[string]*atomic.Int64 {
 	return written
 }
 
-// importers write the same value to all names of a set at once.
-func (b *beside) importers(env string) {
+// importers starts goroutines that write one value to all names of a set at the same time.
+func (b *concurrent) importers(env string) {
 	for set := range 2 {
 		b.loop(func(round int) {
 			values := make(data)
@@ -126,10 +130,10 @@ func (b *beside) importers(env string) {
 	}
 }
 
-func (b *beside) checkLoad(env string) {
+func (b *concurrent) checkLoad(env string) {
 	all, status := b.do(request{Op: read, Path: "load/" + env})
 	if status != 0 {
-		b.t.Errorf("load: status %d", status)
+		b.t.Errorf("load failed with status %d", status)
 	}
 	for set := range 2 {
 		first, exists := all[fmt.Sprintf("SET%d_0", set)]
@@ -142,7 +146,7 @@ func (b *beside) checkLoad(env string) {
 	}
 }
 
-func (b *beside) keys(round int) {
+func (b *concurrent) keys(round int) {
 	if round > 150 {
 		return // a key has at most 500 versions
 	}
@@ -156,14 +160,15 @@ func (b *beside) keys(round int) {
 	}
 }
 
-// remade makes an environment, fills it and deletes it, with a reader beside it: whoever reads finds all of it or an error.
-func (b *beside) remade(env string) {
+// recreate creates an environment, fills it and deletes it, while a goroutine reads it. The reader
+// must get all of its secrets or an error.
+func (b *concurrent) recreate(env string) {
 	b.do(request{Op: write, Path: "environments/" + env})
 	b.do(request{Op: write, Path: "import/" + env, Data: data{"secrets": data{"A": "a", "B": "b"}}})
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		if got, status := b.do(request{Op: read, Path: "load/" + env}); status == 0 && len(got) != 2 {
-			b.t.Errorf("an environment that is being deleted reads %v", got)
+			b.t.Errorf("load of an environment during its deletion returned %v, want 2 secrets", got)
 		}
 	})
 	b.do(request{Op: destroy, Path: "environments/" + env, Data: data{"confirm": "short"}})
