@@ -34,7 +34,7 @@ type environment struct {
 	bytes        int    // total size of the measured secrets
 	unmeasured   int
 	reserved     struct{ secrets, bytes int } // by writes in progress
-	transactions []*transaction               // committed, not yet applied; several only after a start
+	transactions []*transaction               // committed, not applied; several only after a start
 	tombstones   map[string]bool              // including names that exist again
 	dying        map[string]*store.Head       // purged secrets that still have entries in storage
 }
