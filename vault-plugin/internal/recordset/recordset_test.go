@@ -35,11 +35,11 @@ type tree struct{ pending []func(context.Context) error }
 
 func (*tree) Exclusively(_ context.Context, _ store.ID, work func() error) error { return work() }
 
-func (t *tree) AddPending(ctx context.Context, _ store.ID, settle func(context.Context) error) bool {
-	if settle(ctx) == nil {
+func (t *tree) AddPending(ctx context.Context, _ store.ID, recheck func(context.Context) error) bool {
+	if recheck(ctx) == nil {
 		return true
 	}
-	t.pending = append(t.pending, settle)
+	t.pending = append(t.pending, recheck)
 	return false
 }
 

@@ -63,7 +63,8 @@ func (v inventory) add(ctx context.Context, k store.Kind, id store.ID) (places [
 	return found.Places, err
 }
 
-// addMarked adds what is stored beneath the ids of marks. The kind of a damaged mark's id is unknown.
+// addMarked adds what is stored beneath the ids of marks. A damaged mark hides the kind of its id,
+// so its id is looked up as every kind.
 func (s *Service) addMarked(ctx context.Context, known inventory) error {
 	s.mu.Lock()
 	marked, damaged := maps.Clone(s.marks), slices.Clone(s.damaged)
