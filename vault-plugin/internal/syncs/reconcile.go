@@ -118,23 +118,33 @@ func (s *Service) reconcile(ctx context.Context, e *syncDef, requested bool) out
 		endRead()
 		return s.purge(ctx, e, run)
 	}
-	upToDate, err := run.Settled(ctx)
-	switch {
-	case err != nil:
-		return ledgerError(e, err)
-	case upToDate && !requested:
-		return outcome{state: Synced, counted: true, owned: countOwned(l), elsewhere: src.elsewhere, until: src.until}
-	case Trigger(e.record.Trigger) == Manual && !requested && State(s.stateOf(e).State) != Retrying:
-		return outcome{state: Pending, hint: "there are changes to apply, and trigger is manual; run the sync", counted: true, owned: countOwned(l), elsewhere: src.elsewhere, until: src.until}
-	}
-	if o := s.circuitOpen(e, requested); o != nil {
-		o.until = src.until
+	if o := s.idle(ctx, e, run, src, requested); o != nil {
 		return *o
 	}
 	run.Whole = requested
 	endRead()
 	o := s.execute(ctx, e, run)
 	o.elsewhere, o.until = src.elsewhere, src.until
+	return o
+}
+
+// idle returns the outcome of a visit that does not run the sync, or nil if the sync must run. A
+// requested run ignores all reasons except an open circuit.
+func (s *Service) idle(ctx context.Context, e *syncDef, run *syncrun.Run, src source, requested bool) *outcome {
+	upToDate, err := run.Settled(ctx)
+	switch {
+	case err != nil:
+		o := ledgerError(e, err)
+		return &o
+	case upToDate && !requested:
+		return &outcome{state: Synced, counted: true, owned: countOwned(run.Ledger), elsewhere: src.elsewhere, until: src.until}
+	case Trigger(e.record.Trigger) == Manual && !requested && State(s.stateOf(e).State) != Retrying:
+		return &outcome{state: Pending, hint: "there are changes to apply, and trigger is manual; run the sync", counted: true, owned: countOwned(run.Ledger), elsewhere: src.elsewhere, until: src.until}
+	}
+	o := s.circuitOpen(e, requested)
+	if o != nil {
+		o.until = src.until
+	}
 	return o
 }
 
