@@ -3,7 +3,10 @@ package crashtest
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 )
@@ -65,4 +68,42 @@ func TestConfirmedDeletionIsAcknowledged(t *testing.T) {
 	m.Delete("environments/acme/api/dev", data{"confirm": "dev"})
 	m.Storage.Hook(nil)
 	_ = m.Refuse(read, "load/acme/api/dev", nil)
+}
+
+// TestDeletionWaitsForBackgroundApply covers a defect. While an environment was deleted, the
+// background applied a change of an import to one of its secrets. The head was stored after the
+// sweep, and nothing removed it.
+func TestDeletionWaitsForBackgroundApply(t *testing.T) {
+	m := world(t)
+	applying, resume, unmarked := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var head, mark sync.Once
+	m.Storage.Hook(func(op, key string) {
+		switch {
+		case op == "put" && strings.HasPrefix(key, "sec/"):
+			head.Do(func() {
+				close(applying)
+				<-resume
+			})
+		case op == "delete" && strings.HasPrefix(key, "undone/"):
+			mark.Do(func() { close(unmarked) })
+		}
+	})
+	m.Write("import/acme/web/dev", data{"secrets": data{"A": "imported"}})
+	<-applying
+	deleted := make(chan error)
+	go func() {
+		_, err := m.Do(request{Op: destroy, Path: "environments/acme/web/dev", Data: data{"confirm": "dev"}})
+		deleted <- err
+	}()
+	select {
+	case <-unmarked: // the deletion has not waited, and its sweep is done
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(resume)
+	if err := <-deleted; err != nil {
+		t.Fatal(err)
+	}
+	m.Settle()
+	m.Storage.Hook(nil)
+	checkClean(t, m.Storage)
 }

@@ -95,6 +95,22 @@ func (e *environment) fault() error {
 	return nil
 }
 
+// awaitBackground waits for background work on single secrets that started before gone was set.
+// An entry that it stored after the sweep of the environment would stay forever.
+func (e *environment) awaitBackground() {
+	e.mu.RLock()
+	names := slices.Collect(maps.Keys(e.dying))
+	for name, s := range e.secrets {
+		if s.unapplied != nil {
+			names = append(names, name)
+		}
+	}
+	e.mu.RUnlock()
+	for _, name := range names {
+		e.locks.Lock(name)()
+	}
+}
+
 func (e *environment) hasTransactions() bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()

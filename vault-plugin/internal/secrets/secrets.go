@@ -198,6 +198,7 @@ func (s *Service) Freeze(id store.ID) (secrets int, thaw func(gone bool)) {
 	return env.count(), func(gone bool) {
 		if gone {
 			env.gone.Store(true)
+			env.awaitBackground()
 			s.mu.Lock()
 			delete(s.envs, id)
 			s.mu.Unlock()
