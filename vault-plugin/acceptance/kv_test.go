@@ -2,9 +2,13 @@ package acceptance_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
@@ -76,7 +80,7 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	b := &storageTest{c, s, newSearch(textWindow), map[string]string{}, map[string]string{}}
 	env := environment(t, c)
 	path := env + "/KEY"
-	long := strings.Repeat("0123456789", 200)
+	long := strings.Repeat("0123456789", 900) // no head has room for an older value of this size
 	for range 3 {
 		c.write("secrets/"+path, data{"value": long})
 	}
@@ -119,6 +123,36 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 	c.must("DELETE", "metadata/"+path, nil)
 	c.write("import/"+env, data{"secrets": data{"KEY": "imported"}})
 	expect(t, "the name by an import", c.read("secrets/"+path), data{"version": 5, "value": "imported"})
+}
+
+func TestKVDestroyedInlineValuesLeaveStorage(t *testing.T) {
+	s := vault.Server(t)
+	c := root(t, s)
+	b := &storageTest{c, s, newSearch(textWindow), map[string]string{}, map[string]string{}}
+	path := environment(t, c) + "/KEY"
+	for _, value := range []string{"one", "two", "three"} {
+		c.write("secrets/"+path, data{"value": value})
+	}
+	var head map[int]any
+	if err := cbor.Unmarshal(b.entry(b.head(path)), &head); err != nil {
+		t.Fatal(err)
+	}
+	values, _ := head[11].([]any)
+	if len(values) != 2 {
+		t.Fatalf("the head holds %d older values, want 2", len(values))
+	}
+	var sealed [2]*search
+	for i := range sealed {
+		envelope, _ := values[i].([]byte)
+		sealed[i] = newSearch(keyWindow)
+		sealed[i].plant(fmt.Sprintf("version %d", i+1), string(envelope[len(envelope)/2:])) // its beginning is the same in each
+	}
+	c.write("destroy/"+path, data{"versions": "1"})
+	left := strings.Join(slices.Collect(maps.Values(decrypted(t, s))), "\x00")
+	sealed[0].absent(t, "storage", left)
+	sealed[1].present(t, "storage", left)
+	s.ReloadPlugin(t)
+	c.reads("after the destruction", path, "", "two", "three")
 }
 
 func TestKVMetadataBelongsToTheSecret(t *testing.T) {
