@@ -203,7 +203,7 @@ func TestInfoReturnsVersionCountsAndHealth(t *testing.T) {
 	env := environment(t, c)
 	c.write("secrets/"+env+"/FOO", data{"value": "x"})
 	after := c.read("info")
-	expect(t, "info", after, data{"schema_version": 1, "healthy": true, "health": "[]"})
+	expect(t, "info", after, data{"schema_version": 2, "healthy": true, "health": "[]"})
 	for _, count := range []string{"workspaces", "projects", "environments", "secrets"} {
 		was, _ := before[count].(float64)
 		if after[count] != was+1 {

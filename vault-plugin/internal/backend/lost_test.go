@@ -118,6 +118,7 @@ func TestANameThatIsCreatedAgainFindsNothingOfOld(t *testing.T) {
 		m := populated(t)
 		m.Write("workspaces/acme", data{"deletion_allowed": true})
 		m.Write(secret, data{"value": "old"})
+		m.Settle() // no other background work lists anything
 		m.Storage.Hook(func(op, _ string) {
 			if op == "list" {
 				m.Storage.FailFrom(1, false) // the sweep is cut off

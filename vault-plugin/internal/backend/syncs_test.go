@@ -194,7 +194,7 @@ func TestAnUnreadableSecretDeletesNothing(t *testing.T) {
 	m.Write(source+"C", data{"value": "4"})
 	status := rest(t, m)
 	has(t, status, data{"state": "BLOCKED", "error_class": "internal"})
-	if hint, _ := status["hint"].(string); !strings.Contains(hint, "secret B") || !strings.Contains(hint, "nothing deleted") {
+	if hint, _ := status["hint"].(string); !strings.Contains(hint, "secret B") || !strings.Contains(hint, "writes and deletes nothing") {
 		t.Errorf("the hint is %q", hint)
 	}
 	wantShelf(t, server, map[string]string{"A": "1", "B": "2", "C": "3"})
