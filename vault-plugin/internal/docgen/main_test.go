@@ -42,12 +42,12 @@ func TestTheReferenceOfAProviderDerivesFromItsDeclaration(t *testing.T) {
 		"    $ vault write stashbase/integrations/acme/toy/main auth=pair account=ada password=@password",
 	} {
 		if !strings.Contains(text, part) {
-			t.Errorf("the reference does not say %q", part)
+			t.Errorf("the reference does not contain %q", part)
 		}
 	}
 }
 
-// A role that is renamed must not leave its old policy behind.
+// The old policy of a renamed role must be removed.
 func TestEveryExamplePolicyIsARole(t *testing.T) {
 	files, err := render()
 	if err != nil {
@@ -55,7 +55,7 @@ func TestEveryExamplePolicyIsARole(t *testing.T) {
 	}
 	found, err := filepath.Glob(filepath.Join(root, "examples/policies/*.hcl"))
 	if err != nil || len(found) == 0 {
-		t.Fatalf("no policy found: the test shows nothing (%v)", err)
+		t.Fatalf("no policy found, so the test checks nothing (%v)", err)
 	}
 	for _, path := range found {
 		rel, err := filepath.Rel(root, path)
@@ -63,7 +63,7 @@ func TestEveryExamplePolicyIsARole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, known := files[filepath.ToSlash(rel)]; !known {
-			t.Errorf("%s is no role's policy: remove it", rel)
+			t.Errorf("%s is not the policy of a role: remove it", rel)
 		}
 	}
 }

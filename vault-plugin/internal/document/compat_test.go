@@ -14,7 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// awkward are values that one reader or another has got wrong. No NUL is among them, which no variable can hold.
+// awkward holds values that at least one reader has parsed wrongly. None contains NUL, which no
+// variable can hold.
 func awkward() []string {
 	values := []string{
 		"", " ", "  a  ", "\t", "\n", "\n\n", "a\n", "\na", "a\r\nb", "\r", "a\rb", "it's", "''", "'a'", `"a"`, `a"b'c`, "`id`", "$(id)", "$HOME", "${HOME}", "pa$$WORD", `\$A`, "it's $HOME",
@@ -47,12 +48,12 @@ func render(t *testing.T, format string, pairs []Pair) string {
 	return content
 }
 
-// same compares name by name, so that a failure is about one value.
+// same compares name by name, so that a failure shows one value.
 func same(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	for name, value := range want {
 		if had, ok := got[name]; !ok || had != value {
-			t.Errorf("%.80q came back as %.80q", value, had)
+			t.Errorf("%.80q was read as %.80q", value, had)
 		}
 	}
 	if len(got) != len(want) {
@@ -60,7 +61,7 @@ func same(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// absent skips a comparison whose reader is not here, which CI has to have.
+// absent skips a comparison whose reader is not installed. In CI, a missing reader is a failure.
 func absent(t *testing.T, what string, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -91,7 +92,8 @@ func TestJSONReadsAsInTheStandardLibrary(t *testing.T) {
 	same(t, got, want)
 }
 
-// Decoded into any: a value that is not a string for the library comes back as something else.
+// The document is decoded into any: a value that the library does not read as a string has another
+// type.
 func TestYAMLReadsAsStringsInTheLibrary(t *testing.T) {
 	pairs, want := numbered(awkward())
 	var read map[string]any
@@ -107,7 +109,7 @@ func TestYAMLReadsAsStringsInTheLibrary(t *testing.T) {
 	same(t, got, want)
 }
 
-// PyYAML reads YAML 1.1, in which many more words are no strings, and names may be none.
+// PyYAML reads YAML 1.1, in which many more words, also as names, are not strings.
 func TestYAMLReadsAsStringsInPyYAML(t *testing.T) {
 	const script = `
 import json, sys, yaml
@@ -132,8 +134,9 @@ json.dump({str(k): v for k, v in yaml.safe_load(sys.stdin.buffer.read()).items()
 	same(t, got, want)
 }
 
-// readAlike are the values that a dotenv document carries to other readers too. Node 20 drops every carriage return, and knows
-// one escape, \n; so a value with a single quote must need no other.
+// readAlike reports whether other readers also read a value of a dotenv document unchanged. Node 20
+// drops every carriage return and knows only the escape \n. A value with a single quote must
+// therefore need no other escape.
 func readAlike(value string) bool {
 	return !strings.Contains(value, "\r") && (!strings.Contains(value, "'") || !strings.ContainsAny(value, `\"$`))
 }
@@ -154,7 +157,7 @@ func carried(t *testing.T, by func(string) bool) ([]Pair, map[string]string) {
 
 func TestDotenvReadsAsInGodotenv(t *testing.T) {
 	pairs, want := carried(t, func(value string) bool {
-		return readAlike(value) && !strings.HasSuffix(value, `\`) // which escapes the closing quote for it, a single one too
+		return readAlike(value) && !strings.HasSuffix(value, `\`) // godotenv reads the backslash as an escape of the closing quote, also of a single quote
 	})
 	got, err := godotenv.Unmarshal(render(t, Dotenv, pairs))
 	if err != nil {
@@ -217,16 +220,16 @@ func TestShellsReadEveryValueAndRunNone(t *testing.T) {
 			}
 			same(t, got, want)
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-				t.Errorf("a value was run: %v, %v", left, err)
+				t.Errorf("a value was executed: %v, %v", left, err)
 			}
 		})
 	}
 	if decoded := posix(t, content); !maps.Equal(decoded, want) {
-		t.Error("the decoder that the fuzz test uses reads otherwise than shells")
+		t.Error("the decoder of the fuzz test reads differently from shells")
 	}
 }
 
-// posix reads `export NAME='...'` lines: single quotes, and a quote after a backslash between them.
+// posix parses `export NAME='...'` lines: single-quoted text, and escaped single quotes between.
 func posix(t *testing.T, content string) map[string]string {
 	t.Helper()
 	values := map[string]string{}
@@ -234,7 +237,7 @@ func posix(t *testing.T, content string) map[string]string {
 		after, exported := strings.CutPrefix(content, "export ")
 		name, rest, found := strings.Cut(after, "=")
 		if !exported || !found {
-			t.Fatalf("no assignment: %.40q", content)
+			t.Fatalf("not an assignment: %.40q", content)
 		}
 		var value strings.Builder
 		for !strings.HasPrefix(rest, "\n") {

@@ -77,7 +77,7 @@ const (
 	noCharacter = `a character that YAML does not allow; write it as \uXXXX in double quotes`
 )
 
-func TestWhatIsNoDocumentIsRefusedByLine(t *testing.T) {
+func TestInvalidDocumentsAreRefusedByLine(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		format  string
@@ -172,7 +172,7 @@ func TestWhatIsNoDocumentIsRefusedByLine(t *testing.T) {
 	}
 }
 
-func TestAJSONValueOfAnotherTypeIsToldByName(t *testing.T) {
+func TestTheErrorOfAJSONValueOfAnotherTypeHasItsName(t *testing.T) {
 	longest := strings.Repeat("A", 64)
 	for value, hint := range map[string]string{"8080": digits, "-1.5e3": digits, "true": "", "null": "", `{"B": "hunter2"}`: flat, `["hunter2"]`: flat} {
 		for _, name := range []string{"PORT", longest} {
@@ -193,8 +193,8 @@ func TestTheFormatIsOneOfThree(t *testing.T) {
 	}
 }
 
-// Every slice of four bytes of a planted value is looked for: the words of the errors hold none of them.
-func TestErrorsHoldNothingOfAValue(t *testing.T) {
+// The test searches the errors for every slice of four bytes of a planted value.
+func TestErrorsContainNoPartOfAValue(t *testing.T) {
 	const canary = "zQ7xK9wJ"
 	leaks := func(t *testing.T, what, content string, err error) {
 		t.Helper()
@@ -235,7 +235,7 @@ func TestErrorsHoldNothingOfAValue(t *testing.T) {
 	}
 }
 
-// document writes n names with the value in a format.
+// document returns a document of n names, each with the given value.
 func document(t *testing.T, format string, n int, value string) string {
 	t.Helper()
 	pairs := make([]Pair, n)
@@ -253,19 +253,20 @@ func TestDocumentsAreBounded(t *testing.T) {
 	for _, format := range []string{Dotenv, JSON, YAML} {
 		t.Run(format, func(t *testing.T) {
 			if values, err := Parse(format, document(t, format, MaxNames, "x")); err != nil || len(values) != MaxNames {
-				t.Errorf("as many names as may be: got %d, %v", len(values), err)
+				t.Errorf("the largest number of names: got %d, %v", len(values), err)
 			}
 			values, err := Parse(format, document(t, format, MaxNames+1, "x"))
 			if values != nil || !fault.Is(err, fault.Limit) || err.Error() != "limit: content: more than 5000 names" {
-				t.Errorf("one name more: got %d, %v", len(values), err)
+				t.Errorf("one more name: got %d, %v", len(values), err)
 			}
 			values, err = Parse(format, strings.Repeat(" ", MaxBytes+1))
 			if values != nil || !fault.Is(err, fault.Limit) || err.Error() != "limit: content: more than 32 MiB" {
-				t.Errorf("one byte more: got %v", err)
+				t.Errorf("one more byte: got %v", err)
 			}
 		})
 	}
-	// One format is enough to show that the largest is taken; under the race detector each takes its time.
+	// One format is enough to show that the largest document is accepted. The race detector makes each
+	// of them slow.
 	if values, err := Parse(JSON, `{"A":""}`+strings.Repeat(" ", MaxBytes-len(`{"A":""}`))); err != nil || len(values) != 1 {
 		t.Errorf("the largest document: %v", err)
 	}

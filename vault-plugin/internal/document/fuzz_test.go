@@ -13,8 +13,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// saidOfContent is every error of json and yaml there is: what a fuzzed content makes of it are numbers, and one legal name of at
-// most 64 bytes whose value is no string.
+// saidOfContent matches every possible error of json and yaml. Only numbers, and one valid name of at
+// most 64 bytes whose value is not a string, depend on the content.
 var saidOfContent = func() *regexp.Regexp {
 	var ofALine []string
 	for _, text := range []string{
@@ -39,15 +39,15 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzParse holds that no content makes Parse panic or say anything outside the closed list, that names obey the rule, and that
-// what it takes is what other readers find there.
+// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be valid,
+// and other readers must find the same names and values.
 func FuzzParse(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, content string) {
 		for _, format := range []string{Dotenv, JSON, YAML} {
 			values, err := Parse(format, content)
 			if err != nil && format != Dotenv && !saidOfContent.MatchString(err.Error()) {
-				t.Fatalf("%s: the error is none of the list: %q", format, err)
+				t.Fatalf("%s: the error is not in the list: %q", format, err)
 			}
 			for name, value := range values {
 				if naming.CheckSecret("name", name) != nil || !utf8.ValidString(value) {
@@ -83,7 +83,7 @@ func readElsewhere(t *testing.T, format, content string, values map[string]strin
 	}
 }
 
-// FuzzRender holds that every value comes back out of every document.
+// FuzzRender checks that every value is read back from every document.
 func FuzzRender(f *testing.F) {
 	seeds(f)
 	for _, value := range awkward() {

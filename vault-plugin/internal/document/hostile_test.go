@@ -12,10 +12,11 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// What takes a parser long, or much memory, is refused in time. Measured, the slowest takes 2 s on a busy machine; the bounds are
-// for what grows with the square of the content, which would take minutes.
+// Documents that cost a parser much time or memory must be refused quickly. The slowest took 2 s on a
+// busy machine. The limits detect work that grows with the square of the content, which would take
+// minutes.
 func TestHostileDocumentsAreRefusedInTime(t *testing.T) {
-	const most = 600 << 20 // bytes allocated, collected ones too; measured up to 160 MB
+	const most = 600 << 20 // bytes allocated, including collected ones; up to 160 MB were measured
 	laughs := "a: &a x\n"
 	for c := 'b'; c < 'z'; c++ {
 		laughs += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 9) + "]\n"
@@ -63,7 +64,7 @@ func TestHostileDocumentsAreRefusedInTime(t *testing.T) {
 
 func TestMarksOfYAMLAreBounded(t *testing.T) {
 	if values, err := Parse(YAML, "A: |"+strings.Repeat("\n x", maxMarks-1)); err != nil || len(values["A"]) != 2*(maxMarks-1)-1 {
-		t.Errorf("as many as may be: %v", err)
+		t.Errorf("the largest number: %v", err)
 	}
 	values, err := Parse(YAML, "A: |"+strings.Repeat("\n x", maxMarks))
 	const want = "limit: content: more than 262144 line ends, commas, brackets and other YAML marks; use json"
@@ -78,7 +79,7 @@ func (broken) Read([]byte) (int, error) { panic("zQ7xK9wJ") }
 
 var _ io.Reader = broken{}
 
-// A panic ends every mount of the plugin, with its text in the server's log.
+// A panic would end every mount of the plugin and write its text to the server's log.
 func TestAPanicOfTheYAMLParserIsAnError(t *testing.T) {
 	if _, err := decodeYAML(yaml.NewDecoder(broken{})); err == nil || err.Error() != "the YAML parser failed" {
 		t.Errorf("got %v", err)

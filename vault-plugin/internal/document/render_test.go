@@ -76,11 +76,11 @@ export _1='1.10'
 		})
 	}
 	if !slices.Equal(pairs, before) {
-		t.Error("Render has sorted what belongs to its caller")
+		t.Error("Render sorted the caller's slice")
 	}
 }
 
-func TestADocumentOfNothingEndsWithALineEnd(t *testing.T) {
+func TestAnEmptyDocumentEndsWithALineEnd(t *testing.T) {
 	for format, want := range map[string]string{Dotenv: "\n", Shell: "\n", JSON: "{}\n", YAML: "{}\n"} {
 		content, _, err := Render(format, nil)
 		if err != nil || content != want {
@@ -95,7 +95,7 @@ func TestADocumentOfNothingEndsWithALineEnd(t *testing.T) {
 	}
 }
 
-func TestWhatAFormatCannotHoldIsRefusedByName(t *testing.T) {
+func TestWhatAFormatCannotRepresentIsRefusedByName(t *testing.T) {
 	var many []Pair
 	for i := range 60 {
 		many = append(many, Pair{fmt.Sprintf("n-%02d", i), ""})
@@ -133,8 +133,8 @@ func TestWhatAFormatCannotHoldIsRefusedByName(t *testing.T) {
 	}
 }
 
-// What an environment cannot hold, a document of names and values still can.
-func TestNamesThatAreNoIdentifiersAndNULsStandInJSONAndYAML(t *testing.T) {
+// JSON and YAML can represent names and values that environment variables cannot.
+func TestJSONAndYAMLRepresentAllNamesAndNUL(t *testing.T) {
 	for _, format := range []string{JSON, YAML} {
 		content, _, err := Render(format, []Pair{{"a.b-c", "\x00"}})
 		if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// common is what godotenv and Node read as we do: what people have in their files today keeps its meaning.
+// common holds text that godotenv and Node read as this package does, so that existing files keep
+// their meaning.
 var common = []struct {
 	name    string
 	content string
@@ -36,8 +37,8 @@ var common = []struct {
 	{"letters of the world", "A=Grüße\nB='日本'\nC=\"🔑\""},
 }
 
-// godotenvOnly is what Node 20 reads otherwise: it takes an indented comment for part of the next name, and a tab for part of
-// the value.
+// godotenvOnly holds text that Node 20 reads differently. Node treats an indented comment as part of
+// the next name, and a tab as part of the value.
 var godotenvOnly = []struct {
 	name    string
 	content string
@@ -111,13 +112,14 @@ func TestCommonFilesReadAsInNode(t *testing.T) {
 	}
 }
 
-// The refusals and the literal `$` are why this package exists; here stands what godotenv makes of the same text.
+// The package exists because of these differences: godotenv expands `$`, and shows text of the
+// content in its errors.
 func TestGodotenvStillChangesValuesAndShowsThem(t *testing.T) {
 	theirs, err := godotenv.Unmarshal("A=pa$$WORD\nB=\"C:\\dir\"")
 	if err != nil || theirs["A"] == "pa$$WORD" || theirs["B"] == `C:\dir` {
-		t.Errorf("got %q, %v: the package comment may have lost its reason", theirs, err)
+		t.Errorf("got %q, %v: the reason in the package comment may no longer hold", theirs, err)
 	}
 	if _, err := godotenv.Unmarshal("A='hunter2"); err == nil || !strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("got %v: the package comment may have lost its reason", err)
+		t.Errorf("got %v: the reason in the package comment may no longer hold", err)
 	}
 }

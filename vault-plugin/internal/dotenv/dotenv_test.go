@@ -65,7 +65,7 @@ const (
 	sameName     = "the same name as in line "
 )
 
-func TestWhatCannotBeReadForCertainIsRefusedByLine(t *testing.T) {
+func TestAmbiguousTextIsRefusedByLine(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		content string
@@ -118,7 +118,7 @@ func TestContentIsBounded(t *testing.T) {
 	}
 }
 
-// doubleQuoted and singleQuoted write a value as the format has it.
+// doubleQuoted and singleQuoted write a value in the quotes of the format.
 func doubleQuoted(value string) string {
 	return `"` + strings.NewReplacer("\\", `\\`, `"`, `\"`, "$", `\$`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(value) + `"`
 }
@@ -127,15 +127,15 @@ func singleQuoted(value string) (string, bool) {
 	return "'" + value + "'", !strings.Contains(value, "'") && !strings.Contains(value, "\r\n")
 }
 
-// saidOfALine is every error there is: what a fuzzed content makes of it are two numbers.
+// saidOfALine matches every possible error. Only two numbers in an error depend on the content.
 var saidOfALine = regexp.MustCompile(`^invalid: content: line [0-9]+: (` + strings.Join([]string{
 	regexp.QuoteMeta(noEqualSign), regexp.QuoteMeta(badName), regexp.QuoteMeta(loneReturn), regexp.QuoteMeta(numberSign),
 	regexp.QuoteMeta(backtick), regexp.QuoteMeta(badEscape), regexp.QuoteMeta(neverClosed), regexp.QuoteMeta(afterClosing),
 	regexp.QuoteMeta(notUTF8), sameName + "[0-9]+",
 }, "|") + `)$`)
 
-// FuzzParse holds that no content makes Parse panic or say anything outside the closed list, that names obey the rule and lines
-// go up, and that every value written in quotes comes back.
+// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be valid,
+// lines must increase, and every value that is written in quotes must be parsed back.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"", "A=1\r\n", "A=\"\\", "A='\nB=1", "\ufeff#\n=", "export A=$B # c", "A=1\nA=2", "A=\xff", "A=#", "\x00", "A=\"\r\n\"x"} {
 		f.Add(seed)
@@ -143,7 +143,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		pairs, err := Parse(text)
 		if err != nil && (!fault.Is(err, fault.Invalid) || !saidOfALine.MatchString(err.Error())) {
-			t.Fatalf("the error is none of the list: %q", err)
+			t.Fatalf("the error is not in the list: %q", err)
 		}
 		last := 0
 		for _, pair := range pairs {

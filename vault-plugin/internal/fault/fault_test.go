@@ -29,7 +29,7 @@ func TestEveryKindHasItsWordAndStatus(t *testing.T) {
 		}
 		wrapped := fmt.Errorf("while: %w", c.err)
 		if !fault.Is(wrapped, c.err.Kind) || fault.Is(wrapped, "another") || fault.Is(nil, c.err.Kind) {
-			t.Errorf("%q is not told by its kind", c.text)
+			t.Errorf("Is does not recognise the kind of %q", c.text)
 		}
 	}
 }

@@ -62,12 +62,12 @@ func TestMatchChoosesAndCapturesAsTheFrameworkDoes(t *testing.T) {
 	}
 }
 
-func TestRequestsTheFrameworkAnswersAlonePassAndLeakNothing(t *testing.T) {
+func TestRequestsOfTheFrameworkAloneAreAcceptedAndLeakNothing(t *testing.T) {
 	c := newChecker(t)
 	backend := &framework.Backend{Paths: testPaths()}
 	data := map[string]any{"count": canary, canary: canary}
-	// The framework's help names unknown keys in a warning; Vault itself makes every help request, and puts no key of a caller
-	// in it.
+	// The framework's help names unknown keys in a warning. Vault itself makes every help request,
+	// without keys of the caller.
 	helpData := map[string]any{"count": canary}
 	for _, tc := range []struct {
 		name string
@@ -88,12 +88,12 @@ func TestRequestsTheFrameworkAnswersAlonePassAndLeakNothing(t *testing.T) {
 				tc.req.Data = helpData
 			}
 			if err := c.Check(tc.req); err != nil {
-				t.Errorf("not passed: %v", err)
+				t.Errorf("not accepted: %v", err)
 			}
 			resp, err := backend.HandleRequest(context.Background(), tc.req)
 			answer, _ := json.Marshal(resp)
 			if text := fmt.Sprint(string(answer), err); strings.Contains(text, canary) {
-				t.Errorf("the framework's answer holds the input: %s", text)
+				t.Errorf("the framework's response contains the input: %s", text)
 			}
 		})
 	}
@@ -116,12 +116,12 @@ func TestAnExistenceCheckNeverSeesData(t *testing.T) {
 		t.Errorf("got %v, %v", exists, err)
 	}
 	if _, _, err := backend.HandleExistenceCheck(context.Background(), req); err == nil || !strings.Contains(err.Error(), "count") {
-		t.Errorf("the framework no longer converts data here (%v): ExistenceRequest may have lost its reason", err)
+		t.Errorf("the framework no longer converts data here (%v): ExistenceRequest may not be needed any more", err)
 	}
 }
 
-// FuzzCheck holds that Check never panics, that what it accepts the framework converts, and that what it refuses is not in the
-// error.
+// FuzzCheck checks that Check never panics, that the framework converts all data that Check accepts,
+// and that an error does not contain the data.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		`{"count":"` + canary + `"}`, `{"secrets":{"A":1}}`, `{"labels":[]}`, `{"labels":[{}]}`, `{"names":"a,b"}`, `{"text":null}`,
@@ -151,18 +151,18 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		if !fault.Is(err, fault.Invalid) {
-			t.Fatalf("%v is no invalid", err)
+			t.Fatalf("%v is not of kind invalid", err)
 		}
 		ours := ownWords(data)
 		eachString(data, func(value string) {
 			if len(value) > 3 && strings.Contains(err.Error(), value) && !strings.Contains(ours, value) {
-				t.Fatalf("%q holds the value %q", err, value)
+				t.Fatalf("%q contains the value %q", err, value)
 			}
 		})
 	})
 }
 
-// ownWords is every word an error may hold by right: fields, forms, phrases, and keys.
+// ownWords holds all text that an error may contain: fields, forms, phrases and keys.
 func ownWords(data map[string]any) string {
 	words := []string{
 		"unknown field; did you mean ", "? a write of this path accepts ", "? a patch of this path accepts ", "a read of this path accepts version_for_url",

@@ -15,10 +15,10 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// canary is planted wherever a caller could put a secret; no error may hold it.
+// canary is planted wherever a caller could put a secret. No error may contain it.
 const canary = "cAnArY-7f3d9"
 
-// everyType has a field of each type a path may declare.
+// everyType has a field of each type that a path may declare.
 var everyType = map[string]framework.FieldType{
 	"text":            framework.TypeString,
 	"lower":           framework.TypeLowerCaseString,
@@ -78,7 +78,7 @@ func request(op logical.Operation, data map[string]any) *logical.Request {
 	return &logical.Request{Operation: op, Path: "things/acme/db", Data: data}
 }
 
-// convert does what the framework does with data after Check.
+// convert converts data as the framework does after Check.
 func convert(data map[string]any) error {
 	fd := framework.FieldData{Raw: data, Schema: testPaths()[0].Fields}
 	if err := fd.Validate(); err != nil {
@@ -149,20 +149,20 @@ func TestBadFormsAreRefusedByFieldAndFormAlone(t *testing.T) {
 			t.Run(fmt.Sprintf("%s=%T(%v)", field, value, value), func(t *testing.T) {
 				err := c.Check(request(logical.UpdateOperation, map[string]any{field: value}))
 				if !fault.Is(err, fault.Invalid) {
-					t.Fatalf("got %v, want an invalid", err)
+					t.Fatalf("got %v, want an error of kind invalid", err)
 				}
 				if !strings.HasPrefix(err.Error(), "invalid: "+field+": ") || !strings.Contains(err.Error(), "must be ") {
-					t.Errorf("%q names no field or no form", err)
+					t.Errorf("%q does not name the field and the form", err)
 				}
 				if strings.Contains(err.Error(), canary) {
-					t.Errorf("%q holds the input", err)
+					t.Errorf("%q contains the input", err)
 				}
 			})
 		}
 	}
 	for field := range everyType {
 		if bad[field] == nil && field != "version_for_url" {
-			t.Errorf("no bad form of %s is tried", field)
+			t.Errorf("no invalid form of %s is tried", field)
 		}
 	}
 }

@@ -31,12 +31,12 @@ func TestAJobThatIsStartedWhileItRunsIsRunOnceMore(t *testing.T) {
 		goOn <- struct{}{}
 		synctest.Wait()
 		if runs != 2 {
-			t.Errorf("after the first: %d runs, want one more however often it was asked for", runs)
+			t.Errorf("after the first: %d runs, want one more, however many were requested", runs)
 		}
 		goOn <- struct{}{}
 		g.Wait()
 		if runs != 2 || g.Running("job") {
-			t.Errorf("in the end: %d runs", runs)
+			t.Errorf("at the end: %d runs", runs)
 		}
 		if !g.Stop(time.Second) {
 			t.Error("a group without jobs does not stop")
@@ -54,26 +54,26 @@ func TestStopEndsJobsAndStartsNoMore(t *testing.T) {
 		}
 		g.Start("job", job)
 		synctest.Wait()
-		g.Start("job", job) // once more, had it not been stopped
+		g.Start("job", job) // would run again if the group were not stopped
 		if !g.Stop(time.Second) || runs != 1 {
 			t.Errorf("stopped with %d runs", runs)
 		}
 		g.Start("late", job)
 		synctest.Wait()
 		if runs != 1 {
-			t.Error("a stopped group has started a job")
+			t.Error("a stopped group started a job")
 		}
 	})
 }
 
-func TestStopWaitsNoLongerThanItMay(t *testing.T) {
+func TestStopDoesNotWaitBeyondItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := jobs.NewGroup()
 		goOn := make(chan struct{})
 		g.Start("deaf", func(context.Context) { <-goOn })
 		began := time.Now()
 		if g.Stop(900 * time.Millisecond) {
-			t.Error("it says that all have ended")
+			t.Error("Stop reports that all jobs have ended")
 		}
 		if took := time.Since(began); took != 900*time.Millisecond {
 			t.Errorf("it took %s", took)

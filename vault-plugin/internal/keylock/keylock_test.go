@@ -9,7 +9,7 @@ import (
 
 func TestALockIsHeldByOneAndLeavesNothingBehind(t *testing.T) {
 	var m Map[string]
-	counts := make([]int, 10) // each guarded by the lock of its number
+	counts := make([]int, 10) // each is guarded by the lock of its index
 	var wg sync.WaitGroup
 	for worker := range 200 {
 		wg.Go(func() {
@@ -25,7 +25,7 @@ func TestALockIsHeldByOneAndLeavesNothingBehind(t *testing.T) {
 		}
 	}
 	if len(m.locks) != 0 {
-		t.Errorf("%d locks are left", len(m.locks))
+		t.Errorf("%d locks remain", len(m.locks))
 	}
 }
 

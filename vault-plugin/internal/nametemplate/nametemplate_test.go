@@ -72,7 +72,7 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 		f := fields
 		f.Name = strings.Repeat("A", 255)
 		if made, err := parsed.Execute(f); err == nil {
-			t.Errorf("made %d bytes", len(made))
+			t.Errorf("produced %d bytes", len(made))
 		}
 	}
 	parsed, err := Parse(`{{ .Name | trimPrefix "A" }}`)
@@ -80,7 +80,7 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := parsed.Execute(Fields{Name: "A"}); err == nil {
-		t.Error("an empty name was made")
+		t.Error("an empty name was produced")
 	}
 }
 
@@ -100,7 +100,7 @@ func FuzzTemplate(f *testing.F) {
 		f.Name = name
 		made, err := parsed.Execute(f)
 		if err == nil && (len(made) > MaxName || made == "") {
-			t.Errorf("made %d bytes", len(made))
+			t.Errorf("produced %d bytes", len(made))
 		}
 		again, err2 := parsed.Execute(f)
 		if again != made || (err == nil) != (err2 == nil) {

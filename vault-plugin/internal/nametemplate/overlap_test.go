@@ -59,7 +59,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// Whatever two namers make of two names: where that is the same, they overlap.
+// If two namers produce the same name of any two names, they must overlap.
 func FuzzOverlapIsNeverMissed(f *testing.F) {
 	f.Add("A_{{ .Name }}", "{{ .Name | upper }}", "*", "A*", "X", "A_X", "B_*", true)
 	f.Add("{{ .Name }}", "{{ .Name }}", "A?", "?B", "AB", "AB", "", false)
@@ -86,7 +86,7 @@ func FuzzOverlapIsNeverMissed(f *testing.F) {
 			same = fold(madeA) == fold(madeB)
 		}
 		if same && !Overlap(first, second, fold) {
-			t.Errorf("both make %q of %q and %q", madeA, nameA, nameB)
+			t.Errorf("both produce %q of %q and %q", madeA, nameA, nameB)
 		}
 	})
 }

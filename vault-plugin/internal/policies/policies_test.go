@@ -15,9 +15,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// examples has one set of parameters per golden file.
+// examples holds the parameters of each golden file.
 var examples = []struct {
 	file, role string
 	params     Params
@@ -42,7 +42,8 @@ func render(t *testing.T, role string, p Params) string {
 	return text
 }
 
-// parse answers path → capabilities as HCL reads the policy, and fails for a path named twice: Vault would merge the two.
+// parse returns the capabilities of each path, as HCL reads the policy. It fails if a path occurs
+// twice, because Vault would merge the two rules.
 func parse(t *testing.T, text string) map[string][]string {
 	t.Helper()
 	var doc struct {
@@ -57,7 +58,7 @@ func parse(t *testing.T, text string) map[string][]string {
 	for _, block := range doc.Path {
 		for path, bodies := range block {
 			if rules[path] != nil || len(bodies) != 1 || len(bodies[0].Capabilities) == 0 {
-				t.Fatalf("path %q stands twice or allows nothing", path)
+				t.Fatalf("path %q occurs twice or allows nothing", path)
 			}
 			rules[path] = bodies[0].Capabilities
 		}
@@ -68,7 +69,7 @@ func parse(t *testing.T, text string) map[string][]string {
 	return rules
 }
 
-func TestEachPolicyReadsAsTheGoldenFileSays(t *testing.T) {
+func TestEachPolicyEqualsItsGoldenFile(t *testing.T) {
 	covered := map[string]bool{}
 	for _, example := range examples {
 		covered[example.role] = true
@@ -85,11 +86,11 @@ func TestEachPolicyReadsAsTheGoldenFileSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("differs from %s (go test -update writes it anew):\n%s", golden, got)
+				t.Errorf("differs from %s (go test -update rewrites it):\n%s", golden, got)
 			}
 			for path, capabilities := range parse(t, got) {
 				if !strings.HasPrefix(path, "stashbase/") || strings.ContainsAny(path, "{}*") {
-					t.Errorf("path %q is outside the mount, has a hole, or a glob", path)
+					t.Errorf("path %q is outside the mount, has an empty segment, or has a glob", path)
 				}
 				for _, capability := range capabilities {
 					if !slices.Contains([]string{"create", "read", "update", "patch", "delete", "list"}, capability) {
@@ -163,7 +164,7 @@ func TestWrongParametersAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestAMountIsAPathAndNothingElse(t *testing.T) {
+func TestAMountMustBeAPlainPath(t *testing.T) {
 	for mount, want := range map[string]string{
 		"stashbase/": "stashbase/", "stashbase": "stashbase/", "/team/stash": "team/stash/", "Küche 7/": "Küche 7/", "a.b~c@d": "a.b~c@d/",
 	} {

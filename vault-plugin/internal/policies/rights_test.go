@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// surface is every request the engine answers, with one tenant's names and, for what a policy must keep out, another's.
+// surface lists every request that the engine accepts, with the names of one tenant. It also has
+// requests with the names of another tenant, which a policy must not allow.
 func surface() []string {
 	engine := []string{
 		"read config", "update config", "patch config", "read info", "read master-key", "update master-key/rotate", "list workspaces/",
@@ -79,7 +80,7 @@ func named(requests []string, w, p, e string) []string {
 	return out
 }
 
-// contextual fills in the name of a context.
+// contextual inserts the name of a context.
 func contextual(requests []string, c string) []string {
 	var out []string
 	for _, request := range requests {
@@ -88,8 +89,9 @@ func contextual(requests []string, c string) []string {
 	return out
 }
 
-// allows decides as Vault 1.21 does (vault/acl.go, AllowOperation): an exact rule first, for a list then the exact rule without
-// the slash, then the rule whose first wildcard stands furthest right, of these the one with fewer wildcards.
+// allows decides as Vault 1.21 does (vault/acl.go, AllowOperation). An exact rule comes first; for a
+// list, the exact rule without the slash comes second. Then the rule with the rightmost first wildcard
+// wins, and among these the rule with fewer wildcards.
 func allows(rules map[string][]string, request string) bool {
 	op, path, _ := strings.Cut(request, " ")
 	path = "stashbase/" + path
@@ -164,7 +166,8 @@ func TestEachRoleAllowsThisAndNothingElse(t *testing.T) {
 	}
 }
 
-// tenantOnly is what the workspace admin of acme may do: all of the tenant's but its lifecycle, its keys, and what services encrypt.
+// tenantOnly lists what the workspace admin of acme may do: everything of the tenant, except its
+// lifecycle, its keys, and encryption for services.
 func tenantOnly(all []string) []string {
 	want := []string{"read workspaces/acme", "read keys/acme", "read status/acme", "list policies/", "read policies/workload"}
 	for _, request := range all {

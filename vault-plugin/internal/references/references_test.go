@@ -7,7 +7,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/references"
 )
 
-// printed writes pieces back as a value is written.
+// printed returns the value that the pieces were parsed from.
 func printed(pieces []references.Piece) string {
 	var b strings.Builder
 	for _, p := range pieces {
@@ -61,7 +61,7 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := references.Parse(printed(pieces))
 		if err != nil || printed(again) != printed(pieces) {
-			t.Errorf("%q is read as %q, and that as %q (%v)", value, printed(pieces), printed(again), err)
+			t.Errorf("%q is parsed as %q, and that as %q (%v)", value, printed(pieces), printed(again), err)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// turned is a clock whose timers run when it is turned, in the order of their times.
+// turned is a clock that a test advances. Due timers then run.
 type turned struct {
 	mu     sync.Mutex
 	now    time.Time
@@ -112,7 +112,7 @@ func setup(t *testing.T) (*Scheduler, *visits, *turned, *jobs.Group) {
 func TestNothingIsVisitedBeforeItIsDue(t *testing.T) {
 	s, v, c, group := setup(t)
 	s.At("a1", c.Now().Add(time.Second))
-	s.At("a1", c.Now().Add(time.Hour)) // the earlier holds
+	s.At("a1", c.Now().Add(time.Hour)) // the earlier time stays in force
 	s.At("b1", c.Now().Add(2*time.Second))
 	c.turn(999 * time.Millisecond)
 	group.Wait()
@@ -128,7 +128,7 @@ func TestNothingIsVisitedBeforeItIsDue(t *testing.T) {
 	c.turn(30 * time.Second)
 	group.Wait()
 	if v.times("b1") != 0 {
-		t.Error("visited before the later time it was moved to")
+		t.Error("visited before the later time that it was moved to")
 	}
 	c.turn(30 * time.Second)
 	group.Wait()
@@ -140,11 +140,11 @@ func TestNothingIsVisitedBeforeItIsDue(t *testing.T) {
 	c.turn(time.Hour)
 	group.Wait()
 	if v.times("a2") != 0 || len(c.timers) != 0 {
-		t.Error("what was dropped is visited, or waited for")
+		t.Error("a dropped id is visited or still has a timer")
 	}
 }
 
-func TestAVisitSaysWhenToComeAgain(t *testing.T) {
+func TestAVisitReturnsItsNextTime(t *testing.T) {
 	s, v, c, group := setup(t)
 	v.visit = func(context.Context, store.ID) time.Time { return c.Now().Add(time.Minute) }
 	s.At("a1", c.Now())
@@ -173,7 +173,7 @@ func TestAHangingVisitKeepsOnlyItsLaneWaiting(t *testing.T) {
 	}
 	s.At("a1", c.Now())
 	<-entered
-	s.At("a1", c.Now()) // a notice in the midst of the visit: another one follows
+	s.At("a1", c.Now()) // due again during the visit: another visit follows
 	s.At("a1", c.Now())
 	s.At("a2", c.Now())
 	s.At("b1", c.Now())

@@ -25,14 +25,14 @@ func TestTheDefaultsAreWithinTheBounds(t *testing.T) {
 	}
 }
 
-func TestAWorkspacesUnsetSettingsPassAndAConfigurationsDoNot(t *testing.T) {
+func TestUnsetSettingsAreAcceptedOfAWorkspaceOnly(t *testing.T) {
 	if err := settings.Check(store.Settings{}); err != nil {
 		t.Error(err)
 	}
 	if err := settings.Check(store.Settings{MaxVersions: -1}); err == nil {
-		t.Error("a negative setting passes")
+		t.Error("a negative setting is accepted")
 	}
 	if err := settings.CheckConfig(store.Config{}); err == nil {
-		t.Error("an empty configuration passes")
+		t.Error("an empty configuration is accepted")
 	}
 }
