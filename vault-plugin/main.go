@@ -59,16 +59,16 @@ func serve(args []string) error {
 }
 
 const (
-	// protocol is the version of Vault's plugin protocol in which all mounts share one process. Each
-	// supported version of Vault has it.
+	// protocol is the version of Vault's plugin protocol in which all mounts share one process.
+	// Each supported version of Vault has it.
 	protocol = 5
-	// streamWorkers is the number of goroutines that serve requests again and again. A new goroutine
-	// for each request would grow its stack several times on the way down to the keyring.
+	// streamWorkers is the number of goroutines that serve requests again and again. A new
+	// goroutine for each request would grow its stack several times on the way down to the keyring.
 	streamWorkers = 16
 	// spareHeap is a block that the garbage collector counts as in use, and that never becomes
-	// resident because nothing touches it. Without it, a plugin that holds a few MiB collects garbage
-	// every 4 MiB that requests allocate, which is a tenth of its work under load. The heap grows by
-	// at most twice this size, whatever else it holds.
+	// resident because nothing touches it. Without it, a plugin that holds a few MiB collects
+	// garbage every 4 MiB that requests allocate, which is a tenth of its work under load. The heap
+	// grows by at most twice this size, whatever else it holds.
 	spareHeap = 16 << 20
 )
 

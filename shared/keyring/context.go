@@ -13,8 +13,8 @@ type Location interface {
 }
 
 // Context seals and opens the ciphertexts of one scope of a workspace, such as the secrets of one
-// environment. It is safe for concurrent use. After a Wipe of the context or of its workspace, Seal,
-// Open and Rewrap return ErrWiped.
+// environment. It is safe for concurrent use. After a Wipe of the context or of its workspace,
+// Seal, Open and Rewrap return ErrWiped.
 type Context[L Location] struct {
 	_ [0]func(L) // prevents conversion and comparison
 

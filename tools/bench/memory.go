@@ -19,8 +19,8 @@ import (
 // memory returns the resident set size of the plugin, in MiB.
 func (s *stand) memory() (float64, error) { return s.status("VmRSS:") }
 
-// peak returns the largest resident set size that the plugin's process has had, in MiB. Vault starts
-// a new process at each unseal.
+// peak returns the largest resident set size that the plugin's process has had, in MiB. Vault
+// starts a new process at each unseal.
 func (s *stand) peak() (float64, error) { return s.status("VmHWM:") }
 
 // status returns a field of /proc/<pid>/status of the plugin's process, converted from KiB to MiB.
@@ -48,8 +48,8 @@ func (s *stand) deliverAll(ctx context.Context, environments []string) error {
 	return nil
 }
 
-// squeezed returns the peak from an unseal until all environments are delivered. The plugin uses one
-// processor at a time, and each processor also runs a busy process.
+// squeezed returns the peak from an unseal until all environments are delivered. The plugin uses
+// one processor at a time, and each processor also runs a busy process.
 func (s *stand) squeezed(ctx context.Context, environments []string) (_ float64, err error) {
 	if err := s.pluginEnvironment("GOMAXPROCS=1"); err != nil {
 		return 0, err

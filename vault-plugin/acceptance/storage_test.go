@@ -20,9 +20,9 @@ type storageTest struct {
 	oldest map[string]string // value of version 1
 }
 
-// newStorageTest also mounts the plugin a second time, so that the plugin's process outlives reloads
-// of the first mount. When the test ends, it checks that the process has not ended: no stored bytes
-// may bring it down.
+// newStorageTest also mounts the plugin a second time, so that the plugin's process outlives
+// reloads of the first mount. When the test ends, it checks that the process has not ended: no
+// stored bytes may bring it down.
 func newStorageTest(t testing.TB, s *vaulttest.Server) *storageTest {
 	t.Helper()
 	mounted(t, s, "companion")

@@ -1,6 +1,6 @@
 // Package backend connects the engine to Vault. It declares the paths with their schemas and help,
-// checks raw input, and starts and stops a mount. A path file parses a request, calls one service and
-// builds the response. The services implement the behaviour.
+// checks raw input, and starts and stops a mount. A path file parses a request, calls one service
+// and builds the response. The services implement the behaviour.
 package backend
 
 import (

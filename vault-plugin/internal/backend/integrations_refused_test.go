@@ -220,8 +220,8 @@ func TestStorageCallsOfAnIntegration(t *testing.T) {
 	costs(t, m, "a deletion", remove(integration, nil), calls{Puts: 1, Deletes: 3})
 }
 
-// TestACredentialIsNowhereInPlaintext searches storage, responses, lists and errors for a credential.
-// As a control, the search must find the description, which is stored in plaintext.
+// TestACredentialIsNowhereInPlaintext searches storage, responses, lists and errors for a
+// credential. As a control, the search must find the description, which is stored in plaintext.
 func TestACredentialIsNowhereInPlaintext(t *testing.T) {
 	m, server := toyed(t)
 	secret, control := server.Key(), planted()

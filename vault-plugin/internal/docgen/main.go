@@ -1,6 +1,6 @@
-// Docgen writes the generated files of docs/ and examples/: the reference of the engine's paths, from
-// their schemas and help, and the ready-made policies. It owns the layout of these files. The engine
-// declares their content.
+// Docgen writes the generated files of docs/ and examples/: the reference of the engine's paths,
+// from their schemas and help, and the ready-made policies. It owns the layout of these files. The
+// engine declares their content.
 package main
 
 import (

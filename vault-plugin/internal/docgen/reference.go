@@ -34,7 +34,8 @@ var order = []struct {
 	{logical.DeleteOperation, "DELETE", "vault delete"},
 }
 
-// reference renders the paths by family, which is their first segment, in the order in which the engine declares them.
+// reference renders the paths by family, which is their first segment, in the order in which the
+// engine declares them.
 func reference(paths []*framework.Path) string {
 	var families []string
 	members := make(map[string][]*framework.Path)
@@ -123,8 +124,8 @@ func readable(p *framework.Path) string {
 	return segment.ReplaceAllString(strings.TrimSuffix(p.Pattern, "/?"), ":$1")
 }
 
-// parameters returns the names of the fields: first those of the path in their order, then the others
-// by name.
+// parameters returns the names of the fields: first those of the path in their order, then the
+// others by name.
 func parameters(p *framework.Path) []string {
 	var names []string
 	for _, m := range segment.FindAllStringSubmatch(p.Pattern, -1) {

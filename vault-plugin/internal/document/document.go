@@ -2,9 +2,10 @@
 // import, Render renders an environment. It knows nothing of environments, versions or storage. It
 // expands nothing: parsing a rendered document returns the same values, byte for byte.
 //
-// A document holds secrets, and errors end up in logs. An error therefore gives the number of a line
-// and a fixed text. The one exception is a JSON value of the wrong type: the error gives its name.
-// That name is known to be valid, and the value is not a string, so the name cannot be a value.
+// A document holds secrets, and errors end up in logs. An error therefore gives the number of a
+// line and a fixed text. The one exception is a JSON value of the wrong type: the error gives its
+// name. That name is known to be valid, and the value is not a string, so the name cannot be a
+// value.
 package document
 
 import (

@@ -265,8 +265,8 @@ func TestDocumentsAreBounded(t *testing.T) {
 			}
 		})
 	}
-	// One format is enough to show that the largest document is accepted. The race detector makes each
-	// of them slow.
+	// One format is enough to show that the largest document is accepted. The race detector makes
+	// each of them slow.
 	if values, err := Parse(JSON, `{"A":""}`+strings.Repeat(" ", MaxBytes-len(`{"A":""}`))); err != nil || len(values) != 1 {
 		t.Errorf("the largest document: %v", err)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// saidOfContent matches every possible error of json and yaml. Only numbers, and one valid name of at
-// most 64 bytes whose value is not a string, depend on the content.
+// saidOfContent matches every possible error of json and yaml. Only numbers, and one valid name of
+// at most 64 bytes whose value is not a string, depend on the content.
 var saidOfContent = func() *regexp.Regexp {
 	var ofALine []string
 	for _, text := range []string{
@@ -39,8 +39,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be valid,
-// and other readers must find the same names and values.
+// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be
+// valid, and other readers must find the same names and values.
 func FuzzParse(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, content string) {

@@ -12,9 +12,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// Documents that cost a parser much time or memory must be refused quickly. The slowest took 2 s on a
-// busy machine. The limits detect work that grows with the square of the content, which would take
-// minutes.
+// Documents that cost a parser much time or memory must be refused quickly. The slowest took 2 s on
+// a busy machine. The limits detect work that grows with the square of the content, which would
+// take minutes.
 func TestHostileDocumentsAreRefusedInTime(t *testing.T) {
 	const most = 600 << 20 // bytes allocated, including collected ones; up to 160 MB were measured
 	laughs := "a: &a x\n"

@@ -32,8 +32,8 @@ var (
 
 // Render returns the pairs as one document in dotenv, json, yaml or shell, and its media type. The
 // document is sorted by name and ends with a line end. Parse returns the same values for the first
-// three formats. An error is fault.Invalid. It gives the names of the secrets concerned and contains
-// no value.
+// three formats. An error is fault.Invalid. It gives the names of the secrets concerned and
+// contains no value.
 func Render(format string, pairs []Pair) (content, contentType string, err error) {
 	pairs = slices.SortedFunc(slices.Values(pairs), func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
 	if err := checkPairs(pairs); err != nil {
@@ -105,8 +105,8 @@ func listed(names []string) string {
 var doubleQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`)
 
 // dotenvLine writes a value without escapes where it can, because parsers agree on those forms.
-// Double quotes are for the other values: those with a single quote, or with a carriage return, which
-// parsers would drop as part of a CRLF.
+// Double quotes are for the other values: those with a single quote, or with a carriage return,
+// which parsers would drop as part of a CRLF.
 func dotenvLine(pair Pair) string {
 	value := pair.Value
 	switch {
@@ -153,9 +153,9 @@ func renderYAML(pairs []Pair) string {
 	return text.String()
 }
 
-// quoteYAML writes a double-quoted scalar on one line. It escapes characters that do not print, with
-// escapes that YAML 1.1 and 1.2 share, because the two versions define line ends and white space
-// differently.
+// quoteYAML writes a double-quoted scalar on one line. It escapes characters that do not print,
+// with escapes that YAML 1.1 and 1.2 share, because the two versions define line ends and white
+// space differently.
 func quoteYAML(text *strings.Builder, value string) {
 	text.WriteByte('"')
 	for _, r := range value {

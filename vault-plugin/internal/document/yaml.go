@@ -10,16 +10,17 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// maxMarks is the largest number of characters that can separate YAML nodes. go.yaml.in/yaml/v3 3.0.6
-// offers no events, only the whole tree, and one byte of text can become a node of about 200 bytes.
-// With this limit, a tree took at most 300 MB. A document of 1 MiB, Vault's default limit for a
-// string, exceeds the limit if more than every fourth character is a mark.
+// maxMarks is the largest number of characters that can separate YAML nodes. go.yaml.in/yaml/v3
+// 3.0.6 offers no events, only the whole tree, and one byte of text can become a node of about 200
+// bytes. With this limit, a tree took at most 300 MB. A document of 1 MiB, Vault's default limit
+// for a string, exceeds the limit if more than every fourth character is a mark.
 const maxMarks = 1 << 18
 
 const oneMapping = "the document must be one YAML mapping of names and values"
 
-// parseYAML parses one mapping of scalars. The value of a scalar is its text: 8080, no and 1.10 stay
-// these characters, whatever their YAML type. Anchors are refused, so no alias is ever expanded.
+// parseYAML parses one mapping of scalars. The value of a scalar is its text: 8080, no and 1.10
+// stay these characters, whatever their YAML type. Anchors are refused, so no alias is ever
+// expanded.
 func parseYAML(content string) (map[string]string, error) {
 	if err := checkYAML(content); err != nil {
 		return nil, err

@@ -37,8 +37,8 @@ var common = []struct {
 	{"letters of the world", "A=Grüße\nB='日本'\nC=\"🔑\""},
 }
 
-// godotenvOnly holds text that Node 20 reads differently. Node treats an indented comment as part of
-// the next name, and a tab as part of the value.
+// godotenvOnly holds text that Node 20 reads differently. Node treats an indented comment as part
+// of the next name, and a tab as part of the value.
 var godotenvOnly = []struct {
 	name    string
 	content string

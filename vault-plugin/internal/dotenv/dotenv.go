@@ -1,14 +1,15 @@
 // Package dotenv owns the dotenv format of imports: it parses names and values, each with its line.
-// It knows nothing of secrets and their storage. The project has its own parser because a secret must
-// be imported byte for byte, and errors end up in logs. Existing parsers replace `$NAME` inside
-// values and put text of the line into their errors (joho/godotenv 1.5.1 parser.go, compose-go/v2
+// It knows nothing of secrets and their storage. The project has its own parser because a secret
+// must be imported byte for byte, and errors end up in logs. Existing parsers replace `$NAME`
+// inside values and put text of the line into their errors (joho/godotenv 1.5.1 parser.go,
+// compose-go/v2
 // 2.16.2 dotenv/parser.go).
 //
 // # Format
 //
-// A line is blank, a comment (`# ...`), or NAME=value. Spaces and tabs may surround NAME and `=`, and
-// `export ` may precede NAME. Names follow the rule for secrets. Lines end with LF or CRLF. A byte
-// order mark at the start is skipped.
+// A line is blank, a comment (`# ...`), or NAME=value. Spaces and tabs may surround NAME and `=`,
+// and `export ` may precede NAME. Names follow the rule for secrets. Lines end with LF or CRLF. A
+// byte order mark at the start is skipped.
 //
 //   - unquoted: the rest of the line without surrounding spaces and tabs. A `#` after a space or tab
 //     begins a comment.
@@ -16,11 +17,12 @@
 //   - "double quoted": all text up to the next double quote. \n, \r, \t, \\, \" and \$ are escapes.
 //
 // A comment may follow a quoted value. `$` has no special meaning: nothing is expanded. A line end
-// inside quotes is an LF, because editors may write CRLF. A value that contains a CR writes it as \r.
+// inside quotes is an LF, because editors may write CRLF. A value that contains a CR writes it as
+// \r.
 //
-// Text that the known parsers read differently is refused: an unknown escape, an unquoted value that
-// begins with '#' or a backtick, text after a closing quote, a carriage return without a line feed
-// outside quotes, and a duplicate name.
+// Text that the known parsers read differently is refused: an unknown escape, an unquoted value
+// that begins with '#' or a backtick, text after a closing quote, a carriage return without a line
+// feed outside quotes, and a duplicate name.
 package dotenv
 
 import (
@@ -32,8 +34,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// MaxBytes is the largest size of the content in bytes. It equals Vault's default limit for a request
-// body (max_request_size, 32 MiB), so callers reach it only if that limit was raised.
+// MaxBytes is the largest size of the content in bytes. It equals Vault's default limit for a
+// request body (max_request_size, 32 MiB), so callers reach it only if that limit was raised.
 const MaxBytes = 32 << 20
 
 // Pair is a name and its value. Line is the line of the name, counted from 1.
@@ -46,8 +48,8 @@ type Pair struct {
 // blank is the white space of the format. Any other character may be part of a value.
 const blank = " \t"
 
-// Parse returns the pairs in the order of the text. An error is fault.Invalid, or fault.Limit if the
-// content is too large. It gives the number of the line and contains no part of the content.
+// Parse returns the pairs in the order of the text. An error is fault.Invalid, or fault.Limit if
+// the content is too large. It gives the number of the line and contains no part of the content.
 func Parse(content string) ([]Pair, error) {
 	if len(content) > MaxBytes {
 		return nil, fault.New(fault.Limit, "content: more than %d MiB", MaxBytes>>20)
@@ -141,9 +143,9 @@ func bareName(text string) string {
 	return text
 }
 
-// takeLine consumes and returns the rest of the line. A carriage return inside the line is an error:
-// a file whose lines end with CR alone would be a single line, and a comment at its start would hide
-// the rest.
+// takeLine consumes and returns the rest of the line. A carriage return inside the line is an
+// error: a file whose lines end with CR alone would be a single line, and a comment at its start
+// would hide the rest.
 func (p *parser) takeLine() (string, error) {
 	text, rest, _ := strings.Cut(p.rest, "\n")
 	text = strings.TrimSuffix(text, "\r")

@@ -134,8 +134,8 @@ var saidOfALine = regexp.MustCompile(`^invalid: content: line [0-9]+: (` + strin
 	regexp.QuoteMeta(notUTF8), sameName + "[0-9]+",
 }, "|") + `)$`)
 
-// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be valid,
-// lines must increase, and every value that is written in quotes must be parsed back.
+// FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be
+// valid, lines must increase, and every value that is written in quotes must be parsed back.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"", "A=1\r\n", "A=\"\\", "A='\nB=1", "\ufeff#\n=", "export A=$B # c", "A=1\nA=2", "A=\xff", "A=#", "\x00", "A=\"\r\n\"x"} {
 		f.Add(seed)

@@ -16,9 +16,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// form is the accepted form of a field's value: a description for errors, and a predicate. Values have
-// the types that JSON decoding produces. Tests without a network also send Go integers, string slices
-// and string maps. Vault's CLI and query parameters send only strings.
+// form is the accepted form of a field's value: a description for errors, and a predicate. Values
+// have the types that JSON decoding produces. Tests without a network also send Go integers, string
+// slices and string maps. Vault's CLI and query parameters send only strings.
 type form struct {
 	want string
 	fits func(value any) bool
@@ -216,7 +216,8 @@ func isPairs(value any) bool {
 	}
 }
 
-// allStrings reports whether the value is a string or a list of strings, and test accepts each string.
+// allStrings reports whether the value is a string or a list of strings, and test accepts each
+// string.
 func allStrings(value any, test func(string) bool) bool {
 	switch v := value.(type) {
 	case string:
@@ -233,12 +234,12 @@ func allStrings(value any, test func(string) bool) bool {
 	}
 }
 
-// printableKey matches the keys that an error may show. It is narrower than the rule for secret names.
-// Showing such a key reveals nothing new, because Vault's audit log shows map keys in clear.
+// printableKey matches the keys that an error may show. It is narrower than the rule for secret
+// names. Showing such a key reveals nothing new, because Vault's audit log shows map keys in clear.
 var printableKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 
-// checkStrings returns an error if a value of the object is not a string. In a patch, null removes a
-// key.
+// checkStrings returns an error if a value of the object is not a string. In a patch, null removes
+// a key.
 func checkStrings(field string, value any, patch bool) error {
 	object, ok := value.(map[string]any)
 	if !ok {

@@ -120,8 +120,8 @@ func TestAnExistenceCheckNeverSeesData(t *testing.T) {
 	}
 }
 
-// FuzzCheck checks that Check never panics, that the framework converts all data that Check accepts,
-// and that an error does not contain the data.
+// FuzzCheck checks that Check never panics, that the framework converts all data that Check
+// accepts, and that an error does not contain the data.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		`{"count":"` + canary + `"}`, `{"secrets":{"A":1}}`, `{"labels":[]}`, `{"labels":[{}]}`, `{"names":"a,b"}`, `{"text":null}`,

@@ -1,10 +1,10 @@
 // Package intake owns the first check of a request: it compares the raw data with the schema of the
 // path before the framework converts anything. The framework's conversion errors contain the value
-// and reach Vault's audit log in clear, before the handler and before the ACL check. The package knows
-// only the types of fields. Limits and meanings belong to the services.
+// and reach Vault's audit log in clear, before the handler and before the ACL check. The package
+// knows only the types of fields. Limits and meanings belong to the services.
 //
-// framework.FieldData converts all data that Check accepts, without an error and without a change of
-// meaning. A fuzz test verifies this.
+// framework.FieldData converts all data that Check accepts, without an error and without a change
+// of meaning. A fuzz test verifies this.
 package intake
 
 import (
@@ -36,8 +36,8 @@ type route struct {
 type Option func(*Checker)
 
 // StringValues requires that the values in the given TypeMap fields are JSON strings. Secrets need
-// this: Vault sends numbers to a plugin as floats, which changes large numbers, and Vault's audit log
-// hashes only strings.
+// this: Vault sends numbers to a plugin as floats, which changes large numbers, and Vault's audit
+// log hashes only strings.
 func StringValues(fields ...string) Option {
 	return func(c *Checker) {
 		for _, field := range fields {
@@ -46,8 +46,8 @@ func StringValues(fields ...string) Option {
 	}
 }
 
-// New returns a Checker for the paths, in the order in which the framework tries them. An error is a
-// mistake of the plugin's author: a pattern that does not compile, a path without Operations, a
+// New returns a Checker for the paths, in the order in which the framework tries them. An error is
+// a mistake of the plugin's author: a pattern that does not compile, a path without Operations, a
 // capture without a field, a field of an unsupported type, arbitrary input, or a field given to
 // StringValues that is not a TypeMap.
 func New(paths []*framework.Path, options ...Option) (*Checker, error) {
@@ -112,8 +112,8 @@ func newRoute(path *framework.Path) (route, error) {
 	return r, nil
 }
 
-// anchored changes a pattern as framework.Backend does before its first request, so that both choose
-// the same path.
+// anchored changes a pattern as framework.Backend does before its first request, so that both
+// choose the same path.
 func anchored(pattern string) string {
 	if pattern[0] != '^' {
 		pattern = "^" + pattern
@@ -125,7 +125,8 @@ func anchored(pattern string) string {
 }
 
 // Match returns the path that the framework chooses for a request path, and the fields that its
-// pattern captures. requestPath is relative to the mount. Match returns nil, nil if no path matches.
+// pattern captures. requestPath is relative to the mount. Match returns nil, nil if no path
+// matches.
 func (c *Checker) Match(requestPath string) (*framework.Path, map[string]string) {
 	r := c.route(requestPath)
 	if r == nil {
@@ -150,13 +151,13 @@ func (c *Checker) route(requestPath string) *route {
 	return nil
 }
 
-// Check returns an error if the data of a request do not match the schema of its path. The error is of
-// kind fault.Invalid. It names the field and the expected form. The only part of the request that it
-// contains is a well-formed field name. Check accepts requests that the framework handles without
-// converting data (help, rollback, renewal, unknown paths and operations).
+// Check returns an error if the data of a request do not match the schema of its path. The error is
+// of kind fault.Invalid. It names the field and the expected form. The only part of the request
+// that it contains is a well-formed field name. Check accepts requests that the framework handles
+// without converting data (help, rollback, renewal, unknown paths and operations).
 //
-// A read, list or delete accepts only fields that are declared with Query. Their parameters are part
-// of the URL, which must not carry other fields.
+// A read, list or delete accepts only fields that are declared with Query. Their parameters are
+// part of the URL, which must not carry other fields.
 func (c *Checker) Check(req *logical.Request) error {
 	if len(req.Data) == 0 || unconverted(req.Operation) {
 		return nil
@@ -173,8 +174,8 @@ func (c *Checker) Check(req *logical.Request) error {
 	return nil
 }
 
-// ExistenceRequest returns the request for HandleExistenceCheck: a shallow copy without data. Existence
-// depends only on the path, and Vault calls the existence check before the ACL check.
+// ExistenceRequest returns the request for HandleExistenceCheck: a shallow copy without data.
+// Existence depends only on the path, and Vault calls the existence check before the ACL check.
 func (c *Checker) ExistenceRequest(req *logical.Request) *logical.Request {
 	bare := *req
 	bare.Data = nil
@@ -192,8 +193,8 @@ func unconverted(op logical.Operation) bool {
 	}
 }
 
-// serves reports whether the path has a handler for the operation. The framework rejects an operation
-// without a handler before any conversion.
+// serves reports whether the path has a handler for the operation. The framework rejects an
+// operation without a handler before any conversion.
 func (r *route) serves(op logical.Operation) bool {
 	operation, ok := r.path.Operations[op]
 	return ok && operation.Handler() != nil

@@ -10,8 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
-// printable matches the field names of the engine. Any other key may be a value that was sent in the
-// place of a name.
+// printable matches the field names of the engine. Any other key may be a value that was sent in
+// the place of a name.
 var printable = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 // Printed returns a field's name as an error may show it.

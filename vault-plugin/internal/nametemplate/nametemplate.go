@@ -116,8 +116,8 @@ func action(pipe *parse.PipeNode) (piece, error) {
 	return p, nil
 }
 
-// begin reads the start of a pipeline: a field or text, or a function whose last argument is a field
-// or text. rest is the call of that function without the last argument.
+// begin reads the start of a pipeline: a field or text, or a function whose last argument is a
+// field or text. rest is the call of that function without the last argument.
 func (p *piece) begin(args []parse.Node) (rest []parse.Node, err error) {
 	if len(args) == 0 {
 		return nil, errShape()

@@ -23,9 +23,10 @@ func (n Namer) Takes(name string) bool {
 	return (len(n.Include) == 0 || slices.ContainsFunc(n.Include, matches)) && !slices.ContainsFunc(n.Exclude, matches)
 }
 
-// Overlap reports whether two namers can produce the same name. fold maps names to the form in which
-// the destination compares them; nil compares byte by byte. Overlap may return true for namers that
-// never collide: it assumes that transforms other than upper and lower can produce any text.
+// Overlap reports whether two namers can produce the same name. fold maps names to the form in
+// which the destination compares them; nil compares byte by byte. Overlap may return true for
+// namers that never collide: it assumes that transforms other than upper and lower can produce any
+// text.
 func Overlap(a, b Namer, fold func(string) string) bool {
 	if fold == nil && a.plain() && b.plain() && (covered(a, b) || covered(b, a)) {
 		return false

@@ -89,9 +89,9 @@ func contextual(requests []string, c string) []string {
 	return out
 }
 
-// allows decides as Vault 1.21 does (vault/acl.go, AllowOperation). An exact rule comes first; for a
-// list, the exact rule without the slash comes second. Then the rule with the rightmost first wildcard
-// wins, and among these the rule with fewer wildcards.
+// allows decides as Vault 1.21 does (vault/acl.go, AllowOperation). An exact rule comes first; for
+// a list, the exact rule without the slash comes second. Then the rule with the rightmost first
+// wildcard wins, and among these the rule with fewer wildcards.
 func allows(rules map[string][]string, request string) bool {
 	op, path, _ := strings.Cut(request, " ")
 	path = "stashbase/" + path

@@ -1,10 +1,10 @@
 package policies
 
-// roles returns all roles. The rules name each path, so that a new path of the engine does not widen a
-// policy that is in use. The change that adds a path adds it to the roles.
+// roles returns all roles. The rules name each path, so that a new path of the engine does not
+// widen a policy that is in use. The change that adds a path adds it to the roles.
 //
-// Paths that only act (import, undelete, rotate, encrypt) need only "update", the capability that Vault
-// requires for a write to them.
+// Paths that only act (import, undelete, rotate, encrypt) need only "update", the capability that
+// Vault requires for a write to them.
 func roles() []Role {
 	return []Role{workspaceAdmin(), developer(), reader(), workload(), integrationAdmin(), syncOperator(), keyCustodian(), cryptoService()}
 }
@@ -57,8 +57,8 @@ func workspaceAdmin() Role {
 
 // developer without an environment covers all environments of the project, production included. To
 // exclude production, render one policy per environment. The role has no right to compare: compare
-// reports whether values of two environments are equal, and the path of a policy cannot restrict which
-// two.
+// reports whether values of two environments are equal, and the path of a policy cannot restrict
+// which two.
 func developer() Role {
 	return Role{
 		Name:        "developer",
@@ -112,8 +112,8 @@ func workload() Role {
 	}
 }
 
-// integrationAdmin reads no secret of an environment and sends none to a destination: the path of a sync
-// belongs to its environment. The role decides what an integration may be used for.
+// integrationAdmin reads no secret of an environment and sends none to a destination: the path of a
+// sync belongs to its environment. The role decides what an integration may be used for.
 func integrationAdmin() Role {
 	return Role{
 		Name:        "integration-admin",
@@ -128,8 +128,8 @@ func integrationAdmin() Role {
 	}
 }
 
-// syncOperator reads no secret and no credential. The role can send an environment to any target that
-// an integration allows.
+// syncOperator reads no secret and no credential. The role can send an environment to any target
+// that an integration allows.
 func syncOperator() Role {
 	at := "syncs/{workspace}/{project}/{environment}/"
 	return Role{
@@ -164,8 +164,8 @@ func keyCustodian() Role {
 	}
 }
 
-// cryptoService covers one context. Contexts separate services, and a new context needs no creation. A
-// right to all contexts would therefore include the data of future services.
+// cryptoService covers one context. Contexts separate services, and a new context needs no
+// creation. A right to all contexts would therefore include the data of future services.
 func cryptoService() Role {
 	act := []string{"update"}
 	return Role{

@@ -60,8 +60,8 @@ type Tree interface {
 	// Exclusively runs work while other changes to a workspace are held back.
 	Exclusively(ctx context.Context, ws store.ID, work func() error) error
 	// AddPending records a change whose outcome is unknown. It calls recheck immediately and, as
-	// long as recheck fails, before the next change to the workspace. It reports whether recheck has
-	// succeeded.
+	// long as recheck fails, before the next change to the workspace. It reports whether recheck
+	// has succeeded.
 	AddPending(ctx context.Context, ws store.ID, recheck func(context.Context) error) (known bool)
 }
 

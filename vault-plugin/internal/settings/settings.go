@@ -205,8 +205,8 @@ func (s *Service) recheck(ctx context.Context) error {
 	return err
 }
 
-// Watch registers f, calls f with the current configuration, and calls f again after each change. It
-// must be called before the service is shared.
+// Watch registers f, calls f with the current configuration, and calls f again after each change.
+// It must be called before the service is shared.
 func (s *Service) Watch(f func(store.Config)) {
 	s.watch = append(s.watch, f)
 	f(s.Config())
