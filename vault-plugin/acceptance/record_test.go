@@ -145,7 +145,7 @@ func TestStorageOfANewerPluginIsUnchanged(t *testing.T) {
 		path := strings.Trim(names.fill(template), "/")
 		for method, body := range map[string]data{"GET": nil, "LIST": nil, "DELETE": nil, "POST": {"value": "y"}, "PATCH": {"max_versions": 3}} {
 			a := c.refused(method, path, body, http.StatusServiceUnavailable, "unavailable")
-			if !strings.Contains(a.body, "version 99") || !strings.Contains(a.body, "up to 1") {
+			if !strings.Contains(a.body, "version 99") || !strings.Contains(a.body, "up to 2") {
 				t.Errorf("%s\nwant both versions in the error", a)
 			}
 		}
