@@ -132,7 +132,7 @@ func TestDeletionWithDamagedRecordIsSweptInPart(t *testing.T) {
 			tick(t, m)
 			m.Settle()
 			health, _ := m.Read("info")["health"].([]any)
-			if len(health) != 1 || !strings.Contains(fmt.Sprint(health[0]), damaged) || !strings.Contains(fmt.Sprint(health[0]), "restore it") {
+			if len(health) != 1 || !strings.Contains(fmt.Sprint(health[0]), damaged) || !strings.Contains(fmt.Sprint(health[0]), "from a snapshot of Vault's storage") {
 				t.Errorf("info has health=%v", health)
 			}
 			if s.Raw("undone/"+string(project.ID)) == nil || s.Raw(key) == nil {
