@@ -133,7 +133,7 @@ func TestWhatAFormatCannotRepresentIsRefusedByName(t *testing.T) {
 	}
 }
 
-// JSON and YAML can represent names and values that environment variables cannot.
+// Names and values that environment variables cannot represent are possible in JSON and YAML.
 func TestJSONAndYAMLRepresentAllNamesAndNUL(t *testing.T) {
 	for _, format := range []string{JSON, YAML} {
 		content, _, err := Render(format, []Pair{{"a.b-c", "\x00"}})
