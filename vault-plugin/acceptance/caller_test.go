@@ -101,13 +101,15 @@ func (c caller) try(method, path string, body data) (response, error) {
 	return a, err
 }
 
-// send makes a request that gets a response of any status.
+// send makes a request that gets a response of any status. The data of the response must conform to
+// the published OpenAPI document.
 func (c caller) send(method, path string, body data) response {
 	c.t.Helper()
 	a, err := c.try(method, path, body)
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.conforms(method, path, a)
 	return a
 }
 

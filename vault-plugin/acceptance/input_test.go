@@ -77,7 +77,7 @@ func (s *prober) writes(d document, template, path string, forbidden bool) {
 	fields := map[string]schema{}
 	for _, o := range []*operation{p.Post, p.Patch} {
 		if o != nil {
-			maps.Copy(fields, d.fields(o))
+			maps.Copy(fields, o.fields())
 		}
 	}
 	for method, o := range map[string]*operation{"POST": p.Post, "PATCH": p.Patch} {

@@ -175,7 +175,10 @@ func (b *Backend) invalidate(context.Context, string) { b.stop() }
 // HandleRequest checks the raw input before the framework converts it. It converts every error to a
 // form that keeps its status on the way to Vault.
 func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
-	if req.Operation == logical.HelpOperation || req.Operation == logical.RollbackOperation {
+	switch req.Operation {
+	case logical.HelpOperation:
+		return b.handleHelp(ctx, req)
+	case logical.RollbackOperation:
 		return b.Backend.HandleRequest(ctx, req)
 	}
 	if _, err := b.ready(ctx, req.Storage); err != nil {
