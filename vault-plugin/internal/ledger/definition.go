@@ -62,12 +62,17 @@ func (s *Service) definition(ctx context.Context, of Owner, sealed []byte, use f
 		return ErrMoved
 	}
 	return s.sealing(ctx, of, func(seal *keyring.Context[keyring.SyncLocation]) error {
-		err := use(seal, envelope)
-		if err != nil && !errors.Is(err, keyring.ErrWiped) {
-			return ErrMoved
-		}
-		return err
+		return moved(use(seal, envelope))
 	})
+}
+
+// moved replaces every error by ErrMoved except keyring.ErrWiped, after which another attempt with
+// new keys may succeed.
+func moved(err error) error {
+	if err == nil || errors.Is(err, keyring.ErrWiped) {
+		return err
+	}
+	return ErrMoved
 }
 
 // sealing calls use with a sync's own context.

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keys"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -51,18 +50,25 @@ func (o Owner) scope() (keyring.SyncScope, error) {
 	}, nil
 }
 
+// Keys is the part of the key service that ledgers need.
+type Keys interface {
+	// With calls use with the keyring of a workspace. It calls use again with a new keyring after
+	// keyring.ErrWiped.
+	With(ctx context.Context, ws store.ID, use func(*keyring.Workspace) error) error
+}
+
 // Service opens ledgers. A ledger that is already open is shared: Open returns the same *Ledger.
 type Service struct {
 	store *store.Store
-	keys  *keys.Service
+	keys  Keys
 
 	mu      sync.Mutex
-	ledgers map[store.ID]*Ledger // open ledgers by sync
+	ledgers map[Owner]*Ledger // open ledgers; a copied record has the id of another sync, but not its names
 }
 
 // New returns a Service without open ledgers.
-func New(s *store.Store, k *keys.Service) *Service {
-	return &Service{store: s, keys: k, ledgers: make(map[store.ID]*Ledger)}
+func New(s *store.Store, k Keys) *Service {
+	return &Service{store: s, keys: k, ledgers: make(map[Owner]*Ledger)}
 }
 
 // Ledger is an open ledger. It is safe for concurrent use.
@@ -84,18 +90,18 @@ type Ledger struct {
 // used.
 func (s *Service) Open(ctx context.Context, of Owner) (_ *Ledger, closed func(), err error) {
 	s.mu.Lock()
-	l := s.ledgers[of.Sync]
+	l := s.ledgers[of]
 	if l == nil {
 		l = &Ledger{s: s, owner: of}
-		s.ledgers[of.Sync] = l
+		s.ledgers[of] = l
 	}
 	l.users++
 	s.mu.Unlock()
 	closed = func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if l.users--; l.users == 0 && s.ledgers[of.Sync] == l {
-			delete(s.ledgers, of.Sync)
+		if l.users--; l.users == 0 && s.ledgers[of] == l {
+			delete(s.ledgers, of)
 		}
 	}
 	if err := l.load(ctx); err != nil {
@@ -157,22 +163,11 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 	return l.sealing(ctx, func(seal *keyring.Context[keyring.SyncLocation]) error {
 		clear(l.entries) // from an attempt whose keyring was wiped
 		for i, n := range numbers {
-			ciphertext, err := keyring.ParseCiphertext[keyring.SyncLocation](sealed[i])
+			c, version, err := openChunk(seal, n, sealed[i])
 			if err != nil {
-				return ErrDamaged
-			}
-			text, err := seal.Open(location(n), ciphertext)
-			if errors.Is(err, keyring.ErrWiped) {
 				return err
 			}
-			if err != nil {
-				return ErrDamaged
-			}
-			c, err := decode(text)
-			if err != nil {
-				return ErrDamaged
-			}
-			l.weights[n], l.versions[n] = 0, ciphertext.KeyVersion()
+			l.weights[n], l.versions[n] = 0, version
 			for name, e := range c.Entries {
 				if _, twice := l.entries[name]; twice {
 					return ErrDamaged
@@ -183,6 +178,27 @@ func (l *Ledger) unseal(ctx context.Context, numbers []int, sealed [][]byte) err
 		}
 		return nil
 	})
+}
+
+// openChunk returns the content of a sealed chunk, and the key version that it is sealed under. The
+// errors are ErrDamaged, and keyring.ErrWiped if another attempt with new keys may succeed.
+func openChunk(seal *keyring.Context[keyring.SyncLocation], number int, sealed []byte) (chunk, uint32, error) {
+	ciphertext, err := keyring.ParseCiphertext[keyring.SyncLocation](sealed)
+	if err != nil {
+		return chunk{}, 0, ErrDamaged
+	}
+	text, err := seal.Open(location(number), ciphertext)
+	if errors.Is(err, keyring.ErrWiped) {
+		return chunk{}, 0, err
+	}
+	if err != nil {
+		return chunk{}, 0, ErrDamaged
+	}
+	c, err := decode(text)
+	if err != nil {
+		return chunk{}, 0, ErrDamaged
+	}
+	return c, ciphertext.KeyVersion(), nil
 }
 
 func (l *Ledger) sealing(ctx context.Context, use func(*keyring.Context[keyring.SyncLocation]) error) error {

@@ -67,17 +67,21 @@ func short(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Same reports whether now shows that nobody has written the entry since r was stored. known is
-// false if the destination reports too little to show it.
+// Same reports whether now shows that nobody has written the entry since r was stored. Everything
+// that the destination reports must match: an entry that was removed and made again can have the
+// same version number. known is false if the destination reports too little to show it.
 func (r Remote) Same(now Remote) (same, known bool) {
-	switch {
-	case r.Version != "" && now.Version != "":
-		return r.Version == now.Version && r.ID == now.ID, true
-	case !r.Updated.IsZero() && !now.Updated.IsZero():
-		return r.Updated.Equal(now.Updated) && r.ID == now.ID, true
+	hasVersion := r.Version != "" && now.Version != ""
+	hasTime := !r.Updated.IsZero() && !now.Updated.IsZero()
+	if !hasVersion && !hasTime {
+		return false, false
 	}
-	return false, false
+	return r.ID == now.ID && (!hasVersion || r.Version == now.Version) && (!hasTime || r.Updated.Equal(now.Updated)), true
 }
+
+// Replaced reports whether now is another entry than r: the entry of r was removed, and an entry of
+// the same name was made again. It returns false if the destination reports no id.
+func (r Remote) Replaced(now Remote) bool { return r.ID != "" && now.ID != "" && r.ID != now.ID }
 
 // chunk is the plaintext of a sealed part of a ledger.
 type chunk struct {

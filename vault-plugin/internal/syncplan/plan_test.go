@@ -129,6 +129,7 @@ func TestActualEntriesResolveIntents(t *testing.T) {
 	write := &ledger.Intent{Source: "A", Version: 2, Print: written, Shape: "s"}
 	remove := &ledger.Intent{Delete: true}
 	mine := ledger.Entry{Owned: true, Source: "A", Version: 1, Print: before, Remote: ledger.Remote{Version: "v1"}}
+	known := ledger.Entry{Owned: true, Source: "A", Version: 1, Print: before, Remote: ledger.Remote{ID: "1", Version: "v1"}}
 	dated := ledger.Entry{Owned: true, Source: "A", Version: 1, Print: before, Remote: ledger.Remote{Updated: at}}
 	with := func(e ledger.Entry, i *ledger.Intent) ledger.Entry { e.Intent = i; return e }
 	v1, v2 := &provider.Entry{Name: "A", Version: "v1"}, &provider.Entry{Name: "A", Version: "v2"}
@@ -156,6 +157,10 @@ func TestActualEntriesResolveIntents(t *testing.T) {
 		{name: "a deletion, and the entry was written since", entry: with(mine, remove), now: v2, held: &Held{}, lost: true},
 		{name: "a deletion, and the value is the written one", entry: with(mine, remove), now: bare, held: &Held{Written: true}, owned: true, print: before},
 		{name: "a deletion, and nothing shows whose the entry is", entry: with(mine, remove), now: bare, lost: true},
+		{name: "a deletion, and the entry was made again", entry: with(known, remove), now: &provider.Entry{Name: "A", ID: "2", Version: "v1"}, held: &Held{Written: true}, lost: true},
+		{name: "a deletion, and only the version is the same", entry: with(dated, remove), now: &provider.Entry{Name: "A", Version: "v1", Updated: at.Add(time.Second)}, held: &Held{}, lost: true},
+		{name: "an update, and the entry was made again", entry: with(known, write), now: &provider.Entry{Name: "A", ID: "2", Version: "v1"}, held: &Held{Written: true}},
+		{name: "an update, and the entry was made again by it", entry: with(known, write), now: &provider.Entry{Name: "A", ID: "2", Version: "v1"}, held: &Held{Intended: true}, owned: true, print: written},
 		{name: "a deletion, and the time is unchanged", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at}, owned: true, print: before},
 		{name: "a deletion, and the time has changed", entry: with(dated, remove), now: &provider.Entry{Name: "A", Updated: at.Add(time.Second)}, lost: true},
 	} {

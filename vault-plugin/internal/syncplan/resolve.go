@@ -37,6 +37,9 @@ func Unresolved(entries map[string]ledger.Entry, actual map[string]provider.Entr
 //
 // An entry that an intent was to delete, and that exists, may be the old entry or one created after
 // the deletion. It is owned if it is unchanged since the sync wrote it.
+//
+// An entry with another id than the one that the sync wrote was made again by someone else. It is
+// owned only if its value is the intended one.
 func Resolve(entries map[string]ledger.Entry, actual map[string]provider.Entry, held map[string]Held) (resolved map[string]ledger.Entry, lost []string) {
 	resolved = maps.Clone(entries)
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
@@ -67,10 +70,11 @@ func Resolve(entries map[string]ledger.Entry, actual map[string]provider.Entry, 
 }
 
 func stillOwned(e ledger.Entry, now provider.Entry, h Held) bool {
-	if same, known := e.Remote.Same(ledger.RemoteOf(now)); known && same {
+	remote := ledger.RemoteOf(now)
+	if same, known := e.Remote.Same(remote); known && same {
 		return true
 	}
-	return h.Written
+	return h.Written && !e.Remote.Replaced(remote)
 }
 
 // written returns the ledger entry of an entry that an intent was to write, and that exists.
@@ -81,6 +85,8 @@ func written(e ledger.Entry, now provider.Entry, h Held) ledger.Entry {
 	case h.Intended:
 		next.Owned, next.Source, next.Version, next.Print = true, e.Intent.Source, e.Intent.Version, e.Intent.Print
 		next.Remote, next.Shape = ledger.RemoteOf(now), e.Intent.Shape
+	case e.Remote.Replaced(ledger.RemoteOf(now)):
+		next.Owned = false
 	case e.Owned && !h.Written:
 		next.Print = ledger.Print{} // the value at the destination is unknown
 	}

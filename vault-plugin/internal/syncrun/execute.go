@@ -3,6 +3,7 @@ package syncrun
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -22,6 +23,9 @@ type Failure struct {
 type Report struct {
 	Done     int // changes that were made
 	Failures []Failure
+	// Deleted names the entries that were deleted at the destination. They include entries whose
+	// deletion an earlier run had begun, and that no longer exist.
+	Deleted []string
 	// Err is why Execute ended before it tried every change: an *outbound.Error of the destination,
 	// an error of Continues, or a storage error.
 	Err error
@@ -31,6 +35,7 @@ type Report struct {
 // intents of the batch and the outcomes of the batch before it. So n batches cost n+1 writes.
 func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 	report := Report{}
+	report.Deleted = r.concludedDeletions(p)
 	if report.Err = r.reconcileLedger(ctx, p); report.Err != nil {
 		return report
 	}
@@ -46,6 +51,19 @@ func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 		report.Err = errors.Join(err, report.Err)
 	}
 	return report
+}
+
+// concludedDeletions returns the names of the entries that an earlier run was deleting when it lost
+// the outcome, and that no longer exist.
+func (r *Run) concludedDeletions(p Prepared) []string {
+	var names []string
+	for name, before := range r.Ledger.Entries() {
+		if _, exists := p.actual[name]; before.Intent != nil && before.Intent.Delete && !exists {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // reconcileLedger applies to the ledger the resolved intents, and the actions that need no change
@@ -133,6 +151,9 @@ func (r *Run) change(ctx context.Context, batch []syncplan.Action, report *Repor
 		switch {
 		case result.Outcome == provider.Done:
 			report.Done++
+			if a.Kind == syncplan.Delete {
+				report.Deleted = append(report.Deleted, a.Name)
+			}
 			continue
 		case result.Outcome == provider.Skipped && err == nil:
 			err = result.Err
@@ -213,13 +234,7 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 		}
 	}
 	err = r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
-		results = p.Apply(ctx, session, r.Place, changes)
-		if len(results) != len(changes) { // any change may have been made
-			results = make([]provider.Result, len(changes))
-			for i := range results {
-				results[i] = provider.Result{Outcome: provider.Unknown, Err: errMalformed()}
-			}
-		}
+		results = wellFormed(p.Apply(ctx, session, r.Place, changes), len(changes))
 		for _, result := range results {
 			if result.Outcome != provider.Done && result.Err != nil {
 				return result.Err // so that the integration records a failed use
@@ -231,6 +246,21 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 		err = nil
 	}
 	return results, err
+}
+
+// wellFormed returns results as the contract of Apply requires them. Where the provider's code has
+// returned something else, any change may have been made.
+func wellFormed(results []provider.Result, changes int) []provider.Result {
+	known := []provider.Outcome{provider.Done, provider.Failed, provider.Unknown, provider.Skipped}
+	if len(results) != changes {
+		results = make([]provider.Result, changes)
+	}
+	for i, result := range results {
+		if !slices.Contains(known, result.Outcome) {
+			results[i] = provider.Result{Outcome: provider.Unknown, Err: errMalformed()}
+		}
+	}
+	return results
 }
 
 // errMalformed is the error of a provider that breaks the contract of provider.Provider.Apply.
