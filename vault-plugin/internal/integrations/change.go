@@ -298,8 +298,7 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path) (Int
 	switch {
 	case err != nil:
 		return Integration{}, fmt.Errorf("delete integration %s: %w", e.At, err)
-	case begun == nil:
-		return removed, nil
+	case begun == nil: // nothing is left to remove, or the credential belongs to another integration
 	case s.Store.DeleteCredential(ctx, removed.ID) != nil:
 		begun.Settle()
 	default:

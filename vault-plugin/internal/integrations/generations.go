@@ -2,7 +2,9 @@ package integrations
 
 import (
 	"context"
+	"errors"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
@@ -28,6 +30,23 @@ func (s *Service) allowed(record *store.Integration, sealed *store.Credential) *
 		}
 	}
 	return kept
+}
+
+// owns reports whether the credential stored under the id of an integration is the credential of
+// this integration. A credential opens only under the names that it was sealed for. A credential
+// that is missing or cannot be decoded counts as owned, because nobody can use it.
+func (s *Service) owns(ctx context.Context, e *entry) (bool, error) {
+	if e.sealed == nil {
+		return true, nil
+	}
+	for _, g := range e.sealed.Generations {
+		opened, err := s.sealing.Open(ctx, e.owner(), g.Endpoint, g)
+		opened.Wipe()
+		if !errors.Is(err, credseal.ErrUnopened) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // tidyAll removes the generations that may not exist from all credentials.

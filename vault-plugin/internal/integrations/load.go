@@ -20,7 +20,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	s.records = recordset.New(&s.mu, recordset.Family[*entry]{
 		Kind: store.KindIntegration, Tree: d.Tree, Undone: d.Undone,
 		Exists: func(ws store.ID) bool { _, exists := d.Tree.Condition(ws); return exists },
-		Read:   s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
+		Owns:   s.owns, Read: s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
 	})
 	return s, s.records.Load(ctx, recordset.Listing[*entry]{
 		Parents: d.Store.IntegrationOwners, Names: d.Store.Integrations,

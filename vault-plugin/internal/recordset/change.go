@@ -38,19 +38,29 @@ func (s *Set[E]) Put(ctx context.Context, e E, begun *undone.Change, put func(co
 
 // Remove deletes the record of e with erase, which commits the deletion, and removes e from memory.
 // It returns the deletion, which the caller ends when nothing is stored below e anymore or when a
-// sweep may remove it. The deletion is nil if a recheck has ended it. Remove fails if the record
-// was not deleted, or if that is unknown.
+// sweep may remove it. The deletion is nil if a recheck has ended it, or if e does not own what is
+// stored below it. Then the caller removes nothing. Remove fails if the record was not deleted, or
+// if that is unknown.
 func (s *Set[E]) Remove(ctx context.Context, e E, erase func(context.Context) error) (*undone.Change, error) {
 	m := e.member()
-	begun, err := s.begin(ctx, m, true)
+	owns, err := s.Owns(ctx, e)
 	if err != nil {
 		return nil, err
+	}
+	var begun *undone.Change // nil: without a mark, no sweep removes what belongs to another record
+	if owns {
+		if begun, err = s.begin(ctx, m, true); err != nil {
+			return nil, err
+		}
 	}
 	if err := erase(ctx); err != nil {
 		s.mu.Lock()
 		s.closed[m.At] = true
 		s.mu.Unlock()
-		if known := s.Recheck(ctx, e, begun); !known || s.HasRecord(s.Kind, m.ID) {
+		known := s.Recheck(ctx, e, begun)
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if _, left := s.entries[m.At]; !known || left {
 			return nil, err
 		}
 		return nil, nil

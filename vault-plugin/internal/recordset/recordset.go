@@ -8,6 +8,7 @@
 package recordset
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -25,6 +26,11 @@ type Key struct {
 	Parent store.ID // of the workspace, environment or integration that the record belongs to
 	Group  string   // provider of an integration, destination of a sync; "" without groups
 	Name   string
+}
+
+// compare orders keys by parent, group and name.
+func (k Key) compare(other Key) int {
+	return cmp.Or(cmp.Compare(k.Parent, other.Parent), cmp.Compare(k.Group, other.Group), cmp.Compare(k.Name, other.Name))
 }
 
 // String returns the names below the parent, joined by a slash.
@@ -77,7 +83,12 @@ type Family[E Entry] struct {
 	// record does not decide. It returns nil if no record is stored, and store.ErrDamaged if it
 	// cannot be decoded.
 	Read func(ctx context.Context, e E) (E, error)
-	// Took is called with the lock held when an entry is put into memory.
+	// Owns reports whether what is stored beneath the id of e belongs to e. It returns false for a
+	// record that was moved or copied from another name, because the id is that of the other
+	// record. Deleting such a record removes nothing beneath the id.
+	Owns func(ctx context.Context, e E) (bool, error)
+	// Took is called with the lock held when an entry is put into memory. If two records have the
+	// same id, it is called again for one of them after the other is dropped.
 	Took func(e E)
 	// Dropped is called with the lock held when an entry is removed from memory.
 	Dropped func(e E)
@@ -93,17 +104,17 @@ type Set[E Entry] struct {
 	mu *sync.RWMutex // the service's
 
 	entries map[Key]E
-	keys    map[store.ID]Key
-	inside  map[store.ID]map[store.ID]bool // ids by workspace
-	closed  map[Key]bool                   // a deletion may have removed their records
-	damaged []string                       // storage keys of damaged records; sorted after Load
+	keys    map[store.ID][]Key        // sorted; more than one only if a record was copied
+	inside  map[store.ID]map[Key]bool // by workspace
+	closed  map[Key]bool              // a deletion may have removed their records
+	damaged []string                  // storage keys of damaged records; sorted after Load
 }
 
 // New returns an empty Set. mu is the lock of the service that owns it.
 func New[E Entry](mu *sync.RWMutex, f Family[E]) *Set[E] {
 	return &Set[E]{
 		Family: f, mu: mu,
-		entries: make(map[Key]E), keys: make(map[store.ID]Key), inside: make(map[store.ID]map[store.ID]bool), closed: make(map[Key]bool),
+		entries: make(map[Key]E), keys: make(map[store.ID][]Key), inside: make(map[store.ID]map[Key]bool), closed: make(map[Key]bool),
 	}
 }
 
@@ -122,12 +133,13 @@ func (s *Set[E]) Find(at Key) (E, error) {
 	return e, nil
 }
 
-// ByID returns the entry with an id, or nil if there is none. The caller holds the lock.
+// ByID returns the entry with an id, or nil if there is none. If several records have the id, it
+// returns the first by key. The caller holds the lock.
 func (s *Set[E]) ByID(id store.ID) E {
-	var none E
-	if at, known := s.keys[id]; known {
-		return s.entries[at]
+	if at := s.keys[id]; len(at) > 0 {
+		return s.entries[at[0]]
 	}
+	var none E
 	return none
 }
 
@@ -137,8 +149,8 @@ func (s *Set[E]) All() iter.Seq[E] { return maps.Values(s.entries) }
 // In returns the entries of a workspace. The caller holds the lock during the iteration.
 func (s *Set[E]) In(ws store.ID) iter.Seq[E] {
 	return func(yield func(E) bool) {
-		for id := range s.inside[ws] {
-			if !yield(s.ByID(id)) {
+		for at := range s.inside[ws] {
+			if !yield(s.entries[at]) {
 				return
 			}
 		}
@@ -190,12 +202,29 @@ func (s *Set[E]) Take(e E) {
 	m := e.member()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.entries[m.At], s.keys[m.ID] = e, m.At
-	if s.inside[m.Workspace] == nil {
-		s.inside[m.Workspace] = make(map[store.ID]bool)
+	if before, exists := s.entries[m.At]; exists {
+		s.unindex(before.member())
 	}
-	s.inside[m.Workspace][m.ID] = true
+	s.entries[m.At] = e
+	keys := append(s.keys[m.ID], m.At)
+	slices.SortFunc(keys, Key.compare)
+	s.keys[m.ID] = keys
+	if s.inside[m.Workspace] == nil {
+		s.inside[m.Workspace] = make(map[Key]bool)
+	}
+	s.inside[m.Workspace][m.At] = true
 	s.Took(e)
+}
+
+// unindex removes an entry from keys and inside. The caller holds the lock.
+func (s *Set[E]) unindex(m Member) {
+	s.keys[m.ID] = slices.DeleteFunc(s.keys[m.ID], func(at Key) bool { return at == m.At })
+	if len(s.keys[m.ID]) == 0 {
+		delete(s.keys, m.ID)
+	}
+	if delete(s.inside[m.Workspace], m.At); len(s.inside[m.Workspace]) == 0 {
+		delete(s.inside, m.Workspace)
+	}
 }
 
 // drop removes the entry at a key from memory.
@@ -208,11 +237,12 @@ func (s *Set[E]) drop(at Key) {
 	}
 	m := e.member()
 	delete(s.entries, at)
-	delete(s.keys, m.ID)
-	if delete(s.inside[m.Workspace], m.ID); len(s.inside[m.Workspace]) == 0 {
-		delete(s.inside, m.Workspace)
-	}
+	s.unindex(m)
 	s.Dropped(e)
+	var none E
+	if other := s.ByID(m.ID); other != none {
+		s.Took(other)
+	}
 }
 
 // Forget removes from memory the entries of deleted parents. A sweep removes their records.

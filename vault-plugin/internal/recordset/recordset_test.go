@@ -60,6 +60,7 @@ type world struct {
 	tree    tree
 
 	parents                  map[store.ID]bool
+	moved                    map[recordset.Key]bool // records that do not own what is stored beneath their ids
 	took, dropped, rechecked []string
 }
 
@@ -77,6 +78,7 @@ func newWorld(t *testing.T, storage *enginetest.Storage) *world {
 	w.Set = recordset.New(new(sync.RWMutex), recordset.Family[*item]{
 		Kind: store.KindIntegration, Tree: &w.tree, Undone: w.undone,
 		Exists:  func(parent store.ID) bool { return w.parents[parent] },
+		Owns:    func(_ context.Context, e *item) (bool, error) { return !w.moved[e.At], nil },
 		Read:    w.read,
 		Took:    func(e *item) { w.took = append(w.took, e.At.String()) },
 		Dropped: func(e *item) { w.dropped = append(w.dropped, e.At.String()) },

@@ -31,7 +31,7 @@ func Load(ctx context.Context, d Deps) (*Service, error) {
 	s.records = recordset.New(&s.mu, recordset.Family[*syncDef]{
 		Kind: store.KindSync, Tree: d.Tree, Undone: d.Undone,
 		Exists: func(env store.ID) bool { return d.Tree.HasRecord(store.KindEnvironment, env) },
-		Read:   s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
+		Owns:   s.owns, Read: s.read, Took: s.took, Dropped: s.dropped, Rechecked: s.rechecked,
 	})
 	environments := s.environments()
 	err := s.records.Load(ctx, recordset.Listing[*syncDef]{

@@ -2,10 +2,12 @@ package syncs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 )
 
 // Deleted describes a sync whose deletion has begun.
@@ -47,9 +49,28 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, path Path, pu
 	return deleted, err
 }
 
+// owns reports whether the ledger stored under the id of a sync is the ledger of this sync. The
+// definition and the ledger open only under the names that they were sealed for. If the definition
+// is damaged, an empty ledger counts as owned, because nothing in it can be lost.
+func (s *Service) owns(ctx context.Context, e *syncDef) (bool, error) {
+	_, err := s.ledgers.OpenDefinition(ctx, e.owner(), e.record.Definition)
+	if err == nil || !errors.Is(err, ledger.ErrMoved) {
+		return err == nil, err
+	}
+	_, closeLedger, err := s.ledgers.Open(ctx, e.owner())
+	if err == nil {
+		closeLedger()
+	}
+	if errors.Is(err, ledger.ErrDamaged) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // erase deletes a sync and keeps its entries at the destination. The deletion of the record is the
-// commit; a sweep then removes what is stored below the sync. The caller holds the workspace's
-// change lock.
+// commit; a sweep then removes what is stored below the sync. A sync whose record was moved here
+// from another sync leaves the other's ledger in storage. The caller holds the workspace's change
+// lock.
 func (s *Service) erase(ctx context.Context, e *syncDef) error {
 	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
 		return s.Store.DeleteSync(ctx, e.At.Parent, e.At.Group, e.At.Name)
@@ -58,5 +79,8 @@ func (s *Service) erase(ctx context.Context, e *syncDef) error {
 		return fmt.Errorf("delete sync %s: %w", e.path(), err)
 	}
 	s.settle(e.ID, begun)
+	if s.byID(e.ID) != nil {
+		s.retryNow(e.ID) // the record of e was a copy, and the state of both was the same
+	}
 	return nil
 }
