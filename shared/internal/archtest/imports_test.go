@@ -61,6 +61,32 @@ func TestOnlyListedPackagesImport(t *testing.T) {
 	}
 }
 
+// logging lists the packages that write log lines of their own.
+var logging = []string{"log", "log/slog", "github.com/hashicorp/go-hclog"}
+
+// loggers lists the packages below engineDir that may import a package of logging outside tests.
+// The backend reports through Vault's logger that a mount cannot be loaded; everything else that
+// the log shows is an event of the catalogue, so no value reaches it.
+var loggers = []string{engineDir + "/activity", engineDir + "/docgen"}
+
+func TestOnlyActivityWritesLogLines(t *testing.T) {
+	own, _ := packages(t)
+	found := 0
+	for _, p := range own {
+		uses := slices.ContainsFunc(p.Imports, func(i string) bool { return slices.Contains(logging, i) })
+		if !uses || !below(p.rel(), engineDir) || support(p.rel()) {
+			continue
+		}
+		found++
+		if !slices.Contains(loggers, p.rel()) {
+			t.Errorf("%s imports a package for log lines; record an event of package activity instead", p.rel())
+		}
+	}
+	if found != len(loggers) {
+		t.Errorf("%d packages write log lines, but the table of this test lists %d", found, len(loggers))
+	}
+}
+
 // Test support follows no rule about storage, network or keys, so no program may contain it.
 // tools/bench is a module of its own and uses some of it.
 func TestTestSupportStaysInTests(t *testing.T) {

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"rewrap", "syncs"},
 	{"secrets", "integrations", "encryption", "syncrun"},
 	{"workspaces", "syncplan", "document"},
-	{"credseal", "ledger", "policies", "references", "dotenv"},
+	{"activity", "credseal", "ledger", "policies", "references", "dotenv"},
 	{"recordset"},
 	{"keys", "settings", "undone", "schedule", "intake", "headcache", "naming"},
 	{"caller"}, // below keys and settings, because a change of either takes a caller.Request

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
@@ -127,7 +128,7 @@ func (b *Backend) load(ctx context.Context, storage logical.Storage) (*engine.En
 	if err != nil {
 		return nil, err
 	}
-	return engine.Start(ctx, s, b.options)
+	return engine.Start(ctx, s, b.options, activity.ToLog(b.Logger().Named("activity")))
 }
 
 // startAttempts limits how often a mount that was stopped during its load is loaded again.

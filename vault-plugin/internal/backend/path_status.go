@@ -57,7 +57,7 @@ func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
 		if e := d.Used.Error; e != nil {
 			one[fieldLastError] = map[string]any{"class": e.Class, "text": e.Text, "time": stamp(e.At)}
 		}
-		if d.State != integrations.Ready {
+		if d.NeedsPerson() {
 			urgent++
 		}
 		owners[i] = one
@@ -68,7 +68,7 @@ func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
 // trouble returns the rank of an integration in the list: a higher rank comes first.
 func trouble(d integrations.Described) int {
 	switch {
-	case d.State != integrations.Ready:
+	case d.NeedsPerson():
 		return 2
 	case d.Used.Error != nil:
 		return 1

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/encryption"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -55,8 +56,8 @@ type Engine struct {
 // Clean blocks every mount in the plugin's process.
 const stopWithin = 900 * time.Millisecond
 
-// Start loads a mount from storage and starts its background work.
-func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
+// Start loads a mount from storage and starts its background work. Events of the mount go to sink.
+func Start(ctx context.Context, s *store.Store, o Options, sink activity.Sink) (*Engine, error) {
 	now := o.Clock.Now
 	err := checkSchema(ctx, s)
 	if err != nil {
@@ -88,7 +89,7 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	e.Encryption = encryption.New(e.Keys, e.Tree)
 	e.Integrations, err = integrations.Load(ctx, integrations.Deps{
 		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Jobs: e.jobs, Gateway: e.Gateway,
-		Providers: o.Providers, Clock: o.Clock, Undone: e.undone,
+		Providers: o.Providers, Clock: o.Clock, Undone: e.undone, Activity: sink,
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func Start(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	}
 	e.Syncs, err = syncs.Load(ctx, syncs.Deps{
 		Store: s, Keys: e.Keys, Tree: e.Tree, Settings: e.Settings, Secrets: e.Secrets, Integrations: e.Integrations, Jobs: e.jobs,
-		Providers: o.Providers, Clock: o.Clock, Undone: e.undone,
+		Providers: o.Providers, Clock: o.Clock, Undone: e.undone, Activity: sink,
 	})
 	if err != nil {
 		return nil, err
@@ -178,4 +179,25 @@ func (e *Engine) Health() []string {
 	wrong := slices.Concat(e.Keys.Health(), e.Tree.Health(), e.undone.Health(), e.Secrets.Health(), e.Rewrap.Health(), e.Integrations.Health(), e.Syncs.Health())
 	slices.Sort(wrong)
 	return wrong
+}
+
+// Attention returns one sentence for each sync and each integration that needs a person. Syncs come
+// first, and the most urgent states first.
+func (e *Engine) Attention() []string {
+	var all []string
+	for _, sync := range e.Syncs.Attention() {
+		class := ""
+		if sync.Class != "" {
+			class = fmt.Sprintf(" (%s)", sync.Class)
+		}
+		all = append(all, fmt.Sprintf("sync %s is %s%s", sync.Path, sync.State, class))
+	}
+	for _, i := range e.Integrations.Attention() {
+		what := " is unreadable"
+		if i.State == integrations.Ready {
+			what = ": the provider refused its credential"
+		}
+		all = append(all, "integration "+i.Path.String()+what)
+	}
+	return all
 }

@@ -43,6 +43,7 @@ type Setup struct {
 	Clock     *Clock
 	Providers *provider.Registry // default: the providers of the project
 	Resolver  outbound.Resolver
+	Logger    hclog.Logger // default: none
 }
 
 // New mounts the engine on empty storage.
@@ -77,7 +78,7 @@ func (s Setup) Factory(t testing.TB) *Mount {
 	view := logical.TestSystemView()
 	view.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "0.0.0-test"}
 	conf := &logical.BackendConfig{
-		Logger: hclog.NewNullLogger(), System: view, StorageView: s.Storage, BackendUUID: "test",
+		Logger: s.Logger, System: view, StorageView: s.Storage, BackendUUID: "test",
 	}
 	options := engine.Options{Version: "v0.0.0-test", Clock: s.Clock, Providers: s.Providers, Resolver: s.Resolver}
 	made, err := backend.Factory(options)(t.Context(), conf)
@@ -99,6 +100,9 @@ func (s Setup) complete(t testing.TB) Setup {
 	}
 	if s.Clock == nil {
 		s.Clock = NewClock()
+	}
+	if s.Logger == nil {
+		s.Logger = hclog.NewNullLogger()
 	}
 	if s.Providers == nil {
 		shipped, err := catalog.All()

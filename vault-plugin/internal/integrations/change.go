@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -68,10 +69,15 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	if err != nil {
 		return Described{}, err
 	}
+	was := activity.Condition{}
+	if before != nil {
+		was = s.condition(before)
+	}
 	after, err := s.commit(ctx, d, c.Secrets)
 	if err != nil {
 		return Described{}, err
 	}
+	s.record(after, was, s.condition(after))
 	if before != nil && !sameClient(before, after) {
 		s.dropClient(after.ID)
 	}
@@ -291,6 +297,7 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path) (Int
 	if syncs := s.syncsOf(e.ID); len(syncs) > 0 {
 		return Integration{}, fault.New(fault.Conflict, "integration %s of %s cannot be deleted because syncs use it; delete these syncs first: %s", at.InWorkspace(), at.Workspace, recordset.Some(syncs))
 	}
+	was := s.condition(e)
 	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
 		return s.Store.DeleteIntegration(ctx, e.At.Parent, e.At.Group, e.At.Name)
 	})
@@ -304,6 +311,7 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, at Path) (Int
 	default:
 		begun.Done(ctx)
 	}
+	s.record(e, was, activity.Condition{State: activity.Deleted})
 	s.notify(e)
 	return removed, nil
 }

@@ -79,16 +79,26 @@ func (s *Service) recordUse(e *entry, err error) {
 		}
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.records.ByID(e.ID) != nil {
-		s.usage[e.record.ID] = unsavedUsage{usage, s.usage[e.record.ID].expires}
+	current := s.records.ByID(e.ID)
+	if current == nil {
+		s.mu.Unlock()
+		return
 	}
+	before, _ := s.lastUse(current.record)
+	s.usage[e.ID] = unsavedUsage{usage, s.usage[e.ID].expires}
+	s.mu.Unlock()
+	s.record(current, current.condition(before), current.condition(usage))
 }
 
 // usageOf returns the last use of an integration and the time when its credential expires.
 func (s *Service) usageOf(record *store.Integration) (store.Usage, time.Time) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.lastUse(record)
+}
+
+// lastUse is usageOf for a caller that holds the lock.
+func (s *Service) lastUse(record *store.Integration) (store.Usage, time.Time) {
 	n, used := s.usage[record.ID]
 	switch {
 	case used && n.expires != nil:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/credseal"
@@ -83,6 +84,7 @@ type Deps struct {
 	Providers *provider.Registry
 	Clock     clock.Clock
 	Undone    *undone.Service
+	Activity  activity.Sink
 }
 
 // Service holds the integrations of one mount.

@@ -77,8 +77,10 @@ func (s *Service) rechecked(ctx context.Context, e, stored *entry, begun *undone
 	s.notify(e)
 }
 
-// Start starts the removal of generations that an interrupted change has left in storage.
+// Start records the integrations that a person must repair. It also starts the removal of
+// generations that an interrupted change has left in storage.
 func (s *Service) Start() {
+	s.recordUnreadable()
 	s.Jobs.Start("tidy credentials", s.tidyAll)
 }
 

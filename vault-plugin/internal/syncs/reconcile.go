@@ -169,12 +169,19 @@ func (s *Service) execute(ctx context.Context, e *syncDef, run *syncrun.Run) out
 	if err != nil {
 		return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 	}
-	s.setPhase(e.record.ID, Running)
-	o := s.runOutcome(run, prepared, run.Execute(ctx, prepared))
+	o := s.carryOut(ctx, e, run, prepared)
 	if left := pendingAdoptions(e.record.Adopt, prepared.Plan, run.Ledger); len(left) < len(e.record.Adopt) {
 		_ = s.storeAdopt(ctx, e, left) // if storing fails, the next run retries it
 	}
 	return o
+}
+
+// carryOut carries out a plan, and records what it has deleted.
+func (s *Service) carryOut(ctx context.Context, e *syncDef, run *syncrun.Run, p syncrun.Prepared) outcome {
+	s.setPhase(e.record.ID, Running)
+	report := run.Execute(ctx, p)
+	s.recordDeletions(e, report)
+	return s.runOutcome(run, p, report)
 }
 
 // pendingAdoptions returns the names that are still to be adopted. It drops names that the sync
@@ -286,8 +293,7 @@ func (s *Service) purge(ctx context.Context, e *syncDef, run *syncrun.Run) outco
 		if err != nil {
 			return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 		}
-		s.setPhase(e.record.ID, Running)
-		o = s.runOutcome(run, prepared, run.Execute(ctx, prepared))
+		o = s.carryOut(ctx, e, run, prepared)
 	}
 	if len(run.Ledger.Entries()) > 0 {
 		if o.state == Synced {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
@@ -72,12 +73,14 @@ func (s *Service) owns(ctx context.Context, e *syncDef) (bool, error) {
 // from another sync leaves the other's ledger in storage. The caller holds the workspace's change
 // lock.
 func (s *Service) erase(ctx context.Context, e *syncDef) error {
+	before := conditionOf(s.stateOf(e))
 	begun, err := s.records.Remove(ctx, e, func(ctx context.Context) error {
 		return s.Store.DeleteSync(ctx, e.At.Parent, e.At.Group, e.At.Name)
 	})
 	if err != nil {
 		return fmt.Errorf("delete sync %s: %w", e.path(), err)
 	}
+	s.recordState(e, before, activity.Condition{State: activity.Deleted})
 	s.settle(e.ID, begun)
 	if s.byID(e.ID) != nil {
 		s.retryNow(e.ID) // the record of e was a copy, and the state of both was the same

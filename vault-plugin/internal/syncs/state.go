@@ -120,7 +120,7 @@ func (s *Service) conclude(ctx context.Context, e *syncDef, o outcome) time.Time
 		s.mu.Unlock()
 		return time.Time{}
 	}
-	next := st.current
+	before, next := st.current, st.current
 	next.State, next.Class, next.Hint = string(o.state), string(o.class), o.hint
 	if o.counted {
 		next.Owned, next.Troubled = o.owned, len(o.keys)
@@ -141,6 +141,7 @@ func (s *Service) conclude(ctx context.Context, e *syncDef, o outcome) time.Time
 		delete(s.circuits, e.record.Integration)
 	}
 	s.mu.Unlock()
+	s.recordState(e, conditionOf(before), conditionOf(next))
 	s.storeState(ctx, e.record.ID) // if storing fails, Wake retries it
 	if next.Next.IsZero() || !o.until.IsZero() && o.until.Before(next.Next) {
 		return o.until

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -51,6 +52,7 @@ type Deps struct {
 	Providers    *provider.Registry
 	Clock        clock.Clock
 	Undone       *undone.Service
+	Activity     activity.Sink
 }
 
 // Service holds the syncs of one mount.
