@@ -18,7 +18,7 @@ path "stashbase/syncs/acme/api/development/+/+" {
 
 # Plan a run of the sync as it is stored or as given, without values.
 path "stashbase/syncs/acme/api/development/+/+/plan" {
-  capabilities = ["read", "update"]
+  capabilities = ["read", "update", "list"]
 }
 
 # Run the sync now.
@@ -28,7 +28,7 @@ path "stashbase/syncs/acme/api/development/+/+/run" {
 
 # Read the status of the sync, without values.
 path "stashbase/syncs/acme/api/development/+/+/status" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Adopt entries that others wrote at the destination.

@@ -21,6 +21,8 @@ secrets with the same name at the destination, and filters that match no secret.
 
 A read plans the stored sync. A write plans the sync as if the given fields had been written, even if
 the sync does not exist yet. It fails wherever that write would fail, and it stores nothing.
+
+With vault list -detailed, each entry of the plan is a line of a table.
 `
 
 const runHelp = `
@@ -34,6 +36,8 @@ After a change of a secret, the state is PENDING until the destination has the c
 that the engine retries automatically until the destination works again. FAILED, BLOCKED, CONFLICT and
 PARTIAL need a person; next_actions lists the first commands to try. The engine also rechecks these
 syncs from time to time.
+
+With vault list -detailed, each entry is a line of a table.
 `
 
 const adoptHelp = `
@@ -49,7 +53,7 @@ After a resume, the sync writes the current secrets of the environment.
 
 const workspaceStatusHelp = `
 The state of every sync and integration of a workspace, from memory. Those that need a person come
-first.
+first. With vault list -detailed, each is a line of a table, sorted by name.
 `
 
 // destinationHelp returns the help of a destination's paths. It derives from the declaration,

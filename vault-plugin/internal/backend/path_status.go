@@ -14,7 +14,7 @@ import (
 // syncStatusPaths returns the path of a workspace's status, which shows an operator what needs
 // attention.
 func (b *Backend) syncStatusPaths() []*framework.Path {
-	return []*framework.Path{{
+	return []*framework.Path{syncStatusTable(b), {
 		Pattern:         "status" + inWorkspace,
 		DisplayAttrs:    display(),
 		Fields:          pathFields(1),
@@ -29,6 +29,21 @@ func (b *Backend) syncStatusPaths() []*framework.Path {
 				})),
 		},
 	}}
+}
+
+// syncStatusTable returns the path of the same status as a list.
+func syncStatusTable(b *Backend) *framework.Path {
+	return &framework.Path{
+		Pattern:         "status" + inWorkspace + "/",
+		DisplayAttrs:    display(),
+		Fields:          pathFields(1, listFields()),
+		HelpSynopsis:    "List the syncs and integrations of a workspace and their states.",
+		HelpDescription: workspaceStatusHelp,
+		Operations: operations{
+			logical.ListOperation: operation(b.handle(listWorkspaceStatus), "List the syncs and integrations of a workspace and their states.", "list", "workspace-status",
+				listResponse("The syncs and integrations.", statusInfo)),
+		},
+	}
 }
 
 func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
@@ -46,7 +61,7 @@ func workspaceStatus(_ context.Context, c *call) (*logical.Response, error) {
 			urgent++
 		}
 		shown[i] = map[string]any{
-			fieldName:  d.Project + "/" + d.Environment + "/" + d.Destination + "/" + d.Name,
+			fieldName:  syncName(d),
 			fieldState: string(d.State), fieldErrorClass: string(d.Class), fieldHint: d.Hint, fieldNextAttempt: moment(d.Next), fieldNextActions: append([]string{}, d.Actions...),
 		}
 	}

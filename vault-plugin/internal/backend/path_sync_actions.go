@@ -37,12 +37,18 @@ func (b *Backend) syncActionPaths(d provider.Destination, p provider.Declaration
 			logical.UpdateOperation: changing(operation(b.handle(planSync(d)), "Read what a run would do if the sync were written with the given fields. Returns within 10 seconds.", "plan-change-of", suffix,
 				response("The plan.", planResults()))),
 		}),
+		path("plan/", "List what a run of a sync would do, one item per entry.", planHelp, listFields(), operations{
+			logical.ListOperation: operation(b.handle(listPlan(d)), "List what a run would do, by entry. Returns within 10 seconds.", "list", suffix+"-plan", listResponse("The entries.", planInfo)),
+		}),
 		path("run", "Start a run of a sync.", runHelp, fields{fieldWait: engineField(own, provider.InAction, fieldWait)}, operations{
 			logical.UpdateOperation: changing(operation(b.handle(runSync(d)), "Start a run immediately, even if nothing has changed.", "run", suffix,
 				response("The sync, and a command that reads the progress of the run.", fieldsOf(syncResults(d, p), fields{"poll": stringField("Command that reads the progress of the run.")})))),
 		}),
 		path("status", "Read the state of a sync and of each entry, without values.", statusHelp, nil, operations{
 			logical.ReadOperation: operation(b.handle(statusOfSync(d)), "Read the state of a sync.", "status", suffix, response("The state of the sync.", engineFields(own, provider.InStatus))),
+		}),
+		path("status/", "List the entries of a sync and their states, without values.", statusHelp, listFields(), operations{
+			logical.ListOperation: operation(b.handle(listStatus(d)), "List the entries of a sync and their states.", "list", suffix+"-status", listResponse("The entries.", entryInfo)),
 		}),
 		path("adopt", "Let a sync adopt entries that it did not write.", adoptHelp, fields{fieldKeys: engineField(own, provider.InAction, fieldKeys)}, operations{
 			logical.UpdateOperation: changing(operation(b.handle(adoptKeys(d)), "Let the next run adopt the named entries.", "adopt", suffix, responses)),
@@ -69,9 +75,8 @@ func planSync(dest provider.Destination) handler {
 		}
 		actions, counts := make([]any, len(plan.Actions)), make(map[string]any)
 		for i, a := range plan.Actions {
-			actions[i] = map[string]any{
-				fieldName: a.Name, "secret": a.Source, "version": a.Version, "action": string(a.Kind), fieldHint: a.Why, "takes_over": a.Takes,
-			}
+			one := describeAction(a)
+			one[fieldName], actions[i] = a.Name, one
 			counts[string(a.Kind)] = plan.Count(a.Kind)
 		}
 		return respond(map[string]any{"blocked": plan.Blocked, fieldPlannedAction: actions, "counts": counts})
@@ -103,7 +108,8 @@ func statusOfSync(dest provider.Destination) handler {
 		}
 		shown := make([]any, len(keys))
 		for i, k := range keys {
-			shown[i] = map[string]any{fieldName: k.Name, "secret": k.Source, fieldState: k.State, "version": k.Version, fieldErrorClass: k.Class, fieldHint: k.Hint}
+			one := describeKey(k)
+			one[fieldName], shown[i] = k.Name, one
 		}
 		all := describeState(d)
 		all[fieldTarget], all[fieldPurging], all[fieldKeys] = d.Record.Target.Path, d.Record.Purging, shown

@@ -58,7 +58,7 @@ func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 		write(integration, data{"key": toys.Key()}), write(integration, data{"region": "us", "key": toys.Key()}), patch(integration, data{"labels": nil}), read(integration, nil),
 		write(integration+"/verify", nil), listing("integrations/acme", nil), listing("integrations/acme/toy", data{"limit": 1}),
 		write(integration, data{"allowed_environments": "*", "allowed_targets": "*"}), write(aSync, data{"integration": "main", "shelf": "top"}), write(aSync, data{"readers": "a,b"}), patch(aSync, data{"readers": nil}),
-		read(aSync, nil), listing("syncs/acme", nil), listing("syncs/acme/api/development", nil), read("status/acme", nil), read(aSync+"/plan", nil), write(aSync+"/plan", data{"exclude": "B"}), read(aSync+"/status", nil), write(aSync+"/run", data{"wait": "1s"}),
+		read(aSync, nil), listing("syncs/acme", nil), listing("syncs/acme/api/development", nil), read("status/acme", nil), listing("status/acme", nil), read(aSync+"/plan", nil), listing(aSync+"/plan", nil), listing(aSync+"/status", nil), write(aSync+"/plan", data{"exclude": "B"}), read(aSync+"/status", nil), write(aSync+"/run", data{"wait": "1s"}),
 		write(aSync+"/pause", nil), write(aSync+"/resume", nil), write("secrets/"+dev+"/PLANTED", data{"value": "1"}), write(aSync+"/run", data{"wait": "10s"}), write(aSync+"/adopt", data{"keys": "PLANTED"}), remove(aSync, data{"purge": false}), remove(integration, nil),
 		write("workspaces/acme/lock", nil), write("workspaces/acme/unlock", nil),
 		write("keys/acme", data{"auto_rotate_period": "48h"}), write("keys/acme/trim", nil), read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),

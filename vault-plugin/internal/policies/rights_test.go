@@ -19,7 +19,7 @@ func surface() []string {
 		"read keys/W", "update keys/W", "update keys/W/rotate", "update keys/W/rewrap", "update keys/W/trim", "list projects/W/",
 	}
 	tenant = append(tenant, integrations()...)
-	tenant = append(tenant, "list syncs/W/", "read status/W")
+	tenant = append(tenant, "list syncs/W/", "read status/W", "list status/W/")
 	inContext := []string{"update encrypt/W/C", "update decrypt/W/C", "update rewrap/W/C", "update hmac/W/C", "update verify/W/C", "update datakey/W/C"}
 	project := []string{
 		"create projects/W/P", "read projects/W/P", "update projects/W/P", "patch projects/W/P", "delete projects/W/P", "list environments/W/P/", "read compare/W/P",
@@ -66,7 +66,7 @@ func syncs() []string {
 		for _, op := range []string{"create", "read", "update", "patch", "delete"} {
 			all = append(all, op+" "+one)
 		}
-		all = append(all, "read "+one+"/plan", "update "+one+"/plan", "update "+one+"/run", "read "+one+"/status", "update "+one+"/adopt", "update "+one+"/pause", "update "+one+"/resume")
+		all = append(all, "read "+one+"/plan", "update "+one+"/plan", "list "+one+"/plan/", "update "+one+"/run", "read "+one+"/status", "list "+one+"/status/", "update "+one+"/adopt", "update "+one+"/pause", "update "+one+"/resume")
 	}
 	return all
 }

@@ -18,7 +18,7 @@ path "stashbase/syncs/acme/api/dev/+/+" {
 
 # Plan a run of the sync as it is stored or as given, without values.
 path "stashbase/syncs/acme/api/dev/+/+/plan" {
-  capabilities = ["read", "update"]
+  capabilities = ["read", "update", "list"]
 }
 
 # Run the sync now.
@@ -28,7 +28,7 @@ path "stashbase/syncs/acme/api/dev/+/+/run" {
 
 # Read the status of the sync, without values.
 path "stashbase/syncs/acme/api/dev/+/+/status" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Adopt entries that others wrote at the destination.

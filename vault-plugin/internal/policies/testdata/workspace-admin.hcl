@@ -121,7 +121,7 @@ path "stashbase/integrations/acme/+/+/verify" {
 
 # Read the state of all syncs and integrations.
 path "stashbase/status/acme" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # List its syncs.
@@ -141,7 +141,7 @@ path "stashbase/syncs/acme/+/+/+/+" {
 
 # Plan a run of the sync as it is stored or as given, without values.
 path "stashbase/syncs/acme/+/+/+/+/plan" {
-  capabilities = ["read", "update"]
+  capabilities = ["read", "update", "list"]
 }
 
 # Run the sync now.
@@ -151,7 +151,7 @@ path "stashbase/syncs/acme/+/+/+/+/run" {
 
 # Read the status of the sync, without values.
 path "stashbase/syncs/acme/+/+/+/+/status" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Adopt entries that others wrote at the destination.
