@@ -276,10 +276,10 @@ func TestABlockedPlanSendsNothing(t *testing.T) {
 	e.Intent = &ledger.Intent{Source: "A", Version: 1, Print: e.Print, Shape: e.Shape}
 	w.ledger.Put("A", e)
 	before := len(w.server.Calls())
-	r := w.run(map[string]string{"A": "1", "F": "2", "TOY_RESERVED": "3"})
+	r := w.run(map[string]string{"A": "1", "F": "2", "NEW": "3", "TOY_RESERVED": "4"})
 	r.OnConflict = syncplan.AdoptConflict
 	p := w.prepare(r)
-	if p.Blocked == "" || p.Count(syncplan.Adopt) != 1 {
+	if p.Blocked == "" || p.Count(syncplan.Adopt) != 1 || p.Count(syncplan.Create) != 1 {
 		t.Fatalf("the plan is %+v", p.Plan)
 	}
 	w.must(r.Execute(t.Context(), p).Err)
@@ -358,6 +358,12 @@ func TestANewVersionWithTheSameValueIsNotWritten(t *testing.T) {
 // listed.
 func TestNamesAreFolded(t *testing.T) {
 	w := newWorld(t, toy.Options{Fold: strings.ToUpper})
+	w.list = func(entries []provider.Entry) []provider.Entry {
+		for i := range entries {
+			entries[i].Name = strings.ToLower(entries[i].Name)
+		}
+		return entries
+	}
 	w.server.Plant("top", "a", "another's")
 	r := w.run(map[string]string{"A": "1"})
 	if p := w.prepare(r); p.Count(syncplan.Conflict) != 1 {
@@ -366,8 +372,8 @@ func TestNamesAreFolded(t *testing.T) {
 	r.Adopt = map[string]bool{"A": true}
 	p := w.prepare(r)
 	report := r.Execute(t.Context(), p)
-	if report.Err != nil || report.Done != 1 {
-		t.Errorf("got %+v", report)
+	if report.Err != nil || report.Done != 1 || !slices.Equal(w.sent, []string{"a"}) {
+		t.Errorf("got %+v, and sent %v", report, w.sent)
 	}
 	w.wantShelf(map[string]string{"A": "1"})
 }

@@ -31,6 +31,9 @@ type world struct {
 
 	// spoil changes the results of Apply, as a provider with a mistake does; nil changes nothing.
 	spoil func([]provider.Result) []provider.Result
+	// list changes what List returns; nil changes nothing.
+	list func([]provider.Entry) []provider.Entry
+	sent []string // the names of all changes that were sent
 	// read holds the values that a run has read, in the memory that the run received.
 	read [][]byte
 	// refuse is the error of a use of the credential; nil allows every use.
@@ -88,11 +91,22 @@ type spoiled struct {
 }
 
 func (p spoiled) Apply(ctx context.Context, s *provider.Session, place provider.Place, changes []provider.Change) []provider.Result {
+	for _, c := range changes {
+		p.w.sent = append(p.w.sent, c.Name)
+	}
 	results := p.Provider.Apply(ctx, s, place, changes)
 	if p.w.spoil != nil {
 		return p.w.spoil(results)
 	}
 	return results
+}
+
+func (p spoiled) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
+	entries, err := p.Provider.List(ctx, s, place)
+	if p.w.list != nil {
+		entries = p.w.list(entries)
+	}
+	return entries, err
 }
 
 func (p spoiled) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {

@@ -80,10 +80,11 @@ func TestWhatARunLooksAt(t *testing.T) {
 		list    bool
 		missing string // an entry that others have removed; it is created if the run has looked at it
 		creates int
+		deletes int
 	}{
 		"one changed secret":               {options: unlimited, wants: changed, missing: "B"},
 		"an entry with an open intent":     {options: unlimited, wants: changed, intent: "B", missing: "B", creates: 1},
-		"an entry that is not wanted":      {options: unlimited, wants: map[string]string{"A": "1", "B": "2", "C": "3"}, missing: "B"},
+		"an entry that is not wanted":      {options: unlimited, wants: map[string]string{"A": "1", "B": "2", "C": "3"}, missing: "B", deletes: 1},
 		"a requested run":                  {options: unlimited, wants: changed, whole: true, list: true, missing: "B", creates: 1},
 		"a limited destination":            {options: toy.Options{}, wants: changed, list: true, missing: "B", creates: 1},
 		"more entries to look at than not": {options: unlimited, wants: map[string]string{"A": "x", "B": "x", "C": "x", "D": "4"}, list: true, missing: "D", creates: 1},
@@ -104,8 +105,8 @@ func TestWhatARunLooksAt(t *testing.T) {
 			if first := w.server.Calls()[calls].Operation; (first == toy.List) != c.list {
 				t.Errorf("the first call is a %s", first)
 			}
-			if got := p.Count(syncplan.Create); got != c.creates {
-				t.Errorf("the plan creates %d entries, want %d: %v", got, c.creates, p.Actions)
+			if creates, deletes := p.Count(syncplan.Create), p.Count(syncplan.Delete); creates != c.creates || deletes != c.deletes {
+				t.Errorf("the plan creates %d entries and deletes %d: %v", creates, deletes, p.Actions)
 			}
 		})
 	}
