@@ -59,9 +59,9 @@ func (l *serverLog) events(t *testing.T) []string {
 }
 
 // logged returns a mount with a sync, like synced, and the log of the mount.
-func logged(t *testing.T, o toy.Options) (*enginetest.Mount, *toy.Server, *serverLog) {
+func logged(t *testing.T) (*enginetest.Mount, *toy.Server, *serverLog) {
 	t.Helper()
-	p, server := o.New()
+	p, server := toy.New()
 	registry, err := provider.NewRegistry(p)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func wantEvents(t *testing.T, log *serverLog, want ...string) {
 // The log has one line for each change of a state and for the deletions of each run, and none for a
 // run that changes no state.
 func TestTheLogShowsTheLifeOfASync(t *testing.T) {
-	m, server, log := logged(t, toy.Options{})
+	m, server, log := logged(t)
 	value := planted()
 	m.Write(source+"A", data{"value": value})
 	m.Write(source+"B", data{"value": value})
@@ -127,7 +127,7 @@ func TestTheLogShowsTheLifeOfASync(t *testing.T) {
 // A refused or unreadable credential needs a person. Any other failure may concern a single target,
 // and is a state of the sync only.
 func TestTheLogShowsTheStateOfAnIntegration(t *testing.T) {
-	m, server, log := logged(t, toy.Options{})
+	m, server, log := logged(t)
 	m.Write(source+"A", data{"value": "1"})
 	rest(t, m)
 	log.events(t)
@@ -172,7 +172,7 @@ func TestTheLogShowsTheStateOfAnIntegration(t *testing.T) {
 
 // A deletion whose response is lost is logged when a later run finds that the entry is gone.
 func TestALostDeletionIsLogged(t *testing.T) {
-	m, server, log := logged(t, toy.Options{})
+	m, server, log := logged(t)
 	m.Write(source+"A", data{"value": "1"})
 	m.Write(source+"B", data{"value": "1"})
 	rest(t, m)

@@ -31,34 +31,34 @@ func wipedRing(t *testing.T) (*keyring.Context[keyring.SyncLocation], *keyring.M
 	must(err)
 	sealed, err := seal.Seal(location(0), text)
 	must(err)
-	print, err := sum(mac, "A", []byte("1"))
+	digest, err := sum(mac, "A", []byte("1"))
 	must(err)
 	if c, version, err := openChunk(seal, 0, sealed.Bytes()); err != nil || version != 1 || !c.Entries["A"].Owned {
 		t.Fatalf("before the wipe: %v, %d, %v", c, version, err)
 	}
-	if same, err := verify(mac, "A", []byte("1"), print); err != nil || !same {
+	if same, err := verify(mac, "A", []byte("1"), digest); err != nil || !same {
 		t.Fatalf("before the wipe: %t, %v", same, err)
 	}
 	ring.Wipe()
-	return seal, mac, sealed.Bytes(), print
+	return seal, mac, sealed.Bytes(), digest
 }
 
 // The cache may wipe a keyring while it is in use. Then nothing is known of a chunk, a digest or a
 // definition. To take it for damaged or for another value would block the sync, or write all
 // entries again.
 func TestWipedKeysAreNeitherDamageNorAnotherValue(t *testing.T) {
-	seal, mac, sealed, print := wipedRing(t)
+	seal, mac, sealed, digest := wipedRing(t)
 	if _, _, err := openChunk(seal, 0, sealed); !errors.Is(err, keyring.ErrWiped) || errors.Is(err, ErrDamaged) {
 		t.Errorf("a chunk: %v", err)
 	}
-	if same, err := verify(mac, "A", []byte("1"), print); !errors.Is(err, keyring.ErrWiped) || same {
+	if same, err := verify(mac, "A", []byte("1"), digest); !errors.Is(err, keyring.ErrWiped) || same {
 		t.Errorf("a print: %t, %v", same, err)
 	}
 	if _, err := sum(mac, "A", []byte("1")); !errors.Is(err, keyring.ErrWiped) {
 		t.Errorf("a new print: %v", err)
 	}
-	old := Entry{Owned: true, Print: print}
-	if e, _, err := refresh(mac, "A", old, map[string][]byte{"A": []byte("1")}, print.KeyVersion+1); !errors.Is(err, keyring.ErrWiped) || e.Print != print {
+	old := Entry{Owned: true, Print: digest}
+	if e, _, err := refresh(mac, "A", old, map[string][]byte{"A": []byte("1")}, digest.KeyVersion+1); !errors.Is(err, keyring.ErrWiped) || e.Print != digest {
 		t.Errorf("a refresh: %+v, %v", e, err)
 	}
 	if err := moved(keyring.ErrWiped); !errors.Is(err, keyring.ErrWiped) || errors.Is(err, ErrMoved) {

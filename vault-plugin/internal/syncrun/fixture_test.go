@@ -25,7 +25,7 @@ type world struct {
 	records  *store.Store
 	keys     *keys.Service
 	owner    ledger.Owner
-	provider provider.Provider
+	provider readable
 	server   *toy.Server
 	ledger   *ledger.Ledger
 
@@ -43,7 +43,11 @@ type world struct {
 func newWorld(t *testing.T, o toy.Options) *world {
 	t.Helper()
 	p, server := o.New()
-	w := &world{T: t, storage: enginetest.NewStorage(), provider: p, server: server}
+	whole, able := p.(readable)
+	if !able {
+		t.Fatal("the toy cannot look at single entries or read values")
+	}
+	w := &world{T: t, storage: enginetest.NewStorage(), provider: whole, server: server}
 	var err error
 	w.records, err = store.New(w.storage)
 	w.must(err)
@@ -83,10 +87,16 @@ func (w *world) stored() map[string]ledger.Entry {
 	return l.Entries()
 }
 
-// spoiled is a provider that returns other results than it should. Like the provider, it can look
-// at single entries and read values.
-type spoiled struct {
+// readable is a provider that can look at single entries and read values.
+type readable interface {
 	provider.Provider
+	provider.Looker
+	provider.Reader
+}
+
+// spoiled is a provider that returns other results than it should.
+type spoiled struct {
+	readable
 	w *world
 }
 
@@ -94,7 +104,7 @@ func (p spoiled) Apply(ctx context.Context, s *provider.Session, place provider.
 	for _, c := range changes {
 		p.w.sent = append(p.w.sent, c.Name)
 	}
-	results := p.Provider.Apply(ctx, s, place, changes)
+	results := p.readable.Apply(ctx, s, place, changes)
 	if p.w.spoil != nil {
 		return p.w.spoil(results)
 	}
@@ -102,19 +112,15 @@ func (p spoiled) Apply(ctx context.Context, s *provider.Session, place provider.
 }
 
 func (p spoiled) List(ctx context.Context, s *provider.Session, place provider.Place) ([]provider.Entry, error) {
-	entries, err := p.Provider.List(ctx, s, place)
+	entries, err := p.readable.List(ctx, s, place)
 	if p.w.list != nil {
 		entries = p.w.list(entries)
 	}
 	return entries, err
 }
 
-func (p spoiled) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {
-	return p.Provider.(provider.Looker).Look(ctx, s, place, names)
-}
-
 func (p spoiled) Read(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Value, error) {
-	values, err := p.Provider.(provider.Reader).Read(ctx, s, place, names)
+	values, err := p.readable.Read(ctx, s, place, names)
 	for _, v := range values {
 		p.w.read = append(p.w.read, v.Bytes)
 	}
