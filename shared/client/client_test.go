@@ -41,16 +41,14 @@ func TestATreeThroughTheClient(t *testing.T) {
 	}
 	_, err = c.PutProject(ctx, client.Project{Workspace: "acme", Name: "api", Description: "d"})
 	check(t, err)
-	_, err = c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev", SharedWith: []string{"api/*"}})
-	check(t, err)
-	// Nil resets the default, and an empty list shares with no environment.
-	e, err := c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev"})
-	if check(t, err); e.SharedWith != nil {
+	e, err := c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev", SharedWith: []string{"api/*"}})
+	if check(t, err); len(e.SharedWith) != 1 {
 		t.Errorf("shared with %v", e.SharedWith)
 	}
-	e, err = c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev", SharedWith: []string{}})
-	if check(t, err); e.SharedWith == nil {
-		t.Error("an empty list is taken for none")
+	// A list that is absent shares with no environment: a put replaces all settings.
+	e, err = c.PutEnvironment(ctx, client.Environment{Workspace: "acme", Project: "api", Name: "dev"})
+	if check(t, err); len(e.SharedWith) != 0 {
+		t.Errorf("shared with %v", e.SharedWith)
 	}
 	if err := c.DeleteProject(ctx, "acme", "api", false); !client.Is(err, client.Conflict) {
 		t.Error(err)
@@ -118,6 +116,13 @@ func TestSecretsThroughTheClient(t *testing.T) {
 	one, err := c.Secret(ctx, at, "A")
 	if check(t, err); one.Value != "one" {
 		t.Errorf("version %d", one.Version.Version)
+	}
+	// The metadata of one secret are as complete as those of a read.
+	_, err = c.PutSecret(ctx, at, "C", client.SecretInput{Value: "AAEC", Encoding: "base64", Comment: "why", Tags: []string{"t"}})
+	check(t, err)
+	single, err := c.SecretMetadata(ctx, at, "C")
+	if check(t, err); single.Encoding != "base64" || single.Comment != "why" || single.Size != 3 || single.CreatedTime == "" || !single.Live() || single.Name != "C" || len(single.Tags) != 1 {
+		t.Errorf("%+v", single)
 	}
 }
 

@@ -40,11 +40,17 @@ func (c *Client) do(ctx context.Context, r request, result any) error {
 		return nil
 	}
 	var envelope struct {
-		Data json.RawMessage `json:"data"`
+		Data     json.RawMessage `json:"data"`
+		Warnings []string        `json:"warnings"`
 	}
 	// The decoder's error may quote the response, and the response may hold a value.
 	if json.Unmarshal(content, &envelope) != nil {
 		return c.strange(r, response.StatusCode, "the response is no JSON object; check for a proxy in front of Vault")
+	}
+	if hear, ok := ctx.Value(hearing{}).(func(string)); ok && r.method != http.MethodGet {
+		for _, warning := range envelope.Warnings {
+			hear(warning)
+		}
 	}
 	if result == nil {
 		return nil
@@ -55,6 +61,15 @@ func (c *Client) do(ctx context.Context, r request, result any) error {
 		return c.strange(r, response.StatusCode, "the response has a format that this version of the client does not know")
 	}
 	return nil
+}
+
+// hearing is the key of the function in a context that hears warnings.
+type hearing struct{}
+
+// WithWarnings returns a context under which writes pass the warnings of their responses to hear. A
+// warning contains no value of a secret.
+func WithWarnings(ctx context.Context, hear func(warning string)) context.Context {
+	return context.WithValue(ctx, hearing{}, hear)
 }
 
 // send makes a request whose response body the caller reads and closes under ctx.

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,18 +49,18 @@ func serve(t *testing.T, overTLS bool, retries int, handler http.HandlerFunc) *c
 }
 
 // requests holds one request for each method of HTTP.
-var requests = map[string]func(*testing.T, *client.Client) (client.Settings, error){
-	http.MethodGet: func(t *testing.T, c *client.Client) (client.Settings, error) {
-		return c.Integration(t.Context(), client.IntegrationPlace{Workspace: "w", Provider: "p", Name: "n"})
+var requests = map[string]func(context.Context, *client.Client) (client.Settings, error){
+	http.MethodGet: func(ctx context.Context, c *client.Client) (client.Settings, error) {
+		return c.Integration(ctx, client.IntegrationPlace{Workspace: "w", Provider: "p", Name: "n"})
 	},
-	http.MethodPut: func(t *testing.T, c *client.Client) (client.Settings, error) {
-		return c.WriteIntegration(t.Context(), client.IntegrationPlace{Workspace: "w", Provider: "p", Name: "n"}, client.Settings{"a": "b"})
+	http.MethodPut: func(ctx context.Context, c *client.Client) (client.Settings, error) {
+		return c.WriteIntegration(ctx, client.IntegrationPlace{Workspace: "w", Provider: "p", Name: "n"}, client.Settings{"a": "b"})
 	},
-	http.MethodPatch: func(t *testing.T, c *client.Client) (client.Settings, error) {
-		return c.PatchConfig(t.Context(), client.Settings{"a": nil})
+	http.MethodPatch: func(ctx context.Context, c *client.Client) (client.Settings, error) {
+		return c.PatchConfig(ctx, client.Settings{"a": nil})
 	},
-	http.MethodDelete: func(t *testing.T, c *client.Client) (client.Settings, error) {
-		return nil, c.DeleteWorkspace(t.Context(), "w")
+	http.MethodDelete: func(ctx context.Context, c *client.Client) (client.Settings, error) {
+		return nil, c.DeleteWorkspace(ctx, "w")
 	},
 }
 
@@ -86,7 +88,7 @@ func TestALargeResponseIsReadWhole(t *testing.T) {
 				t.Errorf("the client has not read the response: %v", err)
 			}
 		})
-		got, err := requests[method](t, c)
+		got, err := requests[method](t.Context(), c)
 		check(t, err)
 		if method != http.MethodDelete && got["large"] != large {
 			t.Errorf("%d fields", len(got))
@@ -104,7 +106,7 @@ func TestA404KeepsItsText(t *testing.T) {
 				w.WriteHeader(http.StatusNotFound)
 				check(t, json.NewEncoder(w).Encode(map[string]any{"errors": []string{text}}))
 			})
-			if _, err := requests[method](t, c); !client.Is(err, kind) || !strings.Contains(err.Error(), strings.TrimPrefix(text, "not_found: ")) {
+			if _, err := requests[method](t.Context(), c); !client.Is(err, kind) || !strings.Contains(err.Error(), strings.TrimPrefix(text, "not_found: ")) {
 				t.Errorf("%s: %v", text, err)
 			}
 		}
@@ -126,7 +128,7 @@ func TestARedirectKeepsTheRequest(t *testing.T) {
 			}
 			_, _ = w.Write([]byte(`{"data": {}}`))
 		})
-		_, err := requests[method](t, c)
+		_, err := requests[method](t.Context(), c)
 		check(t, err)
 		if seen[true] == "" || seen[true] != seen[false] {
 			t.Errorf("the standby got %q, the active node %q", seen[false], seen[true])
@@ -183,7 +185,7 @@ func TestTheOutcomeOfAWriteIsKnownOrNot(t *testing.T) {
 					attempt++
 					handler(w, r)
 				})
-				_, err := requests[method](t, c)
+				_, err := requests[method](t.Context(), c)
 				if !client.Is(err, tc.kind) {
 					t.Errorf("%v, want %s", err, tc.kind)
 				}
@@ -205,5 +207,29 @@ func TestARequestThatWasNotSentHasAKnownOutcome(t *testing.T) {
 	_, err = client.New(vault, "").PutWorkspace(t.Context(), client.Workspace{Name: "w"})
 	if !client.Is(err, client.Unreachable) || client.OutcomeUnknown(err) {
 		t.Error(err)
+	}
+}
+
+// Vault and the engine put warnings beside the data of a response. A read may repeat what a write
+// has already warned of.
+func TestTheWarningsOfWritesAreHeard(t *testing.T) {
+	for method, request := range requests {
+		t.Run(method, func(t *testing.T) {
+			var heard []string
+			c := serve(t, false, 0, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"data": {"a": "b"}, "warnings": ["first", "second"]}`)
+			})
+			hearing := client.WithWarnings(t.Context(), func(warning string) { heard = append(heard, warning) })
+			if _, err := request(hearing, c); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"first", "second"}
+			if method == http.MethodGet {
+				want = nil
+			}
+			if !slices.Equal(heard, want) {
+				t.Errorf("heard %q, want %q", heard, want)
+			}
+		})
 	}
 }

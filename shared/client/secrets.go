@@ -26,7 +26,7 @@ type Version struct {
 	Version      int64    `json:"version"`
 	State        string   `json:"state"` // live, deleted, destroyed or damaged; only in Metadata and SecretMetadata
 	Encoding     string   `json:"encoding"`
-	Comment      string   `json:"comment"`
+	Comment      string   `json:"comment"`       // not in Metadata
 	CreatedTime  string   `json:"created_time"`  // RFC 3339, UTC
 	DeletionTime string   `json:"deletion_time"` // RFC 3339, UTC; empty for never
 	Size         int64    `json:"size"`          // of the value in bytes
@@ -104,10 +104,16 @@ func (c *Client) Metadata(ctx context.Context, at Place) (map[string]Version, er
 
 // SecretMetadata returns the newest version of a secret, without the value.
 func (c *Client) SecretMetadata(ctx context.Context, at Place, name string) (*Version, error) {
-	var result Version
-	if err := c.get(ctx, at.below("metadata", name), nil, &result); err != nil {
+	var secret struct {
+		Version
+		Versions map[int64]Version `json:"versions"` // without what belongs to the secret
+	}
+	if err := c.get(ctx, at.below("metadata", name), nil, &secret); err != nil {
 		return nil, err
 	}
+	result := secret.Versions[secret.Version.Version]
+	result.Name, result.Version, result.State, result.Tags = secret.Name, secret.Version.Version, secret.State, secret.Tags
+	result.DeletionTime = secret.DeletionTime
 	return &result, nil
 }
 

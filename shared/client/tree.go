@@ -95,18 +95,16 @@ func (c *Client) DeleteProject(ctx context.Context, workspace, name string, conf
 
 // Environment holds the secrets that are delivered together.
 type Environment struct {
-	Workspace       string `json:"-"`
-	Project         string `json:"-"`
-	Name            string `json:"name"`
-	Description     string `json:"description"`
-	Production      bool   `json:"production"`
-	Locked          bool   `json:"locked"`
-	DeletionAllowed bool   `json:"deletion_allowed"`
-	Base            string `json:"base"`
-	// SharedWith is nil for the engine's default, which depends on Production. An empty list shares
-	// with no environment.
-	SharedWith  []string `json:"shared_with"`
-	CreatedTime string   `json:"created_time"`
+	Workspace       string   `json:"-"`
+	Project         string   `json:"-"`
+	Name            string   `json:"name"`
+	Description     string   `json:"description"`
+	Production      bool     `json:"production"`
+	Locked          bool     `json:"locked"`
+	DeletionAllowed bool     `json:"deletion_allowed"`
+	Base            string   `json:"base"`
+	SharedWith      []string `json:"shared_with"`
+	CreatedTime     string   `json:"created_time"`
 
 	Secrets int64 `json:"secrets"` // number of secrets, including deleted ones; only in responses
 }
@@ -125,22 +123,10 @@ func (c *Client) Environment(ctx context.Context, workspace, project, name strin
 func (c *Client) PutEnvironment(ctx context.Context, e Environment) (*Environment, error) {
 	body := fields{
 		"description": e.Description, "production": e.Production, "locked": e.Locked,
-		"deletion_allowed": e.DeletionAllowed, "base": e.Base,
-	}
-	if e.SharedWith != nil {
-		body["shared_with"] = e.SharedWith
+		"deletion_allowed": e.DeletionAllowed, "base": e.Base, "shared_with": append([]string{}, e.SharedWith...),
 	}
 	result := Environment{Workspace: e.Workspace, Project: e.Project}
-	path := below("environments", e.Workspace, e.Project, e.Name)
-	if err := c.put(ctx, path, body, &result); err != nil {
-		return nil, err
-	}
-	if e.SharedWith != nil || result.SharedWith == nil {
-		return &result, nil
-	}
-	// Only a patch resets a field to its default.
-	result.SharedWith = nil
-	if err := c.patch(ctx, path, fields{"shared_with": nil}, &result); err != nil {
+	if err := c.put(ctx, below("environments", e.Workspace, e.Project, e.Name), body, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
