@@ -24,7 +24,7 @@ type Connection struct {
 
 	mu       sync.Mutex
 	client   *client.Client
-	loggedIn *api.Client // holds the token that Close revokes; nil without a login
+	loggedIn *api.Client // holds the token of a login, which Close revokes; nil for any other token
 	metadata snapshots
 }
 
@@ -94,13 +94,19 @@ func (c *Connection) dial() (*api.Client, error) {
 // creates no child token.
 func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error {
 	if login := c.settings.login; login != nil {
-		token, err := login.token(ctx, vault)
+		at := vault
+		if login.namespace != "" {
+			at = vault.WithNamespace(login.namespace)
+		}
+		token, err := login.token(ctx, at)
 		if err != nil {
 			return err
 		}
 		vault.SetToken(token)
 		if login.method.name != tokenFile {
-			c.loggedIn = vault
+			// The token is revoked in the namespace in which the login created it.
+			at.SetToken(token)
+			c.loggedIn = at
 		}
 		return nil
 	}

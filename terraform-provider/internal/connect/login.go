@@ -99,18 +99,15 @@ type login struct {
 	namespace string
 }
 
-// token logs in and returns the token.
-func (l *login) token(ctx context.Context, vault *api.Client) (string, error) {
+// token logs in and returns the token. The client is one in the namespace of the login; it loses
+// its own token.
+func (l *login) token(ctx context.Context, anonymous *api.Client) (string, error) {
 	resolved, err := l.resolve()
 	if err != nil {
 		return "", err
 	}
 	if l.method.name == tokenFile {
 		return readFile(l.method.block()+".filename", resolved["filename"])
-	}
-	anonymous := vault
-	if l.namespace != "" {
-		anonymous = vault.WithNamespace(l.namespace)
 	}
 	// Vault checks a token that is sent with a login, so none may be sent.
 	anonymous.ClearToken()
