@@ -1,6 +1,11 @@
 package provider
 
-import "slices"
+import (
+	"errors"
+	"slices"
+
+	"github.com/stashbase/vault-stashbase/shared/names"
+)
 
 // The names of the engine's own fields of a sync, beside those that an integration has too.
 const (
@@ -73,7 +78,7 @@ func syncSettings(p Declaration, d Destination) []EngineField {
 	}
 	all := []EngineField{
 		{Field: description("sync")},
-		{Field: Field{Name: FieldIntegration, Required: true, Help: "Name of the " + p.Title + " integration whose credential the sync uses. " +
+		{Field: Field{Name: FieldIntegration, Required: true, Check: checkIntegration, Help: "Name of the " + p.Title + " integration whose credential the sync uses. " +
 			"The integration must allow the environment and the target."}},
 		{Field: Field{Name: FieldInclude, Type: Words, Help: "Patterns of the names of the secrets to sync, such as `DB_*`. Empty means all secrets."}},
 		{Field: Field{Name: FieldExclude, Type: Words, Help: "Patterns of the names of secrets to leave out, even if include matches them."}},
@@ -94,6 +99,14 @@ func syncSettings(p Declaration, d Destination) []EngineField {
 		all[i].Where = InWrite | InRead | InTerraform
 	}
 	return all
+}
+
+// checkIntegration returns an error unless value is a valid name of an integration.
+func checkIntegration(value any) error {
+	if name, ok := value.(string); !ok || names.Object.Check(name) != nil {
+		return errors.New("must be the name of an integration: " + names.Rule)
+	}
+	return nil
 }
 
 // syncResults are the fields that the engine sets and that only a read returns.

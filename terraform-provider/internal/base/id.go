@@ -2,7 +2,6 @@ package base
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -28,7 +27,7 @@ func (p place) id() string {
 }
 
 // parseID is the inverse of id. Its error shows the form of an id with the names of the attributes.
-func parseID(id string, keys []string) (place, error) {
+func parseID(id string, keys []Key) (place, error) {
 	var p place
 	rest := id
 	if namespace, after, found := strings.Cut(id, namespaceMark); found {
@@ -45,21 +44,24 @@ func parseID(id string, keys []string) (place, error) {
 	if len(keys) > 0 && len(p.names) != len(keys) {
 		return place{}, fmt.Errorf("the id has the wrong number of parts (%d); %s", len(p.names), form(keys))
 	}
-	for i, name := range p.names {
-		if !legal.MatchString(name) {
-			return place{}, fmt.Errorf("the part for %s is not a valid name; %s", keys[i], form(keys))
-		}
-	}
-	return p, nil
+	return p, p.check(keys)
 }
 
-// legal is the rule that all names of the engine have in common. The engine checks the rest.
-var legal = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$`)
+// check returns an error unless all names are valid.
+func (p place) check(keys []Key) error {
+	for i, name := range p.names {
+		if err := keys[i].Kind.Check(name); err != nil {
+			return fmt.Errorf("%s: %w; %s", keys[i].Name, err, form(keys))
+		}
+	}
+	return nil
+}
 
-func form(keys []string) string {
+// form describes an id with the names of the attributes.
+func form(keys []Key) string {
 	parts := make([]string, len(keys))
 	for i, key := range keys {
-		parts[i] = "<" + key + ">"
+		parts[i] = "<" + key.Name + ">"
 	}
 	return "an id is " + strings.Join(parts, "/") + ", or <namespace>" + namespaceMark + strings.Join(parts, "/")
 }

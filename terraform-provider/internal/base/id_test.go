@@ -4,13 +4,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stashbase/vault-stashbase/shared/names"
 )
 
 func TestParseID(t *testing.T) {
-	keys := []string{"workspace", "name"}
+	keys := []Key{Workspace(), {Name: "name"}}
 	cases := []struct {
 		name, id string
-		keys     []string
+		keys     []Key
 		want     place
 		err      string
 	}{
@@ -18,8 +20,11 @@ func TestParseID(t *testing.T) {
 		{"with a namespace", "team/a::acme/api", keys, place{namespace: "team/a", names: []string{"acme", "api"}}, ""},
 		{"too few parts", "acme", keys, place{}, "the id has the wrong number of parts (1); an id is <workspace>/<name>, or <namespace>::<workspace>/<name>"},
 		{"too many parts", "a/b/c", keys, place{}, "the id has the wrong number of parts (3)"},
-		{"an empty part", "acme/", keys, place{}, "the part for name is not a valid name"},
-		{"a part that changes the path", "acme/..", keys, place{}, "the part for name is not a valid name"},
+		{"an empty part", "acme/", keys, place{}, "name: not a valid name; it must be 1 to 64 characters"},
+		{"a part that changes the path", "acme/..", keys, place{}, "name: not a valid name; it must be 1 to 64 characters"},
+		{"a reserved word", "rotate/api", keys, place{}, `workspace: "rotate" is a reserved word`},
+		{"a part that is valid for secrets only", "acme/API_KEY", keys, place{}, "name: not a valid name"},
+		{"the name of a secret", "acme/API_KEY", []Key{Workspace(), {Name: "name", Kind: names.Secret}}, place{names: []string{"acme", "API_KEY"}}, ""},
 		{"an empty namespace", "::acme/api", keys, place{}, "the namespace before"},
 		{"a singleton", "config", nil, place{}, ""},
 		{"a singleton in a namespace", "team::config", nil, place{namespace: "team"}, ""},
@@ -50,7 +55,7 @@ func FuzzParseID(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, id string) {
-		for _, keys := range [][]string{nil, {"workspace", "name"}} {
+		for _, keys := range [][]Key{nil, {Workspace(), {Name: "name"}}} {
 			if at, err := parseID(id, keys); err == nil && at.id() != id {
 				t.Fatalf("%q is %+v, whose id is %q", id, at, at.id())
 			}

@@ -24,18 +24,15 @@ func (r *managed[M]) ImportState(ctx context.Context, request resource.ImportSta
 	if at.namespace != "" {
 		set("engine_namespace", at.namespace)
 	}
-	for i, key := range r.keys() {
-		set(key, at.names[i])
+	for i, key := range r.kind.Keys {
+		set(key.Name, at.names[i])
 	}
 	response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
-	if r.kind.Imported != nil {
-		r.failed(&response.Diagnostics, "import", at, private{to: response.Private}.Keep(ctx, r.kind.Imported))
-	}
 }
 
 func (r *managed[M]) imported(ctx context.Context, request resource.ImportStateRequest, diags *diag.Diagnostics) (place, bool) {
 	if request.ID != "" || request.Identity == nil {
-		at, err := parseID(request.ID, r.keys())
+		at, err := parseID(request.ID, r.kind.Keys)
 		diagnose.Report(diags, "import", diagnose.Subject{Name: TypePrefix + r.kind.Name}, err)
 		return at, err == nil
 	}
@@ -46,8 +43,11 @@ func (r *managed[M]) imported(ctx context.Context, request resource.ImportStateR
 		return value.ValueString()
 	}
 	at.namespace = get("engine_namespace")
-	for _, key := range r.keys() {
-		at.names = append(at.names, get(key))
+	for _, key := range r.kind.Keys {
+		at.names = append(at.names, get(key.Name))
+	}
+	if !diags.HasError() {
+		diagnose.Report(diags, "import", diagnose.Subject{Name: TypePrefix + r.kind.Name}, at.check(r.kind.Keys))
 	}
 	return at, !diags.HasError()
 }

@@ -3,7 +3,6 @@ package base
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -41,21 +40,7 @@ type Kind[M any] struct {
 	// Plan may mark computed attributes of Model as unknown. It is optional, and not called before
 	// a destroy.
 	Plan func(context.Context, *PlanCall[M]) error
-	// Imported becomes the private data of an imported resource; nil stores none.
-	Imported any
 }
-
-// Key is an attribute that is part of an id.
-type Key struct{ Name, Help string }
-
-// Workspace is the first key of a resource in a workspace.
-func Workspace() Key { return Key{"workspace", "Name of the workspace."} }
-
-// Project is the second key of a resource in a project.
-func Project() Key { return Key{"project", "Name of the project in the workspace."} }
-
-// Environment is the third key of a resource in an environment.
-func Environment() Key { return Key{"environment", "Name of the environment in the project."} }
 
 // Model has the attributes of every resource and is embedded by models. Namespace is the engine's
 // namespace. An integration may have a field of that name for its own Vault.
@@ -89,33 +74,6 @@ func (c *Call[M]) Place() client.Place {
 
 // Warn adds a warning to an attribute, or to the resource if attribute is empty.
 func (c *Call[M]) Warn(attribute, summary, detail string) {
-	diagnose.Warn(c.diags, attribute, summary, detail)
-}
-
-// PlanCall is a plan to create or update an object.
-type PlanCall[M any] struct {
-	Connection *connect.Connection // nil while Terraform only validates
-	Names      []string            // values of the keys; "" for an unknown one
-	Creates    bool
-	// Model is the planned state, Prior the present state, and Config the configuration.
-	Model, Prior, Config M
-
-	private
-	namespace string
-	diags     *diag.Diagnostics
-}
-
-// Client returns a client in the resource's namespace. A plan must not depend on it: the provider's
-// configuration may not be known yet, and Vault may not exist yet.
-func (c *PlanCall[M]) Client(ctx context.Context) (*client.Client, error) {
-	if c.Connection == nil {
-		return nil, errors.New("there is no connection to Vault while Terraform only validates")
-	}
-	return c.Connection.Client(ctx, c.namespace)
-}
-
-// Warn adds a warning to an attribute, or to the resource if attribute is empty.
-func (c *PlanCall[M]) Warn(attribute, summary, detail string) {
 	diagnose.Warn(c.diags, attribute, summary, detail)
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
@@ -48,7 +48,7 @@ func (r *managed[M]) Metadata(_ context.Context, _ resource.MetadataRequest, res
 func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, response *resource.SchemaResponse) {
 	attributes := map[string]schema.Attribute{
 		"id": schema.StringAttribute{
-			Computed: true, MarkdownDescription: "Import id: `" + placeholder(r.keys()) + "`. It begins with `<namespace>::` if `engine_namespace` is set.",
+			Computed: true, MarkdownDescription: "Import id: `" + placeholder(r.kind.Keys) + "`. It begins with `<namespace>::` if `engine_namespace` is set.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
 		"engine_namespace": schema.StringAttribute{
@@ -59,7 +59,7 @@ func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, respons
 	for _, key := range r.kind.Keys {
 		attributes[key.Name] = schema.StringAttribute{
 			Required: true, MarkdownDescription: key.Help + " Changing it replaces the resource.",
-			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()}, Validators: key.Validators(),
 		}
 	}
 	for name, attribute := range r.kind.Attributes {
@@ -68,13 +68,13 @@ func (r *managed[M]) Schema(_ context.Context, _ resource.SchemaRequest, respons
 	response.Schema = schema.Schema{MarkdownDescription: r.kind.Help, Attributes: attributes}
 }
 
-func placeholder(keys []string) string {
+func placeholder(keys []Key) string {
 	if len(keys) == 0 {
 		return Singleton
 	}
 	text := ""
 	for _, key := range keys {
-		text += "/<" + key + ">"
+		text += "/<" + key.Name + ">"
 	}
 	return text[1:]
 }
@@ -101,6 +101,7 @@ func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest,
 	}
 	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
 	call.private = private{to: response.Private}
+	ctx = r.hearing(ctx, &response.Diagnostics, at)
 	// A copy, because a model of the kind Object shares its values with what it was loaded from.
 	call.planned = tfsdk.State{Raw: request.Plan.Raw.Copy(), Schema: request.Plan.Schema}
 	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, creating, at, r.create(ctx, call, at)) {
@@ -142,6 +143,7 @@ func (r *managed[M]) Update(ctx context.Context, request resource.UpdateRequest,
 	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
 	response.Diagnostics.Append(load(ctx, request.State, request.State.Raw, &call.Prior)...)
 	call.private = private{from: request.Private, to: response.Private}
+	ctx = r.hearing(ctx, &response.Diagnostics, at)
 	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, "update", at, r.kind.Update(ctx, call)) {
 		return
 	}
@@ -155,22 +157,29 @@ func (r *managed[M]) Delete(ctx context.Context, request resource.DeleteRequest,
 		return
 	}
 	call.private = private{from: request.Private}
+	ctx = r.hearing(ctx, &response.Diagnostics, at)
 	if err := r.kind.Delete(ctx, call); !client.IsGone(err) {
 		r.failed(&response.Diagnostics, "delete", at, err)
 	}
 }
 
+// hearing returns a context under which the warnings in responses of Vault become diagnostics.
+func (r *managed[M]) hearing(ctx context.Context, diags *diag.Diagnostics, at place) context.Context {
+	return client.WithWarnings(ctx, func(warning string) {
+		diagnose.Warn(diags, "", "Vault warns about "+r.describe(at), diagnose.Sentence(warning))
+	})
+}
+
 // begin prepares a call from a plan or state.
 func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.Diagnostics) (*Call[M], place, bool) {
 	call := &Call[M]{Connection: r.Connection, diags: diags}
-	at, found := r.place(ctx, from)
-	diags.Append(found...)
+	keys, err := r.read(from.Raw)
+	at := keys.place()
 	diags.Append(load(ctx, from, from.Raw, &call.Model)...)
-	if diags.HasError() {
+	if r.failed(diags, "read the keys of", at, err) || diags.HasError() {
 		return nil, at, false
 	}
 	call.Names, call.ID, call.importCommand = at.names, at.id(), r.importCommand(at)
-	var err error
 	if call.Client, err = r.Connection.Client(ctx, at.namespace); err != nil {
 		diagnose.Report(diags, "connect to Vault for", diagnose.Subject{Name: r.describe(at)}, err)
 		return nil, at, false
@@ -178,55 +187,48 @@ func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.D
 	return call, at, true
 }
 
-// place returns the object that the attributes of a plan or state identify.
-func (r *managed[M]) place(ctx context.Context, from *tfsdk.State) (place, diag.Diagnostics) {
-	var at place
-	var diags diag.Diagnostics
-	get := func(name string) string {
-		var value types.String
-		diags.Append(from.GetAttribute(ctx, path.Root(name), &value)...)
-		return value.ValueString()
-	}
-	at.namespace = get("engine_namespace")
-	for _, key := range r.keys() {
-		at.names = append(at.names, get(key))
-	}
-	return at, diags
-}
-
-func (r *managed[M]) keys() []string {
-	keys := make([]string, len(r.kind.Keys))
-	for i, key := range r.kind.Keys {
-		keys[i] = key.Name
-	}
-	return keys
-}
-
 // save stores the model with its id, and the identity.
 func (r *managed[M]) save(ctx context.Context, to *tfsdk.State, identity *tfsdk.ResourceIdentity, at place, model *M) diag.Diagnostics {
 	diags := keep(ctx, to, model)
-	diags.Append(to.SetAttribute(ctx, path.Root("id"), at.id())...)
+	diags.Append(setID(ctx, to, at.id())...)
 	diags.Append(r.identify(ctx, identity, at)...)
 	return diags
+}
+
+// setID sets the id if it differs. A change copies the whole state.
+func setID(ctx context.Context, to *tfsdk.State, id string) diag.Diagnostics {
+	attributes := map[string]tftypes.Value{}
+	if err := to.Raw.As(&attributes); err == nil && attributes["id"].Equal(tftypes.NewValue(tftypes.String, id)) {
+		return nil
+	}
+	return to.SetAttribute(ctx, path.Root("id"), id)
 }
 
 // identify sets the identity. The framework requires that from a resource that declares one, even
 // if Terraform does not support identities.
 func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdentity, at place) diag.Diagnostics {
-	var diags diag.Diagnostics
 	if identity == nil {
-		return diags
+		return nil
 	}
+	known := map[string]string{}
 	if at.namespace != "" {
-		diags.Append(identity.SetAttribute(ctx, path.Root("engine_namespace"), at.namespace)...)
+		known["engine_namespace"] = at.namespace
 	}
 	for i, key := range r.kind.Keys {
-		diags.Append(identity.SetAttribute(ctx, path.Root(key.Name), at.names[i])...)
+		known[key.Name] = at.names[i]
 	}
 	if len(r.kind.Keys) == 0 {
-		diags.Append(identity.SetAttribute(ctx, path.Root("id"), Singleton)...)
+		known["id"] = Singleton
 	}
-	return diags
+	parts := map[string]tftypes.Value{}
+	for name := range identity.Schema.GetAttributes() {
+		parts[name] = tftypes.NewValue(tftypes.String, nil)
+		if value, ok := known[name]; ok {
+			parts[name] = tftypes.NewValue(tftypes.String, value)
+		}
+	}
+	identity.Raw = tftypes.NewValue(identity.Schema.Type().TerraformType(ctx), parts)
+	return nil
 }
 
 func (r *managed[M]) failed(diags *diag.Diagnostics, doing string, at place, err error) bool {
@@ -242,9 +244,9 @@ func (r *managed[M]) attribute(field string) (path.Path, bool) {
 	if _, ok := r.kind.Attributes[field]; ok {
 		return path.Root(field), true
 	}
-	for _, key := range r.keys() {
-		if key == field {
-			return path.Root(key), true
+	for _, key := range r.kind.Keys {
+		if key.Name == field {
+			return path.Root(field), true
 		}
 	}
 	return path.Path{}, false

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -40,8 +41,14 @@ type integration struct {
 
 // supplied is the private data of an integration.
 type supplied struct {
-	Generation int64 `json:"generation"` // of the credential that this resource last supplied
+	// Generation is that of the credential that this resource last supplied, or that it imported.
+	Generation int64 `json:"generation"`
+	// Imported is true from an import until the resource supplies a credential.
+	Imported bool `json:"imported,omitempty"`
 }
+
+// importedNumber is the number of the credential that an import finds.
+const importedNumber = json.Number("1")
 
 // Integration returns the resource stashbase_integration_<provider>.
 func Integration(d provider.Declaration) func() resource.Resource {
@@ -65,7 +72,8 @@ func Integration(d provider.Declaration) func() resource.Resource {
 }
 
 const credentialHelp = "The credential is write-only: it is sent to Vault, sealed there, and stored in neither the state nor a plan. The provider supplies it again when its `_wo_version` changes, " +
-	"when the endpoint changes, when someone else supplied another credential, and when the engine can no longer read the credential. Without it in the configuration, the credential is set elsewhere."
+	"when the endpoint changes, when someone else supplied another credential, and when the engine can no longer read the credential. Without it in the configuration, the credential is set elsewhere. " +
+	"An import keeps the credential. It counts as the credential of number 1; any other number supplies it again."
 
 // add adds a field of an auth kind, unless another auth kind has added it.
 func (r *integration) add(f provider.Field) {
@@ -95,7 +103,7 @@ func (r *integration) attributes() map[string]schema.Attribute {
 			Validators: []validator.String{stringvalidator.AlsoRequires(path.MatchRoot(version))},
 		}
 		all[version] = schema.Int64Attribute{
-			Optional: true, MarkdownDescription: "Change this number to supply the credential again. Any different number works.",
+			Optional: true, Computed: true, MarkdownDescription: "Change this number to supply the credential again. Any different number works. `1` after an import.",
 			Validators: []validator.Int64{int64validator.AlsoRequires(path.MatchRoot(value))},
 		}
 	}
@@ -196,11 +204,16 @@ func generation(o *base.Object) int64 {
 }
 
 func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
+	var last supplied
+	c.Recall(ctx, &last)
+	r.omit(c, last.Imported)
 	if err := r.misplaced(&c.Model, &c.Config); err != nil || c.Creates {
 		return err
 	}
-	var last supplied
-	c.Recall(ctx, &last)
+	if last.Imported && r.supplies(&c.Config, &c.Model, &c.Prior, last) {
+		r.omit(c, false)
+	}
+	r.warnReplaced(c)
 	supplies, moves := r.supplies(&c.Config, &c.Model, &c.Prior, last), r.moved(&c.Model, &c.Prior)
 	for _, result := range r.results {
 		c.Model[result.Name] = c.Prior[result.Name]
@@ -218,6 +231,28 @@ func (r *integration) plan(ctx context.Context, c *base.PlanCall[base.Object]) e
 		c.Warn("", "The credential is unreadable", "Nothing can use the integration until its credential is supplied again. Set "+r.names()+".")
 	}
 	return nil
+}
+
+// omit sets the numbers that the configuration omits: to those of the state, or to null.
+func (r *integration) omit(c *base.PlanCall[base.Object], keeps bool) {
+	for _, f := range r.secrets {
+		name := f.Name + suffixVersion
+		if c.Config.Given(name) {
+			continue
+		}
+		c.Model[name] = tftypes.NewValue(tftypes.Number, nil)
+		if keeps {
+			c.Model[name] = c.Prior[name]
+		}
+	}
+}
+
+// warnReplaced warns that a changed key destroys a credential that the configuration does not set.
+func (r *integration) warnReplaced(c *base.PlanCall[base.Object]) {
+	if c.Replaces != nil && !r.given(&c.Config) {
+		c.Warn(c.Replaces.Attribute, "The credential of the integration "+c.Replaces.ID+" will be destroyed",
+			"Names cannot change, so changing "+c.Replaces.Attribute+" destroys the integration and creates another one. The configuration does not set the credential, so the new integration cannot be created. Set "+r.names()+".")
+	}
 }
 
 func (r *integration) names() string {
@@ -264,10 +299,20 @@ func (r *integration) read(ctx context.Context, c *base.Call[base.Object]) error
 	if err != nil {
 		return err
 	}
+	imports := !c.Model.Given(fieldGeneration)
 	if err := fill(r.columns, &c.Model, found); err != nil {
 		return err
 	}
-	return r.fillResults(&c.Model, found)
+	if err := r.fillResults(&c.Model, found); err != nil || !imports {
+		return err
+	}
+	auth, _ := found[fieldAuth].(string)
+	for _, f := range r.SecretsOf(auth) {
+		if err := c.Model.SetJSON(f.Name+suffixVersion, tftypes.Number, importedNumber); err != nil {
+			return err
+		}
+	}
+	return c.Keep(ctx, supplied{Generation: generation(&c.Model), Imported: true})
 }
 
 func (r *integration) fillResults(model *base.Object, response client.Settings) error {

@@ -107,7 +107,7 @@ func TestWhenACredentialIsSupplied(t *testing.T) {
 		{"nothing has changed", given, nil, nil, 2, false},
 		{"a different number", given, map[string]any{"key_wo_version": 0}, nil, 2, true},
 		{"someone else supplied another credential", given, nil, nil, 1, true},
-		{"after an import", given, nil, map[string]any{"key_wo_version": nil}, 0, true},
+		{"a credential that was set elsewhere", given, nil, map[string]any{"key_wo_version": nil}, 0, true},
 		{"the engine cannot read it", given, nil, map[string]any{fieldState: unreadable}, 2, true},
 		{"another endpoint", given, map[string]any{"region": "us"}, nil, 2, true},
 		{"the same endpoint in another spelling", given, map[string]any{"address": "HTTPS://toys.example.com:443/"}, nil, 2, false},

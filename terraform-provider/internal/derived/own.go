@@ -5,6 +5,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 )
@@ -37,7 +38,11 @@ func keys(own []provider.EngineField) []base.Key {
 	var all []base.Key
 	for _, f := range own {
 		if f.In(provider.InPath) {
-			all = append(all, base.Key{Name: f.Name, Help: f.Help})
+			key := base.Key{Name: f.Name, Help: f.Help}
+			if f.Name == provider.FieldWorkspace {
+				key.Kind = names.Workspace
+			}
+			all = append(all, key)
 		}
 	}
 	return all

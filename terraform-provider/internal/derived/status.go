@@ -65,7 +65,7 @@ func (d *syncStatus) Schema(_ context.Context, _ datasource.SchemaRequest, respo
 		Validators: []validator.Int64{int64validator.Between(0, maxWaitSeconds)},
 	}
 	for _, key := range []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the sync."}} {
-		attributes[key.Name] = schema.StringAttribute{Required: true, MarkdownDescription: key.Help}
+		attributes[key.Name] = schema.StringAttribute{Required: true, MarkdownDescription: key.Help, Validators: key.Validators()}
 	}
 	response.Schema = schema.Schema{
 		MarkdownDescription: "Status of a sync, without values. With `wait_seconds` and a `check` or `postcondition`, an apply fails if a secret has not arrived at the destination.",

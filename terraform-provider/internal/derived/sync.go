@@ -69,20 +69,30 @@ func (r *sync) plan(ctx context.Context, c *base.PlanCall[base.Object]) error {
 	if c.Creates {
 		return nil
 	}
-	purges, _ := c.Prior.JSON(fieldPurge)
-	for _, column := range r.columns {
-		if !column.Fixed || c.Model[column.Name].Equal(c.Prior[column.Name]) {
-			continue
-		}
-		if purges == true {
-			c.Warn(column.Name, "The sync's entries will be deleted", "Changing "+column.Name+" replaces the sync. With purge = true, the entries of the present sync are deleted at the destination.")
-		} else {
-			c.Warn(column.Name, "The sync's entries will be left behind", "Changing "+column.Name+" replaces the sync. The entries of the present sync stay at the destination without an owner, "+
-				"and a new sync to the same target reports them as conflicts. To delete them, apply purge = true first.")
-		}
-		break
+	changed := r.replacing(c)
+	if changed == "" {
+		return nil
+	}
+	if purges, _ := c.Prior.JSON(fieldPurge); purges == true {
+		c.Warn(changed, "The sync's entries will be deleted", "Changing "+changed+" replaces the sync. With purge = true, the entries of the present sync are deleted at the destination.")
+	} else {
+		c.Warn(changed, "The sync's entries will be left behind", "Changing "+changed+" replaces the sync. The entries of the present sync stay at the destination without an owner, "+
+			"and a new sync to the same target reports them as conflicts. To delete them, apply purge = true first.")
 	}
 	return nil
+}
+
+// replacing returns the first attribute whose change replaces the sync; "" if there is none.
+func (r *sync) replacing(c *base.PlanCall[base.Object]) string {
+	if c.Replaces != nil {
+		return c.Replaces.Attribute
+	}
+	for _, column := range r.columns {
+		if column.Fixed && !c.Model[column.Name].Equal(c.Prior[column.Name]) {
+			return column.Name
+		}
+	}
+	return ""
 }
 
 func (r *sync) place(c *base.Call[base.Object]) client.SyncPlace {

@@ -38,7 +38,7 @@ func Report(diags *diag.Diagnostics, doing string, subject Subject, err error) {
 	}
 	var e *client.Error
 	if !errors.As(err, &e) {
-		diags.AddError(summary, sentence(err.Error()))
+		diags.AddError(summary, Sentence(err.Error()))
 		return
 	}
 	detail := explain(e)
@@ -84,20 +84,20 @@ func explain(e *client.Error) string {
 		return fmt.Sprintf("Nothing is mounted at %s/. Check the provider's mount, namespace and address, or mount the engine:\n\n"+
 			"    vault secrets enable -path=%s vault-plugin-secrets-stashbase", mount, mount)
 	case client.Conflict:
-		return sentence(e.Text) + " If someone else has changed it meanwhile, plan again."
+		return Sentence(e.Text) + " If someone else has changed it meanwhile, plan again."
 	case client.Sealed:
-		return "Vault is sealed, in standby or starting: " + sentence(e.Text)
+		return "Vault is sealed, in standby or starting: " + Sentence(e.Text)
 	case client.RateLimited:
 		return "A rate limit quota of Vault rejected the request. Lower -parallelism, or raise the quota: vault read sys/quotas/rate-limit/<name>"
 	case client.Strange:
-		return fmt.Sprintf("%s %s: %s", e.Method, e.Path, sentence(e.Text))
+		return fmt.Sprintf("%s %s: %s", e.Method, e.Path, Sentence(e.Text))
 	case client.Invalid:
 		if e.Field != "" {
 			return e.Text // begins with the field's name, which keeps its case
 		}
-		return sentence(e.Text)
+		return Sentence(e.Text)
 	default:
-		return sentence(e.Text)
+		return Sentence(e.Text)
 	}
 }
 
@@ -109,8 +109,8 @@ func PolicyLine(e *client.Error) string {
 	return fmt.Sprintf("path %q { capabilities = [%s] }", e.Path, capabilities[e.Method])
 }
 
-// sentence capitalizes the first letter of a text and ends the text with a period.
-func sentence(text string) string {
+// Sentence capitalizes the first letter of a text and ends the text with a period.
+func Sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return text
@@ -140,11 +140,11 @@ func Hint(err error, kind client.Kind, hint string) error {
 		return err
 	}
 	hinted := *e
-	hinted.Text = sentence(e.Text) + " " + hint
+	hinted.Text = Sentence(e.Text) + " " + hint
 	return &hinted
 }
 
 // Invalid reports an invalid value in the configuration; want describes a valid one.
 func Invalid(diags *diag.Diagnostics, at path.Path, want string) {
-	diags.AddAttributeError(at, "Invalid value", sentence(want))
+	diags.AddAttributeError(at, "Invalid value", Sentence(want))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -26,8 +27,9 @@ func TestMain(m *testing.M) { os.Exit(vault.Run(m)) }
 // acceptance tests do not support yet.
 type conversation struct {
 	*testing.T
-	server tfprotov6.ProviderServer
-	schema *tfprotov6.GetProviderSchemaResponse
+	provider *provider.Stashbase
+	server   tfprotov6.ProviderServer
+	schema   *tfprotov6.GetProviderSchemaResponse
 }
 
 func newConversation(t *testing.T) *conversation {
@@ -36,11 +38,12 @@ func newConversation(t *testing.T) *conversation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := providerserver.NewProtocol6WithError(provider.New("v0.0.0", providers))()
+	stashbase := provider.New("v0.0.0", providers)
+	server, err := providerserver.NewProtocol6WithError(stashbase)()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conversation{T: t, server: server}
+	c := &conversation{T: t, provider: stashbase, server: server}
 	if c.schema, err = server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +191,7 @@ func TestUnknownConfigurationFailsOnlyARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(read.Diagnostics) != 1 || read.Diagnostics[0].Detail == "" {
+	if len(read.Diagnostics) != 1 || !strings.HasPrefix(read.Diagnostics[0].Detail, "The provider's address is not known until apply") {
 		t.Fatalf("%v", read.Diagnostics)
 	}
 }
@@ -242,31 +245,36 @@ func (c *conversation) attribute(state *tfprotov6.DynamicValue, resource, name s
 	return got
 }
 
+// login returns the block of a login method. Attributes that are not given are null.
+func (c *conversation) login(name string, given map[string]string) tftypes.Value {
+	c.Helper()
+	block := c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes[name].(tftypes.Object)
+	all := map[string]tftypes.Value{}
+	for attribute := range block.AttributeTypes {
+		all[attribute] = tftypes.NewValue(tftypes.String, nil)
+		if value, ok := given[attribute]; ok {
+			all[attribute] = text(value)
+		}
+	}
+	return tftypes.NewValue(block, all)
+}
+
 func TestThereIsOneWayToLogIn(t *testing.T) {
 	c := newConversation(t)
-	block := c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes["auth_login_userpass"].(tftypes.Object)
-	given := map[string]tftypes.Value{}
-	for name := range block.AttributeTypes {
-		given[name] = tftypes.NewValue(tftypes.String, nil)
-	}
-	given["username"] = text("u")
-	response, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: c.object(c.schema.Provider, map[string]tftypes.Value{
-		"token": text("t"), "auth_login_userpass": tftypes.NewValue(block, given),
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(response.Diagnostics) == 0 {
-		t.Error("a token and a login are accepted together")
+	token, password := text("t"), c.login("auth_login_userpass", map[string]string{"username": "u"})
+	for _, given := range []map[string]tftypes.Value{{"token": token}, {"auth_login_userpass": password}, {"token": token, "auth_login_userpass": password}} {
+		response, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: c.object(c.schema.Provider, given)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := response.Diagnostics
+		if len(given) == 1 && len(d) > 0 || len(given) > 1 && (len(d) != 1 || !strings.Contains(d[0].Detail, "cannot be configured together: [token,")) {
+			t.Errorf("%d ways to log in: %v", len(given), d)
+		}
 	}
 	// If a login lacks a value that neither the block nor the environment provides, Configure
 	// reports it before any request.
-	block = c.schema.Provider.ValueType().(tftypes.Object).AttributeTypes["auth_login_kubernetes"].(tftypes.Object)
-	given = map[string]tftypes.Value{}
-	for name := range block.AttributeTypes {
-		given[name] = tftypes.NewValue(tftypes.String, nil)
-	}
-	diags := c.configure(map[string]tftypes.Value{"auth_login_kubernetes": tftypes.NewValue(block, given)})
+	diags := c.configure(map[string]tftypes.Value{"auth_login_kubernetes": c.login("auth_login_kubernetes", nil)})
 	if len(diags) != 1 || diags[0].Detail != "The block needs role." {
 		t.Errorf("%v", diags)
 	}

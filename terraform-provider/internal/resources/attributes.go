@@ -2,7 +2,6 @@ package resources
 
 import (
 	"context"
-	"regexp"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -13,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/setdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -21,11 +21,6 @@ import (
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
-
-// secretName is the engine's rule for names of secrets, see docs/reference/conventions.md.
-var secretName = regexp.MustCompile(`^[A-Za-z_](\.?[A-Za-z0-9_-])*\.?$`)
-
-const secretNameRule = "must begin with a letter or _, followed by letters, digits, _, - and single dots"
 
 // An attribute with a default is fully managed. If the configuration omits it, the engine's field
 // is reset to the default.
@@ -49,6 +44,13 @@ func textsByNameWithDefault(help string) schema.MapAttribute {
 	return schema.MapAttribute{
 		Optional: true, Computed: true, ElementType: types.StringType, MarkdownDescription: help + " Default: none.",
 		Default: mapdefault.StaticValue(types.MapValueMust(types.StringType, map[string]attr.Value{})),
+	}
+}
+
+func textsWithDefault(help string) schema.SetAttribute {
+	return schema.SetAttribute{
+		Optional: true, Computed: true, ElementType: types.StringType, MarkdownDescription: help + " Default: none.",
+		Default: setdefault.StaticValue(types.SetValueMust(types.StringType, []attr.Value{})),
 	}
 }
 

@@ -31,7 +31,6 @@ type secretKnowledge struct {
 	Version     types.Int64  `tfsdk:"version"`
 	State       types.String `tfsdk:"state"`
 	CreatedTime types.String `tfsdk:"created_time"`
-	Comment     types.String `tfsdk:"comment"`
 	Encoding    types.String `tfsdk:"encoding"`
 	Size        types.Int64  `tfsdk:"size"`
 	Tags        []string     `tfsdk:"tags"`
@@ -52,14 +51,13 @@ func (d *environmentMetadata) Schema(_ context.Context, _ datasource.SchemaReque
 		Attributes: map[string]schema.Attribute{
 			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "`<workspace>/<project>/<environment>`"},
 			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
-			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
-			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
-			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
+			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help, Validators: base.Workspace().Validators()},
+			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help, Validators: base.Project().Validators()},
+			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help, Validators: base.Environment().Validators()},
 			"secrets": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "The secrets by name, including deleted ones.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"version":      schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the newest version."},
 				"state":        schema.StringAttribute{Computed: true, MarkdownDescription: "`live`, `deleted`, `destroyed` or `damaged`."},
 				"created_time": schema.StringAttribute{Computed: true, MarkdownDescription: "When the newest version was written, RFC 3339 in UTC."},
-				"comment":      schema.StringAttribute{Computed: true, MarkdownDescription: "Why the newest version was written."},
 				"encoding":     schema.StringAttribute{Computed: true, MarkdownDescription: "Encoding of the value: `text` or `base64`."},
 				"size":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Size of the value in bytes."},
 				"tags":         schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "Tags of the secret."},
@@ -90,7 +88,7 @@ func (d *environmentMetadata) Read(ctx context.Context, request datasource.ReadR
 	for name, v := range all {
 		m.Secrets[name] = secretKnowledge{
 			Version: types.Int64Value(v.Version), State: types.StringValue(v.State), CreatedTime: types.StringValue(v.CreatedTime),
-			Comment: types.StringValue(v.Comment), Encoding: types.StringValue(v.Encoding), Size: types.Int64Value(v.Size), Tags: append([]string{}, v.Tags...),
+			Encoding: types.StringValue(v.Encoding), Size: types.Int64Value(v.Size), Tags: append([]string{}, v.Tags...),
 		}
 	}
 	response.Diagnostics.Append(response.State.Set(ctx, &m)...)

@@ -6,9 +6,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -40,18 +42,20 @@ func (d *policyData) Metadata(_ context.Context, _ datasource.MetadataRequest, r
 
 // Schema returns the schema.
 func (d *policyData) Schema(_ context.Context, _ datasource.SchemaRequest, response *datasource.SchemaResponse) {
-	name := func(help string) schema.Attribute {
-		return schema.StringAttribute{Optional: true, MarkdownDescription: help + " The role determines which names are required."}
+	name := func(help string, kind names.Kind) schema.Attribute {
+		return schema.StringAttribute{
+			Optional: true, MarkdownDescription: help + " The role determines which names are required.", Validators: []validator.String{base.Name(kind)},
+		}
 	}
 	response.Schema = schema.Schema{
 		MarkdownDescription: "A Vault policy with the least rights that a role needs, for this mount and the given names.",
 		Attributes: map[string]schema.Attribute{
 			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
 			"role":             schema.StringAttribute{Required: true, MarkdownDescription: "Name of the role. `vault list stashbase/policies` lists all roles."},
-			"workspace":        name("Name of a workspace."),
-			"project":          name("Name of a project."),
-			"environment":      name("Name of an environment."),
-			"context":          name("Name of the encryption context that a service uses."),
+			"workspace":        name("Name of a workspace.", names.Workspace),
+			"project":          name("Name of a project.", names.Object),
+			"environment":      name("Name of an environment.", names.Object),
+			"context":          name("Name of the encryption context that a service uses.", names.Object),
 			"description":      schema.StringAttribute{Computed: true, MarkdownDescription: "What the role is for."},
 			"policy":           schema.StringAttribute{Computed: true, MarkdownDescription: "The policy in HCL, for the attribute `policy` of a `vault_policy`."},
 		},

@@ -2,15 +2,18 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -42,14 +45,42 @@ func Environment() resource.Resource {
 			"production":       boolWithDefault("Whether this is a production environment."),
 			"locked":           boolWithDefault("Whether the engine refuses all writes, including those of this provider."),
 			"deletion_allowed": boolWithDefault("Whether a production environment may be destroyed."),
-			"base":             textWithDefault("Environment to inherit secrets from: the name of an environment of the same project, or `project/environment`."),
-			"shared_with": schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns `project/environment` of the environments that may refer to this one or inherit from it. " +
-				"If absent, a production environment is shared with no other; any other environment is shared with the other non-production environments of its project."},
-			"force_destroy": boolWithDefault("Whether destroying the environment also deletes the secrets that are still in it."),
-			"created_time":  createdTime("the environment"),
+			"base":             environmentName("Environment to inherit secrets from: the name of an environment of the same project, or `project/environment`."),
+			"shared_with":      textsWithDefault("Patterns `project/environment` of the environments that may refer to this one or inherit from it."),
+			"force_destroy":    boolWithDefault("Whether destroying the environment also deletes the secrets that are still in it."),
+			"created_time":     createdTime("the environment"),
 		},
-		Create: createEnvironment, Adopt: adoptEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment,
+		Create: createEnvironment, Adopt: adoptEnvironment, Read: readEnvironment, Update: putEnvironment, Delete: deleteEnvironment, Plan: planEnvironment,
 	})()
+}
+
+// environmentName makes an attribute for the name of an environment: environment, or
+// project/environment. The empty text names none.
+func environmentName(help string) schema.StringAttribute {
+	attribute := textWithDefault(help)
+	attribute.Validators = []validator.String{base.Text{Rule: "environment or project/environment", Check: func(text string) error {
+		parts := strings.Split(text, "/")
+		wrong := func(part string) bool { return names.Object.Check(part) != nil }
+		if text != "" && (len(parts) > 2 || slices.ContainsFunc(parts, wrong)) {
+			return errors.New("must be environment or project/environment; each name must be " + names.Rule)
+		}
+		return nil
+	}}}
+	return attribute
+}
+
+// planEnvironment keeps the spelling of base that the state has. After an import, that is the short
+// form. Terraform accepts a planned value that equals the state.
+func planEnvironment(ctx context.Context, c *base.PlanCall[environment]) error {
+	warnRenamed(ctx, c)
+	if c.Creates || c.Replaces != nil || c.Model.Base.IsUnknown() {
+		return nil
+	}
+	project := c.Names[1]
+	if shortBase(c.Model.Base.ValueString(), project) == shortBase(c.Prior.Base.ValueString(), project) {
+		c.Model.Base = c.Prior.Base
+	}
+	return nil
 }
 
 func createEnvironment(ctx context.Context, c *base.Call[environment]) error {
@@ -131,10 +162,6 @@ func (m *environment) fill(ctx context.Context, e *client.Environment) error {
 	m.DeletionAllowed, m.CreatedTime = types.BoolValue(e.DeletionAllowed), types.StringValue(e.CreatedTime)
 	// The engine does not know it, and it is null after an import.
 	m.ForceDestroy = types.BoolValue(m.ForceDestroy.ValueBool())
-	m.SharedWith = types.SetNull(types.StringType)
-	if e.SharedWith == nil {
-		return nil
-	}
 	shared, err := set(ctx, e.SharedWith)
 	m.SharedWith = shared
 	return err

@@ -43,9 +43,9 @@ func (e *loadedEnvironment) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 		MarkdownDescription: "Names and values of all secrets of an environment, as a workload receives them: with inherited secrets, and with references resolved. Neither the state nor a plan contains them.",
 		Attributes: map[string]schema.Attribute{
 			"engine_namespace": schema.StringAttribute{Optional: true, MarkdownDescription: "Vault namespace (Enterprise) of the engine, if it is not the provider's."},
-			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help},
-			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help},
-			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help},
+			"workspace":        schema.StringAttribute{Required: true, MarkdownDescription: base.Workspace().Help, Validators: base.Workspace().Validators()},
+			"project":          schema.StringAttribute{Required: true, MarkdownDescription: base.Project().Help, Validators: base.Project().Validators()},
+			"environment":      schema.StringAttribute{Required: true, MarkdownDescription: base.Environment().Help, Validators: base.Environment().Validators()},
 			"include":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to load, such as `DB_*`. Default: all."},
 			"exclude":          schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Patterns of the names to leave out."},
 			"after": schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Values that are known only after apply, such as `stashbase_secret.x.version`. " +

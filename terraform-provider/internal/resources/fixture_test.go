@@ -56,7 +56,7 @@ func (w *world) tree() {
 	w.Helper()
 	w.write("workspaces/"+w.workspace, map[string]any{"deletion_allowed": true})
 	w.write("projects/"+w.workspace+"/api", nil)
-	w.write("environments/"+w.workspace+"/api/dev", nil)
+	w.write("environments/"+w.workspace+"/api/dev", map[string]any{"shared_with": "api/*"}) // it is the base of others
 }
 
 // configure writes the configuration, with WORKSPACE replaced by the workspace's name.

@@ -34,13 +34,17 @@ func TestAnIntegrationIsMadeChangedAndDestroyed(t *testing.T) {
 		w.holds(w.State(address), "generation", json.Number("1"))
 		w.PlansNothing()
 
-		// An import restores everything except the credential, which is supplied again.
+		// An import keeps the credential. If someone else then supplies another one, the plan shows
+		// it.
 		if out, err := w.Try("state", "rm", address); err != nil {
 			t.Fatal(out)
 		}
 		w.Import(address, w.workspace+"/kv")
+		w.PlansNothing()
+		w.write(path, map[string]any{"token": "theirs"})
+		w.PlansOnly(address, "update")
 		w.Apply()
-		w.holds(w.State(address), "generation", 2)
+		w.holds(w.State(address), "generation", 3)
 		w.PlansNothing()
 
 		// Changing a setting that is no endpoint keeps the credential. A setting that is removed is
@@ -48,19 +52,19 @@ func TestAnIntegrationIsMadeChangedAndDestroyed(t *testing.T) {
 		w.configure(strings.Replace(integrationConfig, `allowed_targets      = ["secret/*"]`, `description = "new"`, 1))
 		w.Apply()
 		w.holds(w.read(path), "allowed_targets", "[]")
-		w.holds(w.read(path), "generation", 2)
+		w.holds(w.read(path), "generation", 3)
 		w.PlansNothing()
 
 		// A different number supplies the credential.
 		w.configure(strings.Replace(integrationConfig, "token_wo_version     = 1", "token_wo_version = 2", 1))
 		w.Apply()
-		w.holds(w.read(path), "generation", 3)
+		w.holds(w.read(path), "generation", 4)
 
 		// If someone else supplies a credential, the plan shows it.
 		w.write(path, map[string]any{"token": "theirs"})
 		w.PlansOnly(address, "update")
 		w.Apply()
-		w.holds(w.read(path), "generation", 5)
+		w.holds(w.read(path), "generation", 6)
 		w.PlansNothing()
 
 		// A deleted integration is created again.

@@ -18,7 +18,7 @@ type creation struct {
 	kind, id   string
 	attributes string
 	before     func(*world)            // creates the parents of the object
-	exact      func(*world)            // creates the object itself; nil if a create succeeds anyway
+	exists     func(*world)            // creates the object itself
 	differs    map[string]func(*world) // changes the object so that it must not be adopted
 }
 
@@ -28,6 +28,7 @@ var creations = []creation{
 		kind: "config", id: "config",
 		attributes: `max_versions = 7`,
 		before:     func(*world) {},
+		exists:     func(w *world) { w.write("config", map[string]any{"max_versions": 7}) },
 	},
 	{
 		kind: "workspace", id: "WORKSPACE",
@@ -37,7 +38,7 @@ var creations = []creation{
   metadata         = { owner = "payments" }
   deletion_allowed = true`,
 		before: func(*world) {},
-		exact: func(w *world) {
+		exists: func(w *world) {
 			w.write("workspaces/"+w.workspace, map[string]any{"description": "first", "metadata": map[string]any{"owner": "payments"}, "deletion_allowed": true})
 		},
 		differs: map[string]func(*world){
@@ -53,7 +54,7 @@ var creations = []creation{
   name        = "web"
   description = "first"`,
 		before: (*world).tree,
-		exact:  func(w *world) { w.write("projects/"+w.workspace+"/web", map[string]any{"description": "first"}) },
+		exists: func(w *world) { w.write("projects/"+w.workspace+"/web", map[string]any{"description": "first"}) },
 		differs: map[string]func(*world){
 			"another description": func(w *world) { w.write("projects/"+w.workspace+"/web", map[string]any{"description": "theirs"}) },
 			"an environment":      func(w *world) { w.write("environments/"+w.workspace+"/web/dev", nil) },
@@ -68,7 +69,7 @@ var creations = []creation{
   base        = "dev"
   shared_with = ["web/*", "api/dev"]`,
 		before: (*world).tree,
-		exact: func(w *world) {
+		exists: func(w *world) {
 			w.write("environments/"+w.workspace+"/api/prod", map[string]any{"base": "dev", "shared_with": []string{"api/dev", "web/*"}})
 		},
 		differs: map[string]func(*world){
@@ -98,7 +99,7 @@ var creations = []creation{
   comment          = "why"
   tags             = ["a", "b"]`,
 		before: (*world).tree,
-		exact:  func(w *world) { w.secret("VALUE", "why", "b,a", false) },
+		exists: func(w *world) { w.secret("VALUE", "why", "b,a", false) },
 		differs: map[string]func(*world){
 			"another value":   func(w *world) { w.secret("theirs", "why", "a,b", false) },
 			"another comment": func(w *world) { w.secret("VALUE", "theirs", "a,b", false) },
@@ -115,7 +116,7 @@ var creations = []creation{
   values_wo         = { A = "a", B = "b" }
   values_wo_version = 1`,
 		before: (*world).tree,
-		exact: func(w *world) {
+		exists: func(w *world) {
 			w.write("import/"+w.workspace+"/api/dev", map[string]any{"secrets": map[string]any{"A": "a", "B": "b"}})
 		},
 		differs: map[string]func(*world){
@@ -133,7 +134,7 @@ var creations = []creation{
   allowed_environments = ["*"]
   allowed_targets      = ["*"]`,
 		before: (*world).tree,
-		exact:  func(w *world) { w.integration("vault") },
+		exists: func(w *world) { w.integration("vault") },
 		differs: map[string]func(*world){
 			"another setting": func(w *world) {
 				w.write("integrations/"+w.workspace+"/vault/it", map[string]any{"allowed_targets": "kv/*"})
@@ -153,7 +154,7 @@ var creations = []creation{
   allowed_environments = ["*"]
   allowed_targets      = ["*"]`,
 		before: (*world).tree,
-		exact:  func(w *world) { w.integration("github") },
+		exists: func(w *world) { w.integration("github") },
 	},
 	{
 		kind: "sync_vault_kv", id: "WORKSPACE/api/dev/it",
@@ -171,7 +172,7 @@ var creations = []creation{
 			w.tree()
 			w.integration("vault")
 		},
-		exact: func(w *world) { w.sync("vault-kv", map[string]any{"mount": "kv", "path": "a"}) },
+		exists: func(w *world) { w.sync("vault-kv", map[string]any{"mount": "kv", "path": "a"}) },
 		differs: map[string]func(*world){
 			"another definition": func(w *world) {
 				w.write("syncs/"+w.workspace+"/api/dev/vault-kv/it", map[string]any{"on_conflict": "adopt"})
@@ -195,7 +196,7 @@ var creations = []creation{
 			w.tree()
 			w.integration("github")
 		},
-		exact: func(w *world) { w.sync("github-actions", map[string]any{"owner": "acme", "repository": "api"}) },
+		exists: func(w *world) { w.sync("github-actions", map[string]any{"owner": "acme", "repository": "api"}) },
 	},
 }
 
@@ -302,7 +303,7 @@ func TestACreateWhoseResponseIsLostIsNoDeadEnd(t *testing.T) {
 				"terraform import stashbase_" + c.kind + ".<name> " + id,
 			}, "apply", "-auto-approve")
 			proxy.Play(nil)
-			if out := in.Apply(); c.exact != nil && !strings.Contains(out, "already existed") {
+			if out := in.Apply(); c.kind != "config" && !strings.Contains(out, "already existed") {
 				t.Errorf("the apply does not mention the existing object:\n%s", out)
 			}
 			in.PlansNothing()
@@ -318,27 +319,16 @@ func TestACreateWhoseResponseIsLostIsNoDeadEnd(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsExactAndEmptyIsTakenOver(t *testing.T) {
+// The control of this test is TestAnImportedResourcePlansEmpty: without the change, the object is
+// exactly as configured.
+func TestWhatIsNotExactAndEmptyIsNotTakenOver(t *testing.T) {
 	w := newWorld(t, tftest.Tofu(t))
 	for _, c := range creations {
-		if c.exact == nil {
-			continue
-		}
-		t.Run(c.kind, func(t *testing.T) {
-			in := w.again(t)
-			c.before(in)
-			c.exact(in)
-			in.one(c.kind, c.attributes)
-			if out := in.Apply(); !strings.Contains(out, "already existed") {
-				t.Errorf("no warning that the object already existed:\n%s", out)
-			}
-			in.PlansNothing()
-		})
 		for name, change := range c.differs {
 			t.Run(c.kind+" with "+name, func(t *testing.T) {
 				in := w.again(t)
 				c.before(in)
-				c.exact(in)
+				c.exists(in)
 				change(in)
 				address := in.one(c.kind, c.attributes)
 				in.Fails([]string{"terraform import stashbase_" + c.kind + ".<name> " + strings.ReplaceAll(c.id, "WORKSPACE", in.workspace)}, "apply", "-auto-approve")
@@ -348,6 +338,20 @@ func TestOnlyWhatIsExactAndEmptyIsTakenOver(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAnImportedResourcePlansEmpty(t *testing.T) {
+	w := newWorld(t, tftest.Tofu(t))
+	for _, c := range creations {
+		t.Run(c.kind, func(t *testing.T) {
+			in := w.again(t)
+			c.before(in)
+			c.exists(in)
+			in.Import(in.one(c.kind, c.attributes), strings.ReplaceAll(c.id, "WORKSPACE", in.workspace))
+			in.PlansNothing()
+		})
+	}
+	w.write("config", map[string]any{"max_versions": 10}) // the default
 }
 
 // A token that may write but not read cannot compare, so the resource adopts nothing.

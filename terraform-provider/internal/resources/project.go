@@ -31,7 +31,7 @@ func Project() resource.Resource {
 			"force_destroy": boolWithDefault("Whether destroying the project also deletes the environments that are still in it."),
 			"created_time":  createdTime("the project"),
 		},
-		Create: createProject, Adopt: adoptProject, Read: readProject, Update: putProject, Delete: deleteProject,
+		Create: createProject, Adopt: adoptProject, Read: readProject, Update: putProject, Delete: deleteProject, Plan: planProject,
 	})()
 }
 

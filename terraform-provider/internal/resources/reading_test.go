@@ -89,7 +89,7 @@ output "policy" { value = data.stashbase_policy.it.policy }
 			t.Fatal(got)
 		}
 		w.configure(strings.Replace(config, `workspace   = "WORKSPACE"`, "", 1))
-		w.Fails([]string{"workspace"}, "plan")
+		w.Fails([]string{"workspace: the role workload requires it"}, "plan")
 	})
 }
 

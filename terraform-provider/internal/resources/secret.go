@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -52,8 +53,16 @@ type secret struct {
 
 // written is the private data of a secret.
 type written struct {
-	Version int64 `json:"version"` // the last version that this resource wrote; 0 if none
+	// Version is the last version that this resource wrote, or the version that it imported; 0 if
+	// none.
+	Version int64 `json:"version"`
+	// Imported is true from an import until the resource writes a version. It is then unknown
+	// whether the configuration sets the value, because an import does not see the configuration.
+	Imported bool `json:"imported,omitempty"`
 }
+
+// importedNumber is the number of the value or credential that an import finds.
+const importedNumber = 1
 
 // Secret returns the resource stashbase_secret.
 func Secret() resource.Resource {
@@ -62,8 +71,9 @@ func Secret() resource.Resource {
 		Help: "A secret of an environment.\n\n" +
 			"There are three ways to set the value. `value_wo` keeps it out of the state. `value` stores it in the state. With neither, the value is set elsewhere: " +
 			"the resource then tracks the version and manages the tags, even before the secret has a value.\n\n" +
-			"If someone else writes a new version, the next plan shows it. No value is stored for that: the resource records the version it wrote. A secret that was deleted elsewhere is created again.",
-		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the secret."}},
+			"If someone else writes a new version, the next plan shows it. No value is stored for that: the resource records the version it wrote. A secret that was deleted elsewhere is created again.\n\n" +
+			"An import keeps the value. It counts as the value of `value_wo_version = 1`; any other number sends `value_wo`.",
+		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment(), {Name: "name", Help: "Name of the secret.", Kind: names.Secret}},
 		Attributes: map[string]schema.Attribute{
 			"value": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "The value. It is stored in the state; prefer `value_wo`.", Validators: []validator.String{
 				stringvalidator.ConflictsWith(path.MatchRoot("value_wo"), path.MatchRoot("value_wo_version")),
@@ -72,13 +82,13 @@ func Secret() resource.Resource {
 				stringvalidator.ConflictsWith(path.MatchRoot("value")),
 				stringvalidator.AlsoRequires(path.MatchRoot("value_wo_version")),
 			}},
-			"value_wo_version": schema.Int64Attribute{Optional: true, MarkdownDescription: "Change this number to send `value_wo` again. Any different number works.", Validators: []validator.Int64{
+			"value_wo_version": schema.Int64Attribute{Optional: true, Computed: true, MarkdownDescription: "Change this number to send `value_wo` again. Any different number works. `1` after an import.", Validators: []validator.Int64{
 				int64validator.AlsoRequires(path.MatchRoot("value_wo")),
 			}},
 			"encoding":   choiceWithDefault("Encoding of the value.", "text", "base64"),
 			"references": boolWithDefault("Whether `${NAME}`, `${environment/NAME}` and `${project/environment/NAME}` in the value refer to other secrets. In a Terraform string, write `$${NAME}`."),
-			"comment":    schema.StringAttribute{Optional: true, MarkdownDescription: "Why the next version is written. The provider does not read it back."},
-			"tags":       schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags of the secret. If absent, the resource does not manage the tags."},
+			"comment":    schema.StringAttribute{Optional: true, Computed: true, MarkdownDescription: "Why the next version is written. The provider does not read it back."},
+			"tags":       schema.SetAttribute{Optional: true, Computed: true, ElementType: types.StringType, MarkdownDescription: "Tags of the secret. If absent, the resource does not manage the tags."},
 			"on_drift":   choiceWithDefault(driftHelp, overwrite, ignore, fail),
 			"on_destroy": choice("What to do with the secret when the resource is destroyed. `soft`: mark its newest version as deleted, which can be undone; `purge`: remove all versions permanently. "+
 				"Default: `soft`, or nothing if the value is set elsewhere.", soft, purge),
@@ -99,9 +109,6 @@ func (m *secret) value() string {
 	}
 	return m.Value.ValueString()
 }
-
-// managed reports the same for a state, in which a write-only value is always null.
-func (m *secret) managed() bool { return !m.Value.IsNull() || !m.ValueWOVersion.IsNull() }
 
 // sends decides whether an update writes a version. Nothing else decides that.
 func sends(config, plan, prior *secret, last written) bool {
@@ -124,20 +131,44 @@ func drifted(prior *secret, last written) bool {
 }
 
 func planSecret(ctx context.Context, c *base.PlanCall[secret]) error {
-	if c.Creates {
-		return nil
-	}
 	var last written
 	c.Recall(ctx, &last)
+	if c.Creates {
+		c.Model.omit(&c.Config, &secret{Tags: types.SetNull(types.StringType)})
+		return nil
+	}
 	if c.Config.hasValue() && c.Model.OnDrift.ValueString() == fail && drifted(&c.Prior, last) {
 		return diagnose.At("on_drift", "Version %d was written by someone else; this resource last wrote version %d. Set on_drift to %q to write the value again, or to %q to keep the newer version.",
 			c.Prior.Version.ValueInt64(), last.Version, overwrite, ignore)
 	}
+	warnSecretReplaced(c)
 	c.Model.Version = c.Prior.Version
-	if sends(&c.Config, &c.Model, &c.Prior, last) {
+	switch {
+	case sends(&c.Config, &c.Model, &c.Prior, last):
 		c.Model.Version = types.Int64Unknown()
+		c.Model.omit(&c.Config, &secret{Tags: types.SetNull(types.StringType)})
+	case last.Imported:
+		c.Model.omit(&c.Config, &c.Prior)
+		if !c.Prior.Comment.IsNull() {
+			c.Model.Comment = c.Prior.Comment // the resource has written no version that it describes
+		}
+	default:
+		c.Model.omit(&c.Config, &secret{Tags: types.SetNull(types.StringType)})
 	}
 	return nil
+}
+
+// omit sets the attributes that the configuration omits.
+func (m *secret) omit(config, to *secret) {
+	if config.Comment.IsNull() {
+		m.Comment = to.Comment
+	}
+	if config.Tags.IsNull() {
+		m.Tags = to.Tags
+	}
+	if config.ValueWOVersion.IsNull() {
+		m.ValueWOVersion = to.ValueWOVersion
+	}
 }
 
 func createSecret(ctx context.Context, c *base.Call[secret]) error {
@@ -201,18 +232,40 @@ func readSecret(ctx context.Context, c *base.Call[secret]) error {
 	if err != nil {
 		return err
 	}
-	imported := m.Version.IsNull()
-	if (!found || !known.Live()) && (m.managed() || imported) {
+	var last written
+	c.Recall(ctx, &last)
+	imports := m.Version.IsNull()
+	if (!found || !known.Live()) && (imports || last.Version != 0) {
 		return &client.Error{Kind: client.NotFound, Text: "the secret does not exist, or its newest version is deleted"}
 	}
 	m.Version = types.Int64Value(known.Version)
-	if imported {
-		m.Encoding, m.References, m.OnDrift = types.StringValue(known.Encoding), types.BoolValue(false), types.StringValue(overwrite)
+	if imports {
+		return importSecret(ctx, c, known)
 	}
-	if found && (imported || !m.Tags.IsNull()) {
+	if found && !m.Tags.IsNull() {
 		m.Tags, err = set(ctx, known.Tags)
 	}
 	return err
+}
+
+// importSecret fills the model of an imported secret. Only a read of the secret shows whether its
+// value has references. The value itself is dropped.
+func importSecret(ctx context.Context, c *base.Call[secret], known client.Version) error {
+	m := &c.Model
+	references := false
+	switch now, err := c.Client.Secret(ctx, c.Place(), c.Names[3]); {
+	case err == nil:
+		known.Encoding, references = now.Encoding, now.References
+	case !client.Is(err, client.NoPermission):
+		return err
+	}
+	m.Encoding, m.References = types.StringValue(known.Encoding), types.BoolValue(references)
+	m.OnDrift, m.Comment, m.ValueWOVersion = types.StringValue(overwrite), types.StringValue(""), types.Int64Value(importedNumber)
+	var err error
+	if m.Tags, err = set(ctx, known.Tags); err != nil {
+		return err
+	}
+	return c.Keep(ctx, written{Version: known.Version, Imported: true})
 }
 
 func updateSecret(ctx context.Context, c *base.Call[secret]) error {
@@ -222,7 +275,7 @@ func updateSecret(ctx context.Context, c *base.Call[secret]) error {
 		return writeSecret(ctx, c, c.Prior.Version.ValueInt64())
 	}
 	c.Model.Version = c.Prior.Version
-	if !c.Config.hasValue() {
+	if !c.Config.hasValue() && !last.Imported {
 		// The value is now set elsewhere, so versions of others are not drift.
 		if err := c.Keep(ctx, written{}); err != nil {
 			return err
@@ -244,7 +297,7 @@ func writeSecret(ctx context.Context, c *base.Call[secret], over int64) error {
 	}
 	version, err := c.Client.PutSecret(ctx, c.Place(), c.Names[3], client.SecretInput{
 		Value: c.Config.value(), Encoding: m.Encoding.ValueString(), References: m.References.ValueBool(),
-		Comment: m.Comment.ValueString(), Tags: tags, CAS: &over,
+		Comment: c.Config.Comment.ValueString(), Tags: tags, CAS: &over,
 	})
 	if err != nil {
 		return err
@@ -264,14 +317,16 @@ func tagSecret(ctx context.Context, c *base.Call[secret]) error {
 }
 
 func deleteSecret(ctx context.Context, c *base.Call[secret]) error {
-	m := &c.Model
+	var last written
+	c.Recall(ctx, &last)
 	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
-	switch how := m.OnDestroy.ValueString(); {
+	switch how := c.Model.OnDestroy.ValueString(); {
 	case how == purge:
 		return c.Client.PurgeSecret(ctx, c.Place(), c.Names[3])
-	case how == soft || m.managed():
+	case how == soft || last.Version != 0 && !last.Imported:
 		return c.Client.DeleteSecret(ctx, c.Place(), c.Names[3])
-	default:
-		return nil
+	case last.Imported:
+		c.Warn("", "The secret was not deleted", "The resource imported the secret and never wrote it, so the value may be set elsewhere. To delete such a secret, apply on_destroy = \"soft\" before the resource is destroyed.")
 	}
+	return nil
 }

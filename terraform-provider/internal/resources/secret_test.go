@@ -185,9 +185,57 @@ func TestASecretOfSomebodyElseIsNotOverwrittenButImported(t *testing.T) {
 		state := w.State("stashbase_secret.it")
 		w.holds(state, "version", 1)
 		w.holds(state, "value", nil) // an import puts no value into the state
+		w.PlansNothing()
+		w.holds(w.read("secrets/"+path), "value", "theirs")
+
+		// A different number sends the value.
+		w.configure(strings.Replace(secretConfig, "value_wo_version = 1", "value_wo_version = 2", 1))
+		w.PlansOnly("stashbase_secret.it", "update")
 		w.Apply()
 		w.holds(w.read("secrets/"+path), "value", "VALUE")
 		w.PlansNothing()
+	})
+}
+
+// An import records the version that it finds. Later versions of others are drift, as after a
+// write.
+func TestAnImportedSecretIsRepairedAndNotDeletedUnasked(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		path := w.workspace + "/api/dev/API_KEY"
+		w.write("secrets/"+path, map[string]any{"value": "first", "tags": "a,b", "comment": "theirs"})
+		w.configure(secretConfig)
+		w.Import("stashbase_secret.it", path)
+		w.PlansNothing() // although the configuration has neither tags nor a comment
+		if out := w.Destroy(); !strings.Contains(out, "The secret was not deleted") {
+			t.Error(out)
+		}
+		w.holds(w.read("secrets/"+path), "value", "first")
+
+		w.Import("stashbase_secret.it", path)
+		w.write("secrets/"+path, map[string]any{"value": "theirs", "comment": "theirs"})
+		w.PlansOnly("stashbase_secret.it", "update")
+		w.Apply()
+		w.holds(w.read("secrets/"+path), "value", "VALUE")
+		w.holds(w.read("secrets/"+path), "comment", "")
+		w.holds(w.read("secrets/"+path), "tags", "[a b]")
+		w.PlansNothing()
+		w.Destroy()
+		w.holds(w.read("metadata/"+path), "state", "deleted")
+
+		// One whose value is set elsewhere, with references, is imported without a change too.
+		w.write("secrets/"+path, map[string]any{"value": "plain", "references": true})
+		w.configure(`resource "stashbase_secret" "it" {
+  workspace  = "WORKSPACE"
+  project    = "api"
+  environment = "dev"
+  name       = "API_KEY"
+  references = true
+}`)
+		w.Import("stashbase_secret.it", path)
+		w.PlansNothing()
+		w.remove("secrets/"+path, nil)
+		w.PlansOnly("stashbase_secret.it", "create")
 	})
 }
 

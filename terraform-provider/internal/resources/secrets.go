@@ -7,13 +7,13 @@ import (
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -35,8 +35,10 @@ type secrets struct {
 // name.
 type allWritten struct {
 	Versions map[string]int64 `json:"versions"`
-	// Adopts is true after an import: the next write may take over existing secrets.
-	Adopts bool `json:"adopts,omitempty"`
+	// Imported is true from an import until the first write. Versions then has all secrets of the
+	// environment, because an import does not see the configuration. Those that values_wo does not
+	// name are never deleted.
+	Imported bool `json:"imported,omitempty"`
 }
 
 // Secrets returns the resource stashbase_secrets.
@@ -46,67 +48,77 @@ func Secrets() resource.Resource {
 		Help: "Many secrets of one environment. They are written in one request: all of them or none.\n\n" +
 			"The resource manages the names in `values_wo` and no others. A name that is removed from the map is deleted as `on_destroy` says. " +
 			"If someone else writes a new version of a secret, the next plan shows it, and the apply writes only that secret again. A secret that was deleted elsewhere is created again. " +
-			"Import the resource by the environment's id. The next apply then takes over existing secrets with the names in the map.",
+			"Import the resource by the environment's id. The next apply takes over the existing secrets with the names in the map, and leaves all others unchanged. " +
+			"An import keeps the values. They count as the values of `values_wo_version = 1`; any other number sends `values_wo`.",
 		Keys: []base.Key{base.Workspace(), base.Project(), base.Environment()},
 		Attributes: map[string]schema.Attribute{
 			"values_wo": schema.MapAttribute{Required: true, Sensitive: true, WriteOnly: true, ElementType: types.StringType, MarkdownDescription: "The values by name." + writeOnly + " The names are not secret: the state contains them in `versions`.", Validators: []validator.Map{
 				mapvalidator.NoNullValues(),
-				mapvalidator.KeysAre(stringvalidator.RegexMatches(secretName, secretNameRule), stringvalidator.LengthAtMost(255)),
+				mapvalidator.KeysAre(base.Name(names.Secret)),
 			}},
-			"values_wo_version": schema.Int64Attribute{Required: true, MarkdownDescription: "Change this number to send all of `values_wo` again. A value that is unchanged gets no new version. A new name is always sent."},
-			"comment":           schema.StringAttribute{Optional: true, MarkdownDescription: "Why the next versions are written. The provider does not read it back."},
+			"values_wo_version": schema.Int64Attribute{Required: true, MarkdownDescription: "Change this number to send all of `values_wo` again. A value that is unchanged gets no new version. A new name is always sent. `1` after an import."},
+			"comment":           schema.StringAttribute{Optional: true, Computed: true, MarkdownDescription: "Why the next versions are written. The provider does not read it back."},
 			"on_drift":          choiceWithDefault(driftHelp, overwrite, ignore, fail),
 			"on_destroy":        choiceWithDefault("What to do with secrets that are no longer managed. `soft`: mark their newest version as deleted, which can be undone; `purge`: remove all versions permanently.", soft, purge),
 			"versions":          schema.MapAttribute{Computed: true, ElementType: types.Int64Type, MarkdownDescription: "Number of the newest version of each secret, by name."},
 		},
-		Fields:   map[string]string{"secrets": "values_wo", "content": "values_wo"},
-		Create:   writeSecrets,
-		Adopt:    base.Again(writeSecrets),
-		Read:     readSecrets,
-		Update:   writeSecrets,
-		Delete:   deleteSecrets,
-		Plan:     planSecrets,
-		Imported: allWritten{Adopts: true},
+		Fields: map[string]string{"secrets": "values_wo", "content": "values_wo"},
+		Create: writeSecrets, Adopt: base.Again(writeSecrets), Read: readSecrets, Update: writeSecrets, Delete: deleteSecrets, Plan: planSecrets,
 	})()
 }
 
 func planSecrets(ctx context.Context, c *base.PlanCall[secrets]) error {
+	if c.Config.Comment.IsNull() {
+		c.Model.Comment = types.StringNull()
+	}
 	if c.Creates {
 		return nil
 	}
+	warnSecretsReplaced(c)
 	var last allWritten
 	c.Recall(ctx, &last)
 	seen, err := numbers(ctx, c.Prior.Versions)
 	if err != nil {
 		return err
 	}
-	foreign := last.drifted(seen)
+	foreign := last.drifted(seen, c.Config.ValuesWO)
 	if len(foreign) > 0 && c.Model.OnDrift.ValueString() == fail {
 		return diagnose.At("on_drift", "Someone else wrote newer versions of: %s. Set on_drift to %q to write the values again, or to %q to keep the newer versions.", some(foreign), overwrite, ignore)
 	}
-	again := !c.Model.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion) || len(foreign) > 0 && c.Model.OnDrift.ValueString() == overwrite
-	if !c.Config.ValuesWO.IsUnknown() {
-		names := slices.Sorted(maps.Keys(c.Config.ValuesWO.Elements()))
-		again = again || !slices.Equal(names, slices.Sorted(maps.Keys(seen))) || !slices.Equal(names, slices.Sorted(maps.Keys(last.Versions)))
-	}
 	c.Model.Versions = c.Prior.Versions
-	if again {
+	again := !c.Model.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion) || len(foreign) > 0 && c.Model.OnDrift.ValueString() == overwrite
+	switch {
+	case again || last.renamed(seen, c.Config.ValuesWO):
 		c.Model.Versions = types.MapUnknown(types.Int64Type)
+	case last.Imported && !c.Prior.Comment.IsNull():
+		c.Model.Comment = c.Prior.Comment // the resource has written no version that it describes
 	}
 	return nil
 }
 
+// renamed reports whether the names in the configuration differ from those that are live or from
+// those that this resource manages.
+func (w allWritten) renamed(seen map[string]int64, wanted types.Map) bool {
+	if wanted.IsUnknown() {
+		return false
+	}
+	all := slices.Sorted(maps.Keys(wanted.Elements()))
+	return !slices.Equal(all, slices.Sorted(maps.Keys(seen))) || !slices.Equal(all, slices.Sorted(maps.Keys(w.Versions)))
+}
+
 // drifted returns the names whose newest version someone else wrote. It does not return deleted
-// names.
-func (w allWritten) drifted(seen map[string]int64) []string {
-	var names []string
+// names. After an import, only the wanted names count.
+func (w allWritten) drifted(seen map[string]int64, wanted types.Map) []string {
+	var all []string
+	given := wanted.Elements()
 	for name, version := range w.Versions {
-		if now, ok := seen[name]; ok && now != version {
-			names = append(names, name)
+		now, ok := seen[name]
+		if foreign := w.Imported && !wanted.IsUnknown() && given[name] == nil; ok && now != version && !foreign {
+			all = append(all, name)
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(all)
+	return all
 }
 
 func readSecrets(ctx context.Context, c *base.Call[secrets]) error {
@@ -116,10 +128,18 @@ func readSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	if err != nil {
 		return err
 	}
-	if c.Model.OnDrift.IsNull() { // after an import
-		c.Model.OnDrift, c.Model.OnDestroy = types.StringValue(overwrite), types.StringValue(soft)
+	m := &c.Model
+	if m.OnDrift.IsNull() { // the read of an import
+		m.OnDrift, m.OnDestroy, m.Comment, m.ValuesWOVersion = types.StringValue(overwrite), types.StringValue(soft), types.StringValue(""), types.Int64Value(importedNumber)
+		last = allWritten{Versions: map[string]int64{}, Imported: true}
+		for _, name := range living(all) {
+			last.Versions[name] = all[name].Version
+		}
+		if err := c.Keep(ctx, last); err != nil {
+			return err
+		}
 	}
-	return c.Model.fill(ctx, slices.Collect(maps.Keys(last.Versions)), all)
+	return m.fill(ctx, slices.Collect(maps.Keys(last.Versions)), all)
 }
 
 // writeSecrets first writes the secrets that are new, have drifted or are sent again. It then
@@ -144,7 +164,7 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 		return err
 	}
 	sent := last.due(wanted, there, seen, !m.ValuesWOVersion.Equal(c.Prior.ValuesWOVersion), m.OnDrift.ValueString() == overwrite)
-	sent.Comment = m.Comment.ValueString()
+	sent.Comment = c.Config.Comment.ValueString()
 	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
 	if len(sent.Values) > 0 {
 		if _, err := c.Client.Import(ctx, c.Place(), sent); err != nil {
@@ -152,7 +172,7 @@ func writeSecrets(ctx context.Context, c *base.Call[secrets]) error {
 		}
 	}
 	for name := range last.Versions {
-		if _, stays := wanted[name]; !stays {
+		if _, stays := wanted[name]; !stays && !last.Imported {
 			if err := m.remove(ctx, c, name); err != nil {
 				return err
 			}
@@ -200,7 +220,7 @@ func (w allWritten) due(wanted map[string]string, there map[string]client.Versio
 func (w allWritten) foreign(wanted map[string]string, there map[string]client.Version) []string {
 	var names []string
 	for name := range wanted {
-		if _, mine := w.Versions[name]; !mine && !w.Adopts && there[name].Live() {
+		if _, mine := w.Versions[name]; !mine && !w.Imported && there[name].Live() {
 			names = append(names, name)
 		}
 	}
@@ -231,6 +251,10 @@ func keepSecrets(ctx context.Context, c *base.Call[secrets], wanted map[string]s
 func deleteSecrets(ctx context.Context, c *base.Call[secrets]) error {
 	var last allWritten
 	c.Recall(ctx, &last)
+	if last.Imported {
+		c.Warn("", "No secret was deleted", "The resource imported the environment and never wrote a secret, so it is unknown which secrets belong to it. Delete them one by one, or apply a change of values_wo before the resource is destroyed.")
+		return nil
+	}
 	defer c.Connection.Forget(c.Client.Namespace(), c.Place())
 	for _, name := range slices.Sorted(maps.Keys(last.Versions)) {
 		if err := c.Model.remove(ctx, c, name); err != nil {

@@ -67,9 +67,49 @@ func TestManySecretsTakeOverOnlyAfterAnImport(t *testing.T) {
 		w.configure(secretsConfig)
 		w.Fails([]string{"not managed here: A", "terraform import stashbase_secrets.<name> " + environment}, "apply", "-auto-approve")
 		w.Import("stashbase_secrets.it", environment)
+		w.PlansOnly("stashbase_secrets.it", "update") // B and C are new
+		w.Apply()
+		w.holds(w.read("load/"+environment), "A", "theirs")
+		w.holds(w.read("load/"+environment), "B", "b")
+		w.holds(w.read("load/"+environment), "OTHER", "theirs")
+		w.PlansNothing()
+
+		// A different number sends all values.
+		w.configure(strings.Replace(secretsConfig, "version = 1", "version = 2", 1))
 		w.Apply()
 		w.holds(w.read("load/"+environment), "A", "a")
+		w.Destroy()
 		w.holds(w.read("load/"+environment), "OTHER", "theirs")
+		if left := w.read("load/" + environment); len(left) != 1 {
+			t.Fatalf("%d secrets exist after destroy", len(left))
+		}
+	})
+}
+
+// An import does not see the configuration. Until the first write, nothing shows which secrets of
+// the environment belong to the resource.
+func TestImportedSecretsAreNotDeletedUnasked(t *testing.T) {
+	each(t, func(w *world) {
+		w.tree()
+		environment := w.workspace + "/api/dev"
+		w.write("import/"+environment, map[string]any{"secrets": map[string]any{"A": "a", "B": "b", "C": "c"}})
+		w.configure(secretsConfig)
+		w.Import("stashbase_secrets.it", environment)
+		w.PlansNothing()
+		if out := w.Destroy(); !strings.Contains(out, "No secret was deleted") {
+			t.Error(out)
+		}
+		w.holds(w.read("load/"+environment), "A", "a")
+
+		// Drift of the configured secrets is repaired, and a name that is left out stays.
+		w.Import("stashbase_secrets.it", environment)
+		w.write("secrets/"+environment+"/B", map[string]any{"value": "theirs"})
+		w.configure(strings.Replace(secretsConfig, `A = "a", B = "b", C = "c"`, `A = "a", B = "b"`, 1))
+		w.PlansOnly("stashbase_secrets.it", "update")
+		w.Apply()
+		w.holds(w.read("load/"+environment), "B", "b")
+		w.holds(w.read("load/"+environment), "C", "c")
+		w.holds(w.State("stashbase_secrets.it"), "versions", "map[A:1 B:3]")
 		w.PlansNothing()
 	})
 }
@@ -108,6 +148,6 @@ func TestAWriteToOneOfManyBetweenPlanAndApplyIsNotOverwritten(t *testing.T) {
 func TestNamesOfSecretsAreCheckedInThePlan(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure(strings.Replace(secretsConfig, `A = "a"`, `"A B" = "a"`, 1))
-		w.Fails([]string{"values_wo", "must begin with a letter"}, "validate")
+		w.Fails([]string{"values_wo", "beginning with a letter"}, "validate")
 	})
 }

@@ -24,7 +24,6 @@ resource "stashbase_environment" "base" {
   workspace = stashbase_project.it.workspace
   project   = stashbase_project.it.name
   name      = "shared"
-  # A production environment inherits only from one that says so.
   shared_with = ["api/*"]
 }
 
@@ -69,7 +68,7 @@ func TestATreeIsMadeImportedChangedAndDestroyed(t *testing.T) {
 		w.Apply()
 		w.holds(w.read("workspaces/"+w.workspace), "description", "second")
 		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "production", true)
-		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "shared_with", nil) // back to the default
+		w.holds(w.read("environments/"+w.workspace+"/api/prod"), "shared_with", "[]") // back to the default
 		w.PlansNothing()
 
 		// Someone else changes the project.
@@ -126,9 +125,44 @@ func TestAnExistingWorkspaceIsNotTakenOver(t *testing.T) {
 	})
 }
 
+// A rename replaces the object. What that destroys must not be a surprise.
+func TestARenameThatDestroysSecretsWarnsInThePlan(t *testing.T) {
+	each(t, func(w *world) {
+		w.configure(treeConfig + secretInProd)
+		w.Apply()
+		w.PlansNothing()
+		for _, c := range []struct{ from, to, address, says string }{
+			{`"prod"`, `"live"`, "stashbase_environment.it", `The environment "` + w.workspace + `/api/prod" will be destroyed, not renamed`},
+			{`"WORKSPACE"`, `"WORKSPACE-2"`, "stashbase_workspace.it", `The workspace "` + w.workspace + `" will be destroyed, not renamed`},
+		} {
+			w.configure(strings.Replace(treeConfig, c.from, c.to, 1) + secretInProd)
+			plan := w.Plan()
+			if !strings.Contains(plan.Text, c.says) || len(plan.Changes[c.address]) != 2 {
+				t.Errorf("the plan has %v and lacks %q:\n%s", plan.Changes, c.says, plan.Text)
+			}
+			if c.address == "stashbase_environment.it" && !strings.Contains(plan.Text, "It contains 1 secret,") {
+				t.Errorf("the plan does not count the secrets:\n%s", plan.Text)
+			}
+		}
+		w.configure(treeConfig + secretInProd)
+		w.Destroy()
+	})
+}
+
+const secretInProd = `
+resource "stashbase_secret" "it" {
+  workspace        = stashbase_environment.it.workspace
+  project          = stashbase_environment.it.project
+  environment      = stashbase_environment.it.name
+  name             = "API_KEY"
+  value_wo         = "VALUE"
+  value_wo_version = 1
+}
+`
+
 func TestABadNameIsShownAtItsAttribute(t *testing.T) {
 	each(t, func(w *world) {
 		w.configure(strings.Replace(treeConfig, `name             = "WORKSPACE"`, `name = "Bad Name"`, 1))
-		w.Fails([]string{`with stashbase_workspace.it`, `name = "Bad Name"`}, "apply", "-auto-approve")
+		w.Fails([]string{`with stashbase_workspace.it`, `name = "Bad Name"`, "1 to 64 characters"}, "validate")
 	})
 }

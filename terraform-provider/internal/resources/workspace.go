@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/stashbase/vault-stashbase/shared/client"
+	"github.com/stashbase/vault-stashbase/shared/names"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/base"
 	"github.com/stashbase/vault-stashbase/terraform-provider/internal/diagnose"
 )
@@ -36,7 +37,7 @@ func Workspace() resource.Resource {
 		Name: "workspace",
 		Help: "A workspace: a tenant with its own encryption keys.\n\n" +
 			"Destroying a workspace destroys its keys, which makes its content permanently unreadable. It is possible only after `deletion_allowed = true` was applied.",
-		Keys: []base.Key{{Name: "name", Help: "Name of the workspace."}},
+		Keys: []base.Key{{Name: "name", Help: "Name of the workspace.", Kind: names.Workspace}},
 		Attributes: map[string]schema.Attribute{
 			"description":           textWithDefault("What the workspace is for."),
 			"metadata":              textsByNameWithDefault("Your own names and values. Not encrypted by the workspace's keys."),
@@ -48,7 +49,7 @@ func Workspace() resource.Resource {
 			"max_secrets":           numberWithDefault("Maximum number of secrets in one environment."+engines, 100000),
 			"max_environment_bytes": numberWithDefault("Maximum size in bytes of all names and newest values in one environment."+engines, 25165824),
 		},
-		Create: createWorkspace, Adopt: adoptWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace,
+		Create: createWorkspace, Adopt: adoptWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace, Plan: planWorkspace,
 	})()
 }
 
