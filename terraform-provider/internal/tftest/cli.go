@@ -13,8 +13,9 @@ import (
 
 // CLI is a command line program that runs Terraform configurations.
 type CLI struct {
-	Name string // tofu or terraform
-	path string
+	Name     string // tofu or terraform
+	path     string
+	provider func() (string, error) // returns the path of the provider's binary
 }
 
 const moduleLine = "module github.com/stashbase/vault-stashbase\n"
@@ -34,7 +35,7 @@ func Each(t *testing.T, test func(*testing.T, CLI)) {
 			return
 		}
 	}
-	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform}) })
+	t.Run("terraform", func(t *testing.T) { test(t, CLI{"terraform", terraform, plain}) })
 }
 
 // Tofu returns the pinned OpenTofu. If it is missing, the test is skipped, or fails if CI=true.
@@ -48,7 +49,7 @@ func Tofu(t *testing.T) CLI {
 	default:
 		t.Skipf("SKIPPED, NOT TESTED: %v", err)
 	}
-	return CLI{"tofu", path}
+	return CLI{"tofu", path, built}
 }
 
 func tofuBinary() (string, error) {
@@ -107,6 +108,15 @@ var built = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// plain returns the provider binary for the second CLI. That is a binary without the race detector
+// if there is one: the first CLI has already made the same calls under the race detector.
+func plain() (string, error) {
+	if path := os.Getenv("STASHBASE_PLAIN_PROVIDER_BINARY"); path != "" {
+		return filepath.Abs(path)
+	}
+	return built()
+}
 
 // Run is the body of a TestMain. It removes the provider that a test of the process has built.
 func Run(run func() int) int {

@@ -6,5 +6,6 @@
 // $TOFU_BINARY. It runs again with the terraform on PATH, if there is one, or with
 // $TERRAFORM_BINARY. Without a tofu, a test is skipped with a message, or fails if CI=true.
 //
-// The provider is $STASHBASE_PROVIDER_BINARY, or is built once per test process.
+// The provider is $STASHBASE_PROVIDER_BINARY, or is built once per test process. Under the
+// terraform, it is $STASHBASE_PLAIN_PROVIDER_BINARY if that is set.
 package tftest
