@@ -16,7 +16,7 @@
 //	<!-- test: no plugin -->      (anywhere) the session begins without a registered or mounted plugin
 //	<!-- test: raft -->           (anywhere) its Vault has integrated storage
 //	<!-- test: plain http -->     (anywhere) its Vault has no TLS
-//	<!-- test: terraform -->      (anywhere) the session has a terraform and the provider
+//	<!-- test: terraform -->      (anywhere) the session has a terraform, and the provider in bin/
 //
 // In docs/reference/api.md, the commands come from the engine's help. They are indented lines that
 // begin with `$ `. Each family of paths begins with a fresh tree of the names that the commands
