@@ -140,6 +140,7 @@ func (b *bench) all(ctx context.Context) error {
 		{"rotation", b.rotation},
 		{"syncs", b.syncing},
 		{"many workspaces", b.scale},
+		{"terraform", b.terraform},
 	} {
 		if only != "" && !strings.Contains(part.name, only) {
 			continue

@@ -218,6 +218,11 @@ func (s *stand) ticks() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return ticksIn(stat)
+}
+
+// ticksIn returns the processor time in the content of /proc/<pid>/stat.
+func ticksIn(stat []byte) (float64, error) {
 	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may contain spaces
 	fields := bytes.Fields(rest)
 	const user, system = 11, 12 // indexes of the fields after the name
