@@ -91,10 +91,10 @@ func (r *managed[M]) plan(ctx context.Context, keys keyed, request resource.Modi
 		Connection: r.Connection, Names: at.names, Creates: request.State.Raw.IsNull(),
 		private: private{from: request.Private, to: response.Private}, namespace: at.namespace, diags: diags,
 	}
-	diags.Append(load(ctx, request.Plan, request.Plan.Raw, &call.Model)...)
-	diags.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
+	diags.Append(load(ctx, request.Plan.Raw, request.Plan.Schema, &call.Model)...)
+	diags.Append(load(ctx, request.Config.Raw, request.Config.Schema, &call.Config)...)
 	if !call.Creates {
-		diags.Append(load(ctx, request.State, request.State.Raw, &call.Prior)...)
+		diags.Append(load(ctx, request.State.Raw, request.State.Schema, &call.Prior)...)
 		var err error
 		if call.Replaces, err = r.replaced(keys, request.State.Raw); r.failed(diags, "plan", at, err) {
 			return false

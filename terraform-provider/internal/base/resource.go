@@ -99,7 +99,7 @@ func (r *managed[M]) Create(ctx context.Context, request resource.CreateRequest,
 	if !ok {
 		return
 	}
-	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
+	response.Diagnostics.Append(load(ctx, request.Config.Raw, request.Config.Schema, &call.Config)...)
 	call.private = private{to: response.Private}
 	ctx = r.hearing(ctx, &response.Diagnostics, at)
 	// A copy, because a model of the kind Object shares its values with what it was loaded from.
@@ -140,8 +140,8 @@ func (r *managed[M]) Update(ctx context.Context, request resource.UpdateRequest,
 	if !ok {
 		return
 	}
-	response.Diagnostics.Append(load(ctx, request.Config, request.Config.Raw, &call.Config)...)
-	response.Diagnostics.Append(load(ctx, request.State, request.State.Raw, &call.Prior)...)
+	response.Diagnostics.Append(load(ctx, request.Config.Raw, request.Config.Schema, &call.Config)...)
+	response.Diagnostics.Append(load(ctx, request.State.Raw, request.State.Schema, &call.Prior)...)
 	call.private = private{from: request.Private, to: response.Private}
 	ctx = r.hearing(ctx, &response.Diagnostics, at)
 	if response.Diagnostics.HasError() || r.failed(&response.Diagnostics, "update", at, r.kind.Update(ctx, call)) {
@@ -175,7 +175,7 @@ func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.D
 	call := &Call[M]{Connection: r.Connection, diags: diags}
 	keys, err := r.read(from.Raw)
 	at := keys.place()
-	diags.Append(load(ctx, from, from.Raw, &call.Model)...)
+	diags.Append(load(ctx, from.Raw, from.Schema, &call.Model)...)
 	if r.failed(diags, "read the keys of", at, err) || diags.HasError() {
 		return nil, at, false
 	}

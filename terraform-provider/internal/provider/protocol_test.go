@@ -26,13 +26,13 @@ func TestMain(m *testing.M) { os.Exit(vault.Run(m)) }
 // conversation speaks Terraform's protocol with the provider. It shows what the CLIs of the
 // acceptance tests do not support yet.
 type conversation struct {
-	*testing.T
+	testing.TB
 	provider *provider.Stashbase
 	server   tfprotov6.ProviderServer
 	schema   *tfprotov6.GetProviderSchemaResponse
 }
 
-func newConversation(t *testing.T) *conversation {
+func newConversation(t testing.TB) *conversation {
 	t.Helper()
 	providers, err := catalog.All()
 	if err != nil {
@@ -43,7 +43,7 @@ func newConversation(t *testing.T) *conversation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conversation{T: t, provider: stashbase, server: server}
+	c := &conversation{TB: t, provider: stashbase, server: server}
 	if c.schema, err = server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
 		t.Fatal(err)
 	}
