@@ -12,8 +12,8 @@ type keyed struct {
 
 const namespaceAttribute = "engine_namespace"
 
-// read returns the attributes of a plan or state that make up the id.
-func (r *managed[M]) read(value tftypes.Value) (keyed, error) {
+// keysIn returns the attributes of a plan or state that make up the id.
+func (r *managed[M]) keysIn(value tftypes.Value) (keyed, error) {
 	attributes := map[string]tftypes.Value{}
 	if err := value.As(&attributes); err != nil {
 		return keyed{}, err

@@ -69,7 +69,7 @@ func (r *managed[M]) ModifyPlan(ctx context.Context, request resource.ModifyPlan
 	if request.Plan.Raw.IsNull() {
 		return
 	}
-	keys, err := r.read(request.Plan.Raw)
+	keys, err := r.keysIn(request.Plan.Raw)
 	if r.failed(&response.Diagnostics, "plan", keys.place(), err) {
 		return
 	}
@@ -111,7 +111,7 @@ func (r *managed[M]) plan(ctx context.Context, keys keyed, request resource.Modi
 
 // replaced returns the object that a plan with the given keys destroys; nil if no key changes.
 func (r *managed[M]) replaced(planned keyed, state tftypes.Value) (*Replaced, error) {
-	prior, err := r.read(state)
+	prior, err := r.keysIn(state)
 	if err != nil {
 		return nil, err
 	}

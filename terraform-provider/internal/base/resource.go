@@ -173,7 +173,7 @@ func (r *managed[M]) hearing(ctx context.Context, diags *diag.Diagnostics, at pl
 // begin prepares a call from a plan or state.
 func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.Diagnostics) (*Call[M], place, bool) {
 	call := &Call[M]{Connection: r.Connection, diags: diags}
-	keys, err := r.read(from.Raw)
+	keys, err := r.keysIn(from.Raw)
 	at := keys.place()
 	diags.Append(load(ctx, from.Raw, from.Schema, &call.Model)...)
 	if r.failed(diags, "read the keys of", at, err) || diags.HasError() {
