@@ -86,10 +86,10 @@ walk() {
 	same 'vault kv get -field=value $KV/DATABASE_URL' 'vault read -field=value $STASHBASE/secrets/$SECRET'
 	same 'vault kv destroy -versions=1,2 $KV/DATABASE_URL >/dev/null' 'vault write $STASHBASE/destroy/$SECRET versions=1,2 >/dev/null'
 	same 'vault kv get -field=value -version=1 $KV/DATABASE_URL' 'vault read -field=value $STASHBASE/secrets/$SECRET version=1'
-	same 'vault kv undelete -versions=1 $KV/DATABASE_URL >/dev/null' 'vault write $STASHBASE/undelete/$SECRET versions=1 >/dev/null'
 	same 'vault kv get -field=value -version=1 $KV/DATABASE_URL' 'vault read -field=value $STASHBASE/secrets/$SECRET version=1'
 
 	title 'Metadata'
+	same 'vault kv destroy -versions=3,4 $KV/DATABASE_URL >/dev/null' 'vault write $STASHBASE/destroy/$SECRET versions=3,4 >/dev/null'
 	same 'vault kv metadata put -max-versions=2 -custom-metadata=owner=payments $KV/DATABASE_URL >/dev/null' 'vault write $STASHBASE/metadata/$SECRET max_versions=2 - <<<'\''{"custom_metadata": {"owner": "payments"}}'\'' >/dev/null'
 	same 'vault read -field=custom_metadata $KV/metadata/DATABASE_URL' 'vault read -field=custom_metadata $STASHBASE/metadata/$SECRET'
 	same 'vault kv put -field=version $KV/DATABASE_URL value=seven' 'vault write -field=version $STASHBASE/secrets/$SECRET value=seven'

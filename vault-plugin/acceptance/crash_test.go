@@ -63,7 +63,7 @@ func (f *traffic) attempt(method, path string, body data) (response, bool) {
 	switch {
 	case err != nil:
 		return a, false
-	case a.status == http.StatusOK, method == "DELETE" && a.status == http.StatusNotFound && a.word() == "not_found":
+	case a.status == http.StatusOK, method == "DELETE" && a.status == http.StatusNoContent:
 		f.acknowledged.Add(1)
 		return a, true
 	case a.status < 500:

@@ -62,7 +62,8 @@ func TestKVVersionsAreDeletedAndUndeleted(t *testing.T) {
 	c.must("DELETE", "secrets/"+path, nil)
 	expect(t, "history", c.read("metadata/"+path), data{"state": "deleted", "version": 5, "oldest_version": 1})
 	c.refused("PATCH", "secrets/"+path, data{"value": "x"}, http.StatusNotFound, "not_found")
-	c.write("undelete/"+path, data{"versions": []int{1, 5, 77}})
+	c.refused("POST", "undelete/"+path, data{"versions": []int{1, 5, 77}}, http.StatusBadRequest, "not_found")
+	c.write("undelete/"+path, data{"versions": []int{1, 5}})
 	s.ReloadPlugin(t)
 	c.reads("after the undelete of 1 and 5", path, "one", "two", "", "three", "five")
 	c.refused("POST", "undelete/"+path, nil, http.StatusBadRequest, "invalid")
@@ -103,7 +104,8 @@ func TestKVDestroyedValuesLeaveStorage(t *testing.T) {
 		found.present(t, "storage, of the deleted "+where, all())
 	}
 	c.write("destroy/"+path, data{"versions": "1,3"})
-	c.write("undelete/"+path, data{"versions": "1,2,3"})
+	c.refused("POST", "undelete/"+path, data{"versions": "1,2,3"}, http.StatusBadRequest, "not_found")
+	c.write("undelete/"+path, data{"versions": "2"})
 	s.ReloadPlugin(t)
 	c.reads("after the destruction", path, "", long, "")
 	left := all()
@@ -163,11 +165,15 @@ func TestKVMetadataBelongsToTheSecret(t *testing.T) {
 	for _, v := range []string{"one", "two", "three"} {
 		c.write("secrets/"+path, data{"value": v})
 	}
+	c.refused("POST", "metadata/"+path, data{"max_versions": 2}, http.StatusConflict, "conflict")
+	c.refused("PATCH", "metadata/"+path, data{"max_versions": 1}, http.StatusConflict, "conflict")
+	c.reads("after a refused setting", path, "one", "two", "three")
+	root(t, s).write("destroy/"+path, data{"versions": 1})
 	c.write("metadata/"+path, data{"custom_metadata": data{"owner": "a", "team": "b"}, "max_versions": 2, "cas_required": true})
 	c.must("PATCH", "metadata/"+path, data{"custom_metadata": data{"owner": "c", "team": nil}, "tags": []string{"x"}})
 	s.ReloadPlugin(t)
 	expect(t, "metadata", c.read("metadata/"+path), data{
-		"custom_metadata": "map[owner:c]", "tags": "[x]", "max_versions": 2, "cas_required": true, "version": 3, "oldest_version": 2,
+		"custom_metadata": "map[owner:c]", "tags": "[x]", "max_versions": 2, "cas_required": true, "version": 3, "oldest_version": 1,
 	})
 	all, _ := c.read("metadata/" + env)["secrets"].(data)
 	about, _ := all["KEY"].(data)
@@ -315,7 +321,9 @@ func TestKVEnvironmentsAreComparedAndReverted(t *testing.T) {
 	expect(t, "compare", as(t, s, admin, "workspace="+w).read("compare/"+w+"/api?from=development&to=staging"), data{
 		"only_in_from": "[D]", "only_in_to": "[A C]", "different": "[B]", "same": "[]",
 	})
-	expect(t, "load as of then", dev.read(fmt.Sprintf("load/%s?version_at=%v", env, then)), data{"A": "one", "B": "two", "D": nil})
+	// A is deleted now, so it is not delivered as of then either.
+	dev.refused("GET", fmt.Sprintf("load/%s?version_at=%v", env, then), nil, http.StatusBadRequest, "not_found")
+	expect(t, "load as of then", dev.read(fmt.Sprintf("load/%s?version_at=%v&exclude=A", env, then)), data{"B": "two", "D": nil})
 	dev.refused("GET", "load/"+env+"?version_at=2999-01-01T00:00:00Z", nil, http.StatusBadRequest, "invalid")
 
 	log := as(t, s, reader, about(env)).read("changes/" + env + "?limit=2")

@@ -176,10 +176,10 @@ func TestAMissingRecordReturns404AndAMissingParentReturns400(t *testing.T) {
 			cases = append(cases, wrong{fmt.Sprint(req.Op, " ", req.Path), req, v, status, "not_found", []string{says}})
 		}
 	}
-	missing(404, `workspace "none"`, read("workspaces/none", nil), patch("workspaces/none", nil), remove("workspaces/none", nil), read("keys/none", nil))
+	missing(404, `workspace "none"`, read("workspaces/none", nil), patch("workspaces/none", nil), read("keys/none", nil))
 	missing(400, makeW, write("keys/none/rotate", nil), write("keys/none/rewrap", nil), read("projects/none/api", nil), write("projects/none/api", nil), remove("projects/none/api", nil))
-	missing(404, `project "none"`, read("projects/acme/none", nil), remove("projects/acme/none", nil))
-	missing(404, `environment "none"`, read("environments/acme/api/none", nil), remove("environments/acme/api/none", nil))
+	missing(404, `project "none"`, read("projects/acme/none", nil))
+	missing(404, `environment "none"`, read("environments/acme/api/none", nil))
 	for at, says := range map[string]string{"none/api/development": makeW, "acme/none/development": makeP, "acme/api/none": makeE} {
 		missing(400, says,
 			read("secrets/"+at+"/A", nil), write("secrets/"+at+"/A", with), remove("secrets/"+at+"/A", nil), read("metadata/"+at+"/A", nil),
@@ -188,7 +188,7 @@ func TestAMissingRecordReturns404AndAMissingParentReturns400(t *testing.T) {
 			missing(400, says, read("environments/"+at, nil), write("environments/"+at, nil), remove("environments/"+at, nil))
 		}
 	}
-	missing(404, "secret NONE of "+dev, read("secrets/"+dev+"/NONE", nil), remove("secrets/"+dev+"/NONE", nil), read("metadata/"+dev+"/NONE", nil))
+	missing(404, "secret NONE of "+dev, read("secrets/"+dev+"/NONE", nil), read("metadata/"+dev+"/NONE", nil))
 	reject(t, m, cases)
 }
 

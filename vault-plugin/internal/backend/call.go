@@ -86,14 +86,14 @@ func newCall(e *engine.Engine, now func() time.Time, req *logical.Request, data 
 	return c, nil
 }
 
-// exists makes an existence check. It reads memory, so telling a create from an update costs no
-// storage call. It first loads a mount that is out of date: a caller that may only create must not
-// overwrite.
+// exists makes an existence check. It reads memory, so the check costs no storage call. It first
+// loads a mount that is out of date. If that fails, the check returns the error: "does not exist"
+// would let a caller that may only create overwrite what storage holds.
 func (b *Backend) exists(look func(c *call) bool) framework.ExistenceFunc {
 	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
 		e, err := b.ready(ctx, req.Storage)
 		if err != nil {
-			return false, nil // the request itself fails with the reason
+			return false, err
 		}
 		c, err := newCall(e, b.options.Clock.Now, req, data)
 		return err == nil && look(c), nil
@@ -115,7 +115,7 @@ func (c *call) request() caller.Request {
 		sum := sha256.Sum256([]byte(c.req.ClientTokenAccessor))
 		actor.AccessorHash = hex.EncodeToString(sum[:])
 	}
-	return caller.Request{Mount: c.req.MountPoint, ID: c.req.ID, Actor: actor}
+	return caller.Request{Mount: c.req.MountPoint, ID: c.req.ID, Actor: actor, Creates: c.req.Operation == logical.CreateOperation}
 }
 
 // given reports whether the request carries a field, and whether its value is null. Only a patch

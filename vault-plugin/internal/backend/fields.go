@@ -1,11 +1,15 @@
 package backend
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 )
 
 // The names of the path parameters and of the fields that several paths share.
@@ -135,6 +139,24 @@ func changing(op *framework.PathOperation) *framework.PathOperation {
 	op.ForwardPerformanceStandby = true
 	op.ForwardPerformanceSecondary = true
 	return op
+}
+
+// deleting marks an operation that deletes. If the last segment of the path does not exist, the
+// delete succeeds, as in KV: a client that repeats a delete need not know whether the first one
+// arrived. The response then has status 204 and no body. A missing parent is an error, because the
+// path may be misspelt.
+func deleting(op *framework.PathOperation) *framework.PathOperation {
+	run := op.Callback
+	op.Callback = func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+		resp, err := run(ctx, req, data)
+		var known *fault.Error
+		if errors.As(err, &known) && known.Kind == fault.NotFound && known.Status == http.StatusNotFound {
+			return nil, nil
+		}
+		return resp, err
+	}
+	op.Responses[http.StatusNoContent] = []framework.Response{{Description: "It does not exist."}}
+	return changing(op)
 }
 
 type operations = map[logical.Operation]framework.OperationHandler

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -54,7 +55,6 @@ func TestInvalidIntegrationsAreRejectedWithFieldAndForm(t *testing.T) {
 		{"an invalid workspace", write("integrations/A/toy/main", data{"key": v}), v, 400, "invalid", []string{"workspace:", naming.Rule}},
 		{"a patch of a missing integration", patch(fresh, data{"key": v}), v, 404, "not_found", []string{"toy/fresh"}},
 		{"a read of a missing integration", read(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
-		{"a deletion of a missing integration", remove(fresh, nil), "", 404, "not_found", []string{"toy/fresh"}},
 		{"a verification of a missing integration", write(fresh+"/verify", nil), "", 400, "not_found", []string{"vault write stashbase/integrations/acme/toy/fresh"}},
 		{"a workspace that is missing", write("integrations/none/toy/main", data{"key": v}), v, 400, "not_found", []string{"vault write -force stashbase/workspaces/none"}},
 		{"a list in a workspace that is missing", listing("integrations/none", nil), "", 400, "not_found", []string{"workspaces/none"}},
@@ -150,8 +150,12 @@ func TestALockOrAPauseCancelsRunningCalls(t *testing.T) {
 			if _, err := m.Do(stop); err != nil {
 				t.Error(err)
 			}
-			if err := <-returned; err == nil {
-				t.Error("the call succeeded")
+			var refused *enginetest.Refused
+			if err := <-returned; !errors.As(err, &refused) || refused.Status != 400 || refused.Text != "provider: network: toy: verify" {
+				t.Errorf("the call returned %v, want the error of a canceled call", err)
+			}
+			if got := len(server.Calls()); got != 1 {
+				t.Errorf("the provider was called %d times, want 1", got)
 			}
 		})
 	}

@@ -53,7 +53,11 @@ func TestVersionsAreDeletedAndRestored(t *testing.T) {
 		t.Error("a secret whose newest version is deleted is delivered")
 	}
 	m = m.Restart()
-	m.Write("undelete/"+versioned, enginetest.Data{"versions": []string{"1", "3", "77"}})
+	expect(t, m.Refuse(logical.UpdateOperation, "undelete/"+versioned, enginetest.Data{"versions": []string{"1", "3", "77"}}), 400, "not_found", "versions:", "version 77", "1 to 3")
+	if got := values(t, m, "1", "2", "3"); got != " v2 " {
+		t.Errorf("after a refused undelete the versions read %q", got)
+	}
+	m.Write("undelete/"+versioned, enginetest.Data{"versions": []string{"1", "2", "3"}})
 	if got := values(t, m.Restart(), "1", "2", "3"); got != "v1 v2 v3" {
 		t.Errorf("after undeleting them the versions read %q", got)
 	}
@@ -83,10 +87,12 @@ func TestDestroyedVersionsLeaveNothingInStorage(t *testing.T) {
 			t.Errorf("%s is still there", key)
 		}
 	}
-	m.Write("undelete/"+versioned, enginetest.Data{"versions": "1,3"})
-	if got := values(t, m.Restart(), "1", "2", "3"); got != " v2 " {
+	expect(t, m.Refuse(logical.UpdateOperation, "undelete/"+versioned, enginetest.Data{"versions": "1,3"}), 400, "not_found", "versions:", "version 1", "is destroyed")
+	m = m.Restart()
+	if got := values(t, m, "1", "2", "3"); got != " v2 " {
 		t.Errorf("after undeleting destroyed versions they read %q", got)
 	}
+	m.Write("destroy/"+versioned, enginetest.Data{"versions": "77"}) // ignored, as in KV
 	m = m.Restart()
 	if got := enginetest.Version(m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})); got != 4 {
 		t.Errorf("the next version is %d", got)
@@ -186,6 +192,7 @@ func TestVersionsExpire(t *testing.T) {
 
 func TestMetadataBelongToTheSecret(t *testing.T) {
 	m := threeVersions(t)
+	m.Write("destroy/"+versioned, enginetest.Data{"versions": 1})
 	m.Write("metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "a", "team": "b"}, "max_versions": 2, "cas_required": true})
 	m.Must(logical.PatchOperation, "metadata/"+versioned, enginetest.Data{"custom_metadata": enginetest.Data{"owner": "c", "team": nil}})
 	m = m.Restart()
@@ -193,7 +200,7 @@ func TestMetadataBelongToTheSecret(t *testing.T) {
 	if custom := got["custom_metadata"].(map[string]any); len(custom) != 1 || custom["owner"] != "c" {
 		t.Errorf("custom_metadata are %v", custom)
 	}
-	if got["oldest_version"] != 2.0 || values(t, m, "1", "2", "3") != " v2 v3" {
+	if got["oldest_version"] != 1.0 || values(t, m, "1", "2", "3") != " v2 v3" {
 		t.Errorf("a lower max_versions leaves %v", got)
 	}
 	if got := m.Refuse(logical.UpdateOperation, "secrets/"+versioned, enginetest.Data{"value": "x"}); got.Word() != "invalid" {
@@ -251,6 +258,65 @@ func TestRemovalIsCompletedAfterACrash(t *testing.T) {
 			if next := enginetest.Version(m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})); next != 4 {
 				t.Errorf("after a crash at call %d the next version is %d", calls, next)
 			}
+		}
+	}
+}
+
+// A setting removes no version: only who may destroy can remove values that a write does not push
+// out.
+func TestASettingRemovesNoVersion(t *testing.T) {
+	const path = "metadata/" + versioned
+	lower := enginetest.Data{"max_versions": 1}
+	m := threeVersions(t)
+	for _, op := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
+		expect(t, m.Refuse(op, path, lower), 409, "conflict", "max_versions:", "2 versions", "vault write stashbase/destroy/"+versioned+" versions=1,2")
+	}
+	m.Write(path, enginetest.Data{"max_versions": 20})
+	m.Write("config", lower) // it would apply to the secret if its own setting were removed
+	expect(t, m.Refuse(logical.PatchOperation, path, enginetest.Data{"max_versions": nil}), 409, "conflict", "max_versions:", "2 versions")
+	expect(t, m.Refuse(logical.UpdateOperation, path, enginetest.Data{"max_versions": 0}), 409, "conflict", "max_versions:", "2 versions")
+	m.Write("destroy/"+versioned, enginetest.Data{"versions": 1})
+	expect(t, m.Refuse(logical.UpdateOperation, path, lower), 409, "conflict", "1 versions", "versions=2")
+	m.Write(path, enginetest.Data{"tags": "x", "custom_metadata": enginetest.Data{"owner": "a"}})
+	m.Write(path, enginetest.Data{"max_versions": 2})
+	m.Write(path, enginetest.Data{"max_versions": 3, "delete_version_after": "1h"})
+	m.Settle()
+	m = m.Restart()
+	if got := values(t, m, "1", "2", "3"); got != " v2 v3" {
+		t.Errorf("after changes of settings the versions read %q", got)
+	}
+	m.Write("destroy/"+versioned, enginetest.Data{"versions": 2})
+	m.Write(path, lower)
+	m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})
+	if got := m.Restart().Read(path); got["oldest_version"] != 4.0 {
+		t.Errorf("after the destruction and a write, the metadata are %v", got)
+	}
+}
+
+// A lower default applies to every secret of a workspace or of the mount. The next write of a
+// secret, or the next import, must not remove its history at once.
+func TestAWriteEndsTheHistoryOfOneVersion(t *testing.T) {
+	for _, where := range []string{"config", "workspaces/acme"} {
+		m := threeVersions(t)
+		m.Write(where, enginetest.Data{"max_versions": 1})
+		m.Write("metadata/"+versioned, enginetest.Data{"tags": "x"}) // is not refused
+		m.Write("secrets/"+versioned, enginetest.Data{"value": "v4"})
+		m.Settle()
+		m = m.Restart()
+		if got := values(t, m, "1", "2", "3", "4"); got != " v2 v3 v4" {
+			t.Errorf("%s: after a write the versions read %q", where, got)
+		}
+		m.Write("import/acme/api/development", enginetest.Data{"secrets": enginetest.Data{"KEY": "v5"}})
+		if got := values(t, m, "2", "3", "4", "5"); got != " v3 v4 v5" {
+			t.Errorf("%s: after an import the versions read %q", where, got)
+		}
+		m.Settle()
+		m = m.Restart()
+		m.Write("destroy/"+versioned, enginetest.Data{"versions": "3"})
+		m.Write("secrets/"+versioned, enginetest.Data{"value": "v6"})
+		m.Settle()
+		if got := values(t, m.Restart(), "3", "4", "5", "6"); got != "  v5 v6" {
+			t.Errorf("%s: after a destruction and a write the versions read %q", where, got)
 		}
 	}
 }

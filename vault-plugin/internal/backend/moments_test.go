@@ -70,10 +70,18 @@ func TestLoadReturnsAPastMomentCompletelyOrFails(t *testing.T) {
 	m.Write("secrets/acme/api/development/C", enginetest.Data{"value": "c1"})
 	pass() // 3
 	m = m.Restart()
-	for i, want := range []string{"", "A=a1 B=b1", "A=a2", "A=a2 B=b2 C=c1"} {
+	// At moment 1, B had the version that is deleted now.
+	for i, want := range []string{"", "not_found", "A=a2", "A=a2 B=b2 C=c1"} {
 		if got := loaded(t, m, enginetest.Data{"version_at": moments[i]}); got != want {
 			t.Errorf("at moment %d it delivers %q, want %q", i, got, want)
 		}
+	}
+	if got := loaded(t, m, enginetest.Data{"version_at": moments[1], "exclude": "B"}); got != "A=a1" {
+		t.Errorf("without the deleted version, moment 1 delivers %q", got)
+	}
+	m.Write("undelete/acme/api/development/B", enginetest.Data{"versions": 1})
+	if got := loaded(t, m, enginetest.Data{"version_at": moments[1]}); got != "A=a1 B=b1" {
+		t.Errorf("after the undelete, moment 1 delivers %q", got)
 	}
 	future := m.Clock.Now().Add(time.Hour).Format(time.RFC3339)
 	if got := loaded(t, m, enginetest.Data{"version_at": future}); got != "invalid" {
@@ -85,14 +93,71 @@ func TestLoadReturnsAPastMomentCompletelyOrFails(t *testing.T) {
 	for _, mount := range []*enginetest.Mount{m, m.Restart()} {
 		m = mount
 	}
-	for i, want := range []string{"", "not_found", "A=a2", "not_found"} {
+	for i, want := range []string{"", "not_found", "A=a2 B=b1", "not_found"} {
 		if got := loaded(t, m, enginetest.Data{"version_at": moments[i]}); got != want {
 			t.Errorf("after a destruction and a removal, moment %d delivers %q, want %q", i, got, want)
 		}
 	}
-	m.Write("metadata/acme/api/development/A", enginetest.Data{"max_versions": 1})
-	if got := loaded(t, m, enginetest.Data{"version_at": moments[1], "include": "A"}); got != "not_found" {
+	m.Write("metadata/acme/api/development/B", enginetest.Data{"max_versions": 2})
+	m.Write("secrets/acme/api/development/B", enginetest.Data{"value": "b3"})
+	if got := loaded(t, m, enginetest.Data{"version_at": moments[1], "include": "B"}); got != "not_found" {
 		t.Errorf("an evicted version returned %q", got)
+	}
+}
+
+// What was withdrawn must not be delivered as of an earlier time: load is the only right of a
+// workload.
+func TestAPastMomentDeliversNothingThatIsWithdrawnNow(t *testing.T) {
+	const path = "acme/api/development/A"
+	for name, withdraw := range map[string]func(m *enginetest.Mount){
+		"deleted": func(m *enginetest.Mount) { m.Delete("secrets/"+path, nil) },
+		"deleted with an older number": func(m *enginetest.Mount) {
+			m.Write("secrets/"+path, enginetest.Data{"value": "a2"})
+			m.Delete("secrets/"+path, enginetest.Data{"versions": 1})
+		},
+		"deleted by an import": func(m *enginetest.Mount) {
+			m.Write("import/acme/api/development", enginetest.Data{"mode": "replace", "secrets": enginetest.Data{"B": "b1"}})
+		},
+		"destroyed": func(m *enginetest.Mount) { m.Write("destroy/"+path, enginetest.Data{"versions": 1}) },
+		"expired":   func(m *enginetest.Mount) { m.Clock.Advance(24 * time.Hour) },
+		"removed":   func(m *enginetest.Mount) { m.Delete("metadata/"+path, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := enginetest.New(t)
+			m.Populate("acme", "api", "development", "staging")
+			m.Write("environments/acme/api/development", enginetest.Data{"shared_with": "api/*"})
+			if name == "expired" {
+				m.Write("workspaces/acme", enginetest.Data{"delete_version_after": "2h"})
+			}
+			m.Write("secrets/"+path, enginetest.Data{"value": "a1"})
+			m.Write("workspaces/acme", enginetest.Data{"delete_version_after": 0})
+			m.Write("secrets/acme/api/development/B", enginetest.Data{"value": "b1"})
+			m.Write("secrets/acme/api/staging/OF_A", enginetest.Data{"value": "${development/A}", "references": true})
+			m.Write("secrets/acme/api/staging/OF_B", enginetest.Data{"value": "${development/B}", "references": true})
+			m.Write("environments/acme/api/staging", enginetest.Data{"base": "development"})
+			then := m.Clock.Now().Format(time.RFC3339)
+			m.Clock.Advance(time.Hour)
+			withdraw(m)
+			m.Clock.Advance(time.Hour)
+			for m := range restarting(&m) {
+				for _, at := range []string{"development", "staging"} {
+					for _, query := range []enginetest.Data{{}, {"include": "A"}, {"include": "OF_A"}} {
+						if at == "development" && query["include"] == "OF_A" {
+							continue
+						}
+						query["version_at"] = then
+						for _, family := range []string{"load", "render"} {
+							got := m.Refuse(logical.ReadOperation, family+"/acme/api/"+at, query)
+							expect(t, got, 400, "not_found", "secret A of acme/api/development")
+						}
+					}
+					query := enginetest.Data{"version_at": then, "exclude": "A,OF_A"}
+					if got := m.Must(logical.ReadOperation, "load/acme/api/"+at, query); got["B"] != "b1" || at == "staging" && got["OF_B"] != "b1" {
+						t.Errorf("%s without the secret delivers %v", at, got)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -133,7 +133,10 @@ func describeSettings(s store.Settings) map[string]any {
 
 const configHelp = `
 cas_required, delete_version_after, max_versions, max_value_bytes, max_secrets and
-max_environment_bytes are defaults. A workspace can set its own values within the same limits.
+max_environment_bytes are defaults. A workspace can set its own values within the same limits. A
+lower max_versions removes no version: a secret keeps the versions that it has, and each later write
+removes the oldest one.
+
 max_projects, max_environments and max_syncs apply to each workspace. Unwrapped keys are wiped from
 memory after keyring_cache_ttl, and the cache of secrets holds only sealed secrets.
 

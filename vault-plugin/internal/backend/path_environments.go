@@ -59,7 +59,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 				logical.CreateOperation: changing(operation(b.handle(putEnvironment), "Create an environment.", "create", "environment", responses)),
 				logical.UpdateOperation: changing(operation(b.handle(putEnvironment), "Change the given fields and keep the others.", "write", "environment", responses)),
 				logical.PatchOperation:  changing(operation(b.handle(patchEnvironment), "Change the given fields; null resets a field.", "patch", "environment", responses)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteEnvironment), "Delete an environment and its secrets.", "delete", "environment",
+				logical.DeleteOperation: deleting(operation(b.handle(deleteEnvironment), "Delete an environment and its secrets.", "delete", "environment",
 					response("What was deleted.", fields{
 						fieldName: stringField("Name of the environment."),
 						"secrets": intField("Number of secrets that were deleted with it."),

@@ -85,7 +85,7 @@ func (b *Backend) providerPaths(d provider.Declaration) []*framework.Path {
 				logical.CreateOperation: changing(operation(b.handle(putIntegration(d)), "Create an integration.", "create", suffix, responses)),
 				logical.UpdateOperation: changing(operation(b.handle(putIntegration(d)), "Change the given fields and keep the others.", "write", suffix, responses)),
 				logical.PatchOperation:  changing(operation(b.handle(putIntegration(d)), "Change the given fields; null resets a field.", "patch", suffix, responses)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteIntegration(d)), "Delete an integration and its credential. The credential is not revoked at the provider.", "delete", suffix,
+				logical.DeleteOperation: deleting(operation(b.handle(deleteIntegration(d)), "Delete an integration and its credential. The credential is not revoked at the provider.", "delete", suffix,
 					response("What was deleted.", fields{
 						"provider": stringField("Provider of the integration."),
 						fieldName:  stringField("Name of the integration."),

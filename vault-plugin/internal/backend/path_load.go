@@ -35,7 +35,7 @@ func selectionFields() fields {
 	return fields{
 		fieldInclude:   query(wordsField("Patterns of the names to return, such as DB_*. If absent, all names are returned.")),
 		fieldExclude:   query(wordsField("Patterns of the names to leave out, even if include matches them.")),
-		fieldVersionAt: query(&framework.FieldSchema{Type: framework.TypeTime, Description: "Return the versions that were the newest at this time, RFC 3339. If such a version no longer exists, the request fails."}),
+		fieldVersionAt: query(&framework.FieldSchema{Type: framework.TypeTime, Description: "Return the versions that were the newest at this time, RFC 3339. If such a version is deleted, expired or destroyed now, or no longer kept, the request fails."}),
 	}
 }
 
@@ -69,6 +69,9 @@ Operator. A workload needs a policy with one line:
     $ vault kv get stashbase/load/acme/api/production
     $ vault read stashbase/load/acme/api/production include=DB_*,CACHE_* exclude=*_PASSWORD
     $ vault read stashbase/load/acme/api/production version_at=2026-01-02T15:04:05Z
+
+version_at delivers a past moment. A version of that moment that is deleted, expired or destroyed now
+is not delivered: the request fails and the error names the secret.
 
 All values are from the same point in time. A value that was written with encoding=base64 is returned
 in base64. If a secret cannot be decrypted, the request fails and the error names the secret. A

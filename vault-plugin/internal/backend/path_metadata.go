@@ -17,7 +17,7 @@ func metadataFields() fields {
 	return fields{
 		fieldTags:               wordsField("Labels of the secret: at most 16, each at most 64 bytes. Not encrypted by the workspace's keys."),
 		fieldCustomMetadata:     object("Your own names and values: at most 64; names up to 128 bytes, values up to 512 bytes. A patch changes only the given names; null removes a name. Not encrypted by the workspace's keys."),
-		fieldMaxVersions:        intField("Number of versions of this secret to keep, 1 to 100; 0 uses the workspace's value. A lower number removes excess versions immediately."),
+		fieldMaxVersions:        intField("Number of versions of this secret to keep, 1 to 100; 0 uses the workspace's value. A lower number is rejected while versions beyond it have values; destroy them first."),
 		fieldCASRequired:        boolField("Whether every write of this secret must include `cas`. If true in the workspace, it applies to all secrets of the workspace."),
 		fieldDeleteVersionAfter: {Type: framework.TypeSignedDurationSecond, Description: "Age at which a version of this secret is deleted, at most 3650 days. 0 uses the workspace's value; -1s means never. Returned in seconds."},
 	}
@@ -61,7 +61,7 @@ func (b *Backend) metadataPaths() []*framework.Path {
 				logical.ReadOperation:   operation(b.handle(readMetadata), "Read the history of a secret.", "read", "metadata", historyResponse()),
 				logical.UpdateOperation: changing(operation(b.handle(writeMetadata), "Change the given fields and keep the others.", "write", "metadata", historyResponse())),
 				logical.PatchOperation:  changing(operation(b.handle(writeMetadata), "Change the given fields; null resets a field.", "patch", "metadata", historyResponse())),
-				logical.DeleteOperation: changing(operation(b.handle(deleteMetadata), "Remove a secret with all its versions.", "delete", "metadata",
+				logical.DeleteOperation: deleting(operation(b.handle(deleteMetadata), "Remove a secret with all its versions.", "delete", "metadata",
 					response("What was removed.", fields{
 						fieldName:    stringField("Name of the secret."),
 						fieldVersion: intField("Number of its last version. If the name is used again, its versions continue after this number."),
@@ -182,6 +182,9 @@ damaged is listed as damaged, and the other secrets are listed as usual.
     $ vault write stashbase/metadata/acme/api/development/DATABASE_URL max_versions=3 delete_version_after=720h
     $ vault patch stashbase/metadata/acme/api/development/DATABASE_URL - <<< '{"custom_metadata": {"owner": "payments"}}'
     $ vault delete stashbase/metadata/acme/api/development/DATABASE_URL
+
+A setting removes no version. A lower max_versions is rejected while the secret has more versions that
+are not destroyed, and the error contains the command that destroys them.
 
 A delete permanently removes the secret with all its versions. If the name is used again, the version
 numbers continue.

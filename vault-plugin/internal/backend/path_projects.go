@@ -43,7 +43,7 @@ func (b *Backend) projectPaths() []*framework.Path {
 				logical.ReadOperation:   operation(b.handle(readProject), "Read a project.", "read", "project", responses),
 				logical.CreateOperation: changing(operation(b.handle(putProject), "Create a project.", "create", "project", responses)),
 				logical.UpdateOperation: changing(operation(b.handle(putProject), "Change the given fields and keep the others.", "write", "project", responses)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteProject), "Delete a project with its environments and secrets.", "delete", "project",
+				logical.DeleteOperation: deleting(operation(b.handle(deleteProject), "Delete a project with its environments and secrets.", "delete", "project",
 					response("What was deleted.", fields{
 						fieldName:      stringField("Name of the project."),
 						"environments": intField("Number of environments that were deleted with it."),

@@ -83,7 +83,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 				logical.CreateOperation: changing(operation(b.handle(writeSecret), "Write the first version.", "create", "secret", written)),
 				logical.UpdateOperation: changing(operation(b.handle(writeSecret), "Write a new version.", "write", "secret", written)),
 				logical.PatchOperation:  changing(operation(b.handle(patchSecret), "Write a new version that differs from the newest only in the given fields.", "patch", "secret", written)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteSecret), "Soft-delete the newest version, or the versions with the given numbers.", "delete", "secret", historyResponse())),
+				logical.DeleteOperation: deleting(operation(b.handle(deleteSecret), "Soft-delete the newest version, or the versions with the given numbers.", "delete", "secret", historyResponse())),
 			},
 		},
 	}
@@ -287,9 +287,9 @@ func versionNumber(n uint64) string { return strconv.FormatUint(n, 10) }
 
 const secretHelp = `
 A secret has a name, such as DATABASE_URL, and versions. Every write creates a new version, and the
-newest max_versions versions are kept. A delete marks the newest version as deleted. A read of a
-deleted version returns status 404 with the version's metadata. The next write continues with the next
-number. An older version is read by its number.
+newest max_versions versions are kept: a write beyond them removes the oldest version. A delete marks
+the newest version as deleted. A read of a deleted version returns status 404 with the version's
+metadata. The next write continues with the next number. An older version is read by its number.
 
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=@database-url
     $ vault write stashbase/secrets/acme/api/development/DATABASE_URL value=... cas=1 comment="moved to the new cluster"

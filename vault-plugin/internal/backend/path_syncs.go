@@ -97,7 +97,7 @@ func (b *Backend) destinationPath(d provider.Destination, p provider.Declaration
 			logical.CreateOperation: changing(operation(b.handle(putSync(d)), "Create a sync and start its first run.", "create", suffix, responses)),
 			logical.UpdateOperation: changing(operation(b.handle(putSync(d)), "Change the given fields and keep the others.", "write", suffix, responses)),
 			logical.PatchOperation:  changing(operation(b.handle(putSync(d)), "Change the given fields; null resets a field.", "patch", suffix, responses)),
-			logical.DeleteOperation: changing(operation(b.handle(deleteSync(d)), "Delete a sync. With purge=true, first delete the entries that it wrote.", "delete", suffix,
+			logical.DeleteOperation: deleting(operation(b.handle(deleteSync(d)), "Delete a sync. With purge=true, first delete the entries that it wrote.", "delete", suffix,
 				response("The deleted sync.", fields{
 					fieldName:    stringField("Name of the sync."),
 					fieldOwned:   intField("Number of entries at the destination that the sync owned."),

@@ -18,8 +18,8 @@ func versionsField(help string) *framework.FieldSchema {
 
 func (b *Backend) versionPaths() []*framework.Path {
 	return []*framework.Path{
-		b.markPath("undelete", "Restore deleted versions.", undeleteHelp, (*secrets.Service).Undelete),
-		b.markPath("destroy", "Permanently remove the values of versions.", destroyHelp, (*secrets.Service).Destroy),
+		b.markPath("undelete", "Restore deleted versions.", undeleteHelp, "Numbers of the versions, such as 1,2. If one of them is not kept or is destroyed, the request fails and restores none.", (*secrets.Service).Undelete),
+		b.markPath("destroy", "Permanently remove the values of versions.", destroyHelp, "Numbers of the versions, such as 1,2. Versions that are not kept are ignored.", (*secrets.Service).Destroy),
 		{
 			Pattern:      "rollback" + inSecret,
 			DisplayAttrs: display(),
@@ -42,11 +42,11 @@ func (b *Backend) versionPaths() []*framework.Path {
 type marker func(s *secrets.Service, ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (secrets.Metadata, error)
 
 // markPath declares a path that changes the state of versions of a secret.
-func (b *Backend) markPath(verb, synopsis, description string, mark marker) *framework.Path {
+func (b *Backend) markPath(verb, synopsis, description, numbers string, mark marker) *framework.Path {
 	return &framework.Path{
 		Pattern:         verb + inSecret,
 		DisplayAttrs:    display(),
-		Fields:          pathFields(4, fields{fieldVersions: versionsField("Numbers of the versions, such as 1,2. Versions that are no longer kept are ignored.")}),
+		Fields:          pathFields(4, fields{fieldVersions: versionsField(numbers)}),
 		HelpSynopsis:    synopsis,
 		HelpDescription: description,
 		Operations: operations{
@@ -99,8 +99,8 @@ func rollBack(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 const undeleteHelp = `
-Restores versions that were deleted by a delete or by delete_version_after. A destroyed version cannot
-be restored.
+Restores versions that were deleted by a delete or by delete_version_after. If one of the versions is
+not kept or is destroyed, the request fails and restores none.
 
     $ vault write stashbase/undelete/acme/api/development/DATABASE_URL versions=2
 `

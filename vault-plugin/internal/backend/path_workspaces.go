@@ -64,7 +64,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 				logical.CreateOperation: changing(operation(b.handle(putWorkspace), "Create a workspace and its keys.", "create", "workspace", responses)),
 				logical.UpdateOperation: changing(operation(b.handle(putWorkspace), "Change the given fields and keep the others.", "write", "workspace", responses)),
 				logical.PatchOperation:  changing(operation(b.handle(putWorkspace), "Change the given fields; null resets a field.", "patch", "workspace", responses)),
-				logical.DeleteOperation: changing(operation(b.handle(deleteWorkspace), "Delete a workspace and destroy its keys.", "delete", "workspace",
+				logical.DeleteOperation: deleting(operation(b.handle(deleteWorkspace), "Delete a workspace and destroy its keys.", "delete", "workspace",
 					response("What was deleted.", fields{
 						fieldName:      stringField("Name of the workspace."),
 						"key_versions": intField("Number of key versions destroyed."),

@@ -36,9 +36,9 @@ func integrationOperations() []operation {
 		{name: "move an integration without its credential", request: request{Op: write, Path: one, Data: data{"region": "us"}}},
 		{name: "move an integration with its credential", request: request{Op: patch, Path: one, Data: data{"region": "us", "key": toys.key}}},
 		{name: "supply the credential again", request: request{Op: write, Path: one, Data: data{"key": toys.key}}},
-		{name: "delete an integration", once: true, request: request{Op: destroy, Path: one}},
+		{name: "delete an integration", request: request{Op: destroy, Path: one}},
 		{name: "create a sync", prepare: granted, request: request{Op: write, Path: manualSync, Data: definition}},
-		{name: "delete a sync", prepare: synced, once: true, request: request{Op: destroy, Path: manualSync, Data: data{"purge": false}}},
+		{name: "delete a sync", prepare: synced, request: request{Op: destroy, Path: manualSync, Data: data{"purge": false}}},
 	}
 }
 

@@ -62,6 +62,7 @@ type modelVersion struct {
 	Deleted        int    // time of the deletion, possibly in the future; 0: none
 	DeletedBy      string // request id of the deletion
 	Destroyed      bool
+	Gone           bool // only in a choice: the version of the moment cannot be delivered anymore
 }
 
 func (s *modelSecret) newest() *modelVersion { return &s.Versions[len(s.Versions)-1] }
@@ -131,9 +132,16 @@ func (m *model) add(w string, env *modelEnvironment, name string, v modelVersion
 	return v
 }
 
+// prune drops the oldest versions beyond keep, but only one that is not destroyed.
 func (s *modelSecret) prune(keep int) {
-	if extra := len(s.Versions) - keep; extra > 0 {
-		s.Versions = s.Versions[extra:]
+	for pushedOut := false; len(s.Versions) > keep; s.Versions = s.Versions[1:] {
+		if s.Versions[0].Destroyed {
+			continue
+		}
+		if pushedOut {
+			return
+		}
+		pushedOut = true
 	}
 }
 

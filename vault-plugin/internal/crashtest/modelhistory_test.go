@@ -38,8 +38,9 @@ func (s *modelSecret) versionAt(at int) (v modelVersion, live, gone bool) {
 	return v, !v.Destroyed, v.Destroyed
 }
 
-// choose returns the versions of an environment that are delivered as of a moment; 0 means now.
-func (m *model) choose(env *modelEnvironment, at int, include []string) (map[string]modelVersion, int) {
+// choose returns the versions of an environment that are delivered as of a moment; 0 means now. A
+// version of that moment that cannot be delivered anymore is marked as gone.
+func (m *model) choose(env *modelEnvironment, at int, include []string) map[string]modelVersion {
 	all := make(map[string]modelVersion)
 	for name, s := range env.Secrets {
 		if !included(name, include) {
@@ -48,28 +49,28 @@ func (m *model) choose(env *modelEnvironment, at int, include []string) (map[str
 		v, live, gone := *s.newest(), s.newest().live(m.Now), false
 		if at != 0 {
 			v, live, gone = s.versionAt(at)
+			gone = gone || live && !v.live(m.Now)
 		}
-		if gone {
-			return nil, 400
-		}
-		if live {
+		if v.Gone = gone; live || gone {
 			all[name] = v
 		}
 	}
-	if at != 0 && env.removedSince(at, include) {
-		return nil, 400
-	}
-	return all, 0
-}
-
-// removedSince reports whether a secret may have existed at a moment that was purged since.
-func (e *modelEnvironment) removedSince(at int, include []string) bool {
-	for name, tomb := range e.Tombs {
-		if included(name, include) && at >= tomb.Born && at < tomb.Removed {
-			return true
+	for _, name := range env.removedSince(at) {
+		if included(name, include) {
+			all[name] = modelVersion{Gone: true}
 		}
 	}
-	return false
+	return all
+}
+
+// removedSince returns the secrets that may have existed at a moment and were purged since.
+func (e *modelEnvironment) removedSince(at int) (names []string) {
+	for name, tomb := range e.Tombs {
+		if at != 0 && at >= tomb.Born && at < tomb.Removed {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 type modelChange struct {
@@ -136,7 +137,7 @@ func (m *model) revert(w, p, e, change string, dry bool, request string) want {
 	}
 	all := env.changes()
 	i := slices.IndexFunc(all, func(c modelChange) bool { return c.id == change })
-	if i < 0 || env.removedSince(all[i].time, nil) {
+	if i < 0 || len(env.removedSince(all[i].time)) > 0 {
 		return refuse(400)
 	}
 	then := make(map[string]modelVersion)

@@ -60,19 +60,16 @@ type resolving struct {
 // modelHop is a secret, the environment that stores it, and the environment that is delivered.
 type modelHop struct{ home, scope, name string }
 
-func (r *resolving) view(path string) (map[string]modelVersion, int) {
+func (r *resolving) view(path string) map[string]modelVersion {
 	if v := r.views[path]; v != nil {
-		return v, 0
+		return v
 	}
-	v, status := r.m.choose(r.m.at(r.w, path), r.moment, nil)
-	if status != 0 {
-		return nil, status
-	}
+	v := r.m.choose(r.m.at(r.w, path), r.moment, nil)
 	if r.proposed != nil && r.at == path {
 		v[r.name] = *r.proposed
 	}
 	r.views[path] = v
-	return v, 0
+	return v
 }
 
 // other returns the view of the environment at path on behalf of the environment from.
@@ -84,7 +81,7 @@ func (r *resolving) other(from, path string) (map[string]modelVersion, int) {
 	case !mayUse(target, path, r.m.at(r.w, from), from):
 		return nil, 403
 	}
-	return r.view(path)
+	return r.view(path), 0
 }
 
 // lineage returns the path of an environment and the paths of the environments that it inherits
@@ -108,7 +105,7 @@ func (r *resolving) lineage(path string) ([]string, int) {
 
 // resolve returns a value with its references resolved.
 func (r *resolving) resolve(v modelVersion, here modelHop, chain []modelHop) (text string, status int) {
-	if slices.Contains(chain, here) || len(chain) > 10 {
+	if slices.Contains(chain, here) || len(chain) > 10 || v.Gone {
 		return "", 400
 	}
 	if !v.References {
@@ -172,9 +169,7 @@ func (m *model) unresolvable(w, p, e, name string, v modelVersion) int {
 	if _, ok := parseReferences(v.Value); !ok {
 		return 400
 	}
-	if _, status := r.view(r.at); status != 0 {
-		return status
-	}
+	r.view(r.at)
 	_, status := r.resolve(v, modelHop{r.at, r.at, name}, nil)
 	return status
 }
@@ -186,9 +181,11 @@ func (m *model) deliver(w, p, e string, moment int, include []string) (all map[s
 	if env == nil || moment > m.Now {
 		return nil, 400
 	}
-	chosen, status := m.choose(env, moment, include)
-	if status != 0 {
-		return nil, status
+	chosen := m.choose(env, moment, include)
+	for _, v := range chosen {
+		if v.Gone {
+			return nil, 400
+		}
 	}
 	refers := func(name string) bool { return chosen[name].References }
 	if env.Base == "" && !slices.ContainsFunc(slices.Collect(maps.Keys(chosen)), refers) {
@@ -196,9 +193,7 @@ func (m *model) deliver(w, p, e string, moment int, include []string) (all map[s
 	}
 	r := m.resolving(w, moment)
 	path := p + "/" + e
-	if _, status := r.view(path); status != 0 {
-		return nil, status
-	}
+	r.view(path)
 	lineage, status := r.lineage(path)
 	if status != 0 {
 		return nil, status

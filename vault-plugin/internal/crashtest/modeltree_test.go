@@ -22,7 +22,7 @@ func (m *model) deleteWorkspace(w, confirm string) want {
 	ws := m.Workspaces[w]
 	switch {
 	case ws == nil:
-		return refuse(404)
+		return want{}
 	case !ws.DeletionAllowed:
 		return refuse(409)
 	case confirm != w:
@@ -50,7 +50,7 @@ func (m *model) deleteProject(w, p, confirm string) want {
 	}
 	environments, ok := ws.Projects[p]
 	if !ok {
-		return refuse(404)
+		return want{}
 	}
 	going := make(map[string]bool)
 	for e, env := range environments {
@@ -143,7 +143,7 @@ func (m *model) deleteEnvironment(w, p, e, confirm string) want {
 	env := m.environment(w, p, e)
 	switch {
 	case env == nil:
-		return refuse(404)
+		return want{}
 	case !env.deletable(), m.depends(w, map[string]bool{p + "/" + e: true}), len(env.Secrets) > 0 && confirm != e:
 		return refuse(409)
 	}

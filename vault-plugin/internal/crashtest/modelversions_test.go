@@ -38,10 +38,19 @@ func (m *model) changeVersions(w, p, e, name string, versions []int, change func
 	return want{data: data{"version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
 }
 
+// orNothing returns the expected result of a delete that failed. To delete what does not exist
+// succeeds, with an empty response.
+func orNothing(why want) want {
+	if why.status == 404 {
+		return want{}
+	}
+	return why
+}
+
 func (m *model) delete(w, p, e, name, request string) want {
 	_, s, why := m.existing(w, p, e, name)
 	if s == nil {
-		return why
+		return orNothing(why)
 	}
 	m.deleted(s.newest(), request)
 	return want{data: data{"version": s.newest().Number}}
@@ -106,8 +115,15 @@ func (m *model) describe(w, p, e, name string, settings modelSecret) want {
 	if s == nil {
 		return why
 	}
-	s.MaxVersions, s.DeleteAfter, s.CASRequired = settings.MaxVersions, settings.DeleteAfter, settings.CASRequired
-	s.prune(m.keep(w, s))
+	next := *s
+	next.MaxVersions, next.DeleteAfter, next.CASRequired = settings.MaxVersions, settings.DeleteAfter, settings.CASRequired
+	if keep := m.keep(w, &next); keep < m.keep(w, s) {
+		beyond := s.Versions[:max(0, len(s.Versions)-keep)]
+		if slices.ContainsFunc(beyond, func(v modelVersion) bool { return !v.Destroyed }) {
+			return refuse(409)
+		}
+	}
+	*s = next
 	return want{data: data{"max_versions": s.MaxVersions, "delete_version_after": s.DeleteAfter, "cas_required": s.CASRequired, "version": s.newest().Number, "oldest_version": s.Versions[0].Number}}
 }
 
@@ -116,7 +132,7 @@ func (m *model) describe(w, p, e, name string, settings modelSecret) want {
 func (m *model) purge(w, p, e, name string) want {
 	env, s, why := m.existing(w, p, e, name)
 	if s == nil {
-		return why
+		return orNothing(why)
 	}
 	tomb := modelTomb{Last: s.newest().Number, Removed: m.Now}
 	if s.Versions[0].Number == s.First {
@@ -137,10 +153,22 @@ func (m *model) deleted(v *modelVersion, request string) {
 	}
 }
 
-func (m *model) undeleted(v *modelVersion) {
-	if !v.live(m.Now) && !v.Destroyed {
-		v.Deleted, v.DeletedBy = 0, ""
+// undelete restores versions. All of them must be kept and not destroyed.
+func (m *model) undelete(w, p, e, name string, versions []int) want {
+	_, s, why := m.existing(w, p, e, name)
+	if s == nil {
+		return why
 	}
+	for _, n := range versions {
+		if !slices.ContainsFunc(s.Versions, func(v modelVersion) bool { return v.Number == n && !v.Destroyed }) {
+			return refuse(400)
+		}
+	}
+	return m.changeVersions(w, p, e, name, versions, func(v *modelVersion) {
+		if !v.live(m.Now) {
+			v.Deleted, v.DeletedBy = 0, ""
+		}
+	})
 }
 
 // versionStep returns a random request on versions or metadata of a secret.
@@ -161,9 +189,12 @@ func (s *steps) versionStep(id, w, p, e, name string) step {
 	}
 	switch s.IntN(8) {
 	case 0:
-		return marked(request{Op: destroy, Path: "secrets"}, func(m *model, v *modelVersion) { m.deleted(v, id) })
+		deletion := marked(request{Op: destroy, Path: "secrets"}, func(m *model, v *modelVersion) { m.deleted(v, id) })
+		marks := deletion.apply
+		deletion.apply = func(m *model) want { return orNothing(marks(m)) }
+		return deletion
 	case 1, 2:
-		return marked(request{Op: write, Path: "undelete"}, (*model).undeleted)
+		return step{request: request{Op: write, Path: "undelete" + place, Data: body}, apply: func(m *model) want { return m.undelete(w, p, e, name, versions) }}
 	case 3:
 		return marked(request{Op: write, Path: "destroy"}, func(_ *model, v *modelVersion) { v.Destroyed = true })
 	case 4:

@@ -29,15 +29,17 @@ func secretOperations() []operation {
 			request: request{Op: write, Path: "rollback/" + a, Data: data{"version": 4}}},
 		{name: "patch the tags", request: request{Op: patch, Path: "secrets/" + a, Data: data{"tags": "y"}}},
 		{name: "patch the value", request: request{Op: patch, Path: "secrets/" + a, Data: data{"value": "patched"}}},
-		{name: "lower a secret's max_versions", request: request{Op: write, Path: "metadata/" + a,
+		{name: "lower a secret's max_versions", prepare: onlyNewest("A"), request: request{Op: write, Path: "metadata/" + a,
 			Data: data{"max_versions": 1, "cas_required": true, "custom_metadata": data{"owner": "payments"}}}},
-		{name: "lower max_versions of a secret with values that an interrupted write spilled", parallel: true, prepare: spillNewest,
-			request: request{Op: write, Path: "metadata/" + a, Data: data{"max_versions": 1}}},
-		{name: "lower max_versions of a secret with a spilled version",
-			request: request{Op: write, Path: "metadata/acme/api/dev/C", Data: data{"max_versions": 1}}},
-		{name: "purge a secret", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
-		{name: "purge a secret with spilled versions", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/acme/api/dev/B"}},
-		{name: "purge a secret with values that an interrupted write spilled", once: true, parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: spillNewest},
+		{name: "change the metadata of a secret with values that an interrupted write spilled", parallel: true, prepare: spillNewest,
+			request: request{Op: write, Path: "metadata/" + a, Data: data{"max_versions": 4}}},
+		{name: "update a secret whose max_versions was lowered", parallel: true, request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "next"}},
+			prepare: lowered("A")},
+		{name: "update a secret with a spilled version whose max_versions was lowered", parallel: true, prepare: lowered("B"),
+			request: request{Op: write, Path: "secrets/acme/api/dev/B", Data: data{"value": "next"}}},
+		{name: "purge a secret", parallel: true, request: request{Op: destroy, Path: "metadata/" + a}},
+		{name: "purge a secret with spilled versions", parallel: true, request: request{Op: destroy, Path: "metadata/acme/api/dev/B"}},
+		{name: "purge a secret with values that an interrupted write spilled", parallel: true, request: request{Op: destroy, Path: "metadata/" + a}, prepare: spillNewest},
 		{name: "write a purged secret again", request: request{Op: write, Path: "secrets/" + a, Data: data{"value": "back"}},
 			prepare: func(m *mount) { m.Delete("metadata/"+a, nil) }},
 		{name: "import over a purged secret", parallel: true, request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": data{"A": "back"}}},
@@ -64,6 +66,19 @@ func spillNewest(m *mount) {
 		panic("the write must fail")
 	}
 	m.Storage.Reset()
+}
+
+// onlyNewest destroys all versions of a secret but the newest, version 4.
+func onlyNewest(name string) func(m *mount) {
+	return func(m *mount) { m.Write("destroy/acme/api/dev/"+name, data{"versions": "2,3"}) }
+}
+
+// lowered leaves a secret with two destroyed versions and one value beyond its max_versions.
+func lowered(name string) func(m *mount) {
+	return func(m *mount) {
+		onlyNewest(name)(m)
+		m.Write("metadata/acme/api/dev/"+name, data{"max_versions": 1})
+	}
 }
 
 // changed makes a change with the id "the change", and other changes after it.

@@ -13,7 +13,7 @@ func TestSpilledValueOfInterruptedWriteIsRemoved(t *testing.T) {
 	for name, end := range map[string]request{
 		"destroyed": {Op: write, Path: "destroy/" + a, Data: data{"versions": "4,5"}},
 		"purged":    {Op: destroy, Path: "metadata/" + a},
-		"dropped":   {Op: write, Path: "metadata/" + a, Data: data{"max_versions": 1}},
+		"dropped":   {Op: write, Path: "secrets/" + a, Data: data{"value": "6"}}, // drops version 3
 	} {
 		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after a restart %t", name, restarted), func(t *testing.T) {
@@ -33,8 +33,9 @@ func TestSpilledValueOfInterruptedWriteIsRemoved(t *testing.T) {
 					t.Fatal(err)
 				}
 				m.Settle()
-				if name == "dropped" { // version 5 is still the newest; the next write drops it
-					m.Write("secrets/"+a, data{"value": "6"})
+				if name == "dropped" { // each write drops one of the versions 4 and 5
+					m.Write("secrets/"+a, data{"value": "7"})
+					m.Write("secrets/"+a, data{"value": "8"})
 					m.Settle()
 				}
 				for _, n := range []int{4, 5} {

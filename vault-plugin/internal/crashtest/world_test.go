@@ -72,7 +72,6 @@ type operation struct {
 	name    string
 	prepare func(m *mount) // adds what the operation needs to the world
 	request request
-	once    bool // its repetition fails, because its object is gone
 
 	parallel bool // the order of its storage calls varies
 	heals    bool // the process cleans up after an outage without a restart
@@ -122,12 +121,12 @@ func operations() []operation {
 			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"mode": "replace", "secrets": data{"A": "only", "BIG_03": "small", "NEW": "new"}}}},
 		{name: "create a workspace", request: request{Op: write, Path: "workspaces/new", Data: data{"description": "new"}}},
 		{name: "change a workspace", request: request{Op: write, Path: "workspaces/acme", Data: data{"description": "changed", "max_versions": 2}}},
-		{name: "shred a workspace", request: request{Op: destroy, Path: "workspaces/acme", Data: data{"confirm": "acme"}}, once: true},
+		{name: "shred a workspace", request: request{Op: destroy, Path: "workspaces/acme", Data: data{"confirm": "acme"}}},
 		{name: "create a project", request: request{Op: write, Path: "projects/acme/new", Data: data{"description": "new"}}},
-		{name: "delete a project", request: request{Op: destroy, Path: "projects/acme/api", Data: data{"confirm": "api"}}, once: true},
+		{name: "delete a project", request: request{Op: destroy, Path: "projects/acme/api", Data: data{"confirm": "api"}}},
 		{name: "create an environment", request: request{Op: write, Path: "environments/acme/api/new", Data: data{"production": true}}},
 		{name: "lock an environment", request: request{Op: write, Path: "environments/acme/api/dev", Data: data{"locked": true}}},
-		{name: "delete an environment", request: request{Op: destroy, Path: "environments/acme/api/dev", Data: data{"confirm": "dev"}}, once: true},
+		{name: "delete an environment", request: request{Op: destroy, Path: "environments/acme/api/dev", Data: data{"confirm": "dev"}}},
 		{name: "rotate a workspace's key", prepare: wide, parallel: true, request: request{Op: write, Path: "keys/acme/rotate"}},
 		{name: "rewrap a workspace", prepare: behind, parallel: true, request: request{Op: write, Path: "keys/acme/rewrap"}},
 		{name: "rotate the master key", parallel: true, request: request{Op: write, Path: "master-key/rotate"},

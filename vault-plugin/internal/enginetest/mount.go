@@ -117,9 +117,15 @@ func (s Setup) complete(t testing.TB) Setup {
 // Restart stops this mount and opens another one on a copy of its storage.
 func (m *Mount) Restart() *Mount {
 	m.t.Helper()
+	return m.On(m.Storage.Clone())
+}
+
+// On stops this mount and opens another one on the given storage.
+func (m *Mount) On(storage *Storage) *Mount {
+	m.t.Helper()
 	m.Backend.Cleanup(context.Background())
 	next := m.setup
-	next.Storage = m.Storage.Clone()
+	next.Storage = storage
 	again := next.Open(m.t)
 	again.requests = m.requests // IDs stay unique: a repeated ID would be a replay
 	return again

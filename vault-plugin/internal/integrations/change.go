@@ -64,6 +64,8 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 		return Described{}, fault.New(fault.Limit, "workspace %s has %d integrations, which is the maximum; delete an integration first", at.Workspace, MaxPerWorkspace)
 	case before != nil && call.Replays(before.record.Stamp.RequestID):
 		return s.describe(at.Workspace, before), nil
+	case before != nil && call.Creates:
+		return Described{}, caller.Exists("integration " + at.InWorkspace() + " of " + at.Workspace)
 	}
 	d, err := s.draft(call, m, before, c)
 	if err != nil {

@@ -31,7 +31,12 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 			done++
 		}
 	}
-	return done, failed, nil
+	return done, failed + s.hidden(ws), nil
+}
+
+// hidden returns the number of a workspace's integrations whose records are damaged.
+func (s *Service) hidden(ws store.ID) int {
+	return s.records.Hidden(func(parent store.ID) bool { return parent == ws })
 }
 
 // reseal seals the credential of one integration under the latest key version, and changes nothing
@@ -93,5 +98,5 @@ func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below 
 	if errors.Is(err, context.Canceled) {
 		return 0, ctx.Err()
 	}
-	return below, err
+	return below + s.hidden(ws), err
 }

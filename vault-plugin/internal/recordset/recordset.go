@@ -14,6 +14,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -128,7 +129,7 @@ func (s *Set[E]) Find(at Key) (E, error) {
 		var none E
 		return none, fault.New(fault.Unavailable, "cannot tell whether %s %s was deleted: storage failed; try again when storage is healthy", s.Kind, at)
 	case !exists && slices.Contains(s.damaged, at.Stored(s.Kind)):
-		return e, fault.Damaged("the record %s is damaged, so its content cannot be read; restore it from a snapshot of Vault's storage", at.Stored(s.Kind))
+		return e, fault.Damaged("the record %s is damaged or holds the id of another record; restore it from a snapshot of Vault's storage, or remove it if it was copied there", at.Stored(s.Kind))
 	}
 	return e, nil
 }
@@ -186,13 +187,27 @@ func (s *Set[E]) HidesRecord(store.Kind) bool {
 	return len(s.damaged) > 0
 }
 
+// Hidden returns the number of damaged records whose parents inside reports. What is stored for them
+// cannot be found, so the keys that it needs are unknown.
+func (s *Set[E]) Hidden(inside func(parent store.ID) bool) (hidden int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, key := range s.damaged {
+		parent, _, _ := strings.Cut(strings.TrimPrefix(key, s.Kind.RecordPrefix()), "/")
+		if inside(store.ID(parent)) {
+			hidden++
+		}
+	}
+	return hidden
+}
+
 // Health returns a sentence for each damaged record.
 func (s *Set[E]) Health() []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	wrong := make([]string, len(s.damaged))
 	for i, key := range s.damaged {
-		wrong[i] = fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", key)
+		wrong[i] = fmt.Sprintf("the record %s is damaged or holds the id of another record; restore it from a snapshot of Vault's storage, or remove it if it was copied there", key)
 	}
 	return wrong
 }

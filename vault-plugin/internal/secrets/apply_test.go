@@ -38,7 +38,7 @@ func TestChangeFollowsOnlyThePreviousVersion(t *testing.T) {
 		{"first", headOf(), put(1, 10), false, true, []uint64{1}},
 		{"next", headOf(1, 2), put(3, 10), false, true, []uint64{1, 2, 3}},
 		{"next, at the limit", headOf(1, 2), put(3, 2), false, true, []uint64{2, 3}},
-		{"next, with a lowered limit", headOf(4, 5, 6, 7), put(8, 1), false, true, []uint64{8}},
+		{"next, with a lowered limit", headOf(4, 5, 6, 7), put(8, 1), false, true, []uint64{5, 6, 7, 8}},
 		{"already there", headOf(1, 2), put(2, 10), true, true, nil},
 		{"overtaken", headOf(1, 2, 3), put(2, 10), true, true, nil},
 		{"later than the next", headOf(1, 2), put(4, 10), false, false, nil},
@@ -78,4 +78,23 @@ func numbers(head *store.Head) (all []uint64) {
 		all = append(all, v.Number)
 	}
 	return all
+}
+
+// A write drops destroyed versions beyond the limit, and one version that is not destroyed.
+func TestAWriteDropsOneVersionThatIsNotDestroyed(t *testing.T) {
+	for _, c := range []struct {
+		destroyed []uint64
+		keep      int
+		after     []uint64
+	}{
+		{nil, 3, []uint64{2, 3, 4, 5}}, {nil, 4, []uint64{2, 3, 4, 5}}, {nil, 5, []uint64{1, 2, 3, 4, 5}}, {nil, 6, []uint64{1, 2, 3, 4, 5}},
+		{[]uint64{1}, 4, []uint64{2, 3, 4, 5}}, {[]uint64{1}, 3, []uint64{3, 4, 5}}, {[]uint64{1}, 1, []uint64{3, 4, 5}},
+		{[]uint64{2}, 1, []uint64{3, 4, 5}}, {[]uint64{1, 2, 3}, 1, []uint64{5}}, {[]uint64{1, 2, 3, 4}, 1, []uint64{5}}, {[]uint64{1, 2, 3, 4}, 3, []uint64{3, 4, 5}},
+	} {
+		head := withVersions(headOf(1, 2, 3, 4), c.destroyed, func(v *store.Version) { v.Destroyed = true })
+		next := apply(head, store.Change{Name: "A", Sealed: []byte{5}, Version: store.Version{Number: 5}, Keep: c.keep})
+		if got := numbers(next); !slices.Equal(got, c.after) {
+			t.Errorf("with %v destroyed and a limit of %d, %v are kept, want %v", c.destroyed, c.keep, got, c.after)
+		}
+	}
 }

@@ -115,9 +115,12 @@ func (s *Service) planRevert(ctx context.Context, call caller.Request, loc locat
 	if i < 0 {
 		return plan{}, fault.New(fault.NotFound, "change: environment %s has no change with this id; list the changes with: vault read %schanges/%s", loc.Path(), call.Mount, loc.Path())
 	}
-	sel := Selection{At: all[i].Time}
-	if err := s.checkNoneRemoved(ctx, loc, sel); err != nil {
+	then := all[i].Time
+	switch removed, err := s.removedSince(ctx, loc, then); {
+	case err != nil:
 		return plan{}, err
+	case len(removed) > 0:
+		return plan{}, removed[0].err
 	}
 	wanted := make([]choice, 0, len(heads))
 	var unwanted []choice
@@ -125,7 +128,7 @@ func (s *Service) planRevert(ctx context.Context, call caller.Request, loc locat
 		if h.err != nil {
 			return plan{}, h.err
 		}
-		v, live, err := versionAt(loc.Place, h.name, h.head, sel.At)
+		v, live, err := versionAt(loc.Place, h.name, h.head, then)
 		switch {
 		case err != nil:
 			return plan{}, err

@@ -26,12 +26,14 @@ func addNewest(next, head *store.Head, sealed []byte) {
 	next.NeverSpilled = cmp.Or(head.NeverSpilled, next.Newest().Number)
 }
 
-// dropOldest drops the oldest versions of a head until keep are left. The head must not be shared
-// yet. The floor rises past versions that were never stored under ver/, because they leave nothing
-// to remove.
+// dropOldest drops the oldest versions of a head, to which a version was added, that are beyond
+// keep. It drops at most one version that is not destroyed: one write ends the history of one
+// version, so a setting that was lowered never takes effect on many values at once. The head must
+// not be shared yet. The floor rises past versions that were never stored under ver/, because they
+// leave nothing to remove.
 func dropOldest(head *store.Head, keep int) {
-	extra := len(head.Versions) - keep
-	if extra <= 0 {
+	extra := oldestBeyond(head, keep)
+	if extra == 0 {
 		return
 	}
 	for _, v := range head.Versions[:extra] {
@@ -43,6 +45,22 @@ func dropOldest(head *store.Head, keep int) {
 	if most := len(head.Versions) - 1; len(head.Inline) > most {
 		head.Inline = slices.Clone(head.Inline[len(head.Inline)-most:])
 	}
+}
+
+// oldestBeyond returns how many of the oldest versions a write drops: those beyond keep, up to the
+// second that is not destroyed.
+func oldestBeyond(head *store.Head, keep int) (extra int) {
+	pushedOut := false
+	for extra < len(head.Versions)-keep {
+		if !head.Versions[extra].Destroyed {
+			if pushedOut {
+				break
+			}
+			pushedOut = true
+		}
+		extra++
+	}
+	return extra
 }
 
 // spill returns a head that holds at most limit bytes of older values, and the number of the oldest
@@ -95,6 +113,9 @@ func inlineSize(head *store.Head) (bytes int) {
 
 // putOldValues stores the inline values of the versions before from under ver/, in parallel.
 func (s *Service) putOldValues(ctx context.Context, key headcache.Key, head *store.Head, from uint64) error {
+	if head.FirstInline() == from {
+		return nil
+	}
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelism)
 	for n := head.FirstInline(); n < from; n++ {

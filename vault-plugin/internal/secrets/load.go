@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	globs "path"
 	"slices"
@@ -76,7 +78,7 @@ func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspa
 	if err != nil {
 		return Delivery{}, err
 	}
-	choices, err := s.selected(ctx, loc, all, sel)
+	choices, err := selected(all, sel)
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -96,11 +98,7 @@ func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspa
 func (s *Service) deliverResolved(ctx context.Context, call caller.Request, loc located, all []choice, sel Selection) (Delivery, error) {
 	r := s.newResolver(ctx, call, sel.At)
 	defer r.wipe()
-	scope, err := r.add(loc, all)
-	if err != nil {
-		return Delivery{}, err
-	}
-	found, err := r.deliver(scope, sel)
+	found, err := r.deliver(r.add(loc, all), sel)
 	return Delivery{Secrets: found, Elsewhere: true, Until: r.until}, err
 }
 
@@ -133,7 +131,9 @@ func (s *Service) openAll(ctx context.Context, loc located, choices []choice) ([
 }
 
 // choose returns the version of each secret that is delivered at a moment; the zero moment means
-// now. A secret whose version is unknown is included, with the reason.
+// now. A secret whose version is unknown or gone is included, with the reason. A version is also
+// gone if it was delivered then but is deleted, expired or destroyed now: who may load only must
+// not get values that were withdrawn.
 func (s *Service) choose(ctx context.Context, loc located, moment time.Time) ([]choice, error) {
 	now := s.now()
 	if moment.After(now) {
@@ -154,17 +154,29 @@ func (s *Service) choose(ctx context.Context, loc located, moment time.Time) ([]
 			live = c.version.Live(now)
 		default:
 			c.version, live, c.err = versionAt(loc.Place, h.name, h.head, moment)
+			if live && !c.version.Live(now) {
+				c.err = errWithdrawn(loc.Place, h.name, c.version)
+			}
 		}
 		if live || c.err != nil {
 			all = append(all, c)
 		}
 	}
-	return all, nil
+	if moment.IsZero() {
+		return all, nil
+	}
+	removed, err := s.removedSince(ctx, loc, moment)
+	return append(all, removed...), err
+}
+
+func errWithdrawn(place workspaces.Place, name string, v store.Version) error {
+	return fault.New(fault.NotFound, "version_at: version %d, which secret %s of %s had at that time, was deleted or has expired since; undelete it, or leave the secret out with exclude",
+		v.Number, name, place.Path())
 }
 
 // selected returns the selected choices. If any of them could not be read, it fails: an environment
 // with a secret missing is worse than none.
-func (s *Service) selected(ctx context.Context, loc located, all []choice, sel Selection) ([]choice, error) {
+func selected(all []choice, sel Selection) ([]choice, error) {
 	found := all
 	if len(sel.Include)+len(sel.Exclude) > 0 {
 		found = slices.DeleteFunc(slices.Clone(all), func(c choice) bool { return !sel.selects(c.name) })
@@ -174,10 +186,7 @@ func (s *Service) selected(ctx context.Context, loc located, all []choice, sel S
 			return nil, err
 		}
 	}
-	if sel.At.IsZero() {
-		return found, nil
-	}
-	return found, s.checkNoneRemoved(ctx, loc, sel)
+	return found, nil
 }
 
 // fetch reads the sealed values of the choices.
@@ -222,24 +231,27 @@ func versionAt(place workspaces.Place, name string, head *store.Head, at time.Ti
 	}
 }
 
-// checkNoneRemoved fails if a selected secret existed at the moment but was purged since.
-func (s *Service) checkNoneRemoved(ctx context.Context, loc located, sel Selection) error {
+// removedSince returns a choice for each secret that may have existed at a moment and was purged
+// since. Its error is the reason why it cannot be delivered.
+func (s *Service) removedSince(ctx context.Context, loc located, moment time.Time) ([]choice, error) {
 	loc.env.mu.RLock()
-	removed := slices.Sorted(maps.Keys(loc.env.tombstones))
+	names := slices.Sorted(maps.Keys(loc.env.tombstones))
 	loc.env.mu.RUnlock()
-	for _, name := range removed {
-		if !sel.selects(name) {
-			continue
+	all := make([]choice, len(names))
+	err := s.reads.Each(ctx, len(names), parallelism, func(ctx context.Context, i int) error {
+		all[i].name = names[i]
+		tomb, err := s.store.Tombstone(ctx, loc.EnvironmentID, names[i])
+		switch {
+		case err != nil && !errors.Is(err, store.ErrDamaged):
+			return fmt.Errorf("read a removed secret: %w", err)
+		case tomb == nil:
+			all[i].err = errDamagedTombstone(loc.Place, names[i])
+		case !moment.Before(tomb.Born) && moment.Before(tomb.Removed):
+			all[i].err = fault.New(fault.NotFound, "version_at: secret %s of %s was removed after that time, with all its versions", names[i], loc.Path())
 		}
-		tomb, err := s.store.Tombstone(ctx, loc.EnvironmentID, name)
-		if err != nil || tomb == nil {
-			return errDamagedHead(loc.Place, name)
-		}
-		if !sel.At.Before(tomb.Born) && sel.At.Before(tomb.Removed) {
-			return fault.New(fault.NotFound, "version_at: secret %s of %s was removed after that time, with all its versions", name, loc.Path())
-		}
-	}
-	return nil
+		return nil
+	})
+	return slices.DeleteFunc(all, func(c choice) bool { return c.err == nil }), err
 }
 
 // Compared lists the secrets in which two environments differ, and those in which they do not.

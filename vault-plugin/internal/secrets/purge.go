@@ -183,7 +183,7 @@ func (s *Service) lastOf(ctx context.Context, loc located, name string) (uint64,
 	if err != nil || tomb == nil {
 		// With an unknown number, a new version could get a number that an old ciphertext opens
 		// under.
-		return 0, errDamagedHead(loc.Place, name)
+		return 0, errDamagedTombstone(loc.Place, name)
 	}
 	return tomb.Last, nil
 }

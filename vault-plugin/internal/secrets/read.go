@@ -1,9 +1,12 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
@@ -160,8 +163,9 @@ func (s *Service) Metadata(ctx context.Context, call caller.Request, path worksp
 	return all, nil
 }
 
-// Describe changes the tags, the custom metadata and the settings of a secret. A lower max_versions
-// drops versions immediately.
+// Describe changes the tags, the custom metadata and the settings of a secret. It drops no version:
+// it rejects a lower max_versions while versions beyond it have values, because who may change
+// settings need not have the right to destroy.
 func (s *Service) Describe(ctx context.Context, call caller.Request, path workspaces.Path, name string, change func(*Metadata)) (Metadata, error) {
 	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, leaveLogs)
 	if err != nil {
@@ -173,18 +177,36 @@ func (s *Service) Describe(ctx context.Context, call caller.Request, path worksp
 	if err := checkDescription(wanted); err != nil {
 		return Metadata{}, err
 	}
+	if err := checkKept(call, loc.Place, name, head, wanted.Settings); err != nil {
+		return Metadata{}, err
+	}
 	next := *head
 	next.Tags, next.Metadata, next.Settings = wanted.Tags, wanted.Custom, wanted.Settings
-	keep := loc.Settings.MaxVersions
-	if own := wanted.Settings.MaxVersions; own != 0 {
-		keep = own
-	}
-	dropOldest(&next, keep)
 	stored, err := s.replace(ctx, loc, name, &next)
 	if err != nil {
 		return Metadata{}, err
 	}
 	return metadata(name, stored), nil
+}
+
+// checkKept rejects settings that keep fewer versions than before, and fewer than there are. A
+// destroyed version does not count, because it has no value to lose.
+func checkKept(call caller.Request, place workspaces.Place, name string, head *store.Head, wanted store.SecretSettings) error {
+	keep := cmp.Or(wanted.MaxVersions, place.Settings.MaxVersions)
+	if keep >= cmp.Or(head.Settings.MaxVersions, place.Settings.MaxVersions) {
+		return nil
+	}
+	var beyond []string
+	for _, v := range head.Versions[:max(0, len(head.Versions)-keep)] {
+		if !v.Destroyed {
+			beyond = append(beyond, strconv.FormatUint(v.Number, 10))
+		}
+	}
+	if len(beyond) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "max_versions: secret %s of %s has %d versions beyond the newest %d, and a setting removes no version; destroy them first with: vault write %sdestroy/%s/%s versions=%s",
+		name, place.Path(), len(beyond), keep, call.Mount, place.Path(), name, strings.Join(beyond, ","))
 }
 
 func checkDescription(m Metadata) error {

@@ -264,7 +264,7 @@ func (s *Service) replay(ctx context.Context) error {
 			continue // a deleted environment; the sweep removes its logs
 		}
 		if err := s.replayEnvironment(ctx, id, env); errors.Is(err, store.ErrDamaged) {
-			why := fmt.Sprintf("a stored import into this environment, under log/%s, is damaged; restore it from a snapshot of Vault's storage", id)
+			why := fmt.Sprintf("a stored import into this environment, under log/%s, is damaged or was moved here; restore it, or the secret that it changes, from a snapshot of Vault's storage", id)
 			env.broken.Store(&why)
 		} else if err != nil {
 			return fmt.Errorf("replay an import: %w", err)

@@ -91,16 +91,12 @@ func (r *resolver) view(loc located) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.add(loc, choices)
+	return r.add(loc, choices), nil
 }
 
-// add makes a view of the choices of an environment. It fails if the version of any secret is
-// unknown.
-func (r *resolver) add(loc located, choices []choice) (*view, error) {
-	choices, err := r.s.selected(r.ctx, loc, choices, Selection{At: r.moment})
-	if err != nil {
-		return nil, err
-	}
+// add makes a view of the choices of an environment. A secret whose version is unknown or gone is
+// in the view, so that it hides an inherited secret of its name. To resolve it is an error.
+func (r *resolver) add(loc located, choices []choice) *view {
 	v := &view{located: loc, choices: make(map[string]*choice, len(choices))}
 	for i := range choices {
 		v.choices[choices[i].name] = &choices[i]
@@ -109,7 +105,7 @@ func (r *resolver) add(loc located, choices []choice) (*view, error) {
 		v.choices[p.name] = &choice{name: p.name, version: store.Version{References: true}}
 	}
 	r.views[loc.EnvironmentID] = v
-	return v, nil
+	return v
 }
 
 // other returns the view of an environment that another one inherits from or refers to. It fails if
@@ -217,6 +213,8 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resoluti
 		return resolution{}, fault.New(fault.Limit, "references: %s has more than %d hops", labels(chain), MaxHops)
 	case done:
 		return known, nil
+	case c.err != nil:
+		return resolution{}, c.err
 	}
 	value, err := r.open(c, home)
 	if err != nil {

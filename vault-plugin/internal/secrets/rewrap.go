@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ func (s *Service) Sealed(ws store.ID) int {
 // Reseal seals the secrets of a workspace again under its latest key version. It visits the
 // environments in the order of their ids, and the secrets of each by name. The cursor is
 // <environment id>/<name>. A secret that is already under that version costs one read and no write.
+// A damaged import, and a project or environment whose record is damaged, count as failed: what they
+// hold may be under an older version.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save func(cursor string, done, failed int) error) (done, failed int, err error) {
 	reached, name, _ := strings.Cut(cursor, "/")
 	for _, place := range s.tree.Places(ws) {
@@ -53,7 +56,13 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save f
 			return 0, 0, err
 		}
 	}
-	return 0, 0, nil
+	failed = s.tree.Hidden(ws)
+	for _, place := range s.tree.Places(ws) {
+		if s.environment(place.EnvironmentID).fault() != nil {
+			failed++
+		}
+	}
+	return 0, failed, nil
 }
 
 func (s *Service) rewrapEnvironment(ctx context.Context, loc located, after string, save func(cursor string, done, failed int) error) error {
@@ -192,6 +201,9 @@ type Below struct {
 	Newest int // newest versions of secrets
 	Older  int // older versions of secrets
 	Unread int // secrets that could not be read, so their key version is unknown
+
+	Imports int // environments with imports that cannot be read, or whose outcome is unknown
+	Hidden  int // projects and environments whose record is damaged
 }
 
 // Below counts the values of a workspace that need a key version below lowest, and the secrets that
@@ -202,7 +214,10 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]stri
 	for _, part := range []struct {
 		count int
 		of    string
-	}{{below.Newest, "secrets"}, {below.Older, "older versions of secrets"}, {below.Unread, "secrets that cannot be read"}} {
+	}{
+		{below.Newest, "secrets"}, {below.Older, "older versions of secrets"}, {below.Unread, "secrets that cannot be read"},
+		{below.Imports, "imports that cannot be read"}, {below.Hidden, "projects and environments whose records are damaged"},
+	} {
 		if part.count > 0 {
 			found = append(found, fmt.Sprintf("%d %s", part.count, part.of))
 		}
@@ -213,6 +228,7 @@ func (s *Service) Below(ctx context.Context, ws store.ID, lowest uint32) ([]stri
 // countBelow inspects every stored envelope of a workspace without opening it.
 func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (Below, error) {
 	var newest, older, unread atomic.Int64
+	imports := 0
 	for _, place := range s.tree.Places(ws) {
 		loc := located{place, s.environment(place.EnvironmentID)}
 		// Once this lock is granted, every writer that got its keyring before the last rotation has
@@ -220,6 +236,9 @@ func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (B
 		loc.env.commit.Lock()
 		err := s.drain(ctx, loc.EnvironmentID, loc.env)
 		names := loc.env.names()
+		if cmp.Or(loc.env.fault(), loc.env.checkPendingImport()) != nil {
+			imports++
+		}
 		loc.env.commit.Unlock()
 		if err != nil {
 			return Below{}, err
@@ -245,7 +264,7 @@ func (s *Service) countBelow(ctx context.Context, ws store.ID, lowest uint32) (B
 			return Below{}, fmt.Errorf("count the values under older key versions: %w", err)
 		}
 	}
-	return Below{int(newest.Load()), int(older.Load()), int(unread.Load())}, nil
+	return Below{int(newest.Load()), int(older.Load()), int(unread.Load()), imports, s.tree.Hidden(ws)}, nil
 }
 
 func (s *Service) olderBelow(ctx context.Context, loc located, name string, head *store.Head, lowest uint32) (below int, err error) {

@@ -37,8 +37,8 @@
 //     the head. A crash before the Put of the head leaves the old head, which still holds the
 //     values that were spilled. The values of dropped versions are removed afterwards, in the
 //     background.
-//   - A change of metadata is a write without a new value. Larger metadata may make values spill,
-//     and a lower max_versions drops versions.
+//   - A change of metadata is a write without a new value. Larger metadata may make values spill. It
+//     drops no version.
 //   - Delete and undelete put the head.
 //   - Destroy puts a head without the inline values, whose Doomed lists the versions that may be
 //     under ver/. It removes their entries, then puts the head without Doomed. If nothing can be
@@ -305,6 +305,11 @@ func errUnopened(place workspaces.Place, name string, version uint64) error {
 func errDamagedHead(place workspaces.Place, name string) error {
 	return fault.Damaged("the stored entry %s of secret %s of %s is missing or damaged; restore it from a snapshot of Vault's storage",
 		store.HeadPlace(place.EnvironmentID, name), name, place.Path())
+}
+
+func errDamagedTombstone(place workspaces.Place, name string) error {
+	return fault.Damaged("the stored entry %s, which keeps the last version number of the removed secret %s of %s, is missing or damaged; restore it from a snapshot of Vault's storage",
+		store.TombstonePlace(place.EnvironmentID, name), name, place.Path())
 }
 
 // Health lists the environments that are closed because storage is damaged, and the imports whose

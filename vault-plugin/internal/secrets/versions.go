@@ -72,15 +72,23 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, path workspac
 	})
 }
 
-// Undelete reverts the deletion of versions.
+// Undelete reverts the deletion of versions. It fails, and changes nothing, if a version is not kept
+// or is destroyed: the caller would believe that its value is back.
 func (s *Service) Undelete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
 	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, applyLogs)
 	if err != nil {
 		return Metadata{}, err
 	}
 	defer unlock()
+	for _, n := range versions {
+		if v, kept := head.Version(n); !kept {
+			return Metadata{}, fault.New(fault.NotFound, "versions: version %d of secret %s of %s does not exist or is no longer kept; its versions are %d to %d", n, name, loc.Path(), head.Versions[0].Number, head.Newest().Number)
+		} else if v.Destroyed {
+			return Metadata{}, fault.New(fault.NotFound, "versions: version %d of secret %s of %s is destroyed, so its value cannot be restored", n, name, loc.Path())
+		}
+	}
 	return s.updateVersions(ctx, loc, name, head, versions, func(v *store.Version) bool {
-		if v.Live(s.now()) || v.Destroyed {
+		if v.Live(s.now()) {
 			return false
 		}
 		v.Deleted, v.DeletedBy, v.DeletedID = store.Version{}.Deleted, store.Actor{}, ""
@@ -109,7 +117,8 @@ func (s *Service) updateVersions(ctx context.Context, loc located, name string, 
 	return metadata(name, next), nil
 }
 
-// Destroy removes the values of versions permanently. The Put of the head that marks the versions
+// Destroy removes the values of versions permanently. Numbers of versions that are not kept are
+// ignored, as in KV v2: their values are gone already. The Put of the head that marks the versions
 // as destroyed removes their inline values. Entries under ver/ are removed after this Put. After a
 // crash, the next write or cold read removes them.
 func (s *Service) Destroy(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {

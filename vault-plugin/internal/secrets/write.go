@@ -42,6 +42,9 @@ func (s *Service) Write(ctx context.Context, call caller.Request, path workspace
 	if replayed(prev.head, call.ID) {
 		return written(prev.head), nil
 	}
+	if prev.head != nil && call.Creates {
+		return Written{}, caller.Exists("secret " + name + " of " + loc.Path().String())
+	}
 	if err := checkCAS(loc.Place, name, prev.head, in.CAS); err != nil {
 		return Written{}, err
 	}
@@ -190,7 +193,7 @@ func (s *Service) pruneDestroyed(ctx context.Context, key headcache.Key, head *s
 func (s *Service) publish(loc located, key headcache.Key, next *store.Head, err error) (*store.Head, error) {
 	if errors.Is(err, store.ErrTooLarge) {
 		s.cache.Drop(key) // its NeverSpilled may no longer be true
-		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or lower max_versions", key.Name, loc.Path())
+		return nil, fault.New(fault.Limit, "secret %s of %s with its comments and custom_metadata does not fit into one storage entry; shorten them, or destroy older versions and then lower max_versions", key.Name, loc.Path())
 	}
 	defer s.notify(loc.Place)
 	if err != nil {
@@ -342,7 +345,7 @@ func apply(head *store.Head, c store.Change) *store.Head {
 		return &next
 	}
 	next.Tags = c.Tags
-	next.Versions = append(slices.Clone(head.Versions), c.Version)
+	next.Versions = append(slices.Clip(head.Versions), c.Version)
 	addNewest(&next, head, c.Sealed)
 	dropOldest(&next, c.Keep)
 	return &next

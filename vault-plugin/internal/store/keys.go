@@ -84,6 +84,9 @@ func ledgerKey(sync ID, chunk int) string {
 // HeadPlace returns where the head of a secret is stored, for errors.
 func HeadPlace(env ID, name string) string { return headKey(env, name) }
 
+// TombstonePlace returns where the tombstone of a secret is stored, for errors.
+func TombstonePlace(env ID, name string) string { return tombstoneKey(env, name) }
+
 // SecretPlaces returns where a version of a secret may be stored, for errors.
 func SecretPlaces(env ID, name string, version uint64) string {
 	return headKey(env, name) + " or " + versionKey(env, name, version)

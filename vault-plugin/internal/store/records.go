@@ -234,6 +234,10 @@ type LogChunk struct {
 	Changes []Change `cbor:"1,keyasint"`
 	// Chunks is the number of chunks in the transaction. It is set in the last chunk only.
 	Chunks int `cbor:"2,keyasint,omitempty"`
+	// Environment and Transaction are the ids in the key of the chunk. A chunk that was moved or
+	// copied does not match its key, and is damaged.
+	Environment ID `cbor:"3,keyasint"`
+	Transaction ID `cbor:"4,keyasint"`
 }
 
 // Change is the change that a transaction makes to one secret.

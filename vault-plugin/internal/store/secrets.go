@@ -68,8 +68,9 @@ func (s *Store) DeleteOldValue(ctx context.Context, env ID, name string, n uint6
 	return s.storage.Delete(ctx, versionKey(env, name, n))
 }
 
-// PutLogChunk writes a part of a transaction.
+// PutLogChunk writes a part of a transaction. It sets the ids in the part.
 func (s *Store) PutLogChunk(ctx context.Context, env, txn ID, chunk int, r *LogChunk) error {
+	r.Environment, r.Transaction = env, txn
 	return put(ctx, s, logKey(env, txn, chunk), r)
 }
 
@@ -88,7 +89,8 @@ func (s *Store) Transactions(ctx context.Context, env ID) ([]ID, error) {
 	return s.children(ctx, logPrefix+string(env)+"/")
 }
 
-// Transaction reads all parts of a transaction. committed is false if its last chunk was never put.
+// Transaction reads all parts of a transaction. A part that was stored under another key is damaged.
+// committed is false if its last chunk was never put.
 // chunks holds the numbers of the stored parts, the last first, which is the order to remove them
 // in.
 func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change, chunks []int, committed bool, err error) {
@@ -109,6 +111,9 @@ func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change,
 		}
 		if part == nil {
 			return nil, nil, false, fmt.Errorf("a listed part of a transaction is missing: %w", ErrDamaged)
+		}
+		if part.Environment != env || part.Transaction != txn {
+			return nil, nil, false, fmt.Errorf("a part of a transaction belongs to another one: %w", ErrDamaged)
 		}
 		parts[n], last = part, max(last, n)
 	}

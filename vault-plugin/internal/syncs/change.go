@@ -49,6 +49,9 @@ func (s *Service) Put(ctx context.Context, call caller.Request, path Path, mustE
 	if before != nil && call.Replays(before.record.Stamp.RequestID) {
 		return s.describe(call, before), nil // this request was already carried out
 	}
+	if before != nil && call.Creates {
+		return Described{}, caller.Exists("sync " + path.String())
+	}
 	next, err := s.applyChange(ctx, call, loc, path, before, mustExist, c)
 	if err != nil {
 		return Described{}, err

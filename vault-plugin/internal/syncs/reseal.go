@@ -34,7 +34,16 @@ func (s *Service) Reseal(ctx context.Context, ws store.ID, _ string, _ func(curs
 			done++
 		}
 	}
-	return done, failed, nil
+	return done, failed + s.hidden(ws), nil
+}
+
+// hidden returns the number of a workspace's syncs whose records are damaged.
+func (s *Service) hidden(ws store.ID) int {
+	environments := make(map[store.ID]bool)
+	for _, place := range s.Tree.Places(ws) {
+		environments[place.EnvironmentID] = true
+	}
+	return s.records.Hidden(func(parent store.ID) bool { return environments[parent] })
 }
 
 func (s *Service) reseal(ctx context.Context, e *syncDef) error {
@@ -100,5 +109,5 @@ func (s *Service) below(ctx context.Context, ws store.ID, lowest uint32) (below 
 		}
 		closeLedger()
 	}
-	return below, nil
+	return below + s.hidden(ws), nil
 }

@@ -82,6 +82,9 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 		if replays(call, env.Stamp) {
 			return t.Environment(call, path)
 		}
+		if call.Creates {
+			return Environment{}, caller.Exists("environment " + path.String())
+		}
 		record = *env
 		record.Stamp = t.updatedStamp(call, record.Stamp)
 	} else if err := t.checkDamaged(environmentKey(pr, name)); err != nil {

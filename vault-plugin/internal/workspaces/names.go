@@ -41,3 +41,45 @@ func (t *Tree) nameKeys(ctx context.Context) error {
 	}
 	return nil
 }
+
+// refuseCopies makes projects and environments count as damaged if another record holds the same
+// id. All but one of the records were copied in storage, and nothing shows which one was not. If
+// any of them could be deleted, the sweep would remove what belongs to the genuine one.
+func (t *Tree) refuseCopies() {
+	projects := make(map[store.ID][]func())
+	for _, ws := range t.workspaces {
+		for name, p := range ws.projects {
+			projects[p.record.ID] = append(projects[p.record.ID], func() {
+				t.forgetProject(p)
+				delete(ws.projects, name)
+				t.damaged = append(t.damaged, projectKey(ws, name))
+			})
+		}
+	}
+	callShared(projects)
+	environments := make(map[store.ID][]func())
+	for _, ws := range t.workspaces {
+		for _, p := range ws.projects {
+			for name, env := range p.environments {
+				environments[env.ID] = append(environments[env.ID], func() {
+					delete(t.ids.environments, env.ID)
+					delete(p.environments, name)
+					t.damaged = append(t.damaged, environmentKey(p, name))
+				})
+			}
+		}
+	}
+	callShared(environments)
+}
+
+// callShared calls the functions of each id that has more than one.
+func callShared(byID map[store.ID][]func()) {
+	for _, same := range byID {
+		if len(same) == 1 {
+			continue
+		}
+		for _, refuse := range same {
+			refuse()
+		}
+	}
+}

@@ -83,6 +83,9 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, c
 		if replays(call, p.record.Stamp) {
 			return t.Project(call, path)
 		}
+		if call.Creates {
+			return Project{}, caller.Exists("project " + path.String())
+		}
 		record = *p.record
 		record.Stamp = t.updatedStamp(call, record.Stamp)
 	} else if err := t.checkDamaged(projectKey(ws, name)); err != nil {

@@ -74,6 +74,27 @@ func (t *Tree) Places(ws store.ID) []Place {
 	return places
 }
 
+// Hidden returns the number of a workspace's projects and environments whose records are damaged.
+// What is stored beneath them cannot be found, so the keys that it needs are unknown.
+func (t *Tree) Hidden(ws store.ID) (hidden int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	node := t.workspaces[t.ids.workspaces[ws]]
+	if node == nil {
+		return 0
+	}
+	folders := map[string]bool{projectKey(node, ""): true}
+	for _, p := range node.projects {
+		folders[environmentKey(p, "")] = true
+	}
+	for _, key := range t.damaged {
+		if folders[key[:strings.LastIndexByte(key, '/')+1]] {
+			hidden++
+		}
+	}
+	return hidden
+}
+
 // Environments lists the ids of all environments, in no particular order.
 func (t *Tree) Environments() []store.ID {
 	t.mu.RLock()

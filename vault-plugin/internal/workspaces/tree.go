@@ -128,6 +128,7 @@ func Load(ctx context.Context, d Deps) (*Tree, error) {
 	if err := t.nameKeys(ctx); err != nil {
 		return nil, fmt.Errorf("load the workspaces: %w", err)
 	}
+	t.refuseCopies()
 	slices.Sort(t.damaged)
 	d.Undone.Own(t, store.KindWorkspace, store.KindProject, store.KindEnvironment)
 	return t, t.matchKeys(ctx)
@@ -229,7 +230,7 @@ func projectKey(ws *workspace, p string) string   { return "proj/" + string(ws.r
 func environmentKey(pr *project, e string) string { return "env/" + string(pr.record.ID) + "/" + e }
 
 // damagedRecord is the text for a record that could not be read, with its storage key.
-const damagedRecord = "the record %s is damaged or holds the id of another record, so everything beneath it is unreachable; restore the record from a snapshot of Vault's storage"
+const damagedRecord = "the record %s is damaged or holds the id of another record, so everything beneath it is unreachable; restore the record from a snapshot of Vault's storage, or remove it if it was copied there"
 
 // checkDamaged returns an error if the record under a storage key could not be read. Nothing may be
 // created under its name: the new record would replace the damaged one, and nothing would lead to

@@ -89,6 +89,9 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 		if replays(call, ws.record.Stamp) {
 			return t.Workspace(name)
 		}
+		if call.Creates {
+			return Workspace{}, caller.Exists("workspace " + name)
+		}
 		record = *ws.record
 		record.Stamp = t.updatedStamp(call, record.Stamp)
 	}
