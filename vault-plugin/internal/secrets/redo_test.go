@@ -26,6 +26,7 @@ func mounted(t *testing.T) *enginetest.Mount {
 		m.Write("secrets/"+one, data{"value": value})
 	}
 	m.Write("secrets/"+env+"/B", data{"value": "b1"})
+	m.Settle() // no background work calls storage while a test counts calls
 	return m
 }
 
@@ -227,6 +228,30 @@ func TestAPurgeKeepsTheNumberAtEveryCrash(t *testing.T) {
 				m = m.Restart()
 				if got := enginetest.Version(m.Write("secrets/"+one, data{"value": "next"})); got != 3 {
 					t.Errorf("the next version is %d, want 3", got)
+				}
+			})
+		}
+	}
+}
+
+// A write fails while the change of an import waits. Its outcome is unknown, so memory must show
+// what storage has, and not the head of the import that was in memory before.
+func TestAFailedWriteUponAnImportIsReadFromStorage(t *testing.T) {
+	for calls := 1; calls <= 4; calls++ {
+		for _, stored := range []bool{false, true} {
+			t.Run(fmt.Sprintf("call %d, stored %t", calls, stored), func(t *testing.T) {
+				m := mounted(t)
+				unapplied(t, m, data{"secrets": data{"A": "a3"}})
+				m.Storage.FailFrom(calls, stored)
+				_, err := m.Do(enginetest.Request{Op: logical.UpdateOperation, Path: "secrets/" + one, Data: data{"value": "a4"}})
+				m.Storage.Reset()
+				got := m.Read("secrets/" + one)
+				if err == nil && got["value"] != "a4" {
+					t.Errorf("a write that was acknowledged reads %v", got["value"])
+				}
+				again := m.Restart()
+				if other := again.Read("secrets/" + one); other["value"] != got["value"] || other["version"] != got["version"] {
+					t.Errorf("memory has version %v, %v, and storage has version %v, %v", got["version"], got["value"], other["version"], other["value"])
 				}
 			})
 		}
