@@ -1,0 +1,3 @@
+module github.com/stashbase/vault-stashbase/tools/mutate
+
+go 1.26.0
