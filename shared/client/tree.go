@@ -95,16 +95,18 @@ func (c *Client) DeleteProject(ctx context.Context, workspace, name string, conf
 
 // Environment holds the secrets that are delivered together.
 type Environment struct {
-	Workspace       string   `json:"-"`
-	Project         string   `json:"-"`
-	Name            string   `json:"name"`
-	Description     string   `json:"description"`
-	Production      bool     `json:"production"`
-	Locked          bool     `json:"locked"`
-	DeletionAllowed bool     `json:"deletion_allowed"`
-	Base            string   `json:"base"`
-	SharedWith      []string `json:"shared_with"`
-	CreatedTime     string   `json:"created_time"`
+	Workspace       string `json:"-"`
+	Project         string `json:"-"`
+	Name            string `json:"name"`
+	Description     string `json:"description"`
+	Production      bool   `json:"production"`
+	Locked          bool   `json:"locked"`
+	DeletionAllowed bool   `json:"deletion_allowed"`
+	Base            string `json:"base"`
+	// SharedWith holds patterns project/environment. If it is empty, the environment is shared with
+	// no other.
+	SharedWith  []string `json:"shared_with"`
+	CreatedTime string   `json:"created_time"`
 
 	Secrets int64 `json:"secrets"` // number of secrets, including deleted ones; only in responses
 }

@@ -258,6 +258,7 @@ func TestReferencesNeedPermissionOfTheirTarget(t *testing.T) {
 	w, _, _ := strings.Cut(development, "/")
 	production, staging := c.environment(w, "api", "production"), c.environment(w, "api", "staging")
 	c.write("environments/"+production, data{"production": true})
+	c.write("environments/"+staging, data{"shared_with": "api/development"})
 	planted := newSearch(textWindow)
 	secret := planted.value("a secret of production")
 	c.write("secrets/"+production+"/KEY", data{"value": secret})

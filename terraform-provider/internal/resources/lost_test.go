@@ -68,7 +68,10 @@ var creations = []creation{
   name        = "prod"
   base        = "dev"
   shared_with = ["web/*", "api/dev"]`,
-		before: (*world).tree,
+		before: func(w *world) {
+			w.tree()
+			w.write("environments/"+w.workspace+"/api/dev", map[string]any{"shared_with": "api/prod"})
+		},
 		exists: func(w *world) {
 			w.write("environments/"+w.workspace+"/api/prod", map[string]any{"base": "dev", "shared_with": []string{"api/dev", "web/*"}})
 		},

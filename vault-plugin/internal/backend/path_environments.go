@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -24,7 +25,7 @@ func environmentFields() fields {
 		fieldLocked:          boolField("Whether the environment is locked: it can be read, but not written."),
 		fieldDeletionAllowed: boolField("Whether a production environment may be deleted."),
 		fieldBase:            stringField("Environment whose secrets are inherited: the name of one in the same project, or project/environment. Empty for none."),
-		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. If never set, or reset with null: none for a production environment, otherwise the non-production environments of the project."),
+		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. Default: none."),
 	}
 }
 
@@ -34,7 +35,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 	returned[fieldCreated] = timeField("When it was created.")
 	returned[fieldUpdated] = timeField("When its settings were last changed.")
 	returned["secrets"] = intField("Number of secrets, including soft-deleted ones.")
-	responses := response("The environment.", returned, fieldSharedWith)
+	responses := response("The environment.", returned)
 	return []*framework.Path{
 		{
 			Pattern:         "environments" + inProject + "/?",
@@ -104,18 +105,19 @@ func putEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 		if present, _ := c.given(fieldBase); present {
 			record.Base = base
 		}
-		if present, null := c.given(fieldSharedWith); present {
-			record.Shares = !null
-			assign(c, fieldSharedWith, &record.SharedWith, nil)
-		}
+		assign(c, fieldSharedWith, &record.SharedWith, nil)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return respond(describeEnvironment(e))
+	resp, err := respond(describeEnvironment(e))
+	if !e.Production && (e.Name == "prod" || e.Name == "production") {
+		resp.AddWarning(fmt.Sprintf("environment %s is not marked as a production environment, so the rules for these do not protect it; mark it with production=true", c.path))
+	}
+	return resp, err
 }
 
-// patchEnvironment changes an existing environment. null resets shared_with to its default.
+// patchEnvironment changes an existing environment.
 func patchEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	if _, err := c.Tree.Environment(c.request(), c.path); err != nil {
 		return nil, err
@@ -132,15 +134,12 @@ func deleteEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 }
 
 func describeEnvironment(e workspaces.Environment) map[string]any {
-	all := map[string]any{
+	return map[string]any{
 		fieldName: e.Name, fieldDescription: e.Description, fieldProduction: e.Production, fieldLocked: e.Locked,
 		fieldDeletionAllowed: e.DeletionAllowed, fieldBase: e.Base,
-		fieldCreated: stamp(e.Stamp.Created), fieldUpdated: stamp(e.Stamp.Updated), "secrets": e.Secrets,
+		fieldSharedWith: append([]string{}, e.SharedWith...),
+		fieldCreated:    stamp(e.Stamp.Created), fieldUpdated: stamp(e.Stamp.Updated), "secrets": e.Secrets,
 	}
-	if e.Shares { // otherwise the default applies, which depends on production
-		all[fieldSharedWith] = append([]string{}, e.SharedWith...)
-	}
-	return all
 }
 
 const environmentHelp = `
@@ -154,8 +153,10 @@ if deletion_allowed is true.
 
 An environment with a base inherits the base's secrets, except those that it has itself. An
 environment can be a base, or the target of references, only for environments that its own shared_with
-allows. A caller who can write one environment therefore cannot read another one through it.
+allows. By default it allows none, also within a project. A caller who can write one environment
+therefore cannot read another one through it.
 
+    $ vault write stashbase/environments/acme/api/development shared_with=api/staging
     $ vault write stashbase/environments/acme/api/staging base=development
     $ vault write stashbase/environments/acme/shared/common shared_with=api/*,web/staging
 `

@@ -18,6 +18,9 @@ func family(t *testing.T) *enginetest.Mount {
 	m := enginetest.New(t)
 	m.Populate("acme", "api", "development", "staging")
 	m.Write("environments/acme/api/production", enginetest.Data{"production": true})
+	for _, e := range []string{"development", "staging"} {
+		m.Write("environments/acme/api/"+e, enginetest.Data{"shared_with": "api/development,api/staging"})
+	}
 	m.Write("projects/acme/shared", nil)
 	m.Write("environments/acme/shared/common", nil)
 	return m
@@ -296,4 +299,27 @@ func TestAnEnvironmentThatLostItsBaseCanBeChanged(t *testing.T) {
 	if refused := m.Refuse(logical.UpdateOperation, path, enginetest.Data{"base": "development"}); refused.Word() != "denied" {
 		t.Errorf("the base comes back with %v", refused)
 	}
+}
+
+// Regression: the environments of a project that were not production shared with each other without
+// a setting, so the developers of one could read another.
+func TestNothingIsSharedByDefault(t *testing.T) {
+	m := enginetest.New(t)
+	m.Populate("acme", "api", "development", "staging", "production")
+	m.Write("secrets/acme/api/staging/KEY", enginetest.Data{"value": "planted"})
+	if got := m.Read("environments/acme/api/staging")["shared_with"]; fmt.Sprint(got) != "[]" {
+		t.Errorf("shared_with is %v", got)
+	}
+	const development = "environments/acme/api/development"
+	for m := range restarting(&m) {
+		for _, target := range []string{"staging", "production"} {
+			refused := m.Refuse(logical.UpdateOperation, "secrets/acme/api/development/X", enginetest.Data{"value": "${" + target + "/KEY}", "references": true})
+			expect(t, refused, 403, "denied", "shared_with=api/development")
+			expect(t, m.Refuse(logical.UpdateOperation, development, enginetest.Data{"base": target}), 403, "denied", "shared_with=api/development")
+		}
+	}
+	m.Write("environments/acme/api/staging", enginetest.Data{"shared_with": "api/development"})
+	refer(m, "api/development/X", "${staging/KEY}")
+	m.Must(logical.PatchOperation, "environments/acme/api/staging", enginetest.Data{"shared_with": nil})
+	expect(t, m.Refuse(logical.ReadOperation, "load/acme/api/development", nil), 403, "denied")
 }

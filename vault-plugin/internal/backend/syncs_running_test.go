@@ -267,9 +267,9 @@ func TestARunContinuesAfterTheWait(t *testing.T) {
 // themselves.
 func TestChangesInOtherEnvironmentsAreSynced(t *testing.T) {
 	m, server := synced(t, nil)
-	m.Write("environments/acme/api/base", nil)
+	m.Write("environments/acme/api/base", data{"shared_with": "api/development"})
 	m.Write("environments/acme/api/development", data{"base": "base"})
-	m.Write("environments/acme/api/other", nil)
+	m.Write("environments/acme/api/other", data{"shared_with": "api/development"})
 	m.Write("secrets/acme/api/base/INHERITED", data{"value": "1"})
 	m.Write("secrets/acme/api/other/TARGET", data{"value": "2"})
 	m.Write(source+"REFERS", data{"value": "see ${other/TARGET}", "references": true})

@@ -33,7 +33,6 @@ type modelEnvironment struct {
 	Locked, Production, DeletionAllowed bool
 
 	Base       string // project/environment
-	Shares     bool   // whether SharedWith is in force instead of the default
 	SharedWith []string
 	Secrets    map[string]*modelSecret
 	Tombs      map[string]modelTomb // of purged secrets

@@ -78,7 +78,7 @@ func (r *resolving) other(from, path string) (map[string]modelVersion, int) {
 	switch {
 	case target == nil:
 		return nil, 400
-	case !mayUse(target, path, r.m.at(r.w, from), from):
+	case !mayUse(target, path, from):
 		return nil, 403
 	}
 	return r.view(path), 0

@@ -260,7 +260,7 @@ func (s *steps) environmentStep(w, p, e string) step {
 	base := s.one("", p+"/"+s.environment(), s.project()+"/"+s.environment())
 	set(4, "base", base, func(env *modelEnvironment) { env.Base = base })
 	shared := []string{s.one("api/*", "web/*", "api/dev"), s.one("web/dev", "api/qa")}
-	set(4, "shared_with", strings.Join(shared, ","), func(env *modelEnvironment) { env.Shares, env.SharedWith = true, shared })
+	set(2, "shared_with", strings.Join(shared, ","), func(env *modelEnvironment) { env.SharedWith = shared })
 	return step{
 		request: request{Op: write, Path: "environments/" + w + "/" + p + "/" + e, Data: body},
 		apply: func(m *model) want {

@@ -82,7 +82,7 @@ func (m *model) putEnvironment(w, p, e string, change func(*modelEnvironment)) w
 	}
 	before := next
 	change(&next)
-	if next.Base != before.Base || next.Production != before.Production {
+	if next.Base != before.Base {
 		if status := m.baseRefused(w, p, e, &next); status != 0 {
 			return refuse(status)
 		}
@@ -92,17 +92,16 @@ func (m *model) putEnvironment(w, p, e string, change func(*modelEnvironment)) w
 }
 
 func (e *modelEnvironment) describe(name string) data {
-	d := data{"name": name, "locked": e.Locked, "production": e.Production, "deletion_allowed": e.DeletionAllowed, "base": e.Base, "secrets": len(e.Secrets)}
-	if e.Shares {
-		d["shared_with"] = e.SharedWith
+	return data{
+		"name": name, "locked": e.Locked, "production": e.Production, "deletion_allowed": e.DeletionAllowed, "base": e.Base,
+		"secrets": len(e.Secrets), "shared_with": append([]string{}, e.SharedWith...),
 	}
-	return d
 }
 
 // baseRefused returns the status of the error if an environment must not inherit from its base,
 // else 0.
 func (m *model) baseRefused(w, p, e string, env *modelEnvironment) int {
-	at, from, fromPath := env.Base, env, p+"/"+e
+	at, fromPath := env.Base, p+"/"+e
 	for range 10 {
 		if at == "" {
 			return 0
@@ -111,10 +110,10 @@ func (m *model) baseRefused(w, p, e string, env *modelEnvironment) int {
 		switch {
 		case at == p+"/"+e, next == nil:
 			return 400
-		case !mayUse(next, at, from, fromPath):
+		case !mayUse(next, at, fromPath):
 			return 403
 		}
-		at, from, fromPath = next.Base, next, at
+		at, fromPath = next.Base, at
 	}
 	return 400
 }
@@ -126,14 +125,9 @@ func (m *model) at(w, path string) *modelEnvironment {
 
 // mayUse reports whether the environment at path allows another environment to refer to it or
 // inherit from it.
-func mayUse(target *modelEnvironment, path string, from *modelEnvironment, fromPath string) bool {
-	if path == fromPath {
-		return true
-	}
-	if target.Shares {
-		return slices.Contains(target.SharedWith, fromPath) || slices.Contains(target.SharedWith, fromPath[:strings.Index(fromPath, "/")]+"/*")
-	}
-	return !target.Production && !from.Production && path[:strings.Index(path, "/")] == fromPath[:strings.Index(fromPath, "/")]
+func mayUse(target *modelEnvironment, path, fromPath string) bool {
+	return path == fromPath || slices.Contains(target.SharedWith, fromPath) ||
+		slices.Contains(target.SharedWith, fromPath[:strings.Index(fromPath, "/")]+"/*")
 }
 
 func (m *model) deleteEnvironment(w, p, e, confirm string) want {

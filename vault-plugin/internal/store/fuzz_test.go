@@ -52,7 +52,7 @@ func FuzzRecords(f *testing.F) {
 	version := Version{Number: 3, Created: at, By: Actor{EntityID: "e"}, RequestID: "r", Size: 1, Targets: []string{"api/dev/A"}}
 	for i, seed := range []any{
 		&Schema{Version: 1}, &Master{Ring: []byte{1}}, &Keys{Ring: []byte{1}, AutoRotate: time.Hour}, &Workspace{ID: NewID()}, &Project{ID: NewID()},
-		&Environment{ID: NewID(), Base: "api/dev", Shares: true, SharedWith: []string{"*/*"}},
+		&Environment{ID: NewID(), Base: "api/dev", WasShared: true, SharedWith: []string{"*/*"}},
 		&Head{Sealed: []byte{1}, Versions: []Version{version}, First: 1, Floor: 2, Doomed: []uint64{1}, Metadata: map[string]string{"a": "b"}},
 		&Head{Sealed: []byte{1}, Versions: []Version{{Number: 1, Created: at}, {Number: 2, Created: at, Destroyed: true}, version}, First: 1, Inline: [][]byte{{2}, nil}},
 		&Head{Versions: []Version{version}, First: 3, Dying: true, Removed: at}, &Tombstone{Last: 3, Removed: at}, &OldValue{Sealed: []byte{1}},

@@ -122,10 +122,10 @@ type Environment struct {
 
 	// Base is the project/environment whose secrets are inherited.
 	Base string `cbor:"7,keyasint,omitempty"`
-	// Shares means that SharedWith was set; otherwise the default applies.
-	Shares bool `cbor:"8,keyasint,omitempty"`
+	// WasShared is decoded from records of earlier builds. It has no effect.
+	WasShared bool `cbor:"8,keyasint,omitempty"`
 	// SharedWith holds globs project/environment of the environments that may reference or inherit
-	// this environment.
+	// this environment. If it is empty, none may.
 	SharedWith []string `cbor:"9,keyasint,omitempty"`
 }
 

@@ -24,13 +24,10 @@ const (
 
 // mayUse reports whether the owner of the target lets another environment of the same workspace
 // reference or inherit it. The engine cannot query a caller's rights on another path, so the owner
-// of the target decides.
-func mayUse(target *store.Environment, targetProject string, from *store.Environment, fromProject, fromName string) bool {
+// of the target decides. What an owner has not shared is shared with no other environment.
+func mayUse(target, from *store.Environment, fromProject, fromName string) bool {
 	if target.ID == from.ID {
 		return true
-	}
-	if !target.Shares {
-		return !target.Production && !from.Production && targetProject == fromProject
 	}
 	return slices.ContainsFunc(target.SharedWith, func(glob string) bool {
 		ok, _ := globs.Match(glob, fromProject+"/"+fromName)
@@ -52,7 +49,7 @@ func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error
 	if source == nil || wanted == nil {
 		return Place{}, fault.New(fault.NotFound, "environment %s no longer exists", from.Path())
 	}
-	if !mayUse(wanted, other.Project, source, from.Project, from.Environment) {
+	if !mayUse(wanted, source, from.Project, from.Environment) {
 		return Place{}, fault.New(fault.Denied, "environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s shared_with=%s/%s",
 			target.Path(), from.Project, from.Environment, call.Mount, target.Path(), from.Project, from.Environment)
 	}
@@ -80,7 +77,7 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 	if err := checkPatterns(record.SharedWith); err != nil {
 		return err
 	}
-	if before != nil && before.Base == record.Base && before.Production == record.Production {
+	if before != nil && before.Base == record.Base {
 		return nil
 	}
 	at, from, fromProject, fromName := record.Base, record, path.Project, path.Environment
@@ -97,7 +94,7 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 			return fault.New(fault.Invalid, "base: environment %s does not exist in workspace %s", at, path.Workspace)
 		}
 		next := pr.environments[environment]
-		if !mayUse(next, project, from, fromProject, fromName) {
+		if !mayUse(next, from, fromProject, fromName) {
 			return fault.New(fault.Denied, "base: environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s/%s shared_with=%s/%s",
 				at, fromProject, fromName, call.Mount, path.Workspace, at, fromProject, fromName)
 		}

@@ -41,8 +41,8 @@ func FuzzSharedWith(f *testing.F) {
 		if naming.Check("", project) != nil || naming.Check("", environment) != nil || checkPatterns([]string{glob}) != nil {
 			return
 		}
-		target := &store.Environment{ID: "target", Shares: true, SharedWith: []string{glob}}
-		may := mayUse(target, "other", &store.Environment{ID: "source"}, project, environment)
+		target := &store.Environment{ID: "target", SharedWith: []string{glob}}
+		may := mayUse(target, &store.Environment{ID: "source"}, project, environment)
 		exact := !strings.ContainsAny(glob, `*?[\`)
 		if exact && may != (glob == project+"/"+environment) {
 			t.Fatalf("%q lets %s/%s in: %v", glob, project, environment, may)
