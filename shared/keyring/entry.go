@@ -125,6 +125,16 @@ func (m *Master) Unwrap(scope WorkspaceScope, entry []byte) (*Workspace, error) 
 	return w, nil
 }
 
+// Opens reports whether Unwrap would open the key entry. It keeps no key in memory.
+func (m *Master) Opens(scope WorkspaceScope, entry []byte) bool {
+	w, err := m.Unwrap(scope, entry)
+	if err != nil {
+		return false
+	}
+	w.Wipe()
+	return true
+}
+
 // kek derives the key that wraps the keys of one workspace. The caller clears it.
 func (m *Master) kek(number uint32, scope WorkspaceScope) (*[keySize]byte, error) {
 	info, err := newTuple(nil).text(scheme).text(labelKEK).bytes(scope.ID[:]).text(scope.Name).encode()

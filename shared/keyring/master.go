@@ -90,6 +90,7 @@ func (m *Master) Encode() ([]byte, error) {
 			return nil, err
 		}
 	}
+	made(b)
 	return b, nil
 }
 
@@ -115,7 +116,8 @@ func DecodeMaster(b []byte) (*Master, error) {
 		}
 		key := [keySize]byte(record[versionPublicSize:])
 		v.key = &key
-		if key == ([keySize]byte{}) {
+		made(key[:])
+		if equal(key[:], make([]byte, keySize)) {
 			// The record was cleared before it was stored: no random key is zero.
 			m.Wipe()
 			return nil, ErrFormat

@@ -27,8 +27,13 @@ func expand(key *[keySize]byte, info []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keyring: derive a key: %w", err)
 	}
+	made(okm)
 	return okm, nil
 }
+
+// made is called with each slice that holds a new or a copied key, and with each plaintext that is
+// opened. Tests replace it to check that every one is cleared.
+var made = func([]byte) {}
 
 // newHMAC returns HMAC with SHA-256 (RFC 2104).
 func newHMAC(key *[keySize]byte) hash.Hash { return hmac.New(sha256.New, key[:]) }
@@ -64,7 +69,11 @@ func openSealed(key, sealed, additional []byte) ([]byte, error) {
 		return nil, err
 	}
 	dst := make([]byte, 0, max(0, len(sealed)-nonceSize-tagSize))
-	return aead.Open(dst, nil, sealed, additional)
+	plaintext, err := aead.Open(dst, nil, sealed, additional)
+	if err == nil {
+		made(plaintext)
+	}
+	return plaintext, err
 }
 
 // equal compares a and b in constant time.

@@ -36,6 +36,7 @@ func newVersion(number uint32, now time.Time) (keyVersion, error) {
 		return keyVersion{}, ErrTime
 	}
 	random(v.key[:])
+	made(v.key[:])
 	return v, nil
 }
 
@@ -107,6 +108,7 @@ func (r *ring) from(lowest uint32) (*ring, error) {
 	for i := range next.versions {
 		key := *next.versions[i].key
 		next.versions[i].key = &key
+		made(key[:])
 	}
 	return next, nil
 }

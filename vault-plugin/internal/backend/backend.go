@@ -215,8 +215,8 @@ func outgoing(err error) error {
 		return nil
 	case errors.As(err, &known):
 		return logical.CodedError(known.Status, known.Error())
-	case errors.Is(err, integrations.ErrLocked):
-		return outgoing(fault.New(fault.Locked, "the workspace is locked; unlock it first"))
+	case errors.Is(err, integrations.ErrLocked) && errors.As(err, &provider):
+		return outgoing(fault.New(fault.Locked, "%s", provider.Hint))
 	case errors.Is(err, integrations.ErrPaused) && errors.As(err, &provider):
 		return outgoing(fault.New(fault.Conflict, "%s", provider.Hint))
 	case errors.As(err, &provider):

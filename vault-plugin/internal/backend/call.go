@@ -43,8 +43,22 @@ func (b *Backend) handle(h handler) framework.OperationFunc {
 		if err != nil {
 			return nil, err
 		}
-		return h(ctx, c)
+		resp, err := h(ctx, c)
+		if err != nil || !c.delivers() {
+			return resp, err
+		}
+		if err := c.Tree.CheckLocked(c.path.Workspace); err != nil {
+			return nil, err
+		}
+		return resp, nil
 	}
+}
+
+// delivers reports whether the request reads something in a workspace. What it has read is withheld
+// if the workspace was locked meanwhile. A lock waits for writes, so their responses are returned.
+func (c *call) delivers() bool {
+	reads := c.req.Operation == logical.ReadOperation || c.req.Operation == logical.ListOperation
+	return reads && c.path.Workspace != "" && !strings.HasPrefix(c.req.Path, "workspaces/")
 }
 
 // nameRule rejects a name that breaks the rules for its kind.

@@ -93,7 +93,7 @@ func TestALockOrAPauseStopsProviderCalls(t *testing.T) {
 		write(integration+"/verify", nil), read(integration, nil), write(integration, data{"key": server.Key()}), patch(integration, nil), remove(integration, nil),
 		listing("integrations/acme", nil), listing("integrations/acme/toy", nil),
 	} {
-		expect(t, m.Refuse(req.Op, req.Path, req.Data), 409, "locked", "vault write -force stashbase/workspaces/acme/unlock")
+		expect(t, m.Refuse(req.Op, req.Path, req.Data), 409, "locked", `workspace "acme" is locked by its operator`)
 	}
 	m.Write("workspaces/acme/unlock", nil)
 	m.Write(integration+"/verify", nil)

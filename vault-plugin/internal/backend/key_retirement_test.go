@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,5 +177,43 @@ func TestARewrapWaitsForTheUnlock(t *testing.T) {
 	m.Settle()
 	if rewrap := m.Read("keys/acme")["rewrap"].(map[string]any); rewrap["state"] != "done" || rewrap["failed"] != 0.0 {
 		t.Errorf("after the unlock the rewrap is %v", rewrap)
+	}
+}
+
+// A credential and a sync need the key as secrets do. A record that was restored from before a
+// rotation is counted, although the rewrap was complete.
+func TestATrimIsRefusedWhileACredentialOrASyncNeedsAnOldKey(t *testing.T) {
+	for prefix, counted := range map[string]string{"cred/": "1 credentials", "ledger/": "1 syncs", "sec/": "1 secrets"} {
+		t.Run(counted, func(t *testing.T) {
+			m, server := synced(t, nil)
+			m.Write(source+"A", data{"value": "1"})
+			has(t, rest(t, m), data{"state": "SYNCED"})
+			before := m.Storage.Clone()
+			m.Write("keys/acme/rotate", nil)
+			m.Settle()
+			has(t, object(t, m.Read("keys/acme"), "rewrap"), data{"state": "done", "failed": 0})
+			restored := 0
+			for _, key := range before.Keys() {
+				if strings.HasPrefix(key, prefix) {
+					m.Storage.SetRaw(key, before.Raw(key))
+					restored++
+				}
+			}
+			m = m.Restart()
+			m.Write("keys/acme", data{"min_decryption_version": 2})
+			expect(t, m.Refuse(logical.UpdateOperation, "keys/acme/trim", nil), 409, "conflict", counted, "stashbase/keys/acme/rewrap")
+			if versions := object(t, m.Read("keys/acme"), "versions"); len(versions) != 2 || restored == 0 {
+				t.Fatalf("with %d restored records, the versions are %v", restored, versions)
+			}
+			m.Write("keys/acme", data{"min_decryption_version": 1})
+			m.Write("keys/acme/rewrap", nil)
+			m.Settle()
+			m.Write("keys/acme", data{"min_decryption_version": 2})
+			m.Write("keys/acme/trim", nil)
+			m = m.Restart()
+			m.Write(integration+"/verify", nil)
+			has(t, rest(t, m), data{"state": "SYNCED"})
+			wantShelf(t, server, map[string]string{"A": "1"})
+		})
 	}
 }

@@ -21,7 +21,7 @@ func (b *Backend) masterKeyPaths() []*framework.Path {
 		fieldLatestVersion: intField("Version that wraps new workspace keys."),
 		fieldVersions:      object("By version: `created_time` and `state` (active or decrypt-only)."),
 		fieldRewrap: object("`state` (idle, running, failed or waiting), and numbers of workspaces: `total`, `done` (under the latest version), `failed`, " +
-			"and `waiting` (until their damaged or missing record is restored)."),
+			"`waiting` (until their damaged or missing record is restored), and `locked` (until they are unlocked)."),
 	})
 	return []*framework.Path{
 		{
@@ -63,14 +63,14 @@ func describeMaster(m keys.MasterStatus) map[string]any {
 		state = "running"
 	case m.Failed > 0:
 		state = "failed"
-	case m.Waiting > 0:
+	case m.Waiting+m.Locked > 0:
 		state = "waiting"
 	}
 	return map[string]any{
 		fieldLatestVersion: int(m.Latest),
 		fieldVersions:      describeVersions(m.Versions, 0, m.Latest),
 		fieldRewrap: map[string]any{
-			"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed, "waiting": m.Waiting,
+			"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed, "waiting": m.Waiting, "locked": m.Locked,
 		},
 	}
 }
@@ -93,7 +93,9 @@ func describeVersions(versions []keys.Version, lowest, latest uint32) map[string
 const masterKeyHelp = `
 The master key wraps only the keys of the workspaces, and never leaves Vault's barrier. After a
 rotation, the engine wraps one small entry per workspace again, in the background. It does not touch
-secrets. When no entry needs an older version any more, the engine destroys the older versions.
+secrets. When no entry needs an older version any more, the engine destroys the older versions. Before
+that, it checks that every entry opens under the latest version. The keys of a locked workspace are
+wrapped again when it is unlocked.
 
     $ vault write -force stashbase/master-key/rotate
     $ vault read stashbase/master-key

@@ -32,6 +32,7 @@ func (b *Backend) workspacePaths() []*framework.Path {
 		fieldCreated:   timeField("When it was created."),
 		fieldUpdated:   timeField("When its settings were last changed."),
 		fieldLocked:    boolField("Whether the workspace is locked."),
+		"lock_reason":  stringField("The reason that was given with the lock."),
 		"effective":    object("The settings that apply: the workspace's own, and the engine's where it has none."),
 		"projects":     intField("Number of projects."),
 		"environments": intField("Number of environments."),
@@ -77,57 +78,88 @@ func (b *Backend) workspacePaths() []*framework.Path {
 	}
 }
 
+// lock is the verb of a path that locks or unlocks a workspace.
+type lock struct {
+	verb, synopsis, summary string
+	fields                  fields
+	handler                 handler
+}
+
 func (b *Backend) lockPaths() []*framework.Path {
-	of := func(verb, synopsis, summary string, locked bool) *framework.Path {
-		return &framework.Path{
-			Pattern:         "workspaces" + inWorkspace + "/" + verb,
+	reason := stringField("Why the workspace is locked, in one line of at most 256 bytes. Every refusal contains it, so it must not be confidential.")
+	var paths []*framework.Path
+	for _, l := range []lock{
+		{"lock", "Lock a workspace.", "Reject every request in a workspace and wipe its keys from memory.", fields{"reason": reason}, lockWorkspace},
+		{"unlock", "Unlock a workspace.", "Allow requests in a workspace again.", nil, unlockWorkspace},
+	} {
+		paths = append(paths, &framework.Path{
+			Pattern:         "workspaces" + inWorkspace + "/" + l.verb,
 			DisplayAttrs:    display(),
-			Fields:          pathFields(1),
-			HelpSynopsis:    synopsis,
+			Fields:          pathFields(1, l.fields),
+			HelpSynopsis:    l.synopsis,
 			HelpDescription: lockHelp,
 			Operations: operations{
-				logical.UpdateOperation: changing(operation(b.handle(func(ctx context.Context, c *call) (*logical.Response, error) {
-					w, err := c.Tree.SetLocked(ctx, c.request(), c.path.Workspace, locked)
-					if err != nil {
-						return nil, err
-					}
-					if locked {
-						c.interrupt(ctx, w.ID)
-					} else {
-						c.Rewrap.Unlocked(w.ID)
-					}
-					return respond(map[string]any{fieldName: w.Name, fieldLocked: w.Locked})
-				}), summary, verb, "workspace", response("The lock of the workspace.", fields{
-					fieldName:   stringField("Name of the workspace."),
-					fieldLocked: boolField("Whether the workspace is locked."),
+				logical.UpdateOperation: changing(operation(b.handle(l.handler), l.summary, l.verb, "workspace", response("The lock of the workspace.", fields{
+					fieldName:     stringField("Name of the workspace."),
+					fieldLocked:   boolField("Whether the workspace is locked."),
+					"lock_reason": stringField("The reason that was given with the lock."),
 				}))),
 			},
-		}
+		})
 	}
-	return []*framework.Path{
-		of("lock", "Lock a workspace.", "Reject every request in a workspace and wipe its keys from memory.", true),
-		of("unlock", "Unlock a workspace.", "Allow requests in a workspace again.", false),
+	return paths
+}
+
+func lockWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
+	w, err := c.Tree.Lock(ctx, c.request(), c.path.Workspace, given[string](c, "reason"))
+	if err != nil {
+		return nil, err
 	}
+	resp, err := respond(describeLock(w))
+	c.interrupt(ctx, w.ID, resp)
+	return resp, err
+}
+
+func unlockWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
+	w, err := c.Tree.Unlock(ctx, c.request(), c.path.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	c.Rewrap.Unlocked(w.ID)
+	return respond(describeLock(w))
+}
+
+func describeLock(w workspaces.Workspace) map[string]any {
+	return map[string]any{fieldName: w.Name, fieldLocked: w.Locked, "lock_reason": w.LockReason}
 }
 
 const lockHelp = `
 While a workspace is locked, the engine rejects every request in it, from every caller. This includes
 reads, writes and key operations. Only the settings of the workspace can be read, and the workspace
-can be unlocked. The lock wipes the workspace's keys from memory and stops its background work. A lock
-persists across restarts.
+can be unlocked. Every refusal contains the reason of the lock.
 
-    $ vault write -force stashbase/workspaces/acme/lock
+    $ vault write stashbase/workspaces/acme/lock reason="an incident is being investigated"
     $ vault write -force stashbase/workspaces/acme/unlock
+
+When a lock returns, no operation in the workspace is running. The workspace's keys are not in memory,
+and the engine does not unwrap them until the workspace is unlocked. It delivers nothing that was read
+before. A rotation of the master key waits for the unlock before it wraps the keys of the workspace
+again. A lock persists across restarts.
+
+To lock a locked workspace again replaces the reason, if one is given.
 `
 
 // interruptWithin limits how long a lock or a pause waits for the end of canceled provider calls.
 const interruptWithin = 2 * time.Second
 
-// interrupt cancels the provider calls of a workspace that was locked or paused.
-func (c *call) interrupt(ctx context.Context, ws store.ID) {
+// interrupt cancels the provider calls of a workspace that was locked or paused. It adds a warning
+// to the response if they have not ended in time.
+func (c *call) interrupt(ctx context.Context, ws store.ID, resp *logical.Response) {
 	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
 	defer cancel()
-	c.Integrations.Interrupt(ctx, ws)
+	if !c.Integrations.Interrupt(ctx, ws) {
+		resp.AddWarning("requests to providers were canceled, but have not ended yet; they may still have an effect at the provider")
+	}
 }
 
 func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
@@ -162,10 +194,11 @@ func putWorkspace(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	resp, err := respond(describeWorkspace(w))
 	if w.Paused {
-		c.interrupt(ctx, w.ID)
+		c.interrupt(ctx, w.ID, resp)
 	}
-	return respond(describeWorkspace(w))
+	return resp, err
 }
 
 // assignMetadata replaces the metadata. A patch changes only the given entries; null removes an
@@ -214,7 +247,7 @@ func describeWorkspace(w workspaces.Workspace) map[string]any {
 	all[fieldPaused] = w.Paused
 	for name, value := range map[string]any{
 		fieldName: w.Name, "id": string(w.ID), fieldDescription: w.Description, "metadata": stringMap(w.Metadata),
-		fieldLocked: w.Locked, fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
+		fieldLocked: w.Locked, "lock_reason": w.LockReason, fieldDeletionAllowed: w.DeletionAllowed, fieldCreated: stamp(w.Stamp.Created), fieldUpdated: stamp(w.Stamp.Updated),
 		"effective": describeSettings(w.Effective),
 		"projects":  w.Counts.Projects, "environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
 	} {

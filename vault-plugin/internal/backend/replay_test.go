@@ -81,6 +81,6 @@ func TestADifferentRequestIsNotAReplay(t *testing.T) {
 	m.Write("master-key/rotate", nil)
 	has(t, m.Write("master-key/rotate", nil), data{"latest_version": 3})
 	m.Settle()
-	has(t, m.Read("master-key"), data{"latest_version": 3, "rewrap": data{"state": "idle", "total": 1, "done": 1, "failed": 0, "waiting": 0}})
+	has(t, m.Read("master-key"), data{"latest_version": 3, "rewrap": data{"state": "idle", "total": 1, "done": 1, "failed": 0, "waiting": 0, "locked": 0}})
 	has(t, m.Read(secret), data{"value": "v"})
 }

@@ -60,7 +60,7 @@ func TestALockedEnvironmentIsReadAndNotWritten(t *testing.T) {
 			remove("environments/"+dev, data{"confirm": "development"}),
 			remove("projects/acme/api", data{"confirm": "api"}),
 		} {
-			expect(t, m.Refuse(req.Op, req.Path, req.Data), 409, "locked", dev, "vault write stashbase/environments/"+dev+" locked=false")
+			expect(t, m.Refuse(req.Op, req.Path, req.Data), 409, "locked", dev, "environments/"+dev, "locked=false")
 		}
 		if changed := before.Diff(m.Storage); changed != nil {
 			t.Errorf("refused writes have changed %v", changed)

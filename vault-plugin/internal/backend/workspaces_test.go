@@ -176,11 +176,11 @@ func TestAMasterRotationRewrapsAllWorkspaceKeysAndDestroysTheOldMaster(t *testin
 	value := planted()
 	m.Write(secret, data{"value": value})
 	before := m.Storage.Clone()
-	has(t, m.Read("master-key"), data{"latest_version": 1, "rewrap": data{"state": "idle", "total": 2, "done": 2, "failed": 0, "waiting": 0}})
+	has(t, m.Read("master-key"), data{"latest_version": 1, "rewrap": data{"state": "idle", "total": 2, "done": 2, "failed": 0, "waiting": 0, "locked": 0}})
 	has(t, m.Write("master-key/rotate", nil), data{"latest_version": 2})
 	m.Settle()
 	after := m.Read("master-key")
-	has(t, after, data{"latest_version": 2, "rewrap": data{"state": "idle", "total": 2, "done": 2, "failed": 0, "waiting": 0}})
+	has(t, after, data{"latest_version": 2, "rewrap": data{"state": "idle", "total": 2, "done": 2, "failed": 0, "waiting": 0, "locked": 0}})
 	if versions := object(t, after, "versions"); len(versions) != 1 || versions["2"] == nil {
 		t.Errorf("the old master key is still there: %v", versions)
 	}

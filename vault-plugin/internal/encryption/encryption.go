@@ -136,6 +136,9 @@ func each[K interface{ Wipe() }](ctx context.Context, s *Service, scope Scope, i
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.tree.CheckLocked(scope.Workspace)
+	}
 	if err != nil {
 		for _, r := range results {
 			clear(r.Plaintext)

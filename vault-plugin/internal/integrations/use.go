@@ -72,7 +72,8 @@ func (s *Service) With(ctx context.Context, u Use, f func(ctx context.Context, p
 	case errors.Is(err, credseal.ErrUnopened):
 		return u.unopened(fmt.Sprintf("its record cred/%s or the record %s is damaged, or was moved here from another key; restore both records from a snapshot of Vault's storage", e.record.ID, e.stored()))
 	case fault.Is(err, fault.Locked):
-		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
+		condition, _ := s.Tree.Condition(e.Workspace)
+		return u.refuse(outbound.Permission, ErrLocked, condition.Refusal())
 	case err != nil:
 		return u.refuse(outbound.Internal, err, "the workspace's keys could not be used; read info for the health of the mount")
 	}
@@ -91,7 +92,7 @@ func (s *Service) authorize(e *entry, u Use) error {
 	case !exists:
 		return u.refuse(outbound.NotFound, ErrGone, "its workspace was deleted")
 	case condition.Locked:
-		return u.refuse(outbound.Permission, ErrLocked, "the workspace is locked; unlock it first")
+		return u.refuse(outbound.Permission, ErrLocked, condition.Refusal())
 	case s.Settings.Config().Paused:
 		return u.refuse(outbound.Permission, ErrPaused, "the requests of all workspaces to providers are paused; resume them with paused=false in config")
 	case condition.Paused:
@@ -145,15 +146,16 @@ func (s *Service) interrupt(match func(*use) bool) []*use {
 }
 
 // Interrupt cancels the uses of a workspace's credentials, and waits until they have ended or ctx
-// is done.
-func (s *Service) Interrupt(ctx context.Context, ws store.ID) {
+// is done. It reports whether they have ended.
+func (s *Service) Interrupt(ctx context.Context, ws store.ID) (ended bool) {
 	for _, u := range s.interrupt(func(u *use) bool { return u.workspace == ws }) {
 		select {
 		case <-u.ended:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // Stop cancels all uses and closes all connections. Every later use fails.

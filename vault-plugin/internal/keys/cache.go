@@ -19,6 +19,8 @@ type cache struct {
 	lru  *simplelru.LRU[store.ID, cached]
 	size int
 	ttl  time.Duration
+
+	closed bool // every keyring that is added is wiped
 }
 
 type cached struct {
@@ -62,10 +64,14 @@ func (c *cache) get(id store.ID, now time.Time) *keyring.Workspace {
 	return hit.ring
 }
 
-// add caches a keyring and wipes the workspace's previous one.
+// add caches a keyring and wipes the workspace's previous one. A closed cache wipes the keyring.
 func (c *cache) add(id store.ID, ring *keyring.Workspace, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		ring.Wipe()
+		return
+	}
 	c.lru.Remove(id)
 	c.lru.Add(id, cached{ring, now})
 	c.shrink()
@@ -88,8 +94,10 @@ func (c *cache) evict(id store.ID) {
 	c.lru.Remove(id)
 }
 
-func (c *cache) clear() {
+// close evicts all keyrings. A keyring whose load is under way is wiped when it is added.
+func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closed = true
 	c.lru.Purge()
 }

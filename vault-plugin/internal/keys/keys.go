@@ -39,10 +39,11 @@ type Service struct {
 
 	mu      sync.RWMutex
 	entries map[store.ID]Entry
-	locked  map[store.ID]bool
-	names   map[store.ID]string // of the workspaces whose record was loaded
-	nextDue time.Time           // no rotation is due earlier; zero: no rotation is scheduled
-	pending map[store.ID]bool   // the last Put failed: storage may hold the old entry or the new one
+	locked  map[store.ID]error                  // the refusal of every use
+	uses    map[store.ID]map[chan struct{}]bool // calls of With; a channel is closed at the end of its call
+	names   map[store.ID]string                 // of the workspaces whose record was loaded
+	nextDue time.Time                           // no rotation is due earlier; zero: no rotation is scheduled
+	pending map[store.ID]bool                   // the last Put failed: storage may hold the old entry or the new one
 }
 
 // Version is a live version of a key: its number and its creation time.
@@ -56,6 +57,10 @@ type Entry struct {
 	Damaged   bool // the stored entry is missing or unreadable
 
 	AutoRotate time.Duration
+
+	// opened means that this process has opened or wrapped the stored keys. Until then, the public
+	// part may be damaged, and MasterVersion with it.
+	opened bool
 }
 
 // Due returns when the latest version reaches its maximum age; zero means never.
@@ -71,7 +76,8 @@ func (e Entry) Due() time.Time {
 func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() time.Time) (*Service, error) {
 	svc := &Service{
 		store: s, now: now, jobs: group,
-		entries: make(map[store.ID]Entry), locked: make(map[store.ID]bool), names: make(map[store.ID]string), pending: make(map[store.ID]bool),
+		entries: make(map[store.ID]Entry), names: make(map[store.ID]string), pending: make(map[store.ID]bool),
+		locked: make(map[store.ID]error), uses: make(map[store.ID]map[chan struct{}]bool),
 	}
 	ids, err := s.KeyIDs(ctx)
 	if err != nil {
@@ -88,7 +94,7 @@ func Load(ctx context.Context, s *store.Store, group *jobs.Group, now func() tim
 			if err != nil && !errors.Is(err, store.ErrDamaged) {
 				return fmt.Errorf("read a workspace's keys: %w", err)
 			}
-			svc.remember(id, record)
+			svc.remember(id, record, false)
 			return nil
 		})
 	}
@@ -107,11 +113,12 @@ func (s *Service) Start() {
 }
 
 // remember keeps the public part of a stored entry. A nil or unreadable record is kept as damaged.
-func (s *Service) remember(id store.ID, record *store.Keys) {
+// opened reports whether this process has opened or wrapped the keys in it.
+func (s *Service) remember(id store.ID, record *store.Keys, opened bool) {
 	entry := Entry{Damaged: true}
 	if record != nil {
 		if info, err := keyring.InspectEntry(record.Ring); err == nil {
-			entry = Entry{EntryInfo: info, RequestID: record.RequestID, Rewrap: record.Rewrap, AutoRotate: record.AutoRotate}
+			entry = Entry{EntryInfo: info, RequestID: record.RequestID, Rewrap: record.Rewrap, AutoRotate: record.AutoRotate, opened: opened}
 		}
 	}
 	s.mu.Lock()
@@ -123,16 +130,16 @@ func (s *Service) remember(id store.ID, record *store.Keys) {
 	}
 }
 
-// put stores an entry and remembers it. If the Put fails, the stored content is unknown until
-// Recheck has read it. The caller holds the lock of the entry.
-func (s *Service) put(ctx context.Context, id store.ID, record *store.Keys) error {
+// put stores an entry and remembers it. opened is passed to remember. If the Put fails, the stored
+// content is unknown until Recheck has read it. The caller holds the lock of the entry.
+func (s *Service) put(ctx context.Context, id store.ID, record *store.Keys, opened bool) error {
 	if err := s.store.PutKeys(ctx, id, record); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.pending[id] = true
 		return err
 	}
-	s.remember(id, record)
+	s.remember(id, record, opened)
 	return nil
 }
 
@@ -159,7 +166,7 @@ func (s *Service) recheckEntry(ctx context.Context, id store.ID) {
 	}
 	record, err := s.store.Keys(ctx, id)
 	if err == nil || errors.Is(err, store.ErrDamaged) {
-		s.remember(id, record)
+		s.remember(id, record, false)
 	}
 }
 
@@ -190,48 +197,59 @@ func (s *Service) Create(ctx context.Context, id store.ID, name string) error {
 		return fmt.Errorf("mint a workspace key: %w", err)
 	}
 	of := keyring.WorkspaceScope{Name: name, ID: parsed}
+	defer s.locks.Lock(id)()
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	ring, err := s.master.ring.NewWorkspace(of, s.now())
 	if err != nil {
 		return fmt.Errorf("mint a workspace key: %w", err)
 	}
-	entry, err := s.master.ring.Wrap(ring)
-	if err != nil {
-		return fmt.Errorf("wrap a workspace key: %w", err)
-	}
-	record := &store.Keys{Ring: entry}
-	if err := s.store.PutKeys(ctx, id, record); err != nil {
-		return fmt.Errorf("store a workspace key: %w", err)
-	}
 	s.SetName(id, name)
-	s.remember(id, record)
-	s.cache.add(id, ring, s.now())
+	if err := s.putRing(ctx, id, &store.Keys{}, ring); err != nil {
+		s.forget(id) // the mark of the creation names what may be stored
+		return err
+	}
 	return nil
 }
 
 // MarkMissing records that the key entry of an existing workspace is missing. Nothing in the
 // workspace can be opened until the entry is restored.
-func (s *Service) MarkMissing(id store.ID) { s.remember(id, nil) }
+func (s *Service) MarkMissing(id store.ID) { s.remember(id, nil, false) }
 
-// Shred destroys a workspace's keys. Once it has returned nil, nobody can open anything sealed
-// under them.
+// Shred destroys a workspace's keys. Once it has returned nil, no call of With uses them, and nobody
+// can open anything sealed under them.
 func (s *Service) Shred(ctx context.Context, id store.ID) error {
-	defer s.locks.Lock(id)()
-	if err := s.store.DeleteKeys(ctx, id); err != nil {
+	if err := s.destroy(ctx, id); err != nil {
 		return fmt.Errorf("destroy a workspace's keys: %w", err)
 	}
-	s.shredded(id)
+	s.awaitUses(id) // not under the lock of the entry, because a use may wait for it
+	return nil
+}
+
+func (s *Service) destroy(ctx context.Context, id store.ID) error {
+	defer s.locks.Lock(id)()
+	if err := s.store.DeleteKeys(ctx, id); err != nil {
+		return err
+	}
+	s.forget(id)
 	return nil
 }
 
 // Stored reports whether a workspace's keys are still in storage. It determines the outcome of a
 // Shred that failed.
 func (s *Service) Stored(ctx context.Context, id store.ID) (bool, error) {
+	stored, err := s.stored(ctx, id)
+	if !stored {
+		s.awaitUses(id)
+	}
+	return stored, err
+}
+
+func (s *Service) stored(ctx context.Context, id store.ID) (bool, error) {
 	defer s.locks.Lock(id)()
 	record, err := s.store.Keys(ctx, id)
 	if err == nil && record == nil {
-		s.shredded(id)
+		s.forget(id)
 		return false, nil
 	}
 	if errors.Is(err, store.ErrDamaged) {
@@ -240,7 +258,8 @@ func (s *Service) Stored(ctx context.Context, id store.ID) (bool, error) {
 	return true, err
 }
 
-func (s *Service) shredded(id store.ID) {
+// forget removes a workspace's keys, which are no longer stored, from memory.
+func (s *Service) forget(id store.ID) {
 	s.mu.Lock()
 	delete(s.entries, id)
 	delete(s.names, id)
@@ -249,55 +268,24 @@ func (s *Service) shredded(id store.ID) {
 	s.cache.evict(id)
 }
 
-// With calls use with a workspace's unwrapped keyring. The cache may evict and wipe the keyring
-// during the call. With then calls use again with a keyring that is not in the cache. Therefore use
-// must have no effect if it returns keyring.ErrWiped.
-func (s *Service) With(ctx context.Context, id store.ID, use func(*keyring.Workspace) error) error {
-	ring, err := s.ring(ctx, id)
+// opened calls use with a stored key entry and its keyring, which is wiped afterwards. It holds the
+// lock of the entry meanwhile.
+func (s *Service) opened(ctx context.Context, id store.ID, use func(*store.Keys, *keyring.Workspace) error) error {
+	defer s.locks.Lock(id)()
+	record, ring, err := s.open(ctx, id)
 	if err != nil {
-		return err
-	}
-	if err := use(ring); !errors.Is(err, keyring.ErrWiped) {
-		return err
-	}
-	if ring, err = s.openUncached(ctx, id); err != nil {
 		return err
 	}
 	defer ring.Wipe()
-	return use(ring)
+	return use(record, ring)
 }
 
-// openUncached returns a keyring that is not in the cache. The caller wipes it.
-func (s *Service) openUncached(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
-	defer s.locks.Lock(id)()
-	_, ring, err := s.open(ctx, id)
-	return ring, err
-}
-
-func (s *Service) ring(ctx context.Context, id store.ID) (*keyring.Workspace, error) {
-	if ring := s.cache.get(id, s.now()); ring != nil {
-		return ring, nil
-	}
-	// The entry's lock makes this the only load of this keyring, and excludes a rotation during the
-	// load.
-	defer s.locks.Lock(id)()
-	if ring := s.cache.get(id, s.now()); ring != nil {
-		return ring, nil
-	}
-	if s.isLocked(id) {
-		return nil, fault.New(fault.Locked, "the workspace is locked")
-	}
-	record, ring, err := s.open(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	s.remember(id, record)
-	s.cache.add(id, ring, s.now())
-	return ring, nil
-}
-
-// open reads and unwraps a key entry. The caller holds the lock of the entry.
+// open reads and unwraps a key entry, unless the workspace is locked. The caller holds the lock of
+// the entry, and wipes the keyring.
 func (s *Service) open(ctx context.Context, id store.ID) (*store.Keys, *keyring.Workspace, error) {
+	if refusal := s.refusal(id); refusal != nil {
+		return nil, nil, refusal
+	}
 	of, err := s.scope(id)
 	if err != nil {
 		return nil, nil, err
@@ -330,13 +318,9 @@ func ErrDamaged(id store.ID) error {
 // Configure sets the size and the TTL of the cache of unwrapped keyrings.
 func (s *Service) Configure(c store.Config) { s.cache.configure(c.KeyringCacheSize, c.KeyringCacheTTL) }
 
-// Evict evicts a workspace's unwrapped keyring from the cache, after another node has changed the
-// entry in storage.
-func (s *Service) Evict(id store.ID) { s.cache.evict(id) }
-
 // Wipe clears every key from memory. The service cannot be used afterwards.
 func (s *Service) Wipe() {
-	s.cache.clear()
+	s.cache.close()
 	s.master.mu.Lock()
 	defer s.master.mu.Unlock()
 	s.master.ring.Wipe()

@@ -39,9 +39,10 @@ type MasterStatus struct {
 	Done     int // workspaces whose keys are wrapped under the latest version
 	Failed   int // workspaces whose keys the last pass failed to wrap again
 	Waiting  int // workspaces whose record must be restored before their keys can be wrapped again
+	Locked   int // workspaces that must be unlocked before their keys can be wrapped again
 }
 
-func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
+func (s *Service) loadMaster(ctx context.Context, hasKeys bool) error {
 	record, err := s.store.Master(ctx)
 	if errors.Is(err, store.ErrDamaged) {
 		return errDamagedMaster()
@@ -58,7 +59,11 @@ func (s *Service) loadMaster(ctx context.Context, hasWorkspaces bool) error {
 		s.master.ring, s.master.requestID = ring, record.RequestID
 		return nil
 	}
-	if hasWorkspaces {
+	names, err := s.store.Workspaces(ctx)
+	if err != nil {
+		return fmt.Errorf("list the workspaces: %w", err)
+	}
+	if hasKeys || len(names) > 0 {
 		// A new master key would open none of the workspaces' keys, and would hide that the old one
 		// is missing.
 		return fault.Damaged("the master key's entry core/master is missing although workspaces exist; restore it from a snapshot of Vault's storage")
@@ -160,8 +165,7 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	var failed atomic.Int64
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(masterRewrapParallelism)
-	todo, _ := s.behindMaster()
-	for _, id := range todo {
+	for _, id := range s.behindMaster().todo {
 		work.Go(func() error {
 			if err := s.rewrapEntry(workCtx, id); err != nil {
 				failed.Add(1)
@@ -178,10 +182,10 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	if s.recheckMaster(ctx) != nil {
 		return
 	}
-	// Every entry that was wrapped under an older version is stored by now, so the list from behind
-	// is complete.
+	// Every entry that was wrapped under an older version is stored by now, so the backlog is
+	// complete. Without an older version there is nothing to destroy.
 	latest := s.master.ring.Latest()
-	if todo, waiting := s.behind(latest); len(todo)+waiting == 0 {
+	if len(s.master.ring.Versions()) > 1 && s.behind(latest, true).empty() {
 		err := s.replaceMaster(ctx, s.master.requestID, func(m *keyring.Master) (*keyring.Master, error) { return m.Trim(latest) })
 		if err != nil {
 			failed.Add(1)
@@ -190,49 +194,60 @@ func (s *Service) rewrapMaster(ctx context.Context) {
 	s.master.failed.Store(failed.Load())
 }
 
+// rewrapEntry wraps a workspace's keys under the latest master version. If they already are, it
+// only checks that they open.
 func (s *Service) rewrapEntry(ctx context.Context, id store.ID) error {
-	defer s.locks.Lock(id)()
+	err := s.opened(ctx, id, func(record *store.Keys, ring *keyring.Workspace) error {
+		s.remember(id, record, true)
+		s.master.mu.RLock()
+		defer s.master.mu.RUnlock()
+		if entry, _ := s.Entry(id); entry.MasterVersion >= s.master.ring.Latest() {
+			return nil
+		}
+		if err := s.wrap(record, ring); err != nil {
+			return err
+		}
+		return s.put(ctx, id, record, true)
+	})
 	if _, exists := s.Entry(id); !exists {
 		return nil // shredded since
 	}
-	record, ring, err := s.open(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer ring.Wipe()
-	s.master.mu.RLock()
-	defer s.master.mu.RUnlock()
-	if record.Ring, err = s.master.ring.Wrap(ring); err != nil {
-		return fmt.Errorf("wrap a workspace key: %w", err)
-	}
-	if err := s.put(ctx, id, record); err != nil {
-		return fmt.Errorf("store a workspace key: %w", err)
-	}
-	return nil
+	return err
 }
 
-func (s *Service) behindMaster() (todo []store.ID, waiting int) {
-	s.master.mu.RLock()
-	defer s.master.mu.RUnlock()
-	return s.behind(s.master.ring.Latest())
+// backlog holds the workspaces whose keys are not wrapped under the latest master version.
+type backlog struct {
+	todo    []store.ID
+	waiting int // for their record
+	locked  int
 }
 
-// behind lists the workspaces whose keys are wrapped under a version older than latest, or whose
-// entry is damaged. It leaves out the workspaces that wait for their record, and returns how many
-// those are.
-func (s *Service) behind(latest uint32) (todo []store.ID, waiting int) {
+func (b backlog) empty() bool { return len(b.todo)+b.waiting+b.locked == 0 }
+
+func (s *Service) behindMaster() backlog {
+	s.master.mu.RLock()
+	defer s.master.mu.RUnlock()
+	return s.behind(s.master.ring.Latest(), true)
+}
+
+// behind returns the workspaces whose keys are wrapped under a version older than latest, or whose
+// entry is damaged. If opened is set, it also returns those whose keys this process has not opened.
+// Their entry may be damaged, and may need an older version once it is restored.
+func (s *Service) behind(latest uint32, opened bool) (b backlog) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for id, entry := range s.entries {
 		switch {
-		case !entry.Damaged && entry.MasterVersion >= latest:
+		case !entry.Damaged && entry.MasterVersion >= latest && (entry.opened || !opened):
 		case s.waiting(id):
-			waiting++
+			b.waiting++
+		case s.locked[id] != nil:
+			b.locked++
 		default:
-			todo = append(todo, id)
+			b.todo = append(b.todo, id)
 		}
 	}
-	return todo, waiting
+	return b
 }
 
 // MasterStatus returns the status from memory.
@@ -240,7 +255,7 @@ func (s *Service) MasterStatus() MasterStatus {
 	s.master.mu.RLock()
 	defer s.master.mu.RUnlock()
 	latest := s.master.ring.Latest()
-	todo, waiting := s.behind(latest)
+	left := s.behind(latest, false)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return MasterStatus{
@@ -248,9 +263,10 @@ func (s *Service) MasterStatus() MasterStatus {
 		Versions: s.master.ring.Versions(),
 		Running:  s.jobs.Running(masterRewrapJob),
 		Total:    len(s.entries),
-		Done:     len(s.entries) - len(todo) - waiting,
+		Done:     len(s.entries) - len(left.todo) - left.waiting - left.locked,
 		Failed:   int(s.master.failed.Load()),
-		Waiting:  waiting,
+		Waiting:  left.waiting,
+		Locked:   left.locked,
 	}
 }
 

@@ -3,7 +3,6 @@ package keys
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
@@ -25,7 +24,9 @@ func (e Entry) Covered(lowest uint32) bool {
 // opened. The minimum can be lowered again until the versions are trimmed. The caller checks
 // whether anything stored still needs them.
 func (s *Service) SetMinDecryption(ctx context.Context, id store.ID, lowest uint32) (Entry, error) {
-	entry, err := s.change(ctx, id, func(w *keyring.Workspace) (*keyring.Workspace, error) { return w.SetMinDecryption(lowest) })
+	entry, err := s.replace(ctx, id, func(_ *store.Keys, w *keyring.Workspace) (*keyring.Workspace, error) {
+		return w.SetMinDecryption(lowest)
+	})
 	if errors.Is(err, keyring.ErrMinimum) {
 		current, _ := s.Entry(id)
 		return Entry{}, fault.New(fault.Invalid, "min_decryption_version: must be between %d and %d, the oldest and the latest existing version",
@@ -36,27 +37,7 @@ func (s *Service) SetMinDecryption(ctx context.Context, id store.ID, lowest uint
 
 // Trim destroys the versions below the minimum. What is still sealed under them is lost.
 func (s *Service) Trim(ctx context.Context, id store.ID) (Entry, error) {
-	return s.change(ctx, id, func(w *keyring.Workspace) (*keyring.Workspace, error) { return w.Trim() })
-}
-
-// change stores the keyring that change returns for a workspace's current keyring.
-func (s *Service) change(ctx context.Context, id store.ID, change func(*keyring.Workspace) (*keyring.Workspace, error)) (Entry, error) {
-	defer s.locks.Lock(id)()
-	record, ring, err := s.open(ctx, id)
-	if err != nil {
-		return Entry{}, err
-	}
-	next, err := change(ring)
-	ring.Wipe()
-	if err != nil {
-		return Entry{}, err
-	}
-	s.master.mu.RLock()
-	defer s.master.mu.RUnlock()
-	if record.Ring, err = s.master.ring.Wrap(next); err != nil {
-		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
-	}
-	return s.putRing(ctx, id, record, next)
+	return s.replace(ctx, id, func(_ *store.Keys, w *keyring.Workspace) (*keyring.Workspace, error) { return w.Trim() })
 }
 
 // SetAutoRotate sets the age at which the latest version is rotated; 0 means never.
@@ -88,7 +69,7 @@ func (s *Service) Due() []store.ID {
 		switch {
 		case at.IsZero():
 			continue
-		case !now.Before(at) && !s.locked[id] && !s.waiting(id):
+		case !now.Before(at) && s.locked[id] == nil && !s.waiting(id):
 			due = append(due, id)
 		}
 		// A due workspace keeps the earliest due time until its rotation succeeds.
@@ -97,25 +78,4 @@ func (s *Service) Due() []store.ID {
 		}
 	}
 	return due
-}
-
-// SetLocked removes a workspace's keys from memory and keeps them out, or allows them again.
-func (s *Service) SetLocked(id store.ID, locked bool) {
-	s.mu.Lock()
-	if locked {
-		s.locked[id] = true
-	} else {
-		delete(s.locked, id)
-	}
-	s.mu.Unlock()
-	if locked {
-		defer s.locks.Lock(id)() // a load that passed the check has cached its keyring by now
-		s.cache.evict(id)
-	}
-}
-
-func (s *Service) isLocked(id store.ID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.locked[id]
 }

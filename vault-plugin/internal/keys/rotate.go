@@ -15,45 +15,69 @@ import (
 // far are to be sealed again. A replay, recognised by its request id, returns the result of the
 // first call.
 func (s *Service) Rotate(ctx context.Context, call caller.Request, id store.ID, total int) (Entry, error) {
-	defer s.locks.Lock(id)()
-	record, ring, err := s.open(ctx, id)
+	return s.replace(ctx, id, func(record *store.Keys, w *keyring.Workspace) (*keyring.Workspace, error) {
+		if call.Replays(record.RequestID) {
+			return nil, nil
+		}
+		next, err := w.Rotate(s.now())
+		if errors.Is(err, keyring.ErrTooManyVersions) {
+			return nil, fault.New(fault.Limit, "the workspace has %d key versions, the most it may have; trim old versions first", keyring.MaxVersions)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("rotate a workspace key: %w", err)
+		}
+		record.RequestID, record.Rewrap = call.ID, s.newRewrap(next.Latest(), total)
+		return next, nil
+	})
+}
+
+// replace stores the keyring that change returns for a workspace's current keyring. change may also
+// change the other fields of the record. If change returns no keyring, nothing is stored, and the
+// result is the stored entry.
+func (s *Service) replace(ctx context.Context, id store.ID, change func(record *store.Keys, current *keyring.Workspace) (*keyring.Workspace, error)) (Entry, error) {
+	err := s.opened(ctx, id, func(record *store.Keys, ring *keyring.Workspace) error {
+		next, err := change(record, ring)
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			s.remember(id, record, true) // the outcome of an earlier change may have been unknown
+			return nil
+		}
+		s.master.mu.RLock()
+		defer s.master.mu.RUnlock()
+		return s.putRing(ctx, id, record, next)
+	})
 	if err != nil {
 		return Entry{}, err
 	}
-	if call.Replays(record.RequestID) {
-		ring.Wipe()
-		s.remember(id, record) // the outcome of the first call may have been unknown
-		entry, _ := s.Entry(id)
-		return entry, nil
-	}
-	next, err := ring.Rotate(s.now())
-	ring.Wipe()
-	if errors.Is(err, keyring.ErrTooManyVersions) {
-		return Entry{}, fault.New(fault.Limit, "the workspace has %d key versions, the most it may have; trim old versions first", keyring.MaxVersions)
-	}
-	if err != nil {
-		return Entry{}, fmt.Errorf("rotate a workspace key: %w", err)
-	}
-	s.master.mu.RLock()
-	defer s.master.mu.RUnlock()
-	sealed, err := s.master.ring.Wrap(next)
-	if err != nil {
-		return Entry{}, fmt.Errorf("wrap a workspace key: %w", err)
-	}
-	record.Ring, record.RequestID, record.Rewrap = sealed, call.ID, s.newRewrap(next.Latest(), total)
-	return s.putRing(ctx, id, record, next)
-}
-
-// putRing stores a key entry and caches the keyring that it wraps. The caller holds the lock of the
-// entry, and master shared.
-func (s *Service) putRing(ctx context.Context, id store.ID, record *store.Keys, ring *keyring.Workspace) (Entry, error) {
-	if err := s.put(ctx, id, record); err != nil {
-		s.cache.evict(id) // the next use reads the entry from storage
-		return Entry{}, fmt.Errorf("store a workspace key: %w", err)
-	}
-	s.cache.add(id, ring, s.now())
 	entry, _ := s.Entry(id)
 	return entry, nil
+}
+
+// putRing wraps a keyring, stores it in a key entry and caches it. If that fails, it wipes the
+// keyring and evicts the previous one, so the next use reads the entry from storage. The caller
+// holds the lock of the entry, and master shared.
+func (s *Service) putRing(ctx context.Context, id store.ID, record *store.Keys, ring *keyring.Workspace) error {
+	err := s.wrap(record, ring)
+	if err == nil {
+		err = s.put(ctx, id, record, true)
+	}
+	if err != nil {
+		ring.Wipe()
+		s.cache.evict(id)
+		return fmt.Errorf("store a workspace key: %w", err)
+	}
+	s.cache.add(id, ring, s.now())
+	return nil
+}
+
+// wrap sets the wrapped keys of a record. The caller holds master shared.
+func (s *Service) wrap(record *store.Keys, ring *keyring.Workspace) (err error) {
+	if record.Ring, err = s.master.ring.Wrap(ring); err != nil {
+		return fmt.Errorf("wrap a workspace key: %w", err)
+	}
+	return nil
 }
 
 func (s *Service) newRewrap(target uint32, total int) store.Rewrap {
@@ -113,7 +137,7 @@ func (s *Service) update(ctx context.Context, id store.ID, change func(r *store.
 	if err := change(record, info.Latest); err != nil {
 		return err
 	}
-	if err := s.put(ctx, id, record); err != nil {
+	if err := s.put(ctx, id, record, false); err != nil {
 		return fmt.Errorf("store a workspace's keys: %w", err)
 	}
 	return nil

@@ -36,8 +36,7 @@ func (s *Service) Genuine(ctx context.Context, id store.ID, names []string) (str
 		if err != nil {
 			return "", err
 		}
-		if ring, err := s.master.ring.Unwrap(of, record.Ring); err == nil {
-			ring.Wipe()
+		if s.master.ring.Opens(of, record.Ring) {
 			return name, nil
 		}
 	}

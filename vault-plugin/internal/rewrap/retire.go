@@ -30,9 +30,9 @@ func (s *Service) SetMinDecryption(ctx context.Context, call caller.Request, nam
 // Trim destroys a workspace's key versions below the minimum. It fails if a stored record may need
 // them, unless force is set. With force, what is sealed under them is lost permanently.
 func (s *Service) Trim(ctx context.Context, call caller.Request, name string, ws store.ID, force bool) error {
-	entry, _ := s.keys.Entry(ws)
-	// The minimum may have been set with force, so the records below it are counted again.
-	if !force && (entry.Rewrap.State != store.RewrapDone || entry.Rewrap.Target < entry.MinDecryption) {
+	// The records are counted again. The minimum may have been set with force, or a record may have
+	// been restored after the rewrap.
+	if entry, _ := s.keys.Entry(ws); !force {
 		if err := s.refuseBelow(ctx, call, name, ws, entry.MinDecryption); err != nil {
 			return err
 		}

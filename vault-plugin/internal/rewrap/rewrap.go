@@ -105,8 +105,12 @@ func (s *Service) Wake() {
 	})
 }
 
-// Unlocked continues a rewrap that stopped when the workspace was locked.
-func (s *Service) Unlocked(ws store.ID) { s.start(ws) }
+// Unlocked continues the rewraps that stopped when the workspace was locked: that of what the keys
+// seal, and that of the keys under a new master key.
+func (s *Service) Unlocked(ws store.ID) {
+	s.start(ws)
+	s.keys.Start()
+}
 
 func (s *Service) start(ws store.ID) {
 	s.jobs.Start("rewrap "+string(ws), func(ctx context.Context) {

@@ -254,7 +254,7 @@ func (s *Service) lockEnvironment(call caller.Request, path workspaces.Path, exc
 	case err == nil && inside.env.checkPendingImport() != nil:
 		err = inside.env.checkPendingImport()
 	case err == nil && inside.Locked:
-		err = fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", inside.Path(), call.Mount, inside.Path())
+		err = fault.New(fault.Locked, "environment %s is locked: it can be read, but not written; whoever may change environments/%s can unlock it with locked=false", inside.Path(), inside.Path())
 	}
 	if err != nil {
 		unlock()

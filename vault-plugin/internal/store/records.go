@@ -64,6 +64,8 @@ type Workspace struct {
 	Locked          bool              `cbor:"7,keyasint,omitempty"`
 	// Paused means that no request goes to a provider on behalf of the workspace.
 	Paused bool `cbor:"8,keyasint,omitempty"`
+	// LockReason is the reason that the operator gave for the lock.
+	LockReason string `cbor:"9,keyasint,omitempty"`
 }
 
 // Keys is the record under keys/<ws_id>: the wrapped key versions, and the rewrap that a rotation

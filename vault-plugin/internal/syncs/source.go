@@ -108,8 +108,8 @@ func sourceError(err error) outcome {
 	const consequence = "; the sync writes and deletes nothing until this is resolved"
 	var known *fault.Error
 	switch {
-	case fault.Is(err, fault.Locked):
-		return outcome{state: Paused, hint: "the workspace is locked; unlock it first", elsewhere: true}
+	case fault.Is(err, fault.Locked) && errors.As(err, &known):
+		return outcome{state: Paused, hint: known.Text, elsewhere: true}
 	case errors.As(err, &known) && (known.Kind != fault.Unavailable || known.Status == 500):
 		class := classInvalid
 		if known.Status == 500 {

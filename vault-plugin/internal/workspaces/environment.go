@@ -177,7 +177,7 @@ func (t *Tree) DeleteEnvironment(ctx context.Context, call caller.Request, path 
 
 func mayDelete(call caller.Request, path Path, env *store.Environment) error {
 	if env.Locked {
-		return fault.New(fault.Locked, "environment %s is locked; unlock it first with: vault write %senvironments/%s locked=false", path, call.Mount, path)
+		return fault.New(fault.Locked, "environment %s is locked, so it cannot be deleted; whoever may change environments/%s can unlock it with locked=false", path, path)
 	}
 	if env.Production && !env.DeletionAllowed {
 		return fault.New(fault.Conflict, "environment %s is a production environment; allow its deletion first with: vault write %senvironments/%s deletion_allowed=true", path, call.Mount, path)

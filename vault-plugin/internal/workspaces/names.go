@@ -29,7 +29,7 @@ func (t *Tree) nameKeys(ctx context.Context) error {
 			if name == genuine {
 				t.ids.workspaces[id] = name
 				t.keys.SetName(id, name)
-				t.keys.SetLocked(id, t.workspaces[name].record.Locked)
+				t.lockKeys(name, t.workspaces[name].record)
 				continue
 			}
 			t.damaged = append(t.damaged, workspaceKey(name))

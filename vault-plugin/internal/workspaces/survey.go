@@ -121,10 +121,14 @@ func (t *Tree) WorkspaceID(call caller.Request, w string) (store.ID, error) {
 // Condition is the part of a workspace's state that decides whether anything may be done on its
 // behalf.
 type Condition struct {
-	Name   string
-	Locked bool
-	Paused bool
+	Name       string
+	Locked     bool
+	LockReason string
+	Paused     bool
 }
+
+// Refusal returns the text of the refusal that a locked workspace returns.
+func (c Condition) Refusal() string { return lockedText(c.Name, c.LockReason) }
 
 // Condition returns the condition of the workspace with an id. It returns false if there is no such
 // workspace.
@@ -136,7 +140,7 @@ func (t *Tree) Condition(id store.ID) (Condition, bool) {
 		return Condition{}, false
 	}
 	record := t.workspaces[name].record
-	return Condition{name, record.Locked, record.Paused}, true
+	return Condition{name, record.Locked, record.LockReason, record.Paused}, true
 }
 
 // HasRecord reports whether the workspace, project or environment with an id has a record.

@@ -34,8 +34,11 @@ type Keys interface {
 	// Stored reports whether the keys are still in storage. It determines the outcome of a Shred
 	// that failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
-	// SetLocked removes a workspace's keys from memory and keeps them out, or allows them again.
-	SetLocked(ws store.ID, locked bool)
+	// Lock removes a workspace's keys from memory, waits for their uses, and refuses later uses with
+	// an error.
+	Lock(ws store.ID, refusal error)
+	// Unlock allows the use of a workspace's keys again.
+	Unlock(ws store.ID)
 	IDs() []store.ID
 }
 
@@ -170,7 +173,7 @@ func (t *Tree) loadWorkspace(ctx context.Context, name string) error {
 	t.workspaces[name] = ws
 	t.ids.workspaces[record.ID] = name
 	t.mu.Unlock()
-	t.keys.SetLocked(record.ID, record.Locked)
+	t.lockKeys(name, record)
 	names, err := t.store.Projects(ctx, record.ID)
 	if err != nil {
 		return err
@@ -294,13 +297,9 @@ func (t *Tree) workspace(call caller.Request, w string) (*workspace, error) {
 		return nil, fault.New(fault.NotFound, "workspace %q does not exist; create it with: vault write -force %sworkspaces/%s", w, call.Mount, w)
 	}
 	if ws.record.Locked {
-		return nil, errLocked(call, w)
+		return nil, errLocked(w, ws.record.LockReason)
 	}
 	return ws, nil
-}
-
-func errLocked(call caller.Request, w string) error {
-	return fault.New(fault.Locked, "workspace %q is locked; unlock it first with: vault write -force %sworkspaces/%s/unlock", w, call.Mount, w)
 }
 
 func (t *Tree) project(call caller.Request, path Path) (*workspace, *project, error) {

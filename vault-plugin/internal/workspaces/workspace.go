@@ -82,7 +82,7 @@ func (t *Tree) PutWorkspace(ctx context.Context, call caller.Request, name strin
 			return Workspace{}, err
 		}
 	} else if ws.record.Locked {
-		return Workspace{}, errLocked(call, name)
+		return Workspace{}, errLocked(name, ws.record.LockReason)
 	}
 	record := store.Workspace{Stamp: t.newStamp(call)}
 	if ws != nil {
@@ -220,7 +220,7 @@ func (t *Tree) DeleteWorkspace(ctx context.Context, call caller.Request, name, c
 		return Receipt{}, t.noWorkspace(name)
 	}
 	if ws.record.Locked {
-		return Receipt{}, errLocked(call, name)
+		return Receipt{}, errLocked(name, ws.record.LockReason)
 	}
 	if !ws.record.DeletionAllowed {
 		return Receipt{}, fault.New(fault.Conflict, "workspace %q may not be deleted; allow it first with: vault write %sworkspaces/%s deletion_allowed=true", name, call.Mount, name)
