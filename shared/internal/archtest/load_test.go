@@ -127,9 +127,7 @@ var product = sync.OnceValues(func() ([]checked, error) {
 		return nil, err
 	}
 	set := token.NewFileSet()
-	imports := importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(all[path].Export)
-	})
+	imports := exportImporter(set, all)
 	var found []checked
 	for path, p := range all {
 		if !ours(path) || support(p.rel()) || len(p.GoFiles) == 0 {
@@ -153,6 +151,19 @@ var product = sync.OnceValues(func() ([]checked, error) {
 	}
 	return found, nil
 })
+
+// exportImporter returns an importer of the packages of the import graph.
+func exportImporter(set *token.FileSet, all map[string]listed) types.Importer {
+	return importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) {
+		return os.Open(all[path].Export)
+	})
+}
+
+func exports(t *testing.T, set *token.FileSet) types.Importer {
+	t.Helper()
+	_, all := packages(t)
+	return exportImporter(set, all)
+}
 
 func productPackages(t *testing.T) []checked {
 	t.Helper()

@@ -64,7 +64,7 @@ func (l *Ledger) Refresh(ctx context.Context, values map[string][]byte) (kept in
 			if old {
 				kept++
 			}
-			if next != e {
+			if !next.Print.Same(e.Print) || next.Intent != e.Intent {
 				l.entries[name] = next
 				l.dirty[l.chunkOf[name]] = true
 			}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -42,6 +43,11 @@ type Print struct {
 
 // Known reports whether the print can recognise a value.
 func (p Print) Known() bool { return p.KeyVersion != 0 }
+
+// Same reports in constant time whether two prints are equal.
+func (p Print) Same(other Print) bool {
+	return p.KeyVersion == other.KeyVersion && subtle.ConstantTimeCompare(p.Sum[:], other.Sum[:]) == 1
+}
 
 // Remote is what the destination reports about an entry. A zero field was not reported.
 type Remote struct {

@@ -1,8 +1,8 @@
 package secrets
 
 import (
-	"bytes"
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"maps"
 	"slices"
@@ -254,7 +254,7 @@ func (s *Service) holds(seal *keyring.Context[keyring.SecretLocation], place wor
 		return false, err
 	}
 	defer clear(current)
-	return bytes.Equal(current, value), nil
+	return subtle.ConstantTimeCompare(current, value) == 1, nil
 }
 
 // headsFor returns the heads of the secrets that an import may change: the named ones, or all if

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"maps"
@@ -280,7 +281,7 @@ func (s *Service) Compare(ctx context.Context, call caller.Request, from, to wor
 		switch {
 		case !both:
 			c.OnlyFrom = append(c.OnlyFrom, secret.Name)
-		case string(secret.Value) == string(other.Value) && secret.Version.Encoding == other.Version.Encoding:
+		case subtle.ConstantTimeCompare(secret.Value, other.Value) == 1 && secret.Version.Encoding == other.Version.Encoding:
 			c.Same = append(c.Same, secret.Name)
 		default:
 			c.Different = append(c.Different, secret.Name)

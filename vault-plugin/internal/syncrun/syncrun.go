@@ -6,6 +6,7 @@ package syncrun
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"fmt"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -119,7 +120,7 @@ func (r *Run) comparable(e ledger.Entry) bool {
 func (r *Run) recognise(ctx context.Context, entries map[string]ledger.Entry) error {
 	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
 	for _, w := range r.Wants {
-		if e := entries[w.Name]; r.comparable(e) && r.recognised[w.Name].against != e.Print {
+		if e := entries[w.Name]; r.comparable(e) && !r.recognised[w.Name].against.Same(e.Print) {
 			values[w.Name], prints[w.Name] = r.Values[w.Name], e.Print
 		}
 	}
@@ -239,6 +240,6 @@ func (r *Run) equal(ctx context.Context, names []string) (map[string]bool, error
 	for _, name := range names {
 		same[name] = false // it may have been removed since it was listed
 	}
-	err := r.read(ctx, names, func(name string, value []byte) { same[name] = bytes.Equal(value, r.Values[name]) })
+	err := r.read(ctx, names, func(name string, value []byte) { same[name] = subtle.ConstantTimeCompare(value, r.Values[name]) == 1 })
 	return same, err
 }
