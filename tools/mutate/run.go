@@ -69,7 +69,7 @@ func compile(root, tmp, overlay string, s suite) (*binary, error) {
 func (b *binary) try(limit time.Duration, variable string) (out []byte, noticed string) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	args := []string{"-test.failfast", "-test.timeout", limit.String()}
+	args := []string{"-test.short", "-test.failfast", "-test.timeout", limit.String()}
 	if b.run != "" {
 		args = append(args, "-test.run", b.run)
 	}

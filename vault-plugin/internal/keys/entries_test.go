@@ -194,9 +194,11 @@ func TestKeysAreDueOncePerPeriod(t *testing.T) {
 	}
 	k.Configure(store.Config{KeyringCacheSize: 4, KeyringCacheTTL: time.Hour})
 	due, later, locked, never := create(t, k, "due"), create(t, k, "later"), create(t, k, "locked"), create(t, k, "never")
-	_ = never
-	for id, period := range map[store.ID]time.Duration{due: 48 * time.Hour, locked: 48 * time.Hour, later: 72 * time.Hour} {
-		if _, err := k.SetAutoRotate(ctx, id, period); err != nil {
+	for _, set := range []struct {
+		id     store.ID
+		period time.Duration
+	}{{later, 72 * time.Hour}, {due, 48 * time.Hour}, {locked, 48 * time.Hour}, {never, 0}} {
+		if _, err := k.SetAutoRotate(ctx, set.id, set.period); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -224,4 +226,10 @@ func TestKeysAreDueOncePerPeriod(t *testing.T) {
 	expect("later", later)
 	k.Unlock(locked)
 	expect("after the unlock", later, locked)
+	if k, err = keys.Load(ctx, records, jobs.NewGroup(), clock.Now); err != nil {
+		t.Fatal(err)
+	}
+	expect("without the workspaces' records")
+	k.SetName(later, "later")
+	expect("with one record", later)
 }

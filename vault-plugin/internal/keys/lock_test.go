@@ -85,6 +85,10 @@ func TestALockWaitsForUses(t *testing.T) {
 			func(k *keys.Service, _ context.Context, id store.ID) { k.Lock(id, refusal) },
 			func(err error) bool { return errors.Is(err, refusal) },
 		},
+		"lost keys": {
+			func(k *keys.Service, ctx context.Context, id store.ID) { _, _ = k.Stored(ctx, id) },
+			func(err error) bool { return fault.Is(err, fault.Unavailable) },
+		},
 		"a shred": {
 			func(k *keys.Service, ctx context.Context, id store.ID) { _ = k.Shred(ctx, id) },
 			func(err error) bool { return fault.Is(err, fault.Unavailable) },
@@ -92,7 +96,8 @@ func TestALockWaitsForUses(t *testing.T) {
 	} {
 		for _, uncached := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				k, _ := load(t, enginetest.NewStorage(), nil)
+				storage := enginetest.NewStorage()
+				k, _ := load(t, storage, nil)
 				id := create(t, k, "acme")
 				begun, returned := make(chan struct{}), make(chan struct{})
 				var ended atomic.Bool
@@ -120,6 +125,12 @@ func TestALockWaitsForUses(t *testing.T) {
 					})
 				}()
 				<-begun
+				if err := use(t.Context(), k, id); err != nil { // a use that ends does not end the other one
+					t.Error(err)
+				}
+				if name == "lost keys" {
+					storage.SetRaw("keys/"+string(id), nil)
+				}
 				c.stop(k, t.Context(), id)
 				close(returned)
 				if !ended.Load() {

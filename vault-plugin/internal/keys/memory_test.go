@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
@@ -19,9 +20,19 @@ var noon = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 type breakable struct {
 	logical.InmemStorage
 	broken bool
+	blind  bool // Gets fail
+	puts   int
+}
+
+func (s *breakable) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	if s.blind {
+		return nil, errors.New("storage is down")
+	}
+	return s.InmemStorage.Get(ctx, key)
 }
 
 func (s *breakable) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	s.puts++
 	if s.broken {
 		return errors.New("storage is down")
 	}
@@ -207,5 +218,71 @@ func TestTheCacheEvictsAndWipes(t *testing.T) {
 	c.close()
 	if c.add("f", rings["f"], noon); !wiped(rings["f"]) || c.get("f", noon) != nil {
 		t.Error("a closed cache holds a keyring")
+	}
+}
+
+// While it is unknown which master key is stored, no other one is stored: it could replace a version
+// that wraps keys.
+func TestAMasterKeyOfUnknownOutcomeIsReadBeforeTheNextChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose func(s *Service, storage *breakable) error
+	}{
+		"storage is down": {lose: func(_ *Service, storage *breakable) error { storage.blind = true; return nil }},
+		"missing":         {lose: func(_ *Service, storage *breakable) error { return storage.Delete(context.Background(), "core/master") }},
+		"damaged": {lose: func(s *Service, _ *breakable) error {
+			return s.store.PutMaster(context.Background(), &store.Master{Ring: []byte("x")})
+		}},
+	} {
+		s, storage := newService(t)
+		if err := s.replaceMaster(t.Context(), "", rotate); err != nil {
+			t.Fatal(err)
+		}
+		ring := s.master.ring
+		if err := c.lose(s, storage); err != nil {
+			t.Fatal(err)
+		}
+		s.master.pending, storage.puts = true, 0
+		if err := s.RotateMaster(t.Context(), caller.Request{}); err == nil {
+			t.Errorf("%s: a rotation succeeded", name)
+		}
+		s.rewrapMaster(t.Context())
+		if storage.puts != 0 || s.master.ring != ring || !s.master.pending {
+			t.Errorf("%s: %d Puts, pending is %v", name, storage.puts, s.master.pending)
+		}
+	}
+}
+
+// A keyring that cannot be wrapped is not stored.
+func TestAKeyringThatCannotBeWrappedIsNotStored(t *testing.T) {
+	s, storage := newService(t)
+	ring := newRing(t, s)
+	ring.Wipe()
+	storage.puts = 0
+	if err := s.putRing(t.Context(), store.NewID(), &store.Keys{}, ring); !errors.Is(err, keyring.ErrWiped) || storage.puts != 0 {
+		t.Errorf("%v, %d Puts", err, storage.puts)
+	}
+}
+
+// Keys that are under the latest master version already are opened, and not stored again.
+func TestARewrapOfCurrentKeysOnlyOpensThem(t *testing.T) {
+	s, storage := newService(t)
+	id := store.NewID()
+	if err := s.Create(t.Context(), id, "acme"); err != nil {
+		t.Fatal(err)
+	}
+	record, err := s.store.Keys(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.remember(id, record, false)
+	storage.puts = 0
+	if err := s.rewrapEntry(t.Context(), id); err != nil || storage.puts != 0 || !s.entries[id].opened {
+		t.Errorf("%v, %d Puts, opened is %v", err, storage.puts, s.entries[id].opened)
+	}
+	if len(s.behindMaster().todo) != 0 || len(s.uses) != 0 {
+		t.Error("something is left to do")
+	}
+	if err := s.With(t.Context(), id, func(*keyring.Workspace) error { return nil }); err != nil || len(s.uses) != 0 {
+		t.Errorf("%v, %d uses are left", err, len(s.uses))
 	}
 }
