@@ -27,7 +27,9 @@ type wipedOnce struct {
 }
 
 func (k wipedOnce) With(ctx context.Context, ws store.ID, use func(*keyring.Workspace) error) error {
-	k.Evict(ws) // an earlier use has left a wiped keyring in the cache
+	// An earlier use has left a wiped keyring in the cache. A lock evicts it.
+	k.Lock(ws, errors.New("locked"))
+	k.Unlock(ws)
 	attempt := 0
 	return k.Service.With(ctx, ws, func(ring *keyring.Workspace) error {
 		if attempt++; attempt > 1 {

@@ -36,31 +36,10 @@ func (s *Set[E]) Load(ctx context.Context, l Listing[E]) error {
 	if err != nil {
 		return fmt.Errorf("load the %ss: %w", s.Kind, err)
 	}
-	s.refuseCopies()
 	slices.Sort(s.damaged)
 	s.Undone.Own(s, s.Kind)
 	s.Undone.Before(s.Forget)
 	return nil
-}
-
-// refuseCopies makes records count as damaged if another record holds the same id. All but one of
-// them were copied in storage, and nothing shows which one was not. If any of them could be
-// deleted, the sweep would remove what belongs to the genuine one.
-func (s *Set[E]) refuseCopies() {
-	byID := make(map[store.ID][]Key)
-	for at, e := range s.entries {
-		id := e.member().ID
-		byID[id] = append(byID[id], at)
-	}
-	for _, same := range byID {
-		if len(same) == 1 {
-			continue
-		}
-		for _, at := range same {
-			s.drop(at)
-			s.damaged = append(s.damaged, at.Stored(s.Kind))
-		}
-	}
 }
 
 func (s *Set[E]) list(ctx context.Context, l Listing[E]) ([]Key, error) {

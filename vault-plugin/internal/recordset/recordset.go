@@ -129,7 +129,7 @@ func (s *Set[E]) Find(at Key) (E, error) {
 		var none E
 		return none, fault.New(fault.Unavailable, "cannot tell whether %s %s was deleted: storage failed; try again when storage is healthy", s.Kind, at)
 	case !exists && slices.Contains(s.damaged, at.Stored(s.Kind)):
-		return e, fault.Damaged("the record %s is damaged or holds the id of another record; restore it from a snapshot of Vault's storage, or remove it if it was copied there", at.Stored(s.Kind))
+		return e, fault.Damaged("the record %s is damaged, so its content cannot be read; restore it from a snapshot of Vault's storage", at.Stored(s.Kind))
 	}
 	return e, nil
 }
@@ -207,7 +207,7 @@ func (s *Set[E]) Health() []string {
 	defer s.mu.RUnlock()
 	wrong := make([]string, len(s.damaged))
 	for i, key := range s.damaged {
-		wrong[i] = fmt.Sprintf("the record %s is damaged or holds the id of another record; restore it from a snapshot of Vault's storage, or remove it if it was copied there", key)
+		wrong[i] = fmt.Sprintf("the record %s is damaged; restore it from a snapshot of Vault's storage", key)
 	}
 	return wrong
 }

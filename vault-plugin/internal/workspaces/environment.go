@@ -68,10 +68,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 	var env *store.Environment
 	var siblings int
 	if err == nil {
-		env = pr.environments[name]
-		for _, project := range ws.projects {
-			siblings += len(project.environments)
-		}
+		env, siblings = pr.environments[name], ws.environmentCount()
 	}
 	t.mu.RUnlock()
 	if err != nil {

@@ -90,6 +90,14 @@ type workspace struct {
 	projects map[string]*project
 }
 
+// environmentCount returns the number of environments in all projects of a workspace.
+func (w *workspace) environmentCount() (count int) {
+	for _, project := range w.projects {
+		count += len(project.environments)
+	}
+	return count
+}
+
 type project struct {
 	record       *store.Project
 	environments map[string]*store.Environment
