@@ -12,8 +12,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncs"
 )
 
-// The lists of this file are read with `vault list -detailed`, which prints key_info as a table with
-// one line per item. Their details are therefore scalars. A read of the same path returns JSON.
+// The lists of this file are read with `vault list -detailed`, which prints key_info as a table
+// with one line per item. Their details are therefore scalars. A read of the same path returns
+// JSON.
 
 const (
 	planInfo   = "By name of the entry: secret, version, action, hint, takes_over."

@@ -203,8 +203,8 @@ func TestALedgerIsReadAgainAfterAFailure(t *testing.T) {
 	}
 }
 
-// A change of an entry reaches one chunk. If a restore brings an older chunk back that has the entry
-// too, it is unknown which of the two is right.
+// A change of an entry reaches one chunk. If a restore brings an older chunk back that has the
+// entry too, it is unknown which of the two is right.
 func TestAnEntryInTwoChunksIsDamage(t *testing.T) {
 	w := newWorld(t)
 	l := w.open(w.owner)
