@@ -209,6 +209,18 @@ func TestDriftAfterAnImport(t *testing.T) {
 	if changed := c.changed("stashbase_secret", it, given); len(changed) == 0 {
 		t.Error("the plan does not show that someone else wrote the value")
 	}
+
+	const integration = "stashbase_integration_vault"
+	credential := map[string]tftypes.Value{
+		"workspace": text("acme"), "name": text("main"), "address": text("https://vault.acme.example"),
+		"token_wo": text("t"), "token_wo_version": tftypes.NewValue(tftypes.Number, 1),
+	}
+	it = c.fetch(integration, "acme/main")
+	engine.data["integrations/acme/vault/main"]["generation"] = 5
+	it = c.refresh(integration, c.object(c.schema.ResourceSchemas[integration], it.state), it.private)
+	if changed := c.changed(integration, it, credential); len(changed) == 0 {
+		t.Error("the plan does not show that someone else supplied a credential")
+	}
 }
 
 // An import does not see the configuration, so it is unknown what belongs to the resource.
