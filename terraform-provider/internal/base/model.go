@@ -120,8 +120,6 @@ func toTerraform(ctx context.Context, t tftypes.Type, model reflect.Value) (tfty
 			return tftypes.Value{}, fmt.Errorf("the model's attribute %s is no value of the framework", name)
 		case value.IsNull():
 			all[name] = tftypes.NewValue(kind, nil)
-		case value.IsUnknown():
-			all[name] = tftypes.NewValue(kind, tftypes.UnknownValue)
 		default:
 			encoded, err := value.ToTerraformValue(ctx)
 			if err != nil || !encoded.Type().Equal(kind) {
