@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// provide adds a `terraform` to the session, which is the pinned OpenTofu, and the provider to bin/,
-// where `make build` writes it. The document installs the provider.
+// provide adds a `terraform` to the session, which is the pinned OpenTofu. It adds the provider to
+// bin/, where `make build` writes it. The document installs the provider.
 func (s *session) provide(t *testing.T) {
 	t.Helper()
 	tofu := needsTofu(t)

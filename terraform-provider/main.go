@@ -29,8 +29,8 @@ const closeTimeout = 1500 * time.Millisecond
 const frameworkLog = "TF_LOG_SDK"
 
 // spareHeap is a block that the garbage collector counts as in use, and that never becomes resident
-// because nothing touches it. Without it, a provider that holds a few MiB collects garbage for every
-// 4 MiB that requests allocate.
+// because nothing touches it. Without it, a provider that holds a few MiB collects garbage for
+// every 4 MiB that requests allocate.
 const spareHeap = 32 << 20
 
 func main() {
@@ -46,7 +46,7 @@ func main() {
 func quiet(environ []string) error {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
-		// TF_LOG_PROVIDER and TF_LOG_SDK are prefixes: the framework reads TF_LOG_SDK_PROTO and more.
+		// TF_LOG_PROVIDER and TF_LOG_SDK are prefixes, as of TF_LOG_SDK_PROTO.
 		asks := name == "TF_LOG" || strings.HasPrefix(name, "TF_LOG_PROVIDER") || strings.HasPrefix(name, frameworkLog)
 		if asks && value != "" && !strings.EqualFold(value, "OFF") {
 			return nil

@@ -130,7 +130,7 @@ func TestEachNameHasTheRuleOfItsKind(t *testing.T) {
 	}
 }
 
-// An import asks the engine for the object, so its names are checked before they are part of a path.
+// An import reads the object from the engine. Its names are checked before they are part of a path.
 func TestTheNamesOfAnImportAreChecked(t *testing.T) {
 	c := newConversation(t)
 	identities, err := c.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
@@ -342,8 +342,8 @@ func TestCloseEndsTheLoginOfEachConfiguration(t *testing.T) {
 	}
 }
 
-// The engine warns of what may be a mistake, such as an environment named prod that is not marked as
-// production. Whoever applies sees it.
+// The engine warns of what may be a mistake, such as an environment named prod that is not marked
+// as production. An apply shows the warning.
 func TestWarningsOfTheEngineAreShown(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
