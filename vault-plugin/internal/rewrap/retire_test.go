@@ -155,13 +155,15 @@ func TestADamagedRecordKeepsTheOldKey(t *testing.T) {
 		t.Run(prefix, func(t *testing.T) {
 			m := sealed(t)
 			if prefix == "log/" {
-				m.Read("load/acme/api/development")
+				// No sync reads this environment, so that only the import can make the rewrap fail.
+				m.Write("environments/acme/api/staging", nil)
+				m.Settle()
 				m.Storage.FailFrom(2, false) // only the commit is stored
-				m.Write("import/acme/api/development", data{"secrets": data{"NEW": "new"}})
+				m.Write("import/acme/api/staging", data{"secrets": data{"NEW": "new"}})
 				m.Settle()
 			}
 			whole := m.Storage.Clone()
-			damaged := under(t, whole, prefix)
+			damaged := under(t, whole, prefix)[:1]
 			storage := whole.Clone()
 			for _, key := range damaged {
 				raw := whole.Raw(key)
