@@ -65,8 +65,8 @@ func version(place, name string, n int) question {
 	return question{"secrets/" + place + "/" + name, fmt.Sprint(n), text(place, name, n)}
 }
 
-// TestMovedRedoLogImportsNothing moves the redo log that a crash has left to another environment, or
-// copies it there. The log must not be applied there: its values are sealed for other names, so it
+// TestMovedRedoLogImportsNothing moves or copies the redo log that a crash has left to another
+// environment. The log must not be applied there: its values are sealed for other names, so it
 // would replace values that open by values that do not. The environment is closed until the log is
 // moved back. Then the import is complete where it belongs, and nothing has changed elsewhere.
 func TestMovedRedoLogImportsNothing(t *testing.T) {

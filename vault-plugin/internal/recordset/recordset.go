@@ -187,8 +187,8 @@ func (s *Set[E]) HidesRecord(store.Kind) bool {
 	return len(s.damaged) > 0
 }
 
-// Hidden returns the number of damaged records whose parents inside reports. What is stored for them
-// cannot be found, so the keys that it needs are unknown.
+// Hidden returns the number of damaged records whose parents inside reports. What is stored for
+// them cannot be found, so the keys that it needs are unknown.
 func (s *Set[E]) Hidden(inside func(parent store.ID) bool) (hidden int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

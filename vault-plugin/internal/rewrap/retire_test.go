@@ -145,7 +145,8 @@ func TestEachKindOfRecordKeepsTheKeyThatItNeeds(t *testing.T) {
 }
 
 // A record that cannot be read may need any key version, and so may all that only this record leads
-// to. The rewrap must not count as done, and the old version must stay until the record is restored.
+// to. The rewrap must not count as done, and the old version must stay until the record is
+// restored.
 func TestADamagedRecordKeepsTheOldKey(t *testing.T) {
 	for prefix, kind := range map[string]string{
 		"proj/": "1 projects and environments whose records are damaged", "env/": "1 projects and environments whose records are damaged",

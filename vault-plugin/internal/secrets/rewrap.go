@@ -40,8 +40,8 @@ func (s *Service) Sealed(ws store.ID) int {
 // Reseal seals the secrets of a workspace again under its latest key version. It visits the
 // environments in the order of their ids, and the secrets of each by name. The cursor is
 // <environment id>/<name>. A secret that is already under that version costs one read and no write.
-// A damaged import, and a project or environment whose record is damaged, count as failed: what they
-// hold may be under an older version.
+// A damaged import, and a project or environment whose record is damaged, count as failed: what
+// they hold may be under an older version.
 func (s *Service) Reseal(ctx context.Context, ws store.ID, cursor string, save func(cursor string, done, failed int) error) (done, failed int, err error) {
 	reached, name, _ := strings.Cut(cursor, "/")
 	for _, place := range s.tree.Places(ws) {

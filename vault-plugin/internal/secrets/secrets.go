@@ -37,8 +37,8 @@
 //     the head. A crash before the Put of the head leaves the old head, which still holds the
 //     values that were spilled. The values of dropped versions are removed afterwards, in the
 //     background.
-//   - A change of metadata is a write without a new value. Larger metadata may make values spill. It
-//     drops no version.
+//   - A change of metadata is a write without a new value. Larger metadata may make values spill.
+//     No version is dropped.
 //   - Delete and undelete put the head.
 //   - Destroy puts a head without the inline values, whose Doomed lists the versions that may be
 //     under ver/. It removes their entries, then puts the head without Doomed. If nothing can be

@@ -72,8 +72,8 @@ func (s *Service) Delete(ctx context.Context, call caller.Request, path workspac
 	})
 }
 
-// Undelete reverts the deletion of versions. It fails, and changes nothing, if a version is not kept
-// or is destroyed: the caller would believe that its value is back.
+// Undelete reverts the deletion of versions. It fails, and changes nothing, if a version is not
+// kept or is destroyed: the caller would believe that its value is back.
 func (s *Service) Undelete(ctx context.Context, call caller.Request, path workspaces.Path, name string, versions []uint64) (Metadata, error) {
 	loc, head, unlock, err := s.lockSecret(ctx, call, path, name, applyLogs)
 	if err != nil {

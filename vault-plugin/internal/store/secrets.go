@@ -89,8 +89,8 @@ func (s *Store) Transactions(ctx context.Context, env ID) ([]ID, error) {
 	return s.children(ctx, logPrefix+string(env)+"/")
 }
 
-// Transaction reads all parts of a transaction. A part that was stored under another key is damaged.
-// committed is false if its last chunk was never put.
+// Transaction reads all parts of a transaction. A part that was stored under another key is
+// damaged. committed is false if its last chunk was never put.
 // chunks holds the numbers of the stored parts, the last first, which is the order to remove them
 // in.
 func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change, chunks []int, committed bool, err error) {
