@@ -130,6 +130,8 @@ func explainConnect(cause error) (hint string, passing, known bool) {
 		return "proxy_url: " + refused.hint, false, true
 	case errors.As(cause, &refused):
 		return refused.hint, false, true
+	case errors.As(cause, &proxy) && errors.As(cause, &handshake):
+		return "the TLS handshake with the proxy of the mount failed: its certificate must be valid for the host of proxy_url and trusted by the system", isConnection(handshake.cause), true
 	case errors.As(cause, &proxy) && proxy.status != 0:
 		return fmt.Sprintf("the proxy of the mount rejected the connection with status %d", proxy.status), false, true
 	case errors.As(cause, &proxy):
@@ -152,11 +154,11 @@ func explainHandshake(cause error) (hint string, passing bool) {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(cause, &name):
-		return "the certificate is for another name: check the address, or set the expected name", false
+		return "the certificate is for another name: check the address, or set the expected name; supply the credential in the same write", false
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
 		return "the certificate has expired or is not valid yet", false
 	case errors.As(cause, &certificate):
-		return "the certificate is not trusted: check that ca_pem contains its CA", false
+		return "the certificate is not trusted: set ca_pem to the certificate of its CA, together with the credential", false
 	case errors.As(cause, &header):
 		return "the server does not use TLS: check the scheme and port of the address", false
 	case errors.As(cause, &alert):

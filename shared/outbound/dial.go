@@ -115,7 +115,7 @@ func (t *route) connect(ctx context.Context, hostport string, plain bool) (*conn
 	for _, to := range targets {
 		c := &connection{gateway: t.gateway, to: to}
 		if proxy == nil || to.direct() {
-			c.Conn, last = dialAddress(ctx, to.address)
+			c.Conn, last = t.gateway.dial(ctx, to.address)
 		} else {
 			c.proxy = policy.Proxy
 			c.Conn, c.via, last = t.tunnel(ctx, policy, proxy, to)
@@ -194,18 +194,14 @@ func dialAddress(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 // tunnel connects to an address through a proxy. The proxy receives the checked address and not the
 // name, which it would resolve itself.
 func (t *route) tunnel(ctx context.Context, policy *Policy, proxy *url.URL, to destination) (net.Conn, *destination, error) {
-	port := proxy.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[proxy.Scheme]
-	}
 	// plain is false: even an http proxy sees only traffic that is encrypted with TLS.
-	vias, err := t.allowed(ctx, policy, net.JoinHostPort(proxy.Hostname(), port), false)
+	vias, err := t.allowed(ctx, policy, proxy.Host, false)
 	if err != nil {
 		return nil, nil, &proxyError{cause: err}
 	}
 	var last error
 	for _, via := range vias {
-		c, err := dialAddress(ctx, via.address)
+		c, err := t.gateway.dial(ctx, via.address)
 		if err != nil {
 			last = &proxyError{cause: err}
 			continue
@@ -234,9 +230,9 @@ func (t *route) requestTunnel(ctx context.Context, c net.Conn, proxy *url.URL, a
 
 func (t *route) handshake(ctx context.Context, c net.Conn, proxy *url.URL, address string) (net.Conn, error) {
 	if proxy.Scheme == "https" {
-		secured := tls.Client(c, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname()})
+		secured := tls.Client(c, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname(), RootCAs: t.gateway.proxyRoots})
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, &proxyError{cause: err}
+			return nil, &proxyError{cause: &handshakeError{err}}
 		}
 		c = secured
 	}

@@ -1,10 +1,14 @@
 package outbound
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -88,9 +92,31 @@ func (p *Policy) proxy() (*url.URL, error) {
 	if p.Proxy == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(p.Proxy)
-	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" {
-		return u, nil
+	u, err := ParseProxy(p.Proxy)
+	if err != nil {
+		return nil, &refusal{"proxy_url of the mount " + err.Error(), ErrRefused}
 	}
-	return nil, &refusal{"proxy_url of the mount must be http://HOST:PORT or https://HOST:PORT, without a user name or path", ErrRefused}
+	return u, nil
 }
+
+// ParseProxy parses the URL of a proxy and fills in its port. The error describes valid URLs and
+// contains no part of text.
+func ParseProxy(text string) (*url.URL, error) {
+	wrong := errors.New("must be http://HOST:PORT or https://HOST:PORT, such as http://proxy.example.com:3128, without user name, path, query or fragment")
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") {
+		return nil, wrong
+	}
+	usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	host, port := u.Hostname(), cmp.Or(u.Port(), usual)
+	if _, err := netip.ParseAddr(host); err != nil && !proxyHost.MatchString(host) {
+		return nil, wrong
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || usual == "" {
+		return nil, wrong
+	}
+	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(host, port)}, nil
+}
+
+// proxyHost matches a DNS name.
+var proxyHost = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)

@@ -2,9 +2,13 @@ package outbound
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -30,6 +34,10 @@ type Options struct {
 type Gateway struct {
 	options Options
 
+	// Tests replace dial and proxyRoots.
+	dial       func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	proxyRoots *x509.CertPool // authorities of an https proxy; nil for the system's
+
 	mu          sync.Mutex
 	policy      *Policy // replaced, never modified
 	connections map[*connection]bool
@@ -43,7 +51,7 @@ func NewGateway(o Options) *Gateway {
 	if o.Clock == nil {
 		o.Clock = systemClock{}
 	}
-	return &Gateway{options: o, policy: &Policy{}, connections: map[*connection]bool{}}
+	return &Gateway{options: o, dial: dialAddress, policy: &Policy{}, connections: map[*connection]bool{}}
 }
 
 // Enforce replaces the policy. New connections must comply with p, and existing connections that do
@@ -63,6 +71,36 @@ func (g *Gateway) Enforce(p Policy) {
 		_ = c.Close()
 	}
 }
+
+// CheckPlainHTTP returns why the policy allows no request to an http URL, as far as the URL shows
+// it. A host name is not resolved, so its address may still be refused when a connection is made.
+// For https, and for a text that is no URL, CheckPlainHTTP returns nil. The error contains no part
+// of the URL.
+func (g *Gateway) CheckPlainHTTP(workspace, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return nil
+	}
+	port := uint64(80)
+	if u.Port() != "" {
+		if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
+			return nil
+		}
+	}
+	to := destination{workspace: workspace, plain: true}
+	a, err := netip.ParseAddr(u.Hostname())
+	isName := err != nil
+	to.address = netip.AddrPortFrom(a, uint16(port))
+	for _, r := range g.current().Allow {
+		if r.HTTP && r.concerns(to) && (isName || r.allows(to, a.Unmap())) {
+			return nil
+		}
+	}
+	return errPlainHTTP
+}
+
+var errPlainHTTP = errors.New("must begin with https://; http:// needs a rule with +http in egress_allow, such as 127.0.0.0/8:8200+http, " +
+	"which an operator can add and which is possible only for loopback addresses")
 
 func (g *Gateway) current() *Policy {
 	g.mu.Lock()

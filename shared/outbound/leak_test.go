@@ -1,12 +1,15 @@
 package outbound
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -74,29 +77,41 @@ func TestErrorsLeakNothing(t *testing.T) {
 	}
 }
 
+// Each request but the private ones would reach the server if its check were missing.
 func TestInvalidRequestsLeakNothing(t *testing.T) {
 	f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Error("the request was sent") })
 	p := plant()
-	for name, change := range map[string]func(*Request){
-		"no URL":                  func(r *Request) { r.URL = "https://[" + p.query },
-		"a control character":     func(r *Request) { r.URL += "\n" },
-		"no host":                 func(r *Request) { r.URL = "https:///" + p.path },
-		"another scheme":          func(r *Request) { r.URL = "ftp://127.0.0.1/" + p.path },
-		"no scheme":               func(r *Request) { r.URL = "/" + p.path },
-		"a password":              func(r *Request) { r.URL = "https://user:" + p.token + "@127.0.0.1/" },
-		"an invalid port":         func(r *Request) { r.URL = "https://127.0.0.1:99999/" + p.path },
-		"a line break in a value": func(r *Request) { r.Header.Set("X-Mine", p.token+"\r\nX-More: 1") },
-		"an invalid header name":  func(r *Request) { r.Header["X "+p.token] = []string{"1"} },
-		"an invalid method":       func(r *Request) { r.Method = "GET " + p.token },
-		"a private address":       func(r *Request) { r.URL = "https://10.0.0.1/" + p.path },
-		"plain http":              func(r *Request) { r.URL = "http://8.8.8.8/" + p.path },
+	f.gateway.dial = func(_ context.Context, to netip.AddrPort) (net.Conn, error) {
+		t.Errorf("%s was dialled", to)
+		return nil, errors.New("the test allows no connection")
+	}
+	for name, c := range map[string]struct {
+		change func(*Request)
+		class  Class
+		hint   string
+		cause  error
+	}{
+		"no URL":                  {func(r *Request) { r.URL = "https://[" + p.query }, Invalid, "a URL with a host", nil},
+		"a control character":     {func(r *Request) { r.URL += "\n" }, Invalid, "a URL with a host", nil},
+		"no host":                 {func(r *Request) { r.URL = "https:///" + p.path }, Invalid, "a URL with a host", nil},
+		"another scheme":          {func(r *Request) { r.URL = "ftp://127.0.0.1/" + p.path }, Invalid, "https://", nil},
+		"no scheme":               {func(r *Request) { r.URL = "/" + p.path }, Invalid, "a URL with a host", nil},
+		"a user name":             {func(r *Request) { r.URL = strings.Replace(r.URL, "://", "://"+p.token+"@", 1) }, Invalid, "user name", nil},
+		"a password":              {func(r *Request) { r.URL = strings.Replace(r.URL, "://", "://user:"+p.token+"@", 1) }, Invalid, "user name", nil},
+		"a port that is too high": {func(r *Request) { r.URL = "https://127.0.0.1:99999/" + p.path }, Invalid, "port", nil},
+		"port 0":                  {func(r *Request) { r.URL = "https://127.0.0.1:0/" + p.path }, Invalid, "port", nil},
+		"a line break in a value": {func(r *Request) { r.Header.Set("X-Mine", p.token+"\r\nX-More: 1") }, Internal, "header", nil},
+		"an invalid header name":  {func(r *Request) { r.Header["X "+p.token] = []string{"1"} }, Internal, "header", nil},
+		"an invalid method":       {func(r *Request) { r.Method = "GET " + p.token }, Internal, "method", nil},
+		"a private address":       {func(r *Request) { r.URL = "https://10.0.0.1/" + p.path }, Network, "10.0.0.0/8", ErrRefused},
+		"plain http":              {func(r *Request) { r.URL = "http://8.8.8.8/" + p.path }, Network, "plain http", ErrRefused},
 	} {
 		r := p.request(f.server.URL)
-		change(&r)
+		c.change(&r)
 		_, err := f.client(t).Do(t.Context(), r)
-		var known *Error
-		if !errors.As(err, &known) || known.Hint == "" || known.Unknown {
-			t.Errorf("%s: %v", name, err)
+		known := failedAs(t, name, err, c.class)
+		if !strings.Contains(known.Hint, c.hint) || known.Unknown || c.cause != nil && !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v (%v)", name, err, known.Cause)
 		}
 		leaksNothing(t, err, p.all()...)
 	}
@@ -153,5 +168,26 @@ func TestShapesOfTokensAreRedacted(t *testing.T) {
 	ordinary := "the token's policies must allow sys/internal/ui/mounts/kv; see docs.github.com/en/rest, base_url is https://HOST/api/v3"
 	if got := redact(ordinary); got != ordinary {
 		t.Errorf("an ordinary text becomes %q", got)
+	}
+}
+
+func TestShownTextsAreShortAndPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"ada":                               "ada",
+		"token für 密码":                      "token für 密码",
+		"":                                  "",
+		"a\x1b[31mb\r\nc\x00\u202ed\u00a0e": "a?[31mb??c??d?e",
+		"a\xffb":                            "a?b",
+		strings.Repeat("x", 20):             strings.Repeat("x", 20),
+		strings.Repeat("x", 21):             strings.Repeat("x", 17) + "...",
+		strings.Repeat("ä", 11):             strings.Repeat("ä", 8) + "...",
+		"is ghp_" + strings.Repeat("a", 36): "is [redacted]",
+	} {
+		if got := Shown(text, 20); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+	if got := Shown(strings.Repeat("密", 1<<20), 20); len(got) > 20 {
+		t.Errorf("a long text is shown with %d bytes", len(got))
 	}
 }

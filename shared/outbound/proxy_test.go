@@ -2,6 +2,9 @@ package outbound
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -25,9 +28,18 @@ type proxy struct {
 
 func newProxy(t *testing.T, to string) *proxy {
 	t.Helper()
+	return newProxyOver(t, to, nil)
+}
+
+// newProxyOver returns a proxy that requires TLS if config is not nil.
+func newProxyOver(t *testing.T, to string, config *tls.Config) *proxy {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if config != nil {
+		l = tls.NewListener(l, config)
 	}
 	p := &proxy{listener: l, to: to}
 	var group sync.WaitGroup
@@ -165,13 +177,111 @@ func TestFailuresOfAProxy(t *testing.T) {
 		}
 		leaksNothing(t, err, hostile)
 	}
-	for name, url := range map[string]string{
-		"no URL": "::", "another scheme": "socks5://127.0.0.1:1080", "a password": "http://user:" + hostile + "@127.0.0.1:3128",
-	} {
-		f, _, r := throughProxy(t)
+}
+
+var badProxies = map[string]string{
+	"no URL": "::", "no scheme": "proxy.example:3128", "another scheme": "socks5://127.0.0.1:1080", "a password": "http://user:" + hostile + "@127.0.0.1:3128",
+	"a user name": "http://" + hostile + "@127.0.0.1:3128", "no host": "http://:3128", "port 0": "http://127.0.0.1:0", "a port that is too high": "http://127.0.0.1:65536",
+	"a path": "http://127.0.0.1:3128/" + hostile, "a query": "http://127.0.0.1:3128?" + hostile, "an empty query": "http://127.0.0.1:3128?",
+	"a fragment": "http://127.0.0.1:3128#" + hostile, "a host that is no name": "http://a..b:3128", "a space": "http://a b:3128", "white space after it": "http://127.0.0.1:3128\n",
+}
+
+// With a proxy that cannot be used, nothing is sent, not even past the proxy: the operator has
+// decided that requests go through one.
+func TestNothingBypassesABadProxy(t *testing.T) {
+	for name, url := range badProxies {
+		f := overTLS(t, func(http.ResponseWriter, *http.Request) { t.Errorf("%s: the request was sent", name) })
+		f.party.ServerName = "example.com"
+		f.resolve(func(string) ([]netip.Addr, error) { return addresses("93.184.215.14"), nil })
+		f.gateway.dial = func(_ context.Context, to netip.AddrPort) (net.Conn, error) {
+			t.Errorf("%s: %s was dialled", name, to)
+			return net.Dial("tcp", f.server.Listener.Addr().String())
+		}
 		f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8"), Proxy: url})
+		public := f.get()
+		public.URL = "https://party.example/"
+		for _, r := range []Request{public, f.get()} {
+			_, err := f.client(t).Do(t.Context(), r)
+			if known := failedAs(t, name, err, Network); !errors.Is(err, ErrRefused) || !strings.Contains(known.Hint, "proxy_url") {
+				t.Errorf("%s: %v", name, err)
+			}
+			leaksNothing(t, err, hostile)
+		}
+		if _, err := ParseProxy(url); err == nil || !strings.Contains(err.Error(), "http://proxy.example.com:3128") {
+			t.Errorf("%s: ParseProxy returned %v", name, err)
+		}
+	}
+}
+
+func TestParseProxy(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://proxy.example.com:3128": "http://proxy.example.com:3128", "HTTPS://proxy.example.com/": "https://proxy.example.com:443", "http://proxy": "http://proxy:80",
+		"http://10.0.0.1:8080": "http://10.0.0.1:8080", "https://[fd00::1]:8443": "https://[fd00::1]:8443",
+	} {
+		if u, err := ParseProxy(text); err != nil || u.String() != want {
+			t.Errorf("%s is parsed as %v, %v; want %s", text, u, err, want)
+		}
+	}
+}
+
+// Whoever can pretend to be the proxy sees every address that is dialled.
+func TestAnHTTPSProxyIsAuthenticated(t *testing.T) {
+	for name, c := range map[string]struct {
+		host    string
+		trusted bool
+		most    uint16 // TLS version of the proxy; 0 for the newest
+		fine    bool
+	}{
+		"trusted":                   {"example.com", true, 0, true},
+		"an unknown authority":      {"example.com", false, 0, false},
+		"a certificate for another": {"proxy.example", true, 0, false},
+		"TLS 1.1":                   {"example.com", true, tls.VersionTLS11, false},
+	} {
+		f := newFixture(t, fine, true, withHTTP2)
+		config := &tls.Config{Certificates: f.server.TLS.Certificates, MinVersion: tls.VersionTLS10, MaxVersion: c.most}
+		p := newProxyOver(t, f.server.Listener.Addr().String(), config)
+		f.party.ServerName = "example.com"
+		f.resolve(func(host string) ([]netip.Addr, error) {
+			if host == c.host {
+				return addresses("127.0.0.1"), nil
+			}
+			return addresses("93.184.215.14"), nil
+		})
+		if f.gateway.proxyRoots = x509.NewCertPool(); c.trusted {
+			f.gateway.proxyRoots.AddCert(f.server.Certificate())
+		}
+		f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8"), Proxy: "https://" + c.host + ":" + port(p.listener)})
+		r := f.get()
+		r.URL = "https://party.example/"
 		_, err := f.client(t).Do(t.Context(), r)
-		_ = failedAs(t, name, err, Network)
-		leaksNothing(t, err, hostile)
+		if c.fine {
+			if err != nil || len(p.received()) != 1 {
+				t.Errorf("%s: %v (%v), and the proxy received %q", name, err, errors.Unwrap(err), p.received())
+			}
+			continue
+		}
+		if known := failedAs(t, name, err, Network); !strings.Contains(known.Hint, "TLS handshake with the proxy") || len(p.received()) != 0 {
+			t.Errorf("%s: %v, and the proxy received %q", name, err, p.received())
+		}
+	}
+}
+
+// The authorities of the system are the ones that a proxy needs, not those of an integration.
+func TestAnIntegrationsCertificatesAreNotThoseOfTheProxy(t *testing.T) {
+	f := newFixture(t, fine, true, withHTTP2)
+	p := newProxyOver(t, f.server.Listener.Addr().String(), &tls.Config{Certificates: f.server.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	f.party.ServerName = "example.com"
+	f.resolve(func(host string) ([]netip.Addr, error) {
+		if host == "example.com" {
+			return addresses("127.0.0.1"), nil
+		}
+		return addresses("93.184.215.14"), nil
+	})
+	f.gateway.Enforce(Policy{Allow: rules(t, "127.0.0.0/8"), Proxy: "https://example.com:" + port(p.listener)})
+	r := f.get()
+	r.URL = "https://party.example/"
+	_, err := f.client(t).Do(t.Context(), r)
+	if known := failedAs(t, "ca_pem of the integration", err, Network); !strings.Contains(known.Hint, "TLS handshake with the proxy") || len(p.received()) != 0 {
+		t.Errorf("%v, and the proxy received %q", err, p.received())
 	}
 }

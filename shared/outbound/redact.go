@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"net/http"
 	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // shapes matches credentials that could have entered one of our texts: through a hint, or because a
@@ -19,6 +22,26 @@ var shapes = regexp.MustCompile(`(?i)` +
 	`|\b(bearer|basic)\s+[\w.~+/=-]{8,}`)
 
 func redact(text string) string { return shapes.ReplaceAllString(text, "[redacted]") }
+
+// Shown returns a text of a service as it may be shown: at most most bytes, credentials of known
+// shapes redacted, and every character that is not printable replaced by '?'.
+func Shown(text string, most int) string {
+	shown := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), 4*most)])
+	if shown = redact(shown); len(shown) <= most {
+		return shown
+	}
+	const more = "..."
+	end := max(0, most-len(more))
+	for end > 0 && !utf8.RuneStart(shown[end]) {
+		end--
+	}
+	return shown[:end] + more
+}
 
 // idHeaders are the headers in which services send their request id, the most specific first.
 var idHeaders = []string{"X-Github-Request-Id", "X-Vercel-Id", "X-Amzn-Requestid", "Cf-Ray", "X-Request-Id", "Request-Id"}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,8 @@ func (c *Client) prepare(r Request) (sending, error) {
 		hint = "the address must begin with https://"
 	case u.User != nil:
 		hint = "the address must not contain a user name or password"
+	case !isPort(u.Port()):
+		hint = "the address must have a port from 1 to 65535, or none"
 	case !isMethod(r.Method) || !isHeader(r.Header):
 		return sending{}, c.failed(r, Internal, "the request cannot be sent: its method or a header is invalid", nil)
 	}
@@ -226,6 +229,12 @@ func readAtMost(body io.Reader, most int64) ([]byte, error) {
 		return read[:most], errTooMuch
 	}
 	return read, err
+}
+
+// isPort reports whether text is a port of an address. "" selects the port of the scheme.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n != 0
 }
 
 // isMethod reports whether text is a method: a token of RFC 9110 that consists of upper-case

@@ -94,9 +94,14 @@ func (r Rule) String() string {
 	return b.String()
 }
 
+// concerns reports whether the rule is for the workspace and the port of a connection.
+func (r Rule) concerns(to destination) bool {
+	return (r.Workspace == "" || r.Workspace == to.workspace) && (r.Port == 0 || r.Port == to.address.Port())
+}
+
 // allows reports whether the rule allows a connection to a special-purpose address.
 func (r Rule) allows(to destination, a netip.Addr) bool {
-	if r.Workspace != "" && r.Workspace != to.workspace || r.Port != 0 && r.Port != to.address.Port() || to.plain && !r.HTTP {
+	if !r.concerns(to) || to.plain && !r.HTTP {
 		return false
 	}
 	if own, ok := restrictedRange(a); ok && !within(r.Prefix, own) {

@@ -58,7 +58,7 @@ func TestInvalidIntegrationsAreRejectedWithFieldAndForm(t *testing.T) {
 		{"a verification of a missing integration", write(fresh+"/verify", nil), "", 400, "not_found", []string{"vault write stashbase/integrations/acme/toy/fresh"}},
 		{"a workspace that is missing", write("integrations/none/toy/main", data{"key": v}), v, 400, "not_found", []string{"vault write -force stashbase/workspaces/none"}},
 		{"a list in a workspace that is missing", listing("integrations/none", nil), "", 400, "not_found", []string{"workspaces/none"}},
-		{"an invalid proxy", write("config", data{"proxy_url": "ftp://" + v}), v, 400, "invalid", []string{"proxy_url:", "must be a URL"}},
+		{"an invalid proxy", write("config", data{"proxy_url": "ftp://" + v}), v, 400, "invalid", []string{"proxy_url:", "must be http://HOST:PORT", "http://proxy.example.com:3128"}},
 		{"an invalid rule", write("config", data{"egress_allow": v}), v, 400, "invalid", []string{"egress_allow:", "rule 1"}},
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
-	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -113,7 +112,7 @@ func checkEgress(c store.Config) error {
 	if c.ProxyURL == "" {
 		return nil
 	}
-	if _, err := provider.CanonicalURL(c.ProxyURL); err != nil {
+	if _, err := outbound.ParseProxy(c.ProxyURL); err != nil {
 		return fault.New(fault.Invalid, "proxy_url: %s", err)
 	}
 	return nil
