@@ -106,6 +106,8 @@ type Destination struct {
 	// Target returns the target of a place. The settings of the integration and of the destination
 	// must both be complete.
 	Target func(integration, destination Values) Target
+	// Object returns the objects at the service that the entries of a target are written to.
+	Object func(at Target, g Granularity) ServiceObject
 }
 
 // Target identifies a place: two places with equal Targets are the same place.
@@ -114,6 +116,27 @@ type Target struct {
 	// Path is the path at the host in the form that the service compares: "acme/api". The globs in
 	// allowed_targets match it.
 	Path string
+}
+
+// ServiceObject locates the objects of a target. An object is what one write of the service replaces as a
+// whole: a secret of GitHub, or a KV secret with all its fields. Two syncs collide if both could
+// write an entry of the same name to the same object, or if one of them could replace an object
+// that the other one writes to.
+type ServiceObject struct {
+	// Path is the path of the object at Target.Host. If PerEntry is true, it is the folder of the
+	// objects.
+	Path string
+	// PerEntry reports whether each entry is an object of its own: Path + "/" + its name after
+	// Fold. Limits.Name then rejects every name that contains a slash.
+	PerEntry bool
+}
+
+// Of returns the path of the object of the entry with the given name.
+func (o ServiceObject) Of(name string) string {
+	if o.PerEntry {
+		return o.Path + "/" + name
+	}
+	return o.Path
 }
 
 // Granularity is how the secrets of an environment are mapped to entries.
@@ -161,6 +184,13 @@ type Field struct {
 	Choices  []string // valid values of a Text; nil if every value is valid
 	Example  string   // example of a Text for help and documentation
 	Fixed    bool     // cannot be changed after it is set
+
+	// Multiline allows line breaks, tabs and white space at the edges of a secret field, as PEM
+	// needs them. CheckSecret rejects them in every other secret field.
+	Multiline bool
+	// Normal returns the form in which a valid value of a Text is stored: "team" for "team/". It is
+	// nil if values are stored as they are given. The normal form of a normal form is itself.
+	Normal func(text string) string
 
 	// Endpoint is set if the setting decides who receives the credential, or how the receiver is
 	// authenticated. It selects the canonical form of the value. A credential can be opened only

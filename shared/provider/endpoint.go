@@ -90,7 +90,8 @@ func (f Field) canonical(value string) (string, error) {
 	case EndpointPEM:
 		return canonicalPEM(value)
 	default:
-		return value, nil
+		text, _ := f.Stored(value).(string)
+		return text, nil
 	}
 }
 

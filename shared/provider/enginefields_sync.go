@@ -89,7 +89,7 @@ func syncSettings(p Declaration, d Destination) []EngineField {
 		{Replaces: true, Field: granularity},
 		{Field: Field{Name: FieldOnConflict, Default: ConflictFail, Choices: []string{ConflictFail, ConflictAdopt, ConflictOverwrite},
 			Help: "What to do with an entry that has the name of a secret and was not written by this sync. `fail`: report it and leave it " +
-				"unchanged; `adopt`: take it over if it already has the secret's value; `overwrite`: replace its value."}},
+				"unchanged; `adopt`: take it over if it already has the secret's value; `overwrite`: replace its value, and what others have added to it."}},
 		{Field: Field{Name: FieldDeletion, Default: DeletionManaged, Choices: []string{DeletionManaged, DeletionRetain},
 			Help: "What to do with an entry of the sync when its secret is no longer synced. `managed`: delete it; `retain`: keep it."}},
 		{Field: Field{Name: FieldTrigger, Default: TriggerChange, Choices: []string{TriggerChange, TriggerManual},

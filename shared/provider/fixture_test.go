@@ -74,6 +74,9 @@ func declaration() provider.Declaration {
 			Limits:        provider.Limits{Name: regexp.MustCompile(`^[a-z]+$`), NameRule: "letters"},
 			Batch:         1,
 			Target:        func(_, d provider.Values) provider.Target { return provider.Target{Path: d.Text("shelf")} },
+			Object: func(at provider.Target, _ provider.Granularity) provider.ServiceObject {
+				return provider.ServiceObject{Path: at.Path}
+			},
 		}},
 	}
 }

@@ -9,6 +9,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -36,9 +37,11 @@ type Provider interface {
 	// changes. It modifies no entry that is not named in changes.
 	//
 	// If the service can compare, Apply makes a change only if the entry still matches
-	// Change.Expect. Otherwise the change fails with class Conflict. Deleting an entry that no
-	// longer exists is Done. After an error that would repeat for every further change, as
-	// EndsBatch reports, the remaining changes are Skipped.
+	// Change.Expect. Otherwise the change fails with class Conflict. If the object of an entry can
+	// have content besides the entry, a change that would lose that content fails with ErrForeign,
+	// unless Change.Replace is true. Deleting an entry that no longer exists is Done. After an
+	// error that would repeat for every further change, as EndsBatch reports, the remaining changes
+	// are Skipped.
 	Apply(ctx context.Context, s *Session, place Place, changes []Change) []Result
 }
 
@@ -83,7 +86,7 @@ type Place struct {
 }
 
 // Identity describes the owner of a credential, as reported by the service. No part of it is
-// secret.
+// secret. A provider fills it in as it was received; Shown makes it fit to be shown.
 type Identity struct {
 	Account string // login, display name or ARN
 	// Scopes are policies, permissions or OAuth scopes; nil if the service does not report them.
@@ -112,7 +115,15 @@ type Change struct {
 	Delete bool
 	Value  []byte // only for a write; the caller clears it
 	Expect *Entry // the entry as List returned it; nil if it did not exist
+	// Replace reports whether a person has asked to replace or delete the entry's object with
+	// whatever it contains. Without it, a change of an object that also has content of others fails
+	// with ErrForeign.
+	Replace bool
 }
+
+// ErrForeign is the cause of an error of class Conflict: the object of an entry has content that is
+// no part of any entry, so others have written it.
+var ErrForeign = errors.New("the object has content of others")
 
 // Outcome is the outcome of a change.
 type Outcome string

@@ -170,8 +170,8 @@ func checkDestination(p Declaration, d Destination) error {
 	switch {
 	case !legalName.MatchString(d.Name) || d.Title == "" || d.Help == "":
 		return errors.New("must have a name of lower-case words joined by '-', a title and help")
-	case len(d.Granularities) == 0, d.Batch < 1, d.Target == nil:
-		return errors.New("must have a granularity, a batch of at least 1 and a target")
+	case len(d.Granularities) == 0, d.Batch < 1, d.Target == nil, d.Object == nil:
+		return errors.New("must have a granularity, a batch of at least 1, a target and an object")
 	case slices.ContainsFunc(d.Granularities, func(g Granularity) bool { return g != Key && g != Bundle }):
 		return errors.New("has an unknown granularity")
 	case d.ReadBack != ReadBackValue && d.ReadBack != ReadBackTimestamp && d.ReadBack != ReadBackNone:
@@ -223,8 +223,10 @@ func (f Field) validate() error {
 		return errors.New("must have a name in snake case and help")
 	case f.Type < Text || f.Type > Words || f.Endpoint < NotEndpoint || f.Endpoint > EndpointPEM:
 		return errors.New("has an unknown type or endpoint")
-	case f.Type != Text && (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != ""):
-		return errors.New("only a Text can be secret or an endpoint, or have choices or an example")
+	case f.Type != Text && (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != "" || f.Normal != nil):
+		return errors.New("only a Text can be secret or an endpoint, or have choices, an example or a normal form")
+	case f.Multiline && !f.Secret, f.Normal != nil && f.Secret:
+		return errors.New("only a secret field can be Multiline, and only another field can have a normal form")
 	}
 	for _, check := range []func() error{f.checkSecret, f.checkEndpointRole, f.checkValues} {
 		if err := check(); err != nil {

@@ -40,10 +40,10 @@ type FieldError struct{ Field, Want string }
 // Error returns "<Field>: <Want>".
 func (e *FieldError) Error() string { return e.Field + ": " + e.Want }
 
-// Complete validates given against fields and fills in the defaults. A nil value, an empty string
-// and an empty []string count as not set. Its errors are *FieldError. Complete does not modify
-// given, and the result shares no memory with it. Secret fields and fields that are not declared
-// are left out of the result.
+// Complete validates given against fields, brings values to their normal forms and fills in the
+// defaults. A nil value, an empty string and an empty []string count as not set. Its errors are
+// *FieldError. Complete does not modify given, and the result shares no memory with it. Secret
+// fields and fields that are not declared are left out of the result.
 func Complete(fields []Field, given Values) (Values, error) {
 	complete := make(Values, len(fields))
 	for _, f := range fields {
@@ -61,12 +61,23 @@ func Complete(fields []Field, given Values) (Values, error) {
 		if err := f.check(value); err != nil {
 			return nil, err
 		}
-		if words, isWords := value.([]string); isWords {
-			value = slices.Clone(words)
-		}
-		complete[f.Name] = value
+		complete[f.Name] = f.Stored(value)
 	}
 	return complete, nil
+}
+
+// Stored returns the form in which a valid value of the field is stored. It shares no memory with
+// the value.
+func (f Field) Stored(value any) any {
+	switch v := value.(type) {
+	case []string:
+		return slices.Clone(v)
+	case string:
+		if f.Normal != nil {
+			return f.Normal(v)
+		}
+	}
+	return value
 }
 
 // fallback returns the value of a field that is not set.
@@ -120,14 +131,14 @@ func (f Field) check(value any) error {
 			return nil
 		}
 	}
-	if err := f.checkEndpoint(value); err != nil {
-		return &FieldError{f.Name, err.Error()}
+	checks := []func(any) error{f.checkPlain, f.checkEndpoint}
+	if f.Check != nil {
+		checks = append(checks, f.Check)
 	}
-	if f.Check == nil {
-		return nil
-	}
-	if err := f.Check(value); err != nil {
-		return &FieldError{f.Name, err.Error()}
+	for _, check := range checks {
+		if err := check(value); err != nil {
+			return &FieldError{f.Name, err.Error()}
+		}
 	}
 	return nil
 }

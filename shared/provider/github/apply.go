@@ -90,8 +90,9 @@ func (w *writer) publicKey(ctx context.Context) (publicKey, error) {
 	return *w.key, nil
 }
 
-// put writes a secret and then reads its time of the last write. The time comes from GitHub's
-// clock, by which later writes of others are detected.
+// put writes a secret and then reads its time of the last write, which comes from GitHub's clock.
+// After an interrupted deletion, the time shows whether the secret is still the one that was
+// written.
 func (w *writer) put(ctx context.Context, c provider.Change) provider.Result {
 	err := w.write(ctx, c)
 	if outbound.ClassOf(err) == outbound.Invalid && w.refetchKey(ctx) {
@@ -154,8 +155,8 @@ func (w *writer) remove(ctx context.Context, c provider.Change) provider.Result 
 func (w *writer) path(c provider.Change) string { return w.scope.path + "/" + fold(c.Name) }
 
 // unread returns the result of a write that succeeded, but whose time could not be read. Without
-// that time, a later write by others cannot be detected, so the outcome is Unknown and the write is
-// repeated.
+// that time, the secret cannot be recognised after an interrupted deletion, so the outcome is
+// Unknown and the write is repeated.
 func unread(err error) provider.Result { return provider.Result{Outcome: provider.Unknown, Err: err} }
 
 // endsBatch reports whether err would repeat for every further change. Permission and NotFound end

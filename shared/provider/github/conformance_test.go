@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -38,6 +39,17 @@ func party(t testing.TB, at githubtest.Place) providertest.Party {
 		Plant:  func(name, value string) { s.Plant(at, name, value) },
 		Remove: func(name string) { s.Remove(at, name) },
 		Truth:  func() map[string]string { return s.Truth(at) },
+		Objects: func() []string {
+			folder := strings.ToLower(at.Owner + "/" + at.Repository)
+			if at.Environment != "" {
+				folder += "/environments/" + strings.ToLower(at.Environment)
+			}
+			var paths []string
+			for name := range s.Truth(at) {
+				paths = append(paths, folder+"/"+name)
+			}
+			return paths
+		},
 	}
 }
 

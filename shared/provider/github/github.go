@@ -74,8 +74,8 @@ func actions() provider.Destination {
 	return provider.Destination{
 		Name:  "github-actions",
 		Title: "GitHub Actions",
-		Help: "GitHub Actions secrets of a repository or of one of its environments. GitHub stores names in upper case and does not return values. A change " +
-			"by others is detected by the time of the last write.",
+		Help: "GitHub Actions secrets of a repository or of one of its environments. GitHub stores names in upper case and does not return values. The value of a " +
+			"secret that others have overwritten is therefore not noticed.",
 		Fields: []provider.Field{
 			{
 				Name: fieldOwner, Required: true, Fixed: true, Example: "acme", Check: checkOwner,
@@ -98,6 +98,9 @@ func actions() provider.Destination {
 		Batch:  batch,
 		Fold:   fold,
 		Target: target,
+		Object: func(at provider.Target, _ provider.Granularity) provider.ServiceObject {
+			return provider.ServiceObject{Path: at.Path, PerEntry: true}
+		},
 	}
 }
 

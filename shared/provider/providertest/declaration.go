@@ -27,6 +27,8 @@ var declarationChecks = []check{
 		return ""
 	}, foldingIsIdempotent},
 	{"different places have different targets", nil, targetsDiffer},
+	{"normal forms are valid and stay as they are", nil, normalForms},
+	{"secret fields accept no line break of a file", nil, secretsWithoutEdges},
 }
 
 func declarationIsValid(t testing.TB, r *rig) {
@@ -46,7 +48,7 @@ func shape(d provider.Declaration) string {
 	var b strings.Builder
 	fields := func(all []provider.Field) {
 		for _, f := range all {
-			f.Check = nil
+			f.Check, f.Normal = nil, nil
 			fmt.Fprintf(&b, "%+v\n", f)
 		}
 	}
@@ -138,6 +140,44 @@ func targetsDiffer(t testing.TB, r *rig) {
 	for _, settings := range r.Elsewhere {
 		if other := r.destination.Target(r.session.Settings, r.newPlace(t, settings).Settings); other == given {
 			t.Errorf("another place has the same target %+v", given)
+		}
+	}
+}
+
+func normalForms(t testing.TB, r *rig) {
+	for _, f := range append(r.declaration.SettingsOf(r.Auth), r.destination.Fields...) {
+		if f.Normal == nil {
+			continue
+		}
+		if f.Example == "" {
+			t.Errorf("field %s: a field with a normal form must have an example", f.Name)
+		}
+		for _, given := range []string{f.Example, f.Example + "/", "/" + f.Example} {
+			once, err := provider.Complete([]provider.Field{f}, provider.Values{f.Name: given})
+			if err != nil {
+				continue
+			}
+			twice, err := provider.Complete([]provider.Field{f}, once)
+			if err != nil || twice.Text(f.Name) != once.Text(f.Name) || once.Text(f.Name) == "" {
+				t.Errorf("field %s: %q is stored as %q, which is stored as %q, %v", f.Name, given, once.Text(f.Name), twice.Text(f.Name), err)
+			}
+		}
+	}
+}
+
+func secretsWithoutEdges(t testing.TB, r *rig) {
+	for _, f := range r.declaration.SecretsOf(r.Auth) {
+		value := r.Credential[f.Name]
+		if err := f.CheckSecret(value); value != "" && err != nil {
+			t.Errorf("field %s: the party's own credential is rejected: %v", f.Name, err)
+		}
+		for _, edge := range []string{value + "\n", value + "\r\n", " " + value, value + "\u00a0", "\ufeff" + value} {
+			if err := f.CheckSecret(edge); err == nil && !f.Multiline {
+				t.Errorf("field %s: a value with white space at an edge is accepted", f.Name)
+			}
+		}
+		if f.CheckSecret(value+"\x00"+value) == nil || f.CheckSecret(value+"\ufffd") == nil {
+			t.Errorf("field %s: a control character or U+FFFD is accepted", f.Name)
 		}
 	}
 }

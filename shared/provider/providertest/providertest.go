@@ -50,6 +50,14 @@ type Party struct {
 	Plant  func(name, value string)
 	Remove func(name string)
 	Truth  func() map[string]string
+
+	// Objects returns the paths of the objects at the service that hold the entries of the place,
+	// in the form of provider.ServiceObject, without using the provider.
+	Objects func() []string
+	// Extend adds content to the object of an entry that is no part of any entry, as another client
+	// would. It returns a function that reports whether the content is still there. Extend is nil
+	// if an object holds nothing besides its entries.
+	Extend func(name string) (kept func() bool)
 }
 
 // check is the check of one behaviour. unless returns the reason to skip it, or "" to run it.
@@ -62,7 +70,7 @@ type check struct {
 func allChecks() []check {
 	var all []check
 	for _, area := range [][]check{
-		declarationChecks, endpointChecks, verifyChecks, listChecks, applyChecks, compareChecks, limitChecks, readChecks, rightChecks, cancelChecks, hostileChecks, refusalChecks,
+		declarationChecks, endpointChecks, verifyChecks, listChecks, applyChecks, compareChecks, limitChecks, readChecks, rightChecks, cancelChecks, hostileChecks, refusalChecks, objectChecks,
 	} {
 		all = append(all, area...)
 	}

@@ -3,7 +3,9 @@ package providertest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -297,8 +299,23 @@ func TestTheSuiteDetectsMistakes(t *testing.T) {
 			d.Title = fmt.Sprint("Toy ", declared)
 		})},
 		"help of two lines": {"help starts with a short sentence", toy.Options{}, declaring(func(d *provider.Declaration) { d.Help = "A box.\nOf toys." })},
-		"an invalid field":  {"declaration is valid", toy.Options{}, declaring(func(d *provider.Declaration) { d.Fields[0].Name = "Address" })},
-		"no example":        {"required settings have a valid example", toy.Options{}, declaring(func(d *provider.Declaration) { d.Destinations[0].Fields[0].Example = "" })},
+		"another object": {"an entry is written to the declared object", toy.Options{}, declaring(func(d *provider.Declaration) {
+			d.Destinations[0].Object = func(at provider.Target, _ provider.Granularity) provider.ServiceObject {
+				return provider.ServiceObject{Path: at.Path}
+			}
+		})},
+		"names of several segments": {"names of entries that are objects have no slash", toy.Options{}, declaring(func(d *provider.Declaration) {
+			d.Destinations[0].Limits.Name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_/]*$`)
+		})},
+		"content of others is lost": {"a change that would lose content of others is a conflict", toy.Options{}, before(func(c *provider.Change) { c.Replace = true })},
+		"a normal form that changes again": {"normal forms are valid and stay as they are", toy.Options{}, declaring(func(d *provider.Declaration) {
+			d.Destinations[0].Fields[0].Normal = func(text string) string { return text + "x" }
+		})},
+		"a secret of another form": {"secret fields accept no line break of a file", toy.Options{}, declaring(func(d *provider.Declaration) {
+			d.Auth[0].Fields[0].Check = func(any) error { return errors.New("must be another one") }
+		})},
+		"an invalid field": {"declaration is valid", toy.Options{}, declaring(func(d *provider.Declaration) { d.Fields[0].Name = "Address" })},
+		"no example":       {"required settings have a valid example", toy.Options{}, declaring(func(d *provider.Declaration) { d.Destinations[0].Fields[0].Example = "" })},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			if fails(t, c.check, toyParty(c.options, provider.Key, nil)) {

@@ -31,6 +31,28 @@ func toyParty(o toy.Options, g provider.Granularity, spoil func(provider.Provide
 			Plant:  func(name, value string) { server.Plant("top", name, value) },
 			Remove: func(name string) { server.Remove("top", name) },
 			Truth:  func() map[string]string { return server.Truth("top") },
+			Objects: func() []string {
+				if g == provider.Bundle {
+					return []string{"top"}
+				}
+				var paths []string
+				for name := range server.Truth("top") {
+					paths = append(paths, "top/"+name)
+				}
+				return paths
+			},
+			Extend: extend(server, g),
 		}
+	}
+}
+
+// extend returns Party.Extend of a toy. A bundle has no content besides its entries.
+func extend(server *toy.Server, g provider.Granularity) func(name string) func() bool {
+	if g == provider.Bundle {
+		return nil
+	}
+	return func(name string) func() bool {
+		server.Extend("top", name)
+		return func() bool { return server.Extended("top", name) }
 	}
 }

@@ -45,7 +45,7 @@ func classify(r *outbound.Response) (class outbound.Class, hint string, known bo
 	case r.Status == http.StatusServiceUnavailable:
 		return outbound.Provider, "Vault is sealed, is starting or has no active node", true
 	case r.Status == statusRecoverySecondary || r.Status == statusPerformanceStandby:
-		return outbound.Provider, "the Vault node is a secondary or a standby that does not serve this request: set address to the active node", true
+		return outbound.Provider, "the Vault node is a secondary or a standby that does not serve this request: set address to the active node, together with the credential", true
 	}
 	return "", "", false
 }

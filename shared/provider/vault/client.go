@@ -121,7 +121,7 @@ func explain(err error, op operation) error {
 		explained.Hint = "the token's policies must allow " + op.needs
 	case known.Status >= 300 && known.Status < 400:
 		explained.Class = outbound.Invalid
-		explained.Hint = "redirects are not followed: a standby of Vault redirects to the active node, so set address to the active node or a load balancer"
+		explained.Hint = "redirects are not followed: a standby of Vault redirects to the active node, so set address to the active node or a load balancer, together with the credential"
 	}
 	return &explained
 }

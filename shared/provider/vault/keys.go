@@ -59,10 +59,11 @@ func (k keys) read(ctx context.Context, names []string) ([]provider.Value, error
 }
 
 // value returns the value of a KV secret that is one entry. If others stored the secret in another
-// form, the returned bytes are not valid UTF-8 and therefore equal no value of ours.
+// form, or added fields, the returned bytes are not valid UTF-8 and therefore equal no value of
+// ours.
 func (f fields) value() []byte {
 	raw, ok := f[fieldValue]
-	if !ok {
+	if !ok || f.foreign() {
 		whole, err := encode(f)
 		if err != nil {
 			return []byte{notText}
@@ -70,6 +71,12 @@ func (f fields) value() []byte {
 		return append([]byte{notText}, whole...)
 	}
 	return text(raw)
+}
+
+// foreign reports whether others have added fields to a KV secret that is one entry.
+func (f fields) foreign() bool {
+	_, ok := f[fieldValue]
+	return len(f) > 1 || len(f) == 1 && !ok
 }
 
 // notText is a byte that does not occur in UTF-8.
@@ -125,6 +132,9 @@ func checkChange(c provider.Change) error {
 
 func (k keys) put(ctx context.Context, c provider.Change) provider.Result {
 	expected, err := k.expected(ctx, c)
+	if err == nil && expected.exists && !c.Replace {
+		expected, err = k.unmixed(ctx, c, expected)
+	}
 	if err != nil {
 		return provider.FailedWith(err)
 	}
@@ -171,6 +181,25 @@ func (k keys) expected(ctx context.Context, c provider.Change) (state, error) {
 	return current, err
 }
 
+// unmixed reads a KV secret before it is replaced or removed. It returns ErrForeign if the KV
+// secret has fields of others, which would be lost.
+func (k keys) unmixed(ctx context.Context, c provider.Change, expected state) (state, error) {
+	f, current, err := k.engine.read(ctx, k.path(c.Name))
+	defer f.wipe()
+	switch {
+	case err != nil:
+		return state{}, err
+	case current.exists != expected.exists || current.version != expected.version:
+		return state{}, conflict()
+	case f.foreign():
+		return state{}, &outbound.Error{
+			Class: outbound.Conflict, Provider: "vault", Operation: "compare an entry", Cause: provider.ErrForeign,
+			Hint: "the KV secret has other fields than `" + fieldValue + "`, which others have written: remove these fields, or adopt the entry by name to replace the whole KV secret",
+		}
+	}
+	return current, nil
+}
+
 func conflict() error {
 	return refusal(outbound.Conflict, "compare an entry", "the secret was created, changed or deleted by others in the meantime")
 }
@@ -187,6 +216,11 @@ func (k keys) delete(ctx context.Context, c provider.Change) provider.Result {
 		return provider.FailedWith(conflict())
 	case !current.exists && (current.version == 0 || !matches):
 		return provider.Result{Outcome: provider.Done}
+	}
+	if current.exists && !c.Replace {
+		if _, err := k.unmixed(ctx, c, current); err != nil {
+			return provider.FailedWith(err)
+		}
 	}
 	// The secret exists, or a deleted version of it could be undeleted.
 	if err := k.remove(ctx, k.path(c.Name)); err != nil {

@@ -22,15 +22,16 @@ func destination() provider.Destination {
 	return provider.Destination{
 		Name:  destinationKV,
 		Title: "Vault KV",
-		Help: "Secrets of a KV engine, version 1 or 2. In granularity `key`, each secret is a KV secret `<path>/<NAME>` with the field `value`. In `bundle`, all secrets are fields of the " +
-			"KV secret `<path>`, and fields of others are kept. A KV secret is deleted with all its versions. A deleted field stays readable in older versions of its KV secret.",
+		Help: "Secrets of a KV engine, version 1 or 2. In granularity `key`, each secret is a KV secret `<path>/<NAME>` with the field `value`; if others have added fields to it, it is a " +
+			"conflict. In `bundle`, all secrets are fields of the KV secret `<path>`, and fields of others are kept. A KV secret is deleted with all its versions. A deleted field stays " +
+			"readable in older versions of its KV secret.",
 		Fields: []provider.Field{
 			{
-				Name: fieldMount, Required: true, Fixed: true, Example: "secret", Check: checkPath,
+				Name: fieldMount, Required: true, Fixed: true, Example: "secret", Check: checkPath, Normal: trim,
 				Help: "Path of the KV engine's mount. A mount of another type is rejected.",
 			},
 			{
-				Name: fieldPath, Required: true, Fixed: true, Example: "acme/api/production", Check: checkPath,
+				Name: fieldPath, Required: true, Fixed: true, Example: "acme/api/production", Check: checkPath, Normal: trim,
 				Help: "Path within the mount, without `data/`. In granularity `key` it is the folder of the KV secrets, in `bundle` the KV secret.",
 			},
 		},
@@ -44,6 +45,7 @@ func destination() provider.Destination {
 		},
 		Batch:  batch,
 		Target: target,
+		Object: object,
 	}
 }
 
@@ -56,6 +58,12 @@ func target(integration, destination provider.Values) provider.Target {
 		host += " " + namespace
 	}
 	return provider.Target{Host: host, Path: trim(destination.Text(fieldMount)) + "/" + trim(destination.Text(fieldPath))}
+}
+
+// object returns the KV secrets that a sync writes. One write replaces a KV secret with all its
+// fields.
+func object(at provider.Target, g provider.Granularity) provider.ServiceObject {
+	return provider.ServiceObject{Path: at.Path, PerEntry: g == provider.Key}
 }
 
 func trim(path string) string { return strings.Trim(path, "/") }

@@ -220,3 +220,40 @@ func TestAKV1BundleWithoutFieldsIsRemoved(t *testing.T) {
 		t.Errorf("the KV secret still exists: %v", secret.Data)
 	}
 }
+
+// A KV secret of ours to which others have added a field is neither replaced nor removed. If the
+// field appears between the listing and the write, the write is a conflict as well.
+func TestFieldsOfOthersInAnEntryAreAConflict(t *testing.T) {
+	for _, version := range []string{"1", "2"} {
+		t.Run("KV v"+version, func(t *testing.T) {
+			s := newSync(t, version, provider.Key)
+			ours := s.done(t, provider.Change{Name: "A", Value: []byte("one")})[0].Entry
+			s.put("acme/api/A", map[string]any{"value": "one", "owner": "them"})
+			listed := s.list(t)["A"]
+			for what, c := range map[string]provider.Change{
+				"a write":                     {Name: "A", Value: []byte("two"), Expect: &listed},
+				"a deletion":                  {Name: "A", Delete: true, Expect: &listed},
+				"a write of an older listing": {Name: "A", Value: []byte("two"), Expect: &ours},
+			} {
+				r := s.apply(t, c)[0]
+				if r.Outcome != provider.Failed || outbound.ClassOf(r.Err) != outbound.Conflict {
+					t.Errorf("%s: %s: %v", what, r.Outcome, r.Err)
+				}
+				if strings.Contains(fmt.Sprint(r.Err), "owner") || strings.Contains(fmt.Sprint(r.Err), "them") {
+					t.Errorf("%s: the error contains a field of others: %v", what, r.Err)
+				}
+			}
+			if got := fmt.Sprint(s.get("acme/api/A")); got != "map[owner:them value:one]" {
+				t.Errorf("the KV secret is %s", got)
+			}
+			values, err := vault.New().Read(t.Context(), s.session, s.place, []string{"A"})
+			if err != nil || len(values) != 1 || values[0].Bytes[0] != 0xff {
+				t.Errorf("a KV secret with fields of others is read as %q, %v", values, err)
+			}
+			s.done(t, provider.Change{Name: "A", Value: []byte("two"), Expect: &listed, Replace: true})
+			if got := fmt.Sprint(s.get("acme/api/A")); got != "map[value:two]" {
+				t.Errorf("the replaced KV secret is %s", got)
+			}
+		})
+	}
+}

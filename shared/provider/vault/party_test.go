@@ -87,9 +87,46 @@ func (b *bench) party() providertest.Party {
 			token := other.Server(b.t).ClientWithPolicy(b.t, fmt.Sprintf(readOnly, b.mount)+lookUp).Token()
 			return nil, map[string]string{"token": token}
 		},
-		Plant:  b.plant,
-		Remove: b.remove,
-		Truth:  b.truth,
+		Plant:   b.plant,
+		Remove:  b.remove,
+		Truth:   b.truth,
+		Objects: func() []string { return b.objects("") },
+		Extend:  b.extend(),
+	}
+}
+
+// objects returns the paths of all KV secrets below a folder, with the mount.
+func (b *bench) objects(folder string) []string {
+	b.t.Helper()
+	secret, err := b.root.Logical().List(b.apiPath("metadata", folder))
+	b.must(err)
+	if secret == nil {
+		return nil
+	}
+	var paths []string
+	names, _ := secret.Data["keys"].([]any)
+	for _, name := range names {
+		below := folder + name.(string)
+		if strings.HasSuffix(below, "/") {
+			paths = append(paths, b.objects(below)...)
+		} else {
+			paths = append(paths, b.mount+"/"+below)
+		}
+	}
+	return paths
+}
+
+// extend returns Party.Extend. A bundle keeps the fields of others.
+func (b *bench) extend() func(name string) func() bool {
+	if b.granularity == provider.Bundle {
+		return nil
+	}
+	return func(name string) func() bool {
+		secret := b.path + "/" + name
+		fields := b.get(secret)
+		fields["owner"] = "them"
+		b.put(secret, fields)
+		return func() bool { return b.get(secret)["owner"] == "them" }
 	}
 }
 

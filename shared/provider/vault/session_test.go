@@ -169,3 +169,20 @@ func TestEqualPlacesHaveEqualTargets(t *testing.T) {
 		t.Errorf("path %q", one.Path)
 	}
 }
+
+func TestPathsAreStoredWithoutSlashesAtTheirEdges(t *testing.T) {
+	d := vault.New().Declare()
+	place, err := provider.Complete(d.Destinations[0].Fields, provider.Values{"mount": "team/", "path": "/api/"})
+	if err != nil || place.Text("mount") != "team" || place.Text("path") != "api" {
+		t.Errorf("%v, %v", place, err)
+	}
+	settings, err := provider.Complete(d.SettingsOf("token"), provider.Values{"address": "https://vault.example.com", "namespace": "admin/platform/"})
+	if err != nil || settings.Text("namespace") != "admin/platform" {
+		t.Errorf("%v, %v", settings, err)
+	}
+	for _, namespace := range []string{"/", "admin//platform", "admin/../platform"} {
+		if _, err := provider.Complete(d.SettingsOf("token"), provider.Values{"address": "https://vault.example.com", "namespace": namespace}); err == nil {
+			t.Errorf("the namespace %q is accepted", namespace)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
@@ -50,8 +49,8 @@ func (Provider) Declare() provider.Declaration {
 				Help: "URL of the Vault. For a cluster, use the URL of the active node or of a load balancer: redirects of a standby are not followed.",
 			},
 			{
-				Name: fieldNamespace, Endpoint: provider.EndpointText, Example: "admin/platform", Check: checkNamespace,
-				Help: "Namespace of Vault Enterprise, without a leading or trailing slash. Leave it empty for the root namespace.",
+				Name: fieldNamespace, Endpoint: provider.EndpointText, Example: "admin/platform", Check: checkPath, Normal: trim,
+				Help: "Namespace of Vault Enterprise. Leave it empty for the root namespace.",
 			},
 			{
 				Name: provider.FieldCAPEM, Endpoint: provider.EndpointPEM,
@@ -161,12 +160,4 @@ func checkToken(value any) error {
 		return errors.New("must be a Vault token without spaces and line breaks")
 	}
 	return nil
-}
-
-func checkNamespace(value any) error {
-	name, _ := value.(string)
-	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") {
-		return errors.New("must not begin or end with a slash: use a path such as admin/platform")
-	}
-	return checkSegments(name)
 }

@@ -126,9 +126,29 @@ func (c column) text(required, computed bool, help string) schema.Attribute {
 		a.Default = stringdefault.StaticString(fallback)
 	}
 	if c.Fixed {
-		a.PlanModifiers = []planmodifier.String{stringplanmodifier.RequiresReplace()}
+		a.PlanModifiers = []planmodifier.String{c.replaces()}
 	}
 	return a
+}
+
+// replaces replaces the resource if a fixed text changes. Another form of the same text, such as
+// "team/" for "team", changes nothing in the engine.
+func (c column) replaces() planmodifier.String {
+	const help = "Changing it replaces the resource."
+	return stringplanmodifier.RequiresReplaceIf(func(_ context.Context, r planmodifier.StringRequest, to *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+		to.RequiresReplace = r.PlanValue.IsUnknown() || c.Stored(r.PlanValue.ValueString()) != c.Stored(r.StateValue.ValueString())
+	}, help, help)
+}
+
+// changed reports whether a plan changes the column, apart from the form in which it is given.
+func (c column) changed(plan, prior *base.Object) bool {
+	now, then := (*plan)[c.Name], (*prior)[c.Name]
+	if now.Equal(then) {
+		return false
+	}
+	a, errA := plan.JSON(c.Name)
+	b, errB := prior.JSON(c.Name)
+	return errA != nil || errB != nil || !equal(c.Stored(a), c.Stored(b))
 }
 
 func (c column) fallbackSet() types.Set {
@@ -186,6 +206,11 @@ func fill(columns []column, model *base.Object, response map[string]any) error {
 	for _, c := range columns {
 		value := response[c.Name]
 		if c.sometimes && !model.Given(c.Name) && (value == nil || equal(value, c.fallback())) {
+			continue
+		}
+		// The engine returns the normal form. The state keeps the form of the configuration, so
+		// that the next plan is empty.
+		if given, err := model.JSON(c.Name); c.Normal != nil && err == nil && given != nil && equal(c.Stored(given), value) {
 			continue
 		}
 		if value == nil && !c.sometimes {

@@ -47,7 +47,7 @@ func (r *sync) foresee(ctx context.Context, c *base.PlanCall[base.Object]) bool 
 // unknown, or if the plan replaces the sync.
 func (r *sync) planned(c *base.PlanCall[base.Object]) (at client.SyncPlace, body client.Settings, known bool) {
 	for _, column := range r.columns {
-		replaced := column.Fixed && !c.Creates && !c.Model[column.Name].Equal(c.Prior[column.Name])
+		replaced := column.Fixed && !c.Creates && column.changed(&c.Model, &c.Prior)
 		if replaced || !c.Model.Known(column.Name) {
 			return at, nil, false
 		}

@@ -88,7 +88,7 @@ func (r *sync) replacing(c *base.PlanCall[base.Object]) string {
 		return c.Replaces.Attribute
 	}
 	for _, column := range r.columns {
-		if column.Fixed && !c.Model[column.Name].Equal(c.Prior[column.Name]) {
+		if column.Fixed && column.changed(&c.Model, &c.Prior) {
 			return column.Name
 		}
 	}

@@ -89,6 +89,8 @@ func outgoing(t *testing.T, p *party, address string) (*enginetest.Mount, *zone,
 	of := data{"address": address, "token": planted()}
 	if p.TLS != nil {
 		of["ca_pem"] = p.certificate()
+	} else {
+		m.Write("config", data{"egress_allow": "127.0.0.0/8+http"}) // a plain address is stored only then
 	}
 	m.Write(remote, of)
 	turn(t, m.Clock)

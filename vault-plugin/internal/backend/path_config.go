@@ -51,7 +51,7 @@ func configFields() fields {
 	all[fieldKeyringCacheTTL] = durationField("How long a workspace's keys stay unwrapped in memory, 1s to 24h. Returned in seconds.")
 	all[fieldSecretCacheBytes] = intField("Maximum size of the cache of sealed secrets in memory, in bytes, 0 to 4294967296.")
 	all[fieldEgressAllow] = wordsField("Special-purpose addresses that providers may have, such as private networks and loopback. Each rule has the form [workspace=]CIDR[:port][+http]; +http allows plain http and is valid only for loopback. Empty allows only public addresses.")
-	all[fieldProxyURL] = stringField("URL of the HTTP proxy for all requests to providers; empty for none. Proxy variables in Vault's environment are ignored.")
+	all[fieldProxyURL] = stringField("URL of the HTTP proxy for all requests to providers; empty for none. Proxy variables in Vault's environment are ignored. Example: http://proxy.example.com:3128")
 	all[fieldPaused] = boolField("Whether requests to providers are stopped for all workspaces.")
 	return all
 }

@@ -20,7 +20,7 @@ func providerSchema(f provider.Field) *framework.FieldSchema {
 		help += " It cannot be changed."
 	}
 	if f.Endpoint != provider.NotEndpoint {
-		help += " If it changes, the credential must be supplied again."
+		help += " Change it together with the credential, in one write: a credential is sent only to the endpoint it was supplied for."
 	}
 	if f.Example != "" {
 		help += " Example: " + f.Example

@@ -124,10 +124,29 @@ func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, 
 	if err != nil {
 		return draft{}, refused(err)
 	}
+	if err := s.checkPlainHTTP(m.Workspace, declaration.SettingsOf(record.Auth), current, values); err != nil {
+		return draft{}, err
+	}
 	record.Settings = SettingsOf(values)
 	m.ID = record.ID
 	next := &entry{Member: m, record: &record, declaration: declaration, settings: values, endpoint: endpoint}
 	return draft{before: before, next: next}, nil
+}
+
+// checkPlainHTTP rejects a new address that begins with http:// and that no rule of the mount's
+// egress policy allows, because no request could ever be sent there. An address that is already
+// stored is kept, whatever the policy has become.
+func (s *Service) checkPlainHTTP(ws store.ID, fields []provider.Field, current, next provider.Values) error {
+	condition, _ := s.Tree.Condition(ws)
+	for _, f := range fields {
+		if f.Endpoint != provider.EndpointURL || current.Text(f.Name) == next.Text(f.Name) {
+			continue
+		}
+		if err := s.Gateway.CheckPlainHTTP(condition.Name, next.Text(f.Name)); err != nil {
+			return fault.New(fault.Invalid, "%s: %s", f.Name, err)
+		}
+	}
+	return nil
 }
 
 func assign[T any](to, from *T) {
@@ -196,11 +215,11 @@ func checkSecrets(secrets []provider.Field, next map[string][]byte) error {
 		value, set := next[f.Name]
 		switch {
 		case !set && (f.Required || len(next) == 0):
-			return fault.New(fault.Invalid, "%s: is required; supply it again whenever auth changes, or a setting that decides where the credential is sent: %s", f.Name, f.Help)
-		case !set || f.Check == nil:
+			return fault.New(fault.Invalid, "%s: is required; a change of auth, or of a setting that decides where the credential is sent, needs it in the same write: %s", f.Name, f.Help)
+		case !set:
 			continue
 		}
-		if err := f.Check(string(value)); err != nil {
+		if err := f.CheckSecret(string(value)); err != nil {
 			return fault.New(fault.Invalid, "%s: %s", f.Name, err)
 		}
 	}

@@ -30,14 +30,14 @@ func (s *Service) newEntry(m recordset.Member, record *store.Integration, sealed
 	return e
 }
 
-// ValuesOf returns complete settings from the stored settings. It drops settings that this version
-// does not declare. Settings that are not stored have their defaults.
+// ValuesOf returns complete settings from the stored settings, in their normal forms. It drops
+// settings that this version does not declare. Settings that are not stored have their defaults.
 func ValuesOf(fields []provider.Field, stored map[string]store.Setting) provider.Values {
 	// Without a required field, there is no error.
 	values, _ := provider.Complete(optional(fields), nil)
 	for _, f := range fields {
 		if setting, set := stored[f.Name]; set {
-			values[f.Name] = value(f.Type, setting)
+			values[f.Name] = f.Stored(value(f.Type, setting))
 		}
 	}
 	return values

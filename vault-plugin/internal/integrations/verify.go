@@ -18,8 +18,8 @@ const VerifyWithin = 9 * time.Second
 // expires soon.
 const expiresSoon = 14 * 24 * time.Hour
 
-// Verification is the result of a verified credential: its owner, as reported by the provider, and
-// what the credential lacks.
+// Verification is the result of a verified credential: its owner, as reported by the provider and
+// made fit to be shown, and what the credential lacks.
 type Verification struct {
 	Described
 	Identity provider.Identity
@@ -38,8 +38,8 @@ func (s *Service) Verify(ctx context.Context, call caller.Request, at Path) (Ver
 	defer s.Clock.AfterFunc(VerifyWithin, func() { cancel(context.DeadlineExceeded) })()
 	var identity provider.Identity
 	err = s.With(ctx, Use{Integration: found}, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
-		var err error
-		identity, err = p.Verify(ctx, session)
+		reported, err := p.Verify(ctx, session)
+		identity = reported.Shown(session.Credential)
 		return err
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ type Action struct {
 	Name    string // at the destination
 	Source  string // name of the secret
 	Version uint64
-	Takes   bool   // an Update of an entry that is not owned yet
+	Takes   bool   // an Update of an entry that is not owned yet, or a change that was adopted by name
 	Missing bool   // a Create of an owned entry that is missing
 	Why     string // for Conflict, Invalid and OverLimit: what is wrong and what to do
 
@@ -205,7 +205,7 @@ func (m *planner) want(w Want) {
 	case w.Same:
 		a.Kind = Unchanged
 	default:
-		a.Kind = Update
+		a.Kind, a.Takes = Update, m.in.Adopt[w.Name]
 	}
 	m.add(a)
 }
@@ -243,7 +243,7 @@ func (m *planner) surplus() {
 		if m.wanted[name] || !e.Owned {
 			continue
 		}
-		a := Action{Kind: Delete, Name: name, Source: e.Source, Version: e.Version}
+		a := Action{Kind: Delete, Name: name, Source: e.Source, Version: e.Version, Takes: m.in.Adopt[name]}
 		_, there := m.in.Actual[name]
 		switch {
 		case !there:

@@ -83,6 +83,8 @@ func TestMake(t *testing.T) {
 		{name: "foreign with a value that cannot be read", in: Input{Wants: wants("A"), Actual: actual("A"), OnConflict: AdoptConflict, ReadBack: provider.ReadBackTimestamp}, want: "conflict A"},
 		{name: "adopted by name", in: Input{Wants: wants("A", "B"), Actual: actual("A", "B"), Adopt: map[string]bool{"A": true}}, want: "update A!, conflict B"},
 		{name: "adopted by name with the wanted value", in: Input{Wants: wants("A"), Actual: actual("A"), Adopt: map[string]bool{"A": true}, ReadBack: provider.ReadBackValue, Equal: map[string]bool{"A": true}}, want: "adopt A"},
+		{name: "owned and adopted by name", in: Input{Wants: wants("A", "B"), Actual: actual("A", "B"), Ledger: own("A", "B"), Adopt: map[string]bool{"A": true}}, want: "update A!, update B"},
+		{name: "owned, adopted by name and no longer wanted", in: Input{SourceEmpty: true, Actual: actual("A", "B"), Ledger: own("A", "B"), Adopt: map[string]bool{"A": true}}, want: "delete A!, delete B"},
 		{name: "adopted by name and not wanted", in: Input{SourceEmpty: true, Actual: actual("A"), Adopt: map[string]bool{"A": true}}},
 		{name: "all owned entries of an empty environment", in: Input{SourceEmpty: true, Actual: actual("A"), Ledger: own("A")}, want: "delete A"},
 		{name: "all owned entries when the filters select no secret", in: Input{Actual: actual("A"), Ledger: own("A")}, want: "retain A", blocked: true},

@@ -17,6 +17,7 @@ type Failure struct {
 	Class        outbound.Class
 	Hint         string
 	Unknown      bool // the change may have been made; the next run checks
+	Foreign      bool // the object of the entry has content of others; see provider.ErrForeign
 }
 
 // Report is the result of Execute.
@@ -184,7 +185,7 @@ func entryAfter(e ledger.Entry, result provider.Result) ledger.Entry {
 }
 
 func failure(a syncplan.Action, result provider.Result) Failure {
-	f := Failure{Name: a.Name, Source: a.Source, Class: outbound.ClassOf(result.Err), Unknown: result.Outcome == provider.Unknown}
+	f := Failure{Name: a.Name, Source: a.Source, Class: outbound.ClassOf(result.Err), Unknown: result.Outcome == provider.Unknown, Foreign: errors.Is(result.Err, provider.ErrForeign)}
 	var known *outbound.Error
 	if errors.As(result.Err, &known) {
 		f.Hint = known.Hint
@@ -229,6 +230,9 @@ func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []pro
 		if a.Expect != nil {
 			changes[i].Name = a.Expect.Name
 		}
+		// on_conflict says what happens to the content of others when an entry is written. Deleting
+		// it needs a person who names the entry.
+		changes[i].Replace = a.Takes || a.Kind == syncplan.Update && r.OnConflict == syncplan.OverwriteConflict
 		if !changes[i].Delete {
 			changes[i].Value = r.Values[a.Name]
 		}

@@ -249,17 +249,31 @@ func (s *Service) checkMove(ctx context.Context, before, next *syncDef) error {
 	return fault.New(fault.Conflict, "sync %s owns %d entries at its target, so its target and granularity cannot change; delete the sync with purge=true to delete them, or with purge=false to keep them, then create it again", before.path(), countOwned(l))
 }
 
-// checkOverlap fails if another sync of the workspace could write an entry that next could write.
+// checkOverlap fails if another sync of the workspace could write an entry that next could write,
+// or could replace an object that next writes to.
 func (s *Service) checkOverlap(next *syncDef) error {
 	for _, other := range s.inWorkspace(next.Workspace) {
-		if other.At == next.At || other.unsupported || other.record.Target != next.record.Target {
+		if other.At == next.At || other.unsupported {
 			continue
 		}
-		if nametemplate.Overlap(other.namer(), next.namer(), next.declared.Fold) {
+		object, collide := syncplan.Collide(other.writer(), next.writer())
+		switch {
+		case collide && object == "":
 			return fault.New(fault.Conflict, "sync %s has the same target, and both syncs could write entries of the same name; separate the names with include, exclude or name_template", other.path())
+		case collide:
+			return fault.New(fault.Conflict, "sync %s and this sync could both write %s at the destination, and one would replace what the other has written; use another target, or exclude the secret that has the name of the other target", other.path(), object)
 		}
 	}
 	return nil
+}
+
+// writer returns what decides which objects the sync writes to.
+func (e *syncDef) writer() syncplan.Writer {
+	target := provider.Target{Host: e.record.Target.Host, Path: e.record.Target.Path}
+	return syncplan.Writer{
+		Host: target.Host, Object: e.declared.Object(target, provider.Granularity(e.record.Granularity)),
+		Namer: e.namer(), Fold: e.declared.Fold, Limits: e.declared.Limits,
+	}
 }
 
 // alter changes fields of a record that are not part of a Change.

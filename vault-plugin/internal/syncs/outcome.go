@@ -28,8 +28,11 @@ func (s *Service) runOutcome(run *syncrun.Run, p syncrun.Prepared, r syncrun.Rep
 		first := r.Failures[0]
 		o.state, o.class, o.retry, o.final = Partial, first.Class, seldom, Partial
 		o.hint = fmt.Sprintf("%d entries could not be changed; keys lists them", len(r.Failures))
-		if slices.ContainsFunc(r.Failures, func(f syncrun.Failure) bool { return passing(f.Class) || f.Unknown }) {
+		switch {
+		case slices.ContainsFunc(r.Failures, mayPass):
 			o.state, o.retry = Retrying, soon
+		case !slices.ContainsFunc(r.Failures, func(f syncrun.Failure) bool { return !f.Foreign }):
+			o.state = Conflict
 		}
 	case p.Count(syncplan.Conflict) > 0 || len(p.Lost) > 0:
 		o.state, o.class, o.retry = Conflict, outbound.Conflict, seldom
@@ -43,6 +46,10 @@ func (s *Service) runOutcome(run *syncrun.Run, p syncrun.Prepared, r syncrun.Rep
 func passing(class outbound.Class) bool {
 	return class.Passing() || class == outbound.Conflict || class == outbound.Internal
 }
+
+// mayPass reports whether the failure of an entry may pass without any change. Content of others
+// stays until a person decides about it.
+func mayPass(f syncrun.Failure) bool { return f.Unknown || passing(f.Class) && !f.Foreign }
 
 // setFailure sets the outcome of a run that err has ended early.
 func setFailure(o *outcome, err error) {
@@ -104,8 +111,11 @@ func troubledKeys(p syncrun.Prepared, r syncrun.Report) []store.KeyState {
 	}
 	for _, f := range r.Failures {
 		k := store.KeyState{Name: f.Name, Source: f.Source, State: string(Failed), Class: string(f.Class), Hint: f.Hint}
-		if passing(f.Class) || f.Unknown {
+		switch {
+		case mayPass(f):
 			k.State = string(Retrying)
+		case f.Foreign:
+			k.State = string(Conflict)
 		}
 		keys = append(keys, k)
 	}

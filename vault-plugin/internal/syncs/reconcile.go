@@ -169,28 +169,30 @@ func (s *Service) execute(ctx context.Context, e *syncDef, run *syncrun.Run) out
 	if err != nil {
 		return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 	}
-	o := s.carryOut(ctx, e, run, prepared)
-	if left := pendingAdoptions(e.record.Adopt, prepared.Plan, run.Ledger); len(left) < len(e.record.Adopt) {
+	o, report := s.carryOut(ctx, e, run, prepared)
+	if left := pendingAdoptions(e.record.Adopt, prepared.Plan, report, run.Ledger); len(left) < len(e.record.Adopt) {
 		_ = s.storeAdopt(ctx, e, left) // if storing fails, the next run retries it
 	}
 	return o
 }
 
-// carryOut carries out a plan, and records what it has deleted.
-func (s *Service) carryOut(ctx context.Context, e *syncDef, run *syncrun.Run, p syncrun.Prepared) outcome {
+// carryOut carries out a plan, and records what it has deleted. It returns the outcome of the run, and
+// its report.
+func (s *Service) carryOut(ctx context.Context, e *syncDef, run *syncrun.Run, p syncrun.Prepared) (outcome, syncrun.Report) {
 	s.setPhase(e.record.ID, Running)
 	report := run.Execute(ctx, p)
 	s.recordDeletions(e, report)
-	return s.runOutcome(run, p, report)
+	return s.runOutcome(run, p, report), report
 }
 
 // pendingAdoptions returns the names that are still to be adopted. It drops names that the sync
-// owns by now, and names that it no longer wants.
-func pendingAdoptions(names []string, p syncplan.Plan, l *ledger.Ledger) []string {
+// owns by now and whose change has not failed, and names that it no longer wants.
+func pendingAdoptions(names []string, p syncplan.Plan, r syncrun.Report, l *ledger.Ledger) []string {
 	entries := l.Entries()
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		wanted := slices.ContainsFunc(p.Actions, func(a syncplan.Action) bool { return a.Name == name && a.Kind != syncplan.Delete })
-		return entries[name].Owned || !wanted
+		failed := slices.ContainsFunc(r.Failures, func(f syncrun.Failure) bool { return f.Name == name })
+		return entries[name].Owned && !failed || !wanted
 	})
 }
 
@@ -283,7 +285,7 @@ func ledgerError(e *syncDef, err error) outcome {
 
 // purge deletes all entries that a sync owns, and then the sync.
 func (s *Service) purge(ctx context.Context, e *syncDef, run *syncrun.Run) outcome {
-	run.SourceEmpty, run.Deletion, run.Adopt = true, syncplan.ManagedDeletion, nil
+	run.SourceEmpty, run.Deletion = true, syncplan.ManagedDeletion
 	o := outcome{state: Synced}
 	if len(run.Ledger.Entries()) > 0 {
 		if o := s.circuitOpen(e, false); o != nil {
@@ -293,7 +295,7 @@ func (s *Service) purge(ctx context.Context, e *syncDef, run *syncrun.Run) outco
 		if err != nil {
 			return s.runOutcome(run, prepared, syncrun.Report{Err: err})
 		}
-		o = s.carryOut(ctx, e, run, prepared)
+		o, _ = s.carryOut(ctx, e, run, prepared)
 	}
 	if len(run.Ledger.Entries()) > 0 {
 		if o.state == Synced {

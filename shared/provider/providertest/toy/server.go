@@ -98,6 +98,7 @@ type Server struct {
 type stored struct {
 	value   string
 	version int
+	more    bool // others have added content that is no part of the value
 }
 
 func newServer(o Options) *Server {
@@ -139,6 +140,26 @@ func (s *Server) Plant(shelf, name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(shelf, name, value)
+}
+
+// Extend adds content to an entry as another client would. The content is no part of the value, and
+// it is lost when the entry is written or deleted. In granularity Bundle it has no meaning.
+func (s *Server) Extend(shelf, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name = s.fold(name)
+	value := s.shelves[shelf][name].value
+	s.put(shelf, name, value)
+	extended := s.shelves[shelf][name]
+	extended.more = true
+	s.shelves[shelf][name] = extended
+}
+
+// Extended reports whether an entry still has the content that Extend has added.
+func (s *Server) Extended(shelf, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shelves[shelf][s.fold(name)].more
 }
 
 // Remove deletes an entry as another client would.
@@ -222,7 +243,7 @@ func (s *Server) put(shelf, name, value string) stored {
 		s.shelves[shelf] = make(map[string]stored)
 	}
 	s.version++
-	e := stored{value, s.version}
+	e := stored{value: value, version: s.version}
 	s.shelves[shelf][s.fold(name)] = e
 	return e
 }
@@ -288,6 +309,10 @@ func (s *Server) change(shelf string, g provider.Granularity, c provider.Change)
 		return provider.Entry{}, nil
 	case !s.options.Incomparable && !expected(c.Expect, exists, s.entry(name, now, g)):
 		return provider.Entry{}, refuse(outbound.Conflict, "compare", "the entry was changed in the meantime")
+	case g == provider.Key && now.more && !c.Replace:
+		return provider.Entry{}, &outbound.Error{
+			Class: outbound.Conflict, Provider: Name, Operation: "compare", Cause: provider.ErrForeign, Hint: "others have added content to the entry: remove it, or adopt the entry by name",
+		}
 	case c.Delete:
 		delete(s.shelves[shelf], name)
 		return provider.Entry{}, nil

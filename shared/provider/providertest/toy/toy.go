@@ -131,6 +131,9 @@ func (t toy) destination() provider.Destination {
 		Target: func(integration, destination provider.Values) provider.Target {
 			return provider.Target{Host: integration.Text("address") + " " + integration.Text("region"), Path: destination.Text("shelf")}
 		},
+		Object: func(at provider.Target, g provider.Granularity) provider.ServiceObject {
+			return provider.ServiceObject{Path: at.Path, PerEntry: g == provider.Key}
+		},
 	}
 }
 
