@@ -49,7 +49,7 @@ func TestVaultAgentRefusesNamesThatAreNoVariables(t *testing.T) {
 func agentSession(t *testing.T) *session {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skip("the test needs /proc to find processes")
+		absent(t, "/proc, to find processes", err)
 	}
 	text, err := os.ReadFile(filepath.Join("vault-agent", "README.md"))
 	if err != nil {
@@ -167,7 +167,7 @@ func childrenOf(t *testing.T, pid int) []string {
 	t.Helper()
 	out, err := exec.Command("ps", "--ppid", strconv.Itoa(pid), "-o", "pid=").Output()
 	if err != nil {
-		t.Skipf("ps: %v", err)
+		absent(t, "the program ps", err)
 	}
 	return strings.Fields(string(out))
 }

@@ -57,7 +57,7 @@ postgres://api:...@db.globex.example/api
 
 func TestDemo(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("the demo needs bash")
+		absent(t, "bash", err)
 	}
 	vault, tofu := needsVault(t), needsTofu(t)
 	dir := t.TempDir()
@@ -136,7 +136,7 @@ func TestDemoDownStopsNothingElse(t *testing.T) {
 	}
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {
-		t.Skip("the test needs the program sleep")
+		absent(t, "the program sleep", err)
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	recorded := fmt.Sprintln(other.Process.Pid)
@@ -160,7 +160,7 @@ func TestDemoDownStopsNothingElse(t *testing.T) {
 func processesOf(t *testing.T, dir string) []string {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skip("the test needs /proc to find processes")
+		absent(t, "/proc, to find processes", err)
 	}
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

@@ -13,13 +13,7 @@ import (
 )
 
 func TestRaceInThePluginFailsTheStop(t *testing.T) {
-	s, err := vaulttest.Launch(own(vaulttest.Dev))
-	if errors.Is(err, vaulttest.ErrNoVault) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := launch(t)
 	write(t, s.Client(), "test/race", "x")
 	s.Eventually(t, 10*time.Second, "the report", func(context.Context) error {
 		if !strings.Contains(s.ServerLog(), "DATA RACE") {

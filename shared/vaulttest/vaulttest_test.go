@@ -176,15 +176,24 @@ func TestRaftSurvives(t *testing.T) {
 	}
 }
 
-// A Vault that is left behind keeps its port and its memory.
-func TestStopLeavesNothing(t *testing.T) {
+// launch starts a server that the test stops itself. Without a Vault binary, the test is skipped.
+// In CI, it fails.
+func launch(t *testing.T) *vaulttest.Server {
+	t.Helper()
 	s, err := vaulttest.Launch(own(vaulttest.Dev))
-	if errors.Is(err, vaulttest.ErrNoVault) {
-		t.Skip(err)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, vaulttest.ErrNoVault) && os.Getenv("CI") != "true":
+		t.Skipf("SKIPPED, NOT TESTED: %v", err)
+	default:
 		t.Fatal(err)
 	}
+	return s
+}
+
+// A Vault that is left behind keeps its port and its memory.
+func TestStopLeavesNothing(t *testing.T) {
+	s := launch(t)
 	dir := filepath.Dir(s.StorageDir())
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)

@@ -12,8 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,19 +54,11 @@ func Described(t testing.TB) {
 
 // loaded reads the description once per process.
 var loaded = sync.OnceValues(func() (*description, error) {
-	module, err := exec.Command("go", "env", "GOMOD").Output()
+	path, err := runTool("github-openapi.sh")
 	if err != nil {
-		return nil, fmt.Errorf("find the module: %w", err)
+		return nil, err
 	}
-	script := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "tools", "github-openapi.sh")
-	var stderr bytes.Buffer
-	fetch := exec.Command("bash", script) //nolint:gosec // A script of this module.
-	fetch.Stderr = &stderr
-	path, err := fetch.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
-	}
-	whole, err := os.ReadFile(strings.TrimSpace(string(path)))
+	whole, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
