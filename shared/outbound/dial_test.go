@@ -100,7 +100,7 @@ func TestTheServerIsAuthenticated(t *testing.T) {
 		party  func(*Party)
 		hint   string
 	}{
-		{"a certificate of an unknown CA", nil, func(p *Party) { p.CAPEM = "" }, "ca_pem"},
+		{"a certificate of an unknown CA", nil, func(p *Party) { p.CAPEM = "" }, "set ca_pem to the certificate of its CA, together with the credential"},
 		{"a certificate for another name", nil, func(p *Party) { p.ServerName = "vault.acme.example" }, "another name"},
 		{"TLS 1.1", atMost(0x0302), func(*Party) {}, "TLS"},
 	} {

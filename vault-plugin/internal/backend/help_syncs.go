@@ -70,8 +70,8 @@ func destinationHelp(d provider.Destination, p provider.Declaration) string {
 	b.WriteString("\n    $ vault read stashbase/" + path + "/status\n    $ vault delete stashbase/" + path + " " + fieldPurge + "=false\n")
 	b.WriteString(`
 The integration must be one of provider ` + p.Name + ` and must allow the environment and the target.
-A second sync of the workspace to the same target is rejected if both could write an entry of the
-same name.
+A second sync of the workspace is rejected if both could write an entry of the same name to the same
+target, or if one could replace an object at the destination that the other one writes to.
 
 The target of a sync cannot be changed while the sync owns entries. Delete the sync and create
 another one. A delete with purge=true also deletes the entries; purge=false keeps them.

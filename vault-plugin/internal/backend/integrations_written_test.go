@@ -145,8 +145,9 @@ func TestTheHelpOfAProxyIsAboutAProxy(t *testing.T) {
 	has(t, m.Write("config", data{"proxy_url": "http://proxy.example.com:3128"}), data{"proxy_url": "http://proxy.example.com:3128"})
 }
 
-// Whoever adds ca_pem after a failure needs the credential in the same write.
-func TestEndpointFieldsSayTogetherWithTheCredential(t *testing.T) {
+// A setting that decides who receives the credential changes together with the credential. Another
+// form of the same setting is no change.
+func TestAnEndpointChangesTogetherWithTheCredential(t *testing.T) {
 	m := enginetest.Setup{}.Open(t)
 	m.Populate("acme", "api", "development")
 	const path = "integrations/acme/vault/main"
