@@ -175,3 +175,12 @@ func processesOf(t *testing.T, dir string) []string {
 	}
 	return found
 }
+
+// absent skips a test that needs a tool of the machine. In CI, a missing tool is a failure.
+func absent(t *testing.T, what string, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("CI needs %s: %v", what, err)
+	}
+	t.Skipf("SKIPPED, NOT TESTED: it needs %s: %v", what, err)
+}

@@ -269,15 +269,6 @@ func vaultBinary() string {
 	return filepath.Join(root, "bin", "vault")
 }
 
-// absent skips a test that needs a tool of the machine. In CI, a missing tool is a failure.
-func absent(t *testing.T, what string, err error) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("CI needs %s: %v", what, err)
-	}
-	t.Skipf("SKIPPED, NOT TESTED: it needs %s: %v", what, err)
-}
-
 // needsVault skips the test without a Vault, as vaulttest does. It is for tests that start Vault
 // without vaulttest.
 func needsVault(t *testing.T) string {

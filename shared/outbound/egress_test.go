@@ -253,6 +253,7 @@ func TestPlainHTTPNeedsARuleBeforeItIsStored(t *testing.T) {
 		// A name is not resolved before it is stored.
 		{"http://localhost:8200", []string{"127.0.0.0/8+http"}, true},
 		{"http://localhost:8200", []string{"127.0.0.0/8:8201+http"}, false},
+		{"http://localhost:8200", []string{"127.0.0.0/8"}, false},
 		{"http://localhost:8200", nil, false},
 	} {
 		g := NewGateway(Options{})
