@@ -281,3 +281,22 @@ func FuzzAllows(f *testing.F) {
 		_ = integrations.Allows([]string{pattern}, name)
 	})
 }
+
+// A record of an older version can hold another form of a fixed setting. It is the same setting, so
+// that a write of any other field succeeds.
+func TestStoredSettingsAreReadInTheirNormalForm(t *testing.T) {
+	fields := []provider.Field{{Name: "mount", Help: "A mount.", Fixed: true, Normal: func(text string) string { return strings.Trim(text, "/") }}}
+	current := integrations.ValuesOf(fields, map[string]store.Setting{"mount": {Text: "team/"}})
+	if current.Text("mount") != "team" {
+		t.Errorf("the setting is read as %q", current.Text("mount"))
+	}
+	for given, fits := range map[string]bool{"team": true, "/team/": true, "other": false} {
+		values, err := integrations.Merge("sync", fields, current, map[string]any{"mount": given})
+		if (err == nil) != fits || fits && values.Text("mount") != "team" {
+			t.Errorf("%q: %v, %v", given, values, err)
+		}
+	}
+	if _, err := integrations.Merge("sync", fields, current, nil); err != nil {
+		t.Errorf("a write of another field: %v", err)
+	}
+}
