@@ -57,9 +57,13 @@ func TestCollide(t *testing.T) {
 				if s.host == "" {
 					s.host = host
 				}
+				limits := provider.Limits{MaxNameBytes: 64, Name: regexp.MustCompile(`^[A-Za-z_-]+$`), NameRule: "letters"}
+				if tc.fold != nil {
+					limits.Name = regexp.MustCompile(`^[A-Z_-]+$`) // matches names after fold
+				}
 				return Writer{
-					Host: s.host, Object: s.object, Fold: tc.fold, Namer: nametemplate.Namer{Template: template, Include: s.include, Exclude: s.exclude},
-					Limits: provider.Limits{MaxNameBytes: 64, Name: regexp.MustCompile(`^[A-Za-z_-]+$`), NameRule: "letters"},
+					Host: s.host, Object: s.object, Fold: tc.fold, Limits: limits,
+					Namer: nametemplate.Namer{Template: template, Include: s.include, Exclude: s.exclude},
 				}
 			}
 			a, b := writer(tc.a), writer(tc.b)
