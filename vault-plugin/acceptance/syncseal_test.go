@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"fmt"
+	"path"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestARunThatWaitsForItsOwnServerDoesNotDelayASeal(t *testing.T) {
 			for i := range 2000 {
 				many[fmt.Sprintf("M%d", i)] = value()
 			}
-			y.write("import/"+y.env, data{"secrets": data{}, "mode": "replace"})
+			y.write("import/"+y.env, data{"secrets": data{}, "mode": "replace", "confirm": path.Base(y.env)})
 			y.arrives("an empty environment", map[string]string{})
 			y.write("import/"+y.env, data{"secrets": many})
 			done := make(chan response, 1)

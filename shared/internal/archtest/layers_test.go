@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"workspaces", "syncplan", "document"},
 	{"activity", "credseal", "ledger", "policies", "references", "dotenv"},
 	{"recordset"},
-	{"keys", "settings", "undone", "schedule", "intake", "headcache", "naming"},
+	{"keys", "settings", "undone", "schedule", "intake", "headcache", "naming", "charset"},
 	{"caller"}, // below keys and settings, because a change of either takes a caller.Request
 	{"store", "jobs", "gate", "fault", "clock", "keylock", "nametemplate"},
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/encryption"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/intake"
@@ -147,7 +148,7 @@ func (f itemFields) read(at string, given map[string]any) (item batchItem, err e
 	for _, field := range f {
 		switch field {
 		case fieldCiphertext, fieldHMAC:
-			item.Text = text[field]
+			item.Text = charset.Trim(text[field])
 		case fieldAssociatedData:
 			item.AssociatedData = item.decode(field, text[field])
 		default:
@@ -157,9 +158,10 @@ func (f itemFields) read(at string, given map[string]any) (item batchItem, err e
 	return item, nil
 }
 
-// decode accepts only one form of base64. Line breaks are rejected separately, because the standard
-// library's decoder skips them.
+// decode accepts only one form of base64, with white space around it. Line breaks inside are rejected
+// separately, because the standard library's decoder skips them.
 func (i *batchItem) decode(field, text string) []byte {
+	text = charset.Trim(text)
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if i.result.Refused == nil && (err != nil || strings.ContainsAny(text, "\r\n")) {
 		i.result.Refused = fault.New(fault.Invalid, "%s: must be base64 (RFC 4648, with padding, on one line)", field)

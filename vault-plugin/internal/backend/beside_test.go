@@ -215,7 +215,7 @@ func TestAReaderSeesAllOfAnImportOrNothing(t *testing.T) {
 		})
 	}
 	for round := 1; round <= 16; round++ {
-		if _, err := m.Do(write("import/"+dev, data{"mode": "replace", "secrets": sets[round%2]})); err != nil {
+		if _, err := m.Do(write("import/"+dev, data{"mode": "replace", "confirm": "development", "secrets": sets[round%2]})); err != nil {
 			t.Error(err)
 		}
 	}

@@ -156,7 +156,7 @@ func TestAnItemsErrorDoesNotContainItsInput(t *testing.T) {
 		"text":                          {"encrypt", data{"plaintext": v + "!"}, "invalid: plaintext: " + notBase64},
 		"no padding":                    {"encrypt", data{"plaintext": strings.TrimRight(b64(v), "=")}, "invalid: plaintext: " + notBase64},
 		"of URLs":                       {"encrypt", data{"plaintext": "-_-_"}, "invalid: plaintext: " + notBase64},
-		"with a line break":             {"encrypt", data{"plaintext": "b25l\n"}, "invalid: plaintext: " + notBase64},
+		"with a line break":             {"encrypt", data{"plaintext": "b25l\nb25l"}, "invalid: plaintext: " + notBase64},
 		"with bits left over":           {"encrypt", data{"plaintext": "QUJ="}, "invalid: plaintext: " + notBase64},
 		"associated data":               {"encrypt", data{"plaintext": "", "associated_data": v + "!"}, "invalid: associated_data: " + notBase64},
 		"both, the first is named":      {"encrypt", data{"plaintext": v + "!", "associated_data": v + "!"}, "invalid: plaintext: " + notBase64},

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
@@ -113,7 +114,7 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
-	in := secrets.Revert{Change: c.text(fieldChange), Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
+	in := secrets.Revert{Change: charset.Trim(c.text(fieldChange)), Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
 	if in.Change == "" {
 		return nil, fault.New(fault.Invalid, "%s: is required; give the id of a change, which changes/ lists", fieldChange)
 	}

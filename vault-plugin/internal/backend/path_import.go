@@ -2,6 +2,8 @@ package backend
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -26,12 +28,14 @@ func (b *Backend) importPaths() []*framework.Path {
 		Pattern:      "import" + inEnvironment,
 		DisplayAttrs: display(),
 		Fields: pathFields(3, fields{
-			fieldSecrets: {Type: framework.TypeMap, Description: "Secrets to write: names and values, all of them JSON strings. Give either this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			fieldContent: {Type: framework.TypeString, Description: "Document of names and values, in the format `format`. Give either this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			fieldFormat:  {Type: framework.TypeString, Description: "Format of `content`.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml"}},
-			fieldMode:    {Type: framework.TypeString, Description: "What to do with live secrets that the import does not name. `merge` keeps them; `replace` soft-deletes them.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
-			fieldComment: stringField("Reason for the import, at most 512 bytes. Stored with the new versions. Not encrypted by the workspace's keys."),
-			fieldDryRun:  boolField("Return what the import would do, without changing anything."),
+			fieldSecrets:    {Type: framework.TypeMap, Description: "Secrets to write: names and values, all of them JSON strings. Give either this or `content`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldContent:    {Type: framework.TypeString, Description: "Document of names and values, in the format `format`. Give either this or `secrets`.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			fieldFormat:     {Type: framework.TypeString, Description: "Format of `content`. If absent, content that begins with a bracket is json, and other content is dotenv.", AllowedValues: []any{"dotenv", "json", "yaml"}},
+			fieldMode:       {Type: framework.TypeString, Description: "What to do with live secrets that the import does not name. `merge` keeps them; `replace` soft-deletes them. See `confirm`.", Default: "merge", AllowedValues: []any{"merge", "replace"}},
+			fieldComment:    stringField("Reason for the import, at most 512 bytes. Stored with the new versions. Not encrypted by the workspace's keys."),
+			fieldDryRun:     boolField("Return what the import would do, without changing anything."),
+			fieldConfirm:    stringField("Name of the environment, to confirm the deletions of mode=replace. Required if the import deletes all live secrets, or more than half of more than 10, or any secret of an environment with production=true."),
+			fieldReferences: boolField("Whether references in the values are replaced when they are delivered, for every secret of the import. If absent, each secret keeps its setting, and a new secret has false."),
 			fieldCAS: {Type: framework.TypeMap, Description: "Names of secrets and the version number that each must have, or 0 if the secret must not exist. " +
 				"With cas_required, every secret that gets a new version must be listed."},
 		}),
@@ -63,6 +67,19 @@ func respondImported(done secrets.Imported, dryRun bool) (*logical.Response, err
 	})
 }
 
+// warnOfImport adds warnings about what is unusual about the secrets that an import writes.
+func warnOfImport(c *call, resp *logical.Response, in secrets.Import, done secrets.Imported) {
+	written := slices.Concat(done.Created, done.Updated)
+	rest := keepsOthers
+	if in.Replace {
+		rest = deletesOthers
+	}
+	warnOfNames(c, resp, append(written, done.Unchanged...), rest)
+	values := maps.Clone(in.Values)
+	maps.DeleteFunc(values, func(name string, _ []byte) bool { return slices.Contains(done.Unchanged, name) })
+	warnOfValues(resp, fieldSecrets, values)
+}
+
 func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	in, err := importInput(c)
 	if err != nil {
@@ -77,13 +94,22 @@ func importSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return respondImported(done, in.DryRun)
+	resp, err := respondImported(done, in.DryRun)
+	if err == nil {
+		warnOfImport(c, resp, in, done)
+	}
+	return resp, err
 }
 
 func importInput(c *call) (secrets.Import, error) {
-	in := secrets.Import{Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun)}
+	in := secrets.Import{
+		Comment: c.text(fieldComment), DryRun: c.flag(fieldDryRun), Confirm: c.text(fieldConfirm), References: given[bool](c, fieldReferences),
+	}
 	if err := secrets.CheckComment(in.Comment); err != nil {
 		return in, err
+	}
+	if in.Confirm != "" && in.Confirm != c.path.Environment {
+		return in, fault.New(fault.Invalid, "%s: must be the name of the environment, %s", fieldConfirm, c.path.Environment)
 	}
 	switch c.text(fieldMode) {
 	case "merge":
@@ -143,6 +169,9 @@ func importValues(c *call) (map[string][]byte, error) {
 	if len(raw) > document.MaxNames {
 		return nil, fault.New(fault.Limit, "%s: has %d names, but an import can have at most %d; split the import", fieldSecrets, len(raw), document.MaxNames)
 	}
+	if len(raw) == 0 && c.text(fieldMode) != "replace" {
+		return nil, fault.New(fault.Invalid, "%s: holds no secret; give at least one name and value", fieldSecrets)
+	}
 	values := make(map[string][]byte, len(raw))
 	for name, value := range raw {
 		// The error does not contain the name: if the caller swapped names and values, the
@@ -179,12 +208,26 @@ soft-deletes live secrets that the import does not name.
 
     $ vault write stashbase/import/acme/api/development format=yaml content=@secrets.yaml
 
+A document without secrets is refused. mode=replace must be confirmed with the name of the environment
+if it deletes all live secrets, or more than half of more than 10, or any secret of an environment with
+production=true:
+
+    $ vault write stashbase/import/acme/api/development mode=replace confirm=development content=@.env
+
 cas is the version that each secret must have. It is required with cas_required. It also prevents the
 import from replacing a version that somebody else wrote in the meantime:
 
     $ vault write stashbase/import/acme/api/development - <<< '{"secrets": {"NAME": "next"}, "cas": {"NAME": 1}}'
 
+Tags stay as they are. So does whether references in a value are replaced, unless the import sets
+references=true or references=false for all of its secrets.
+
+The response lists updated and unchanged secrets separately, also with dry_run. A caller can therefore find
+out whether a secret has a given value. Allow this path only to callers who may load the environment.
+
 An import can have at most 5,000 secrets. Variables in a dotenv document are not expanded: a '$' stays
-a '$'. Vault accepts at most 32 MiB in one request and 1 MiB in one JSON string. Send a larger
-document as secrets={...}.
+a '$'. If lines of a dotenv document are not understood, the error lists up to 20 of them. Documents
+are UTF-8; the CLI puts U+FFFD in place of other bytes, so a document with U+FFFD is refused. Vault
+accepts at most 32 MiB in one request and 1 MiB in one JSON string. Send a larger document as
+secrets={...}.
 `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -12,15 +13,19 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/document"
 )
 
-const fieldRaw = "raw"
+const (
+	fieldRaw    = "raw"
+	fieldStrict = "strict"
+)
 
 func (b *Backend) renderPaths() []*framework.Path {
 	return []*framework.Path{{
 		Pattern:      "render" + inEnvironment,
 		DisplayAttrs: display(),
 		Fields: pathFields(3, selectionFields(), fields{
-			fieldFormat: query(&framework.FieldSchema{Type: framework.TypeString, Description: "Format of the document.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml", "shell"}}),
+			fieldFormat: query(&framework.FieldSchema{Type: framework.TypeString, Description: "Format of the document.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml", "shell", "docker", "systemd"}}),
 			fieldRaw:    query(boolField("Return the document itself, not a JSON response that contains it.")),
+			fieldStrict: query(&framework.FieldSchema{Type: framework.TypeBool, Default: true, Description: "Only for dotenv: whether to refuse values that some readers of dotenv files change. With false, they are rendered, and a warning names them. Values that a reader could run as a command are always refused."}),
 		}),
 		HelpSynopsis:    "Read the secrets of an environment as one document.",
 		HelpDescription: renderHelp,
@@ -44,26 +49,42 @@ func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 	for i, s := range delivery.Secrets {
 		pairs[i] = document.Pair{Name: s.Name, Value: encode(s.Value, s.Version.Encoding)}
 	}
-	content, contentType, err := document.Render(c.text(fieldFormat), pairs)
+	d, err := document.Render(c.text(fieldFormat), pairs, document.Strictness(c.flag(fieldStrict)))
 	if err != nil {
 		return nil, err
 	}
 	if c.flag(fieldRaw) {
 		return &logical.Response{Data: map[string]any{
-			logical.HTTPStatusCode: http.StatusOK, logical.HTTPContentType: contentType, logical.HTTPRawBody: []byte(content),
+			logical.HTTPStatusCode: http.StatusOK, logical.HTTPContentType: d.ContentType, logical.HTTPRawBody: []byte(d.Content),
 		}}, nil
 	}
-	sum := sha256.Sum256([]byte(content))
-	return respond(map[string]any{fieldContent: content, "content_type": contentType, "sha256": hex.EncodeToString(sum[:])})
+	sum := sha256.Sum256([]byte(d.Content))
+	resp := &logical.Response{Data: map[string]any{fieldContent: d.Content, "content_type": d.ContentType, "sha256": hex.EncodeToString(sum[:])}}
+	if len(d.Changed) > 0 {
+		resp.AddWarning(fmt.Sprintf("%s: some readers of dotenv files change the values of %s", fieldStrict, document.Listed(d.Changed)))
+	}
+	return resp, nil
 }
 
 const renderHelp = `
-Renders the secrets that load/ returns as one document, in the format dotenv, json, yaml or shell. The
-format shell is a script that a POSIX shell can source. With dotenv and shell, the request fails if a
-name is not a valid identifier; the error lists these names. A value that was written with
-encoding=base64 is rendered in base64.
+Renders the secrets that load/ returns as one document:
+
+    json     one object; every value
+    yaml     one mapping; every value
+    shell    for a POSIX shell that sources the document: . ./secrets.sh
+    systemd  for EnvironmentFile= of a systemd unit
+    docker   for docker run --env-file; values without line ends
+    dotenv   for readers of dotenv files, also docker compose; values that all of them read alike
 
     $ vault read -field=content stashbase/render/acme/api/development
     $ vault read -field=content stashbase/render/acme/api/development format=json include=DB_*
     $ vault read -format=raw stashbase/render/acme/api/development format=shell raw=true
+
+A shell may source only the format shell. The request fails if the format cannot carry a name or a
+value; the error lists the names concerned and the formats that carry them. Readers of dotenv files
+disagree about a carriage return, ${, and a single quote together with a backslash, a double quote, a
+dollar or a backtick. strict=false renders such values too, except those that a reader could run as a
+command. A warning then lists their names, but not with raw=true.
+
+A value that was written with encoding=base64 is rendered in base64.
 `

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -27,12 +29,12 @@ const (
 
 func secretFields() fields {
 	return fields{
-		fieldValue:      {Type: framework.TypeString, Description: "Value of the secret, a JSON string. With encoding=base64, the value in base64.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+		fieldValue:      {Type: framework.TypeString, Description: "Value of the secret, a JSON string. With encoding=base64, the value in base64; white space around it is ignored.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
 		fieldEncoding:   {Type: framework.TypeString, Description: "Encoding of the value in requests and responses.", Default: "text", AllowedValues: []any{"text", "base64"}},
 		fieldComment:    stringField("Reason for this version, at most 512 bytes. Not encrypted by the workspace's keys."),
 		fieldTags:       {Type: framework.TypeCommaStringSlice, Description: "Labels of the secret: at most 16, each at most 64 bytes. If absent, the labels stay unchanged. Not encrypted by the workspace's keys."},
 		fieldCAS:        intField("Write only if the newest version has this number; 0 means only if the secret does not exist."),
-		fieldReferences: boolField("Whether ${NAME}, ${environment/NAME} and ${project/environment/NAME} in the value are replaced by the values of other secrets; \\${ escapes them. Default false: the value is delivered unchanged."),
+		fieldReferences: boolField("Whether ${NAME}, ${environment/NAME} and ${project/environment/NAME} in the value are replaced by the values of other secrets; \\${ escapes them. If absent, the setting stays unchanged; a new secret has false, and its value is delivered unchanged."),
 		fieldVersion:    query(intField("Only for a read: number of the version. If absent or 0, the newest version is returned.")),
 		fieldVersions:   query(versionsField("Only for a delete: numbers of the versions to delete. If absent, the newest version is deleted.")),
 	}
@@ -58,7 +60,9 @@ func (b *Backend) secretPaths() []*framework.Path {
 	read := versionResult()
 	read[fieldValue] = stringField("The value.")
 	read[fieldReferences] = boolField("Whether references in the value are replaced when it is delivered.")
-	written := response("The version that was written.", versionResult())
+	fieldsWritten := versionResult()
+	fieldsWritten[fieldReferences] = read[fieldReferences]
+	written := response("The version that was written.", fieldsWritten)
 	return []*framework.Path{
 		{
 			Pattern:         "secrets" + inEnvironment + "/?",
@@ -172,7 +176,21 @@ func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return respond(describeVersion(c.name, w.Version, w.Tags))
+	return respondWritten(c, w, in)
+}
+
+// respondWritten returns the version that was written, and warnings about what is unusual about it.
+func respondWritten(c *call, w secrets.Written, in secrets.Input) (*logical.Response, error) {
+	data := describeVersion(c.name, w.Version, w.Tags)
+	data[fieldReferences] = w.Version.References
+	resp := &logical.Response{Data: data}
+	if in.Value != nil && in.Encoding == store.Text {
+		if remark := charset.Remark(in.Value); remark != "" {
+			resp.AddWarning(fmt.Sprintf("%s: %s", fieldValue, remark))
+		}
+	}
+	warnOfNames(c, resp, []string{c.name}, keepsOthers)
+	return resp, nil
 }
 
 func secretInput(c *call) (secrets.Input, error) {
@@ -211,7 +229,7 @@ func decode(value string, as store.Encoding) ([]byte, error) {
 	if as == store.Text {
 		return []byte(value), nil
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(value)
+	raw, err := base64.StdEncoding.Strict().DecodeString(charset.Trim(value))
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "%s: must be base64 (RFC 4648, with padding), because encoding=base64 is given", fieldValue)
 	}
@@ -243,7 +261,7 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return respond(describeVersion(c.name, w.Version, w.Tags))
+	return respondWritten(c, w, in)
 }
 
 func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
@@ -307,5 +325,12 @@ delivered:
 
     $ vault write stashbase/secrets/acme/api/development/DSN references=true value='postgres://${USER}:${shared/common/DB_PASSWORD}@db'
 
-Values are JSON strings and are stored unchanged. Write binary values with encoding=base64.
+A later write that does not mention references or tags keeps them. comment and encoding belong to each
+write.
+
+Values are JSON strings and are stored unchanged. Write binary values with encoding=base64. A text
+value must be UTF-8: the CLI puts U+FFFD in place of other bytes, so a value with U+FFFD is refused. A
+value that ends in a line end, as echo writes it, gets a warning. So do names that clients of Vault
+misread: metadata, and the pairs rotation_period and ttl, certificate and expiration, secret_id and
+secret_id_ttl.
 `

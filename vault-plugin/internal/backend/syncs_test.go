@@ -163,7 +163,7 @@ func TestARunThatWouldExceedALimitChangesNothing(t *testing.T) {
 	m, server := synced(t, nil)
 	m.Write(source+"A", data{"value": "1"})
 	rest(t, m)
-	m.Write("import/acme/api/development", data{"mode": "replace", "secrets": data{"B": "2", "TOY_C": "3", "D.E": "4", "BIG": strings.Repeat("x", 5000)}})
+	m.Write("import/acme/api/development", data{"mode": "replace", "confirm": "development", "secrets": data{"B": "2", "TOY_C": "3", "D.E": "4", "BIG": strings.Repeat("x", 5000)}})
 	status := rest(t, m)
 	has(t, status, data{"state": "BLOCKED", "error_class": "invalid", "troubled": 3, "owned": 1})
 	for _, name := range []string{"TOY_C", "D.E", "BIG"} {

@@ -170,6 +170,9 @@ func (m *model) write(w, p, e, name string, v modelVersion, cas int) want {
 	if why, refused := m.casRefused(w, env.Secrets[name], cas); refused {
 		return why
 	}
+	if s := env.Secrets[name]; s != nil && !v.Base64 {
+		v.References = v.References || s.newest().References // no step writes references=false
+	}
 	if status := m.unresolvable(w, p, e, name, v); status != 0 {
 		return refuse(status)
 	}

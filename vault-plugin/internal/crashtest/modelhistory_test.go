@@ -195,12 +195,26 @@ type modelImport struct {
 	values       map[string]string
 	cas          map[string]int
 	replace, dry bool
+	document     bool // the values come as a document
+	confirmed    bool
+	references   *bool
 	comment      string
 	request      string
 }
 
+// refers reports whether the version that an import adds to a secret has references.
+func (in modelImport) refers(s *modelSecret) bool {
+	if in.references != nil {
+		return *in.references
+	}
+	return s != nil && s.newest().References
+}
+
 // imports models an import. A dry run changes only a copy.
 func (m *model) imports(w, p, e string, in modelImport) want {
+	if len(in.values) == 0 && (in.document || !in.replace) {
+		return refuse(400)
+	}
 	target := m
 	if in.dry {
 		target = m.clone()
@@ -225,7 +239,7 @@ func (m *model) imports(w, p, e string, in modelImport) want {
 			return why
 		case s == nil:
 			kind = "created"
-		case s.newest().live(m.Now) && s.newest().Value == in.values[name] && !s.newest().Base64 && !s.newest().References:
+		case s.newest().live(m.Now) && s.newest().Value == in.values[name] && !s.newest().Base64 && s.newest().References == in.refers(s):
 			done["unchanged"] = append(done["unchanged"], name)
 			continue
 		}
@@ -234,10 +248,31 @@ func (m *model) imports(w, p, e string, in modelImport) want {
 		}
 		done[kind] = append(done[kind], name)
 	}
-	for _, kind := range []string{"created", "updated"} {
-		for _, name := range done[kind] {
-			target.add(w, env, name, modelVersion{Value: in.values[name], Comment: in.comment, Request: in.request})
+	r := m.resolving(w, 0)
+	r.proposed, r.at = make(map[string]modelVersion), p+"/"+e
+	for _, name := range slices.Concat(done["created"], done["updated"]) {
+		r.proposed[name] = modelVersion{Value: in.values[name], Comment: in.comment, Request: in.request, References: in.refers(env.Secrets[name])}
+	}
+	if in.replace {
+		live := 0
+		for name, s := range env.Secrets {
+			if _, named := in.values[name]; s.newest().live(m.Now) {
+				live++
+				if !named {
+					r.gone = append(r.gone, name)
+				}
+			}
 		}
+		much := env.Production || len(r.gone) == live || live > 10 && 2*len(r.gone) > live
+		if len(r.gone) > 0 && much && !in.confirmed && !in.dry {
+			return refuse(409)
+		}
+	}
+	if status := r.unresolvable(); status != 0 {
+		return refuse(status)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.proposed)) {
+		target.add(w, env, name, r.proposed[name])
 	}
 	if in.replace {
 		target.deleteOthers(env, func(name string) bool { _, named := in.values[name]; return named }, in.request, done)

@@ -29,10 +29,20 @@ func (s *steps) importStep(id, w, p, e string) step {
 		}
 		body["cas"] = in.cas
 	}
+	if s.IntN(4) > 0 {
+		in.confirmed, body["confirm"] = true, e
+	}
+	if s.IntN(6) == 0 {
+		references := s.IntN(2) == 0
+		in.references, body["references"] = &references, references
+		if references && len(in.values) > 0 && s.IntN(2) == 0 {
+			in.values["R"] = s.reference()
+		}
+	}
 	if format := s.one("", "dotenv", "json", "yaml"); format == "" {
 		body["secrets"] = in.values
 	} else {
-		body["content"], body["format"] = document(format, in.values), format
+		in.document, body["content"], body["format"] = true, document(format, in.values), format
 	}
 	return step{
 		request: request{Op: write, Path: "import/" + w + "/" + p + "/" + e, Data: body},

@@ -53,8 +53,9 @@ type resolving struct {
 	w        string
 	moment   int
 	views    map[string]map[string]modelVersion
-	proposed *modelVersion // replaces the secret with the given name in environment at
-	at, name string
+	proposed map[string]modelVersion // replace the secrets of environment at
+	gone     []string                // are deleted in environment at
+	at       string
 }
 
 // modelHop is a secret, the environment that stores it, and the environment that is delivered.
@@ -65,8 +66,9 @@ func (r *resolving) view(path string) map[string]modelVersion {
 		return v
 	}
 	v := r.m.choose(r.m.at(r.w, path), r.moment, nil)
-	if r.proposed != nil && r.at == path {
-		v[r.name] = *r.proposed
+	if r.at == path {
+		maps.Copy(v, r.proposed)
+		maps.DeleteFunc(v, func(name string, _ modelVersion) bool { return slices.Contains(r.gone, name) })
 	}
 	r.views[path] = v
 	return v
@@ -165,13 +167,27 @@ func (m *model) unresolvable(w, p, e, name string, v modelVersion) int {
 		return 400
 	}
 	r := m.resolving(w, 0)
-	r.proposed, r.at, r.name = &v, p+"/"+e, name
-	if _, ok := parseReferences(v.Value); !ok {
-		return 400
+	r.proposed, r.at = map[string]modelVersion{name: v}, p+"/"+e
+	return r.unresolvable()
+}
+
+// unresolvable returns the status of the first error of the proposed versions, in the order of their
+// names.
+func (r *resolving) unresolvable() int {
+	for _, name := range slices.Sorted(maps.Keys(r.proposed)) {
+		v := r.proposed[name]
+		if !v.References {
+			continue
+		}
+		if _, ok := parseReferences(v.Value); !ok {
+			return 400
+		}
+		r.view(r.at)
+		if _, status := r.resolve(v, modelHop{r.at, r.at, name}, nil); status != 0 {
+			return status
+		}
 	}
-	r.view(r.at)
-	_, status := r.resolve(v, modelHop{r.at, r.at, name}, nil)
-	return status
+	return 0
 }
 
 // deliver returns what load returns for an environment, as of a moment; 0 means now. include lists

@@ -162,7 +162,7 @@ func TestSyncModel(t *testing.T) {
 				shelf: newShelf(t, o), random: rand.New(rand.NewPCG(seed, 1)),
 				secrets: map[string]string{}, others: foreign(),
 			}
-			x.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}})
+			x.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}, "confirm": "dev"})
 			x.others["F"], x.others["X"] = "theirs: F", "theirs: X"
 			for name, value := range x.others {
 				x.server.Plant("top", name, value)

@@ -130,7 +130,7 @@ func (s *shelf) checkConverges() {
 	}
 	s.adoptOwn()
 	s.checkShelf(want)
-	s.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}})
+	s.m.Write("import/acme/api/dev", data{"mode": "replace", "secrets": data{}, "confirm": "dev"})
 	if status := s.rest(); status["state"] != "SYNCED" || status["owned"] != 0.0 {
 		s.t.Errorf("the status is %v", status)
 	}

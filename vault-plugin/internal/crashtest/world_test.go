@@ -118,7 +118,7 @@ func operations() []operation {
 		{name: "delete a secret", request: request{Op: destroy, Path: "secrets/acme/api/dev/A"}},
 		{name: "import into several chunks", request: request{Op: write, Path: "import/acme/api/dev", Data: data{"secrets": many}}, parallel: true},
 		{name: "import over secrets of several chunks", prepare: grown, parallel: true,
-			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"mode": "replace", "secrets": data{"A": "only", "BIG_03": "small", "NEW": "new"}}}},
+			request: request{Op: write, Path: "import/acme/api/dev", Data: data{"mode": "replace", "confirm": "dev", "secrets": data{"A": "only", "BIG_03": "small", "NEW": "new"}}}},
 		{name: "create a workspace", request: request{Op: write, Path: "workspaces/new", Data: data{"description": "new"}}},
 		{name: "change a workspace", request: request{Op: write, Path: "workspaces/acme", Data: data{"description": "changed", "max_versions": 2}}},
 		{name: "shred a workspace", request: request{Op: destroy, Path: "workspaces/acme", Data: data{"confirm": "acme"}}},

@@ -11,19 +11,21 @@ package document
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/dotenv"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
-// The formats. Shell is only rendered: parsing it would mean running it.
+// The formats. The last three are only rendered. Parsing a shell script would mean running it.
 const (
-	Dotenv = "dotenv"
-	JSON   = "json"
-	YAML   = "yaml"
-	Shell  = "shell"
+	Dotenv  = "dotenv"
+	JSON    = "json"
+	YAML    = "yaml"
+	Shell   = "shell"
+	Docker  = "docker"
+	Systemd = "systemd"
 )
 
 const (
@@ -36,17 +38,56 @@ const (
 
 const byteOrderMark = "\ufeff"
 
-// Parse returns the names and values of a document in dotenv, json or yaml. An error is
-// fault.Invalid, or fault.Limit if the document is too large. It contains no value.
+// Parse returns the names and values of a document in dotenv, json or yaml. If format is empty, a
+// document that begins with a bracket is json, and any other document is dotenv. A document without
+// secrets is an error: nobody imports one on purpose. An error is fault.Invalid, or fault.Limit if
+// the document is too large. It contains no value.
 func Parse(format, content string) (map[string]string, error) {
+	if len(content) > MaxBytes {
+		return nil, fault.New(fault.Limit, "content: more than %d MiB", MaxBytes>>20)
+	}
+	content = strings.TrimPrefix(content, byteOrderMark)
+	if format == "" {
+		format = recognise(content)
+	}
 	parse := map[string]func(string) (map[string]string, error){Dotenv: parseDotenv, JSON: parseJSON, YAML: parseYAML}[format]
 	if parse == nil {
 		return nil, fault.New(fault.Invalid, "format: must be dotenv, json or yaml")
 	}
-	if len(content) > MaxBytes {
-		return nil, fault.New(fault.Limit, "content: more than %d MiB", MaxBytes>>20)
+	if err := checkEncoding(content); err != nil {
+		return nil, err
 	}
-	return parse(strings.TrimPrefix(content, byteOrderMark))
+	if strings.TrimSpace(content) == "" {
+		return nil, invalid("%s", holdsNothing)
+	}
+	values, err := parse(content)
+	if err == nil && len(values) == 0 {
+		return nil, invalid("%s", holdsNothing)
+	}
+	return values, err
+}
+
+const holdsNothing = "holds no secret; check the file, and delete the secrets that are no longer needed"
+
+// recognise returns the format of a document that has no declared format. No name of a dotenv
+// document begins with a bracket.
+func recognise(content string) string {
+	if text := strings.TrimLeft(content, " \t\r\n"); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		return JSON
+	}
+	return Dotenv
+}
+
+func checkEncoding(content string) error {
+	offset, what := charset.Undecodable(content)
+	switch what {
+	case "":
+		return nil
+	case charset.UTF16:
+		return invalid("%s", what)
+	default:
+		return refuse(1+strings.Count(content[:offset], "\n"), "%s", what)
+	}
 }
 
 func parseDotenv(content string) (map[string]string, error) {
@@ -95,10 +136,6 @@ func invalid(format string, args ...any) error {
 	return fault.New(fault.Invalid, "content: %s", fmt.Sprintf(format, args...))
 }
 
-func notUTF8(line int) error {
-	return refuse(line, "not UTF-8; import binary values with secrets (a map) and base64")
-}
-
 // lines counts the line ends before an offset. Offsets never decrease, so the document is scanned
 // once.
 type lines struct {
@@ -111,20 +148,4 @@ func (l *lines) at(offset int) int {
 	l.ends += strings.Count(l.text[l.seen:offset], "\n")
 	l.seen = offset
 	return 1 + l.ends
-}
-
-// invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
-func invalidUTF8(text string) int {
-	if utf8.ValidString(text) {
-		return -1
-	}
-	for i, r := range text {
-		if r != utf8.RuneError {
-			continue
-		}
-		if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-			return i
-		}
-	}
-	return -1
 }

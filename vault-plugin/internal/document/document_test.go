@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
@@ -18,12 +19,10 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 		want    map[string]string
 	}{
 		{"dotenv", Dotenv, "\ufeff# x\nA=1\nexport B='two words'\n", map[string]string{"A": "1", "B": "two words"}},
-		{"dotenv of nothing", Dotenv, "", map[string]string{}},
 
 		{"json", JSON, `{"A": "1", "b.C-d": "two\nlines", "E": ""}`, map[string]string{"A": "1", "b.C-d": "two\nlines", "E": ""}},
-		{"json of nothing", JSON, " {\n} ", map[string]string{}},
 		{"json after a byte order mark", JSON, "\ufeff{\"A\":\"\ufeff\"}\n", map[string]string{"A": "\ufeff"}},
-		{"json escapes", JSON, `{"A":"\ud83d\uDD11 \\ud800 \"\/\u0000\ufffd","\u0042":"x"}`, map[string]string{"A": "\U0001F511 \\ud800 \"/\x00\ufffd", "B": "x"}},
+		{"json escapes", JSON, `{"A":"\ud83d\uDD11 \\ud800 \"\/\u0000","\u0042":"x"}`, map[string]string{"A": "\U0001F511 \\ud800 \"/\x00", "B": "x"}},
 		{"json is not expanded", JSON, `{"A":"$B <&> ${C}"}`, map[string]string{"A": "$B <&> ${C}"}},
 
 		{"yaml types are text", YAML, "PORT: 8080\nNO: no\nV: 1.10\nD: 2024-01-01\nO: 0o17\nE: 1e3\nI: .inf\nY: y\nL: 7" + strings.Repeat("0", 40),
@@ -34,7 +33,6 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 		{"yaml flow", YAML, `{A: 1, "B":"2", ? C : 3}`, map[string]string{"A": "1", "B": "2", "C": "3"}},
 		{"yaml comments", YAML, "# a\n\nA: b # c\n  # d\nE: f#g\n# h", map[string]string{"A": "b", "E": "f#g"}},
 		{"yaml CRLF", YAML, "\ufeffA: 1\r\nB: |\r\n  x\r\n  y\r\n", map[string]string{"A": "1", "B": "x\ny\n"}},
-		{"yaml of nothing", YAML, "{}", map[string]string{}},
 		{"yaml is not expanded", YAML, "A: $B ${C} <<\nB: a&b *c !d %e", map[string]string{"A": "$B ${C} <<", "B": "a&b *c !d %e"}},
 		{"yaml on several lines", YAML, "A: a\n  b\n\n  c\nB: \"a \\\n  b\"\nC: 100%\n", map[string]string{"A": "a b\nc", "B": "a b", "C": "100%"}},
 	} {
@@ -51,7 +49,6 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 const (
 	badName     = "not a valid secret name; it must be " + naming.SecretRule
 	sameName    = "the same name as in line "
-	notText     = "not UTF-8; import binary values with secrets (a map) and base64"
 	noJSON      = "not valid JSON"
 	noObject    = "the document must be one JSON object of names and strings"
 	afterObject = "text after the end of the JSON object"
@@ -61,7 +58,6 @@ const (
 	flat        = "; an environment is one flat object"
 	noYAML      = "not valid YAML in this line or before it"
 	noMapping   = "the document must be one YAML mapping of names and values"
-	nothing     = noMapping + "; write an empty one as {}"
 	anAlias     = "an alias in this line or before it; write out the value"
 	anAnchor    = "an anchor or alias; write out the value"
 	aMerge      = "a merge key; write out the names and values"
@@ -85,9 +81,8 @@ func TestInvalidDocumentsAreRefusedByLine(t *testing.T) {
 		line    int
 		want    string
 	}{
-		{"dotenv", Dotenv, "A=1\nhunter2\n", 2, "no '=' after the name"},
+		{"dotenv", Dotenv, "A='1'\nhunter2\n", 2, "no '=' after the name"},
 
-		{"json of nothing", JSON, "", 1, noJSON},
 		{"json array", JSON, `["hunter2"]`, 1, noObject},
 		{"json string", JSON, "\n\"hunter2\"", 2, noObject},
 		{"json null", JSON, "null", 1, noObject},
@@ -111,13 +106,10 @@ func TestInvalidDocumentsAreRefusedByLine(t *testing.T) {
 		{"json with the second half", JSON, `{"A": "\udd11"}`, 1, halfAPair},
 		{"json with two first halves", JSON, `{"A": "\ud83d\ud83d\udd11"}`, 1, halfAPair},
 		{"json with half a pair at the end", JSON, `{"A": "x\ud83d"}`, 1, halfAPair},
-		{"json that is no UTF-8", JSON, "{\n\"A\": \"hunter2\xff\"}", 2, notText},
+		{"json that is no UTF-8", JSON, "{\n\"A\": \"hunter2\xff\"}", 2, charset.NotUTF8},
 		{"json with a long name", JSON, `{"` + strings.Repeat("A", 65) + `": null}`, 1, longName},
 		{"json with a long name and a number", JSON, `{"` + strings.Repeat("A", 65) + `": 1}`, 1, longName + digits},
 
-		{"yaml of nothing", YAML, "", 1, nothing},
-		{"yaml of a comment", YAML, "# hunter2\n", 1, nothing},
-		{"yaml of an empty document", YAML, "---\n", 2, noMapping},
 		{"yaml scalar", YAML, "\nA=hunter2\n", 2, noMapping},
 		{"yaml list", YAML, "- A: hunter2\n", 1, noMapping},
 		{"yaml set", YAML, "!!set\nA: hunter2\n", 1, noMapping},
@@ -160,7 +152,7 @@ func TestInvalidDocumentsAreRefusedByLine(t *testing.T) {
 		{"yaml with a line separator", YAML, "A: \"hunter2\u2028\"", 1, noCharacter},
 		{"yaml with a byte order mark", YAML, "A: 1\n\ufeffB: hunter2", 2, noCharacter},
 		{"yaml with a carriage return", YAML, "A: 1\nB: hunter2\rC: 3", 2, loneReturn},
-		{"yaml that is no UTF-8", YAML, "A: 1\nB: hunter2\xff", 2, notText},
+		{"yaml that is no UTF-8", YAML, "A: 1\nB: hunter2\xff", 2, charset.NotUTF8},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			values, err := Parse(tc.format, tc.content)
@@ -185,9 +177,59 @@ func TestTheErrorOfAJSONValueOfAnotherTypeHasItsName(t *testing.T) {
 	}
 }
 
+// A document without secrets is most likely the wrong file, and mode=replace would delete everything.
+func TestADocumentWithoutSecretsIsRefused(t *testing.T) {
+	for format, contents := range map[string][]string{
+		"":     {"", " \n\t\r\n", "\ufeff", "# hunter2\n\n#", "{}"},
+		Dotenv: {"", "\n", "# hunter2\n"},
+		JSON:   {"", "\n", "{}", " {\n} "},
+		YAML:   {"", "# hunter2\n", "{}", "---\n", "---\n# hunter2\n...\n"},
+	} {
+		for _, content := range contents {
+			values, err := Parse(format, content)
+			if values != nil || err == nil || err.Error() != "invalid: content: "+holdsNothing {
+				t.Errorf("%s %q: got %q, %v", format, content, values, err)
+			}
+		}
+	}
+}
+
+func TestAnUndeclaredFormatIsRecognised(t *testing.T) {
+	for content, want := range map[string]map[string]string{
+		"A=1":                        {"A": "1"},
+		"\ufeff# {\nA={}":            {"A": "{}"},
+		`{"A": "1"}`:                 {"A": "1"},
+		"\ufeff\r\n\t {\"A\":\"2\"}": {"A": "2"},
+	} {
+		if values, err := Parse("", content); err != nil || !maps.Equal(values, want) {
+			t.Errorf("%q: got %q, %v", content, values, err)
+		}
+	}
+	for content, want := range map[string]string{`["hunter2"]`: noObject, "hunter2": "no '=' after the name", "A: hunter2": "set format=yaml"} {
+		if values, err := Parse("", content); values != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %q, %v, want %s", content, values, err, want)
+		}
+	}
+}
+
+// Vault's CLI puts U+FFFD in place of bytes that are not UTF-8. A value that lost its bytes would be
+// stored without a word.
+func TestContentThatLostBytesIsRefused(t *testing.T) {
+	for _, format := range []string{"", Dotenv, JSON, YAML} {
+		values, err := Parse(format, "\nA: hunter2\ufffd")
+		if values != nil || err == nil || err.Error() != "invalid: content: line 2: "+charset.NotUTF8 {
+			t.Errorf("%s: got %q, %v", format, values, err)
+		}
+		values, err = Parse(format, "\ufffd\ufffdA\x00=\x001\x00\n\x00B\x00=\x002\x00")
+		if values != nil || err == nil || err.Error() != "invalid: content: "+charset.UTF16 {
+			t.Errorf("%s: got %q, %v", format, values, err)
+		}
+	}
+}
+
 func TestTheFormatIsOneOfThree(t *testing.T) {
-	for _, format := range []string{"", "hunter2", "JSON", Shell} {
-		if values, err := Parse(format, ""); values != nil || err == nil || err.Error() != "invalid: format: must be dotenv, json or yaml" {
+	for _, format := range []string{"hunter2", "JSON", Shell} {
+		if values, err := Parse(format, "A=1"); values != nil || err == nil || err.Error() != "invalid: format: must be dotenv, json or yaml" {
 			t.Errorf("%q: got %q, %v", format, values, err)
 		}
 	}
@@ -223,11 +265,11 @@ func TestErrorsContainNoPartOfAValue(t *testing.T) {
 				}
 			}
 		}
-		for _, format := range []string{Dotenv, JSON, YAML, Shell, canary} {
-			_, _, err := Render(format, []Pair{{"A", canary + a}, {"b.c", canary}})
-			leaks(t, "Render "+format, a, err)
-			_, _, err = Render(format, []Pair{{"A", canary + a}, {"A", canary}})
-			leaks(t, "Render "+format, a, err)
+		for _, format := range append(Formats(), canary) {
+			for _, pairs := range [][]Pair{{{"A", canary + a}, {"b.c", canary}}, {{"A", canary + a}, {"A", canary}}, {{"A", "'" + canary + a}}} {
+				_, err := Render(format, pairs, Strict)
+				leaks(t, "Render "+format, a, err)
+			}
 		}
 	}
 	if refused < 50_000 {
@@ -242,11 +284,7 @@ func document(t *testing.T, format string, n int, value string) string {
 	for i := range pairs {
 		pairs[i] = Pair{fmt.Sprintf("N%d", i), value}
 	}
-	content, _, err := Render(format, pairs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
+	return render(t, format, pairs)
 }
 
 func TestDocumentsAreBounded(t *testing.T) {

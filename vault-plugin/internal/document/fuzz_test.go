@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
@@ -18,12 +19,13 @@ import (
 var saidOfContent = func() *regexp.Regexp {
 	var ofALine []string
 	for _, text := range []string{
-		badName, notText, noJSON, noObject, afterObject, halfAPair, longName, longName + digits, longName + flat, noYAML, noMapping, nothing,
+		badName, charset.NotUTF8, noJSON, noObject, afterObject, halfAPair, longName, longName + digits, longName + flat, noYAML, noMapping,
 		anAlias, anAnchor, aMerge, valueScalar, nameScalar, noValue, binaryTag, otherTag, secondDoc, afterDoc, aDirective, loneReturn, noCharacter,
 	} {
 		ofALine = append(ofALine, regexp.QuoteMeta(text))
 	}
 	return regexp.MustCompile(`^(limit: content: more than [0-9]+ (names|MiB|line ends, commas, brackets and other YAML marks; use json)` +
+		`|invalid: content: (` + regexp.QuoteMeta(holdsNothing) + `|` + regexp.QuoteMeta(charset.UTF16) + `)` +
 		`|invalid: content: line [0-9]+: (` + sameName + `[0-9]+|` + strings.Join(ofALine, "|") + `)` +
 		`|invalid: content: the value of "[A-Za-z_][A-Za-z0-9_.-]{0,63}" must be a JSON string(` + digits + `|` + flat + `)?)$`)
 }()
@@ -92,22 +94,25 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		want := map[string]string{"A": value, "NO": "'" + value, "z": value + "\n"}
 		pairs := []Pair{{"z", value + "\n"}, {"A", value}, {"NO", "'" + value}}
-		for _, format := range []string{Dotenv, JSON, YAML, Shell} {
-			content, _, err := Render(format, pairs)
-			nul := strings.Contains(value, "\x00") && (format == Dotenv || format == Shell)
-			if refused := nul || !utf8.ValidString(value); refused != (err != nil) {
+		for _, format := range []string{Dotenv, JSON, YAML, Shell, Systemd} {
+			d, err := Render(format, pairs, Lenient)
+			if everything := format == JSON || format == YAML; everything && (err != nil) == utf8.ValidString(value) {
 				t.Fatalf("%s: %v", format, err)
 			}
-			if err != nil {
+			content := d.Content
+			if err != nil || strings.Contains(value, "\ufffd") {
 				continue
 			}
 			if !strings.HasSuffix(content, "\n") {
 				t.Fatalf("%s: no line end: %q", format, content)
 			}
 			var got map[string]string
-			if format == Shell {
+			switch format {
+			case Shell:
 				got = posix(t, content)
-			} else {
+			case Systemd:
+				got = systemdReader(t, "", []string{content})[0]
+			default:
 				got, err = Parse(format, content)
 			}
 			if err != nil || !maps.Equal(got, want) {

@@ -17,9 +17,6 @@ const maxQuoted = 64
 // values are therefore refused at their first bracket, and duplicate names are detected, where
 // encoding/json would keep the last one.
 func parseJSON(content string) (map[string]string, error) {
-	if i := invalidUTF8(content); i >= 0 {
-		return nil, notUTF8((&lines{text: content}).at(i))
-	}
 	r := &jsonReader{content: content, decoder: json.NewDecoder(strings.NewReader(content)), lines: lines{text: content}}
 	r.decoder.UseNumber()
 	opening, line, err := r.next()

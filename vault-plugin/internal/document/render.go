@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,41 +18,57 @@ type Pair struct {
 	Value string
 }
 
-// maxListed is the largest number of names in one error.
-const maxListed = 50
-
 const plainText = "text/plain; charset=utf-8"
 
-var (
-	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// bare matches values that every dotenv parser and every shell reads unchanged without quotes.
-	bare = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+// Document is a rendered environment.
+type Document struct {
+	Content     string
+	ContentType string // media type
+	// Changed lists the secrets whose values some readers of the format change. It is empty unless
+	// the document is rendered leniently.
+	Changed []string
+}
+
+// Strictness selects what Render does with values that only some readers of a format keep unchanged.
+type Strictness bool
+
+// The two kinds of Strictness. With neither of them, a value is rendered that a reader could run as
+// a command.
+const (
+	Strict  Strictness = true  // refuses these values
+	Lenient Strictness = false // renders these values and lists their names
 )
 
-// Render returns the pairs as one document in dotenv, json, yaml or shell, and its media type. The
-// document is sorted by name and ends with a line end. Parse returns the same values for the first
-// three formats. An error is fault.Invalid. It gives the names of the secrets concerned and
-// contains no value.
-func Render(format string, pairs []Pair) (content, contentType string, err error) {
+// Formats returns the formats of Render. The formats that carry most values come first.
+func Formats() []string { return []string{JSON, YAML, Shell, Systemd, Docker, Dotenv} }
+
+// Render returns the pairs as one document. The document is sorted by name and ends with a line
+// end. Parse returns the same values for dotenv, json and yaml. An error is fault.Invalid. It gives
+// the names of the secrets concerned and the formats that carry their values, and contains no value.
+func Render(format string, pairs []Pair, strictness Strictness) (Document, error) {
 	pairs = slices.SortedFunc(slices.Values(pairs), func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
+	if !slices.Contains(Formats(), format) {
+		return Document{}, fault.New(fault.Invalid, "format: must be dotenv, json, yaml, shell, docker or systemd")
+	}
 	if err := checkPairs(pairs); err != nil {
-		return "", "", err
+		return Document{}, err
 	}
+	changed, err := checkLimits(format, pairs, strictness)
+	if err != nil {
+		return Document{}, err
+	}
+	d := Document{ContentType: plainText, Changed: changed}
 	switch format {
-	case Dotenv:
-		content, err = assignments(format, pairs, dotenvLine)
-		return content, plainText, err
-	case Shell:
-		content, err = assignments(format, pairs, shellLine)
-		return content, plainText, err
 	case JSON:
-		content, err = renderJSON(pairs)
-		return content, "application/json", err
+		d.ContentType = "application/json"
+		d.Content, err = renderJSON(pairs)
 	case YAML:
-		return renderYAML(pairs), "application/yaml", nil // RFC 9512
+		d.ContentType = "application/yaml" // RFC 9512
+		d.Content = renderYAML(pairs)
 	default:
-		return "", "", fault.New(fault.Invalid, "format: must be dotenv, json, yaml or shell")
+		d.Content = assignments(pairs, lineOf[format])
 	}
+	return d, err
 }
 
 func checkPairs(pairs []Pair) error {
@@ -66,63 +81,6 @@ func checkPairs(pairs []Pair) error {
 		}
 	}
 	return nil
-}
-
-// assignments renders the formats whose names become environment variables of a process. Names must
-// be identifiers, and values must not contain NUL, which would end them.
-func assignments(format string, pairs []Pair, line func(Pair) string) (string, error) {
-	var refused []string
-	for _, pair := range pairs {
-		if !identifier.MatchString(pair.Name) {
-			refused = append(refused, strconv.Quote(pair.Name))
-		}
-	}
-	if len(refused) > 0 {
-		return "", fault.New(fault.Invalid, "format: %s names must consist of A-Z, a-z, 0-9 and '_' and must not begin with a digit; exclude %s, or use json or yaml",
-			format, listed(refused))
-	}
-	var text strings.Builder
-	for _, pair := range pairs {
-		if strings.Contains(pair.Value, "\x00") {
-			return "", fault.New(fault.Invalid, "format: the value of %q contains a NUL, which %s cannot represent; exclude it, or use json or yaml", pair.Name, format)
-		}
-		text.WriteString(line(pair))
-	}
-	if len(pairs) == 0 {
-		return "\n", nil
-	}
-	return text.String(), nil
-}
-
-func listed(names []string) string {
-	if more := len(names) - maxListed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), more)
-	}
-	return strings.Join(names, ", ")
-}
-
-// doubleQuotes writes the escapes that package dotenv parses.
-var doubleQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`)
-
-// dotenvLine writes a value without escapes where it can, because parsers agree on those forms.
-// Double quotes are for the other values: those with a single quote, or with a carriage return,
-// which parsers would drop as part of a CRLF.
-func dotenvLine(pair Pair) string {
-	value := pair.Value
-	switch {
-	case bare.MatchString(value):
-	case !strings.ContainsAny(value, "'\r"):
-		value = "'" + value + "'"
-	default:
-		value = `"` + doubleQuotes.Replace(value) + `"`
-	}
-	return pair.Name + "=" + value + "\n"
-}
-
-// shellLine writes an assignment for any POSIX shell (IEEE Std 1003.1, Shell Command Language,
-// 2.2.2). Inside single quotes, every character is literal. A single quote is written as '\”.
-func shellLine(pair Pair) string {
-	return "export " + pair.Name + "='" + strings.ReplaceAll(pair.Value, "'", `'\''`) + "'\n"
 }
 
 func renderJSON(pairs []Pair) (string, error) {

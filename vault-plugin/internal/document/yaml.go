@@ -30,7 +30,7 @@ func parseYAML(content string) (map[string]string, error) {
 	document, err := decodeYAML(decoder)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, refuse(1, oneMapping+"; write an empty one as {}")
+		return nil, nil // comments only
 	case err != nil && strings.HasPrefix(err.Error(), "yaml: unknown anchor "):
 		return nil, refuse(source.line(), "an alias in this line or before it; write out the value")
 	case err != nil: // the parser's error may quote the content, and does not count lines consistently
@@ -53,6 +53,9 @@ func yamlValues(document *yaml.Node) (map[string]string, error) {
 		return nil, refuse(1, oneMapping)
 	}
 	root := document.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Style == 0 && root.Value == "" && root.Anchor == "" {
+		return nil, nil // nothing between the marks of a document
+	}
 	if root.Anchor != "" {
 		return nil, anchored(root)
 	}
@@ -110,9 +113,6 @@ func anchored(node *yaml.Node) error {
 // that its versions read differently, directives, and too many marks.
 func checkYAML(content string) error {
 	count := lines{text: content}
-	if i := invalidUTF8(content); i >= 0 {
-		return notUTF8(count.at(i))
-	}
 	marks := 0
 	for i, r := range content {
 		switch next := content[i+1:]; {

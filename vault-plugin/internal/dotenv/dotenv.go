@@ -22,13 +22,13 @@
 //
 // Text that the known parsers read differently is refused: an unknown escape, an unquoted value
 // that begins with '#' or a backtick, text after a closing quote, a carriage return without a line
-// feed outside quotes, and a duplicate name.
+// feed outside quotes, three quotes, and a duplicate name. All faults are collected, so that a file
+// is corrected in one pass.
 package dotenv
 
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
@@ -48,90 +48,88 @@ type Pair struct {
 // blank is the white space of the format. Any other character may be part of a value.
 const blank = " \t"
 
-// Parse returns the pairs in the order of the text. An error is fault.Invalid, or fault.Limit if
-// the content is too large. It gives the number of the line and contains no part of the content.
+// Parse returns the pairs in the order of the text. The content is UTF-8, which the caller has
+// checked. An error is fault.Invalid, or fault.Limit if the content is too large. It lists up to 20
+// faults with their lines, and contains no part of the content.
 func Parse(content string) ([]Pair, error) {
 	if len(content) > MaxBytes {
 		return nil, fault.New(fault.Limit, "content: more than %d MiB", MaxBytes>>20)
 	}
 	p := &parser{rest: strings.TrimPrefix(content, "\ufeff"), line: 1, seen: map[string]int{}}
-	if err := p.checkEncoding(); err != nil {
-		return nil, err
-	}
 	var pairs []Pair
-	for {
+	for !p.faults.full() {
 		p.rest = strings.TrimLeft(p.rest, blank)
 		if p.rest == "" {
-			return pairs, nil
+			break
 		}
 		if strings.IndexByte("#\r\n", p.rest[0]) >= 0 {
-			if _, err := p.takeLine(); err != nil {
-				return nil, err
-			}
+			p.takeLine()
 			continue
 		}
-		pair, err := p.pair()
-		if err != nil {
-			return nil, err
+		if pair, ok := p.pair(); ok {
+			pairs = append(pairs, pair)
 		}
-		pairs = append(pairs, pair)
 	}
+	if err := p.faults.err(); err != nil {
+		return nil, err
+	}
+	return pairs, nil
 }
 
-// parser is the state of a parse.
+// parser is the state of a parse. After a fault, it continues with the next line.
 type parser struct {
-	rest string         // the text that is not parsed yet
-	line int            // the line in which rest begins
-	seen map[string]int // the line of each name
+	rest   string         // the text that is not parsed yet
+	line   int            // the line in which rest begins
+	seen   map[string]int // the line of each name
+	open   bool           // the text before rest is an unquoted value, or could continue one
+	faults faults
 }
 
-// refuse returns an error about a line. what never contains text of the content.
-func refuse(line int, what string) error {
-	return fault.New(fault.Invalid, "%s: %s", at(line), what)
-}
-
-func at(line int) string { return fmt.Sprintf("content: line %d", line) }
-
-// checkEncoding refuses text that is not UTF-8. JSON cannot carry such bytes: a read would return
-// U+FFFD in their place.
-func (p *parser) checkEncoding() error {
-	for i, r := range p.rest {
-		if r != utf8.RuneError {
-			continue
-		}
-		if _, size := utf8.DecodeRuneInString(p.rest[i:]); size == 1 {
-			return refuse(1+strings.Count(p.rest[:i], "\n"), "not UTF-8; import binary values with secrets (a map) and base64")
-		}
-	}
-	return nil
-}
-
-func (p *parser) pair() (Pair, error) {
-	pair := Pair{Line: p.line}
-	name, value, found := strings.Cut(p.rest, "=")
-	if !found || strings.Contains(name, "\n") {
-		return pair, refuse(p.line, "no '=' after the name")
-	}
+// pair parses one assignment. ok is false if it has a fault.
+func (p *parser) pair() (pair Pair, ok bool) {
+	pair = Pair{Line: p.line}
+	line, _, _ := strings.Cut(p.rest, "\n")
+	name, _, found := strings.Cut(line, "=")
 	pair.Name = bareName(name)
-	if err := naming.CheckSecret(at(p.line), pair.Name); err != nil {
-		return pair, err
+	switch bad := naming.CheckSecret("", pair.Name) != nil; {
+	case !found:
+		p.foreign(line, noEqualSign)
+		return pair, false
+	case bad:
+		p.foreign(line, badName)
+		return pair, false
 	}
+	count := len(p.faults.list)
 	if first := p.seen[pair.Name]; first > 0 {
-		return pair, refuse(p.line, fmt.Sprintf("the same name as in line %d", first))
+		p.faults.add(p.line, fmt.Sprintf(sameName, first))
+	} else {
+		p.seen[pair.Name] = p.line
 	}
-	p.seen[pair.Name] = p.line
-
-	p.rest = strings.TrimLeft(value, blank)
-	var err error
+	p.rest = strings.TrimLeft(p.rest[len(name)+1:], blank)
+	p.open = false
 	switch {
+	case strings.HasPrefix(p.rest, `"""`), strings.HasPrefix(p.rest, "'''"):
+		p.tripleQuoted()
 	case strings.HasPrefix(p.rest, "'"):
-		pair.Value, err = p.quoted('\'')
+		pair.Value = p.quoted('\'')
 	case strings.HasPrefix(p.rest, `"`):
-		pair.Value, err = p.quoted('"')
+		pair.Value = p.quoted('"')
 	default:
-		pair.Value, err = p.unquoted()
+		pair.Value = p.unquoted()
+		p.open = pair.Value != ""
 	}
-	return pair, err
+	return pair, len(p.faults.list) == count
+}
+
+// foreign takes a line that is no assignment, and notes what it could be.
+func (p *parser) foreign(line, what string) {
+	p.faults.suspect(line)
+	if p.open && p.faults.format == "" {
+		what += unquotedLines
+	}
+	p.faults.add(p.line, what)
+	_, p.rest, _ = strings.Cut(p.rest, "\n")
+	p.line++
 }
 
 // bareName removes white space and the shell's `export `. If no name follows, `export` is the name.
@@ -143,31 +141,28 @@ func bareName(text string) string {
 	return text
 }
 
-// takeLine consumes and returns the rest of the line. A carriage return inside the line is an
-// error: a file whose lines end with CR alone would be a single line, and a comment at its start
-// would hide the rest.
-func (p *parser) takeLine() (string, error) {
+// takeLine consumes and returns the rest of the line. A carriage return inside the line is a fault:
+// a file whose lines end with CR alone would be a single line, and a comment at its start would hide
+// the rest.
+func (p *parser) takeLine() string {
 	text, rest, _ := strings.Cut(p.rest, "\n")
 	text = strings.TrimSuffix(text, "\r")
 	if strings.Contains(text, "\r") {
-		return "", refuse(p.line, "a carriage return without a line feed; quote a value that contains one")
+		p.faults.add(p.line, loneReturn)
 	}
 	p.rest = rest
 	p.line++
-	return text, nil
+	return text
 }
 
-func (p *parser) unquoted() (string, error) {
+func (p *parser) unquoted() string {
 	line := p.line
-	text, err := p.takeLine()
-	if err != nil {
-		return "", err
-	}
+	text := p.takeLine()
 	switch {
 	case strings.HasPrefix(text, "#"):
-		return "", refuse(line, `quote a value that begins with '#'; write an empty value before a comment as ""`)
+		p.faults.add(line, numberSign)
 	case strings.HasPrefix(text, "`"):
-		return "", refuse(line, "backticks do not quote; use single or double quotes")
+		p.faults.add(line, backtick)
 	}
 	for i := 1; i < len(text); i++ {
 		if text[i] == '#' && strings.IndexByte(blank, text[i-1]) >= 0 {
@@ -175,23 +170,47 @@ func (p *parser) unquoted() (string, error) {
 			break
 		}
 	}
-	return strings.TrimRight(text, blank), nil
+	return strings.TrimRight(text, blank)
 }
 
-// quoted parses from the opening quote to the end of the line that contains the closing quote.
-func (p *parser) quoted(quote byte) (string, error) {
+// tripleQuoted skips a value in three quotes, which some languages have and dotenv does not.
+func (p *parser) tripleQuoted() {
+	p.faults.add(p.line, tripleQuotes)
+	_, rest, closed := strings.Cut(p.rest[3:], p.rest[:3])
+	if !closed {
+		rest = ""
+	}
+	p.line += strings.Count(p.rest[:len(p.rest)-len(rest)], "\n")
+	p.rest = rest
+	if closed {
+		p.takeLine()
+	}
+}
+
+// quoted parses from the opening quote to the end of the line that contains the closing quote. If
+// there is none, it takes the rest of the text.
+func (p *parser) quoted(quote byte) string {
 	opened := p.line
+	unknown := 0 // the line of the first unknown escape
 	var value strings.Builder
 	for i := 1; i < len(p.rest); i++ {
 		switch c := p.rest[i]; {
 		case c == quote:
 			p.rest = p.rest[i+1:]
-			return value.String(), p.endQuoted()
+			if unknown > 0 {
+				p.faults.add(unknown, badEscape)
+			}
+			p.endQuoted()
+			return value.String()
 		case c == '\\' && quote == '"':
 			i++
 			plain, ok := unescape(p.rest[i:])
+			if !ok && unknown == 0 {
+				unknown = p.line
+			}
 			if !ok {
-				return "", refuse(p.line, `an unknown escape; in double quotes, write a backslash as \\, or use single quotes`)
+				i-- // what follows may be a line end
+				continue
 			}
 			value.WriteByte(plain)
 		case c == '\r' && strings.HasPrefix(p.rest[i:], "\r\n"):
@@ -203,7 +222,9 @@ func (p *parser) quoted(quote byte) (string, error) {
 			value.WriteByte(c)
 		}
 	}
-	return "", refuse(opened, "the opening quote has no closing quote")
+	p.faults.add(opened, neverClosed)
+	p.rest = ""
+	return ""
 }
 
 // unescape returns the character of an escape. text begins after the backslash.
@@ -225,14 +246,10 @@ func unescape(text string) (byte, bool) {
 	}
 }
 
-func (p *parser) endQuoted() error {
-	line := p.line
-	text, err := p.takeLine()
-	if err != nil {
-		return err
+func (p *parser) endQuoted() {
+	line, count := p.line, len(p.faults.list)
+	text := strings.TrimLeft(p.takeLine(), blank)
+	if text != "" && text[0] != '#' && len(p.faults.list) == count {
+		p.faults.add(line, afterClosing)
 	}
-	if text = strings.TrimLeft(text, blank); text != "" && text[0] != '#' {
-		return refuse(line, "text after the closing quote; a value in single quotes cannot contain a single quote")
-	}
-	return nil
 }

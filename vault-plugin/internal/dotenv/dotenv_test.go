@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -40,7 +41,6 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 		{"a carriage return in quotes", "A='x\ry'", []Pair{{"A", "x\ry", 1}}},
 		{"a byte order mark", "\ufeffA=1", []Pair{{"A", "1", 1}}},
 		{"a byte order mark elsewhere is a character", "A=\ufeff", []Pair{{"A", "\ufeff", 1}}},
-		{"the replacement character itself", "A=\ufffd", []Pair{{"A", "\ufffd", 1}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := Parse(tc.content)
@@ -51,19 +51,7 @@ func TestValuesComeThroughAsWritten(t *testing.T) {
 	}
 }
 
-// The complete list of what an error may say about a line.
-const (
-	noEqualSign  = "no '=' after the name"
-	badName      = "not a valid secret name; it must be " + naming.SecretRule
-	loneReturn   = "a carriage return without a line feed; quote a value that contains one"
-	numberSign   = `quote a value that begins with '#'; write an empty value before a comment as ""`
-	backtick     = "backticks do not quote; use single or double quotes"
-	badEscape    = `an unknown escape; in double quotes, write a backslash as \\, or use single quotes`
-	neverClosed  = "the opening quote has no closing quote"
-	afterClosing = "text after the closing quote; a value in single quotes cannot contain a single quote"
-	notUTF8      = "not UTF-8; import binary values with secrets (a map) and base64"
-	sameName     = "the same name as in line "
-)
+const looksLike = "\n  the document looks like %s; if it is, set format=%s"
 
 func TestAmbiguousTextIsRefusedByLine(t *testing.T) {
 	for _, tc := range []struct {
@@ -72,23 +60,33 @@ func TestAmbiguousTextIsRefusedByLine(t *testing.T) {
 		line    int
 		want    string
 	}{
-		{"no equal sign", "A=1\nhunter2\nB=2", 2, noEqualSign},
+		{"no equal sign", "A='1'\nhunter2\nB=2", 2, noEqualSign},
+		{"no equal sign after an empty value", "A=\nhunter2\nB=2", 2, noEqualSign},
+		{"a value of two lines without quotes", "A=1\nhunter2\nB=2", 2, noEqualSign + unquotedLines},
+		{"a value of two lines with an equal sign", "A=1\nhunter+2=\nB=2", 2, badName + unquotedLines},
 		{"an equal sign only in a later line", "hunter2\nB=2", 1, noEqualSign},
 		{"an exported name without a value", "export A\nB=2", 1, noEqualSign},
-		{"no name", "A=1\n\n=hunter2", 3, badName},
+		{"no name", "A='1'\n\n=hunter2", 3, badName},
 		{"a name with a space", "A B=1", 1, badName},
 		{"a name that begins with a digit", "1A=hunter2", 1, badName},
 		{"a name in quotes", `"A"=1`, 1, badName},
 		{"a name too long", strings.Repeat("A", 256) + "=1", 1, badName},
 		{"a name with two dots", "A..B=1", 1, badName},
-		{"YAML", "A: hunter2=", 1, badName},
-		{"the same name twice", "A=1\nB=2\n\nA=1", 4, sameName + "1"},
+		{"YAML", "A: hunter2=", 1, badName + fmt.Sprintf(looksLike, "YAML", "yaml")},
+		{"YAML after a mark", "--- # hunter2", 1, noEqualSign + fmt.Sprintf(looksLike, "YAML", "yaml")},
+		{"a line of JSON", `"A": hunter2`, 1, noEqualSign + fmt.Sprintf(looksLike, "JSON", "json")},
+		{"YAML after a value", "A=1\nB: hunter2", 2, noEqualSign + fmt.Sprintf(looksLike, "YAML", "yaml")},
+		{"JSON", `{"A": "hunter2"}`, 1, noEqualSign + fmt.Sprintf(looksLike, "JSON", "json")},
+		{"a list in JSON", `["hunter2="]`, 1, badName + fmt.Sprintf(looksLike, "JSON", "json")},
+		{"three double quotes", "A=\"\"\"\nhunter2\n\"\"\"\nB=1", 1, tripleQuotes},
+		{"three single quotes, never closed", "A='''hunter2\nB=1", 1, tripleQuotes},
+		{"the same name twice", "A=1\nB=2\n\nA=1", 4, fmt.Sprintf(sameName, 1)},
 		{"an unquoted value that begins with a number sign", "A=1\nB=#hunter2", 2, numberSign},
 		{"a comment in the place of a value", "A= # hunter2", 1, numberSign},
 		{"backticks", "A=`hunter2`", 1, backtick},
 		{"an unknown escape", "A=1\nB=\"x\nhunter\\d\"", 3, badEscape},
 		{"a line continuation", "A=\"hunter\\\n2\"", 1, badEscape},
-		{"a backslash at the very end", `A="hunter2\`, 1, badEscape},
+		{"a backslash at the very end", `A="hunter2\`, 1, neverClosed},
 		{"single quotes never closed", "A=1\nB='hunter2\nC=1\n", 2, neverClosed},
 		{"double quotes never closed", "A=\"hunter2\\\"\n", 1, neverClosed},
 		{"a quote inside single quotes", `A='hunter\'2'`, 1, afterClosing},
@@ -96,7 +94,6 @@ func TestAmbiguousTextIsRefusedByLine(t *testing.T) {
 		{"lines that end with CR alone", "# x\rA=hunter2\r", 1, loneReturn},
 		{"a carriage return in a value", "A=1\nB=hunter\r2", 2, loneReturn},
 		{"a carriage return after quotes", "A='1'\r B=2", 1, loneReturn},
-		{"bytes that are no UTF-8", "A=1\nB=hunter2\xff", 2, notUTF8},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pairs, err := Parse(tc.content)
@@ -105,6 +102,38 @@ func TestAmbiguousTextIsRefusedByLine(t *testing.T) {
 				t.Errorf("\n got %+v, %v\nwant %s", pairs, err, want)
 			}
 		})
+	}
+}
+
+// A file is corrected in one pass: the error lists every fault, and what follows a fault is parsed.
+func TestAllFaultsAreReported(t *testing.T) {
+	const content = "A=1\nhunter2\n\nB=`x`\nA=2\nC=\"\\d\nx\" y\nD='ok'\n1E=\nF=\"open\nG"
+	const want = "invalid: content: line 2: " + noEqualSign + unquotedLines +
+		"\n  line 4: " + backtick +
+		"\n  line 5: the same name as in line 1" +
+		"\n  line 6: " + badEscape +
+		"\n  line 7: " + afterClosing +
+		"\n  line 9: " + badName +
+		"\n  line 10: " + neverClosed
+	if pairs, err := Parse(content); pairs != nil || err == nil || err.Error() != want {
+		t.Errorf("\n got %v\nwant %v", err, want)
+	}
+	for n, end := range map[int]string{maxFaults - 1: fmt.Sprintf("line %d: %s", maxFaults-1, noEqualSign), maxFaults: "were not read", 50: "were not read"} {
+		_, err := Parse(strings.Repeat("hunter2\n", n))
+		if err == nil || !strings.HasSuffix(err.Error(), end) || strings.Count(err.Error(), "line ") != min(n, maxFaults) {
+			t.Errorf("%d faults: got %v", n, err)
+		}
+	}
+}
+
+// Work that grows with the square of the content would take minutes here.
+func TestFaultsOfALargeDocumentAreFoundInTime(t *testing.T) {
+	began := time.Now()
+	for _, line := range []string{"x\n", "A=\"\"\"\n", "A='\n", "#\n"} {
+		_, _ = Parse(strings.Repeat(line, MaxBytes/2/len(line)))
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 
@@ -127,12 +156,16 @@ func singleQuoted(value string) (string, bool) {
 	return "'" + value + "'", !strings.Contains(value, "'") && !strings.Contains(value, "\r\n")
 }
 
-// saidOfALine matches every possible error. Only two numbers in an error depend on the content.
-var saidOfALine = regexp.MustCompile(`^invalid: content: line [0-9]+: (` + strings.Join([]string{
-	regexp.QuoteMeta(noEqualSign), regexp.QuoteMeta(badName), regexp.QuoteMeta(loneReturn), regexp.QuoteMeta(numberSign),
-	regexp.QuoteMeta(backtick), regexp.QuoteMeta(badEscape), regexp.QuoteMeta(neverClosed), regexp.QuoteMeta(afterClosing),
-	regexp.QuoteMeta(notUTF8), sameName + "[0-9]+",
-}, "|") + `)$`)
+// saidOfContent matches every possible error. Only numbers of lines in it depend on the content.
+var saidOfContent = func() *regexp.Regexp {
+	var texts []string
+	for _, text := range []string{noEqualSign, badName, loneReturn, numberSign, backtick, tripleQuotes, badEscape, neverClosed, afterClosing} {
+		texts = append(texts, regexp.QuoteMeta(text))
+	}
+	fault := `line [0-9]+: (the same name as in line [0-9]+|(` + strings.Join(texts, "|") + `)(` + regexp.QuoteMeta(unquotedLines) + `)?)`
+	return regexp.MustCompile(`^invalid: content: ` + fault + `(\n  ` + fault + `)*(\n  the lines after it were not read)?` +
+		`(\n  the document looks like (JSON; if it is, set format=json|YAML; if it is, set format=yaml))?$`)
+}()
 
 // FuzzParse checks that Parse does not panic and returns only the listed errors. Names must be
 // valid, lines must increase, and every value that is written in quotes must be parsed back.
@@ -142,7 +175,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		pairs, err := Parse(text)
-		if err != nil && (!fault.Is(err, fault.Invalid) || !saidOfALine.MatchString(err.Error())) {
+		if err != nil && (!fault.Is(err, fault.Invalid) || !saidOfContent.MatchString(err.Error())) {
 			t.Fatalf("the error is not in the list: %q", err)
 		}
 		last := 0

@@ -167,6 +167,30 @@ func (r *Refused) Word() string {
 // *Refused. For a soft-deleted secret it returns both: the data, and a *Refused with status 404.
 func (m *Mount) Do(req Request) (Data, error) {
 	m.t.Helper()
+	in, resp, err := m.send(req)
+	if err != nil {
+		return nil, err
+	}
+	return m.response(in, resp)
+}
+
+// Warnings sends a request and returns the warnings of the response. It fails the test if the
+// request fails.
+func (m *Mount) Warnings(op logical.Operation, path string, data Data) []string {
+	m.t.Helper()
+	in, resp, err := m.send(Request{Op: op, Path: path, Data: data})
+	if err == nil {
+		_, err = m.response(in, resp)
+	}
+	if err != nil {
+		m.t.Fatalf("%s %s: %v", op, path, err)
+	}
+	return resp.Warnings
+}
+
+// send passes a request to the backend as Vault does.
+func (m *Mount) send(req Request) (*logical.Request, *logical.Response, error) {
+	m.t.Helper()
 	if req.ID == "" {
 		req.ID = fmt.Sprintf("request-%d", m.requests.Add(1))
 	}
@@ -179,7 +203,7 @@ func (m *Mount) Do(req Request) (Data, error) {
 		in.Operation = logical.UpdateOperation
 		found, exists, err := m.Backend.HandleExistenceCheck(ctx, in)
 		if err != nil {
-			return nil, refused(err)
+			return nil, nil, refused(err)
 		}
 		if found && !exists {
 			in.Operation = logical.CreateOperation
@@ -187,9 +211,9 @@ func (m *Mount) Do(req Request) (Data, error) {
 	}
 	resp, err := m.Backend.HandleRequest(ctx, in)
 	if err != nil {
-		return nil, refused(err)
+		return nil, nil, refused(err)
 	}
-	return m.response(in, resp)
+	return in, resp, nil
 }
 
 func (m *Mount) response(in *logical.Request, resp *logical.Response) (Data, error) {

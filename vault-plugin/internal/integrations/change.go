@@ -104,8 +104,8 @@ func (s *Service) draft(call caller.Request, m recordset.Member, before *entry, 
 	assign(&record.Auth, c.Auth)
 	assign(&record.AllowedEnvironments, c.AllowedEnvironments)
 	assign(&record.AllowedTargets, c.AllowedTargets)
-	if len(record.Description) > workspaces.MaxDescription {
-		return draft{}, fault.New(fault.Limit, "description: has %d bytes; at most %d are allowed", len(record.Description), workspaces.MaxDescription)
+	if err := workspaces.CheckDescription(record.Description); err != nil {
+		return draft{}, err
 	}
 	if err := checkGrants(record.AllowedEnvironments, record.AllowedTargets); err != nil {
 		return draft{}, err

@@ -22,8 +22,12 @@ type Import struct {
 	Replace bool              // delete the live secrets that Values does not name
 	// CAS gives, by secret, the version that the value was based on, as Input.CAS does for one
 	// secret. If cas_required is set, every secret that gets a new version must have an element.
-	CAS    map[string]*uint64
-	DryRun bool
+	CAS map[string]*uint64
+	// References is Input.References for every secret of the import.
+	References *bool
+	// Confirm is the name of the environment. Replace requires it if the import deletes much.
+	Confirm string
+	DryRun  bool
 }
 
 // Imported lists what an import does to each secret, sorted by name.
@@ -159,22 +163,22 @@ func (s *Service) planImport(ctx context.Context, call caller.Request, loc locat
 		}
 		return nil
 	})
-	if err != nil || !in.Replace {
-		return made, err
+	if err != nil {
+		return plan{}, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(heads)) {
-		if _, wanted := in.Values[name]; !wanted && heads[name] != nil {
-			planDeletion(&made, name, heads[name])
+	if in.Replace {
+		if err := planDeletions(&made, loc.Place, in); err != nil {
+			return plan{}, err
 		}
 	}
-	return made, nil
+	return made, s.planTargets(ctx, call, loc, &made, in)
 }
 
 // planValue extends a plan so that a secret gets a value. A secret that has the value stays
 // unchanged.
 func (s *Service) planValue(loc located, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, in Import) error {
 	value, head := in.Values[name], made.heads[name]
-	input := Input{Value: value, Comment: in.Comment}
+	input := Input{Value: value, Comment: in.Comment, References: in.References}.after(head)
 	if err := checkValue("secrets: "+name, loc.Place, input); err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (s *Service) planValue(loc located, seal *keyring.Context[keyring.SecretLoc
 		}
 		return planVersion(loc, seal, made, name, previous{last: made.lasts[name]}, input)
 	}
-	same, err := s.holds(seal, loc.Place, name, head, value, store.Version{})
+	same, err := s.holds(seal, loc.Place, name, head, value, store.Version{References: input.refers()})
 	switch {
 	case err != nil:
 		return err
@@ -222,6 +226,32 @@ func planVersion(loc located, seal *keyring.Context[keyring.SecretLocation], mad
 		made.Created = append(made.Created, name)
 	} else {
 		made.Updated = append(made.Updated, name)
+	}
+	return nil
+}
+
+// planTargets checks the references of the new versions as they will be after the import, and stores
+// their targets with the versions.
+func (s *Service) planTargets(ctx context.Context, call caller.Request, loc located, made *plan, in Import) error {
+	proposed := &proposal{env: loc.EnvironmentID, values: make(map[string]proposedValue), gone: make(map[string]bool)}
+	refers := false
+	for _, change := range made.changes {
+		if change.IsDelete {
+			proposed.gone[change.Name] = true
+			continue
+		}
+		proposed.values[change.Name] = proposedValue{in.Values[change.Name], store.Version{References: change.Version.References}}
+		refers = refers || change.Version.References
+	}
+	if !refers {
+		return nil
+	}
+	targets, err := s.checkProposal(ctx, call, loc, proposed)
+	if err != nil {
+		return err
+	}
+	for i := range made.changes {
+		made.changes[i].Version.Targets = targets[made.changes[i].Name]
 	}
 	return nil
 }
@@ -275,4 +305,39 @@ func (s *Service) headsFor(ctx context.Context, loc located, in Import) (map[str
 		heads[h.name] = h.head
 	}
 	return heads, nil
+}
+
+// fewSecrets is the largest number of secrets of an environment of which an import may delete more
+// than half without confirmation.
+const fewSecrets = 10
+
+// planDeletions extends the plan of an import with mode=replace by the deletions of the live secrets
+// that the import does not name. An empty or wrong file would delete most of an environment, so the
+// caller must then confirm it. A dry run needs no confirmation.
+func planDeletions(made *plan, place workspaces.Place, in Import) error {
+	live, before := 0, len(made.changes)
+	for _, name := range slices.Sorted(maps.Keys(made.heads)) {
+		head := made.heads[name]
+		if head == nil {
+			continue
+		}
+		if head.Newest().Live(made.at) {
+			live++
+		}
+		if _, wanted := in.Values[name]; !wanted {
+			planDeletion(made, name, head)
+		}
+	}
+	deletes := len(made.changes) - before
+	if in.DryRun || in.Confirm == place.Environment || !doubtful(deletes, live, place.Production) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "confirm: this import would delete %d of the %d secrets of environment %s; check it with dry_run=true, and to delete them, repeat the environment's name: confirm=%s",
+		deletes, live, place.Path(), place.Environment)
+}
+
+// doubtful reports whether an import that deletes some of the live secrets of an environment is more
+// likely a mistake than a wish.
+func doubtful(deletes, live int, production bool) bool {
+	return deletes > 0 && (production || deletes == live || live > fewSecrets && 2*deletes > live)
 }

@@ -1,12 +1,17 @@
 package secrets
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"time"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/references"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -25,7 +30,7 @@ type Input struct {
 	Comment  string
 	Tags     *[]string // nil keeps the current tags
 	// References reports whether ${NAME} and similar expressions in the value refer to other
-	// secrets. Nil means false for a new value; for a kept or patched value it means no change.
+	// secrets. Nil means no change, as for tags: a new secret has none, and bytes never have any.
 	References *bool
 	CAS        *uint64 // 0: the secret must not exist; otherwise the number of its newest version
 }
@@ -46,17 +51,22 @@ func checkInput(place workspaces.Place, in Input) error {
 	return nil
 }
 
-// CheckComment rejects a comment that is too long.
+// CheckComment rejects a comment that is too long, or that a terminal would not show as it is.
 func CheckComment(comment string) error {
 	if len(comment) > MaxComment {
 		return fault.New(fault.Limit, "comment: has %d bytes; the limit is %d", len(comment), MaxComment)
 	}
-	return nil
+	return charset.CheckPrintable("comment", comment)
 }
 
 func checkTags(tags []string) error {
 	if len(tags) > MaxTags || slices.ContainsFunc(tags, func(t string) bool { return t == "" || len(t) > MaxTag }) {
 		return fault.New(fault.Limit, "tags: at most %d tags are allowed, each of 1 to %d bytes", MaxTags, MaxTag)
+	}
+	for _, tag := range tags {
+		if err := charset.CheckPrintable("tags", tag); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -67,8 +77,8 @@ func checkValue(field string, place workspaces.Place, in Input) error {
 	if limit := place.Settings.MaxValueBytes; len(in.Value) > limit {
 		return fault.New(fault.Limit, "%s: has %d bytes; max_value_bytes of workspace %s is %d", field, len(in.Value), place.Workspace, limit)
 	}
-	if in.Encoding == store.Text && !utf8.Valid(in.Value) {
-		return fault.New(fault.Invalid, "%s: is not valid UTF-8; encode the bytes in base64 and set encoding=base64", field)
+	if in.Encoding == store.Text {
+		return charset.CheckValue(field, in.Value)
 	}
 	return nil
 }
@@ -96,6 +106,16 @@ func checkCAS(place workspaces.Place, name string, head *store.Head, cas *uint64
 // refers reports whether references in the value are resolved.
 func (in Input) refers() bool { return in.References != nil && *in.References }
 
+// after returns the input of a version that follows head: what the input does not mention stays as
+// it is. head is nil for a new secret.
+func (in Input) after(head *store.Head) Input {
+	if in.References == nil && in.Encoding == store.Text && head != nil {
+		stays := head.Newest().References
+		in.References = &stays
+	}
+	return in
+}
+
 // EncodingOf returns the encoding with the given name. The empty name means text.
 func EncodingOf(name string) (store.Encoding, error) {
 	switch strings.ToLower(name) {
@@ -105,4 +125,55 @@ func EncodingOf(name string) (store.Encoding, error) {
 		return store.Base64, nil
 	}
 	return 0, fault.New(fault.Invalid, "encoding: must be text or base64")
+}
+
+// proposal holds the secrets of an environment that a write changes, by name.
+type proposal struct {
+	env    store.ID
+	values map[string]proposedValue
+	gone   map[string]bool // the secrets that the write deletes
+}
+
+type proposedValue struct {
+	value   []byte
+	version store.Version // without a number
+}
+
+// checkReferences returns the names of the secrets that a value refers to. It fails if a reference
+// cannot be resolved now.
+func (s *Service) checkReferences(ctx context.Context, call caller.Request, loc located, name string, value []byte) ([]string, error) {
+	proposed := &proposal{env: loc.EnvironmentID, values: map[string]proposedValue{name: {value, store.Version{References: true}}}}
+	targets, err := s.checkProposal(ctx, call, loc, proposed)
+	return targets[name], err
+}
+
+// checkProposal returns, for each proposed value with references, the names of the secrets that it
+// refers to. It fails if a reference could not be resolved after the write.
+func (s *Service) checkProposal(ctx context.Context, call caller.Request, loc located, proposed *proposal) (map[string][]string, error) {
+	r := s.newResolver(ctx, call, time.Time{})
+	defer r.wipe()
+	r.proposed = proposed
+	all := make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(proposed.values)) {
+		next := proposed.values[name]
+		if !next.version.References {
+			continue
+		}
+		pieces, err := references.Parse(string(next.value))
+		if err != nil && len(proposed.values) > 1 {
+			return nil, fault.New(fault.Invalid, "secrets: %s: %s", name, strings.TrimPrefix(err.Error(), string(fault.Invalid)+": "))
+		}
+		if err != nil {
+			return nil, err
+		}
+		scope, err := r.view(loc)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
+			return nil, err
+		}
+		all[name] = references.Targets(loc.Project, pieces)
+	}
+	return all, nil
 }

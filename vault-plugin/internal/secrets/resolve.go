@@ -37,7 +37,7 @@ type resolver struct {
 	views    map[store.ID]*view
 	resolved map[hop]resolution
 	until    time.Time // when the first used version is deleted; zero if none will be
-	// proposed is a version that is about to be written. It replaces the stored one.
+	// proposed holds what is about to be written. It replaces what is stored.
 	proposed *proposal
 }
 
@@ -61,12 +61,6 @@ type hop struct {
 type resolution struct {
 	value []byte
 	hops  int
-}
-
-type proposal struct {
-	env   store.ID
-	name  string
-	value []byte
 }
 
 func (s *Service) newResolver(ctx context.Context, call caller.Request, moment time.Time) *resolver {
@@ -102,7 +96,12 @@ func (r *resolver) add(loc located, choices []choice) *view {
 		v.choices[choices[i].name] = &choices[i]
 	}
 	if p := r.proposed; p != nil && p.env == loc.EnvironmentID {
-		v.choices[p.name] = &choice{name: p.name, version: store.Version{References: true}}
+		for name := range p.gone {
+			delete(v.choices, name)
+		}
+		for name, next := range p.values {
+			v.choices[name] = &choice{name: name, version: next.version}
+		}
 	}
 	r.views[loc.EnvironmentID] = v
 	return v
@@ -284,7 +283,7 @@ func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []
 // open returns the stored value of a secret.
 func (r *resolver) open(c *choice, home *view) (value []byte, err error) {
 	if p := r.proposed; p != nil && c.head == nil {
-		return slices.Clone(p.value), nil
+		return slices.Clone(p.values[c.name].value), nil
 	}
 	one := []choice{*c}
 	if err := r.s.fetch(r.ctx, home.located, one); err != nil {
@@ -312,26 +311,6 @@ func withChain(chain []step, err error) error {
 		return &fault.Error{Kind: known.Kind, Status: known.Status, Text: "references: " + labels(chain) + ": " + known.Text}
 	}
 	return err
-}
-
-// checkReferences returns the names of the secrets that a value refers to. It fails if a reference
-// cannot be resolved now.
-func (s *Service) checkReferences(ctx context.Context, call caller.Request, loc located, name string, value []byte) ([]string, error) {
-	pieces, err := references.Parse(string(value))
-	if err != nil {
-		return nil, err
-	}
-	r := s.newResolver(ctx, call, time.Time{})
-	defer r.wipe()
-	r.proposed = &proposal{loc.EnvironmentID, name, value}
-	scope, err := r.view(loc)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
-		return nil, err
-	}
-	return references.Targets(loc.Project, pieces), nil
 }
 
 // Referring lists the secrets of a workspace that refer to a secret in one of the given

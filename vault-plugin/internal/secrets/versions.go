@@ -221,9 +221,7 @@ func (s *Service) Patch(ctx context.Context, call caller.Request, path workspace
 	if in.Value == nil {
 		return s.copyVersion(ctx, call, loc, name, head, newest, in)
 	}
-	if in.References == nil && in.Encoding == store.Text {
-		in.References = &newest.References
-	}
+	in = in.after(head)
 	if err := checkInput(loc.Place, in); err != nil {
 		return Written{}, err
 	}

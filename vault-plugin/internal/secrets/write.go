@@ -48,7 +48,7 @@ func (s *Service) Write(ctx context.Context, call caller.Request, path workspace
 	if err := checkCAS(loc.Place, name, prev.head, in.CAS); err != nil {
 		return Written{}, err
 	}
-	return s.add(ctx, call, loc, name, prev, in)
+	return s.add(ctx, call, loc, name, prev, in.after(prev.head))
 }
 
 // replayed reports whether the newest version was made by the same request, which was sent again.

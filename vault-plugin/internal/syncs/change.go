@@ -215,8 +215,8 @@ func checkRecord(p provider.Declaration, d provider.Destination, r *store.Sync) 
 			return fault.New(fault.Invalid, "%s: must be one of %v", f.Name, f.Choices)
 		}
 	}
-	if len(r.Description) > workspaces.MaxDescription {
-		return fault.New(fault.Limit, "description: has %d bytes; shorten it to at most %d", len(r.Description), workspaces.MaxDescription)
+	if err := workspaces.CheckDescription(r.Description); err != nil {
+		return err
 	}
 	for field, patterns := range map[string][]string{"include": r.Include, "exclude": r.Exclude, "tags": r.Tags} {
 		if len(patterns) > MaxPatterns || slices.ContainsFunc(patterns, func(p string) bool { return p == "" || len(p) > maxPattern }) {

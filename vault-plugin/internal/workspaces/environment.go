@@ -90,7 +90,7 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 		return Environment{}, fault.New(fault.Limit, "workspace %s has %d environments, the most that max_environments in %sconfig allows; delete one or raise max_environments", w, siblings, call.Mount)
 	}
 	change(&record)
-	if err := checkDescription(record.Description); err != nil {
+	if err := CheckDescription(record.Description); err != nil {
 		return Environment{}, err
 	}
 	t.mu.RLock()

@@ -94,7 +94,7 @@ func (t *Tree) PutProject(ctx context.Context, call caller.Request, path Path, c
 		return Project{}, fault.New(fault.Limit, "workspace %s has %d projects, the most that max_projects in %sconfig allows; delete one or raise max_projects", w, siblings, call.Mount)
 	}
 	change(&record)
-	if err := checkDescription(record.Description); err != nil {
+	if err := CheckDescription(record.Description); err != nil {
 		return Project{}, err
 	}
 	take := func(record *store.Project) {

@@ -61,7 +61,7 @@ func (t *Tree) Places(ws store.ID) []Place {
 		for e, env := range pr.environments {
 			places = append(places, Place{
 				Workspace: w, Project: p, Environment: e, WorkspaceID: ws, EnvironmentID: env.ID,
-				Locked: env.Locked, Base: env.Base, Settings: effective,
+				Production: env.Production, Locked: env.Locked, Base: env.Base, Settings: effective,
 			})
 		}
 	}

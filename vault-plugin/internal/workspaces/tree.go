@@ -257,7 +257,7 @@ func (t *Tree) checkDamaged(key string) error {
 type Place struct {
 	Workspace, Project, Environment string
 	WorkspaceID, EnvironmentID      store.ID
-	Locked                          bool
+	Production, Locked              bool
 	Base                            string         // project/environment; empty for none
 	Settings                        store.Settings // effective
 }
@@ -287,7 +287,7 @@ func (t *Tree) Find(call caller.Request, path Path) (Place, error) {
 	return Place{
 		Workspace: path.Workspace, Project: path.Project, Environment: path.Environment,
 		WorkspaceID: ws.record.ID, EnvironmentID: env.ID,
-		Locked: env.Locked, Base: env.Base, Settings: t.settings.Effective(ws.record.Settings),
+		Production: env.Production, Locked: env.Locked, Base: env.Base, Settings: t.settings.Effective(ws.record.Settings),
 	}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/charset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -169,7 +170,7 @@ func replays(call caller.Request, s store.Stamp) bool {
 }
 
 func checkWorkspace(r store.Workspace) error {
-	if err := checkDescription(r.Description); err != nil {
+	if err := CheckDescription(r.Description); err != nil {
 		return err
 	}
 	if err := CheckMetadata("metadata", r.Metadata); err != nil {
@@ -178,8 +179,8 @@ func checkWorkspace(r store.Workspace) error {
 	return settings.Check(r.Settings)
 }
 
-// CheckMetadata rejects custom metadata with too many entries, or with keys or values that are too
-// long. field is the name of the API field.
+// CheckMetadata rejects custom metadata with too many entries, and keys or values that are too long
+// or not printable. field is the name of the API field.
 func CheckMetadata(field string, m map[string]string) error {
 	if len(m) > MaxMetadata {
 		return fault.New(fault.Limit, "%s: has %d entries; at most %d are allowed", field, len(m), MaxMetadata)
@@ -188,15 +189,20 @@ func CheckMetadata(field string, m map[string]string) error {
 		if len(key) == 0 || len(key) > MaxMetadataKey || len(value) > MaxMetadataValue {
 			return fault.New(fault.Limit, "%s: a key must have 1 to %d bytes, and a value at most %d", field, MaxMetadataKey, MaxMetadataValue)
 		}
+		if err := charset.CheckPrintable(field, key+value); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func checkDescription(text string) error {
+// CheckDescription rejects a description that is too long, or that a terminal would not show as it
+// is.
+func CheckDescription(text string) error {
 	if len(text) > MaxDescription {
 		return fault.New(fault.Limit, "description: has %d bytes; at most %d are allowed", len(text), MaxDescription)
 	}
-	return nil
+	return charset.CheckPrintable("description", text)
 }
 
 // Receipt holds the numbers of objects that a deletion removed.
