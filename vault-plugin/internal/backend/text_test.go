@@ -131,8 +131,8 @@ func TestUnusualValuesAreWarnedOf(t *testing.T) {
 		{patch(secret, data{"comment": "x"}), nil},
 		{write(secret, data{"value": "planted \n planted"}), nil},
 		{write(secret, data{"value": b64("planted\n"), "encoding": "base64"}), nil},
-		{write("import/"+dev, data{"secrets": data{"A": "planted\n", "B": "planted\r\n", "C": "planted\u00a0", "D": "planted"}, "dry_run": true}), []string{`"C" begins or ends with a no-break`, `"A", "B" ends in a line end`}},
-		{write("import/"+dev, data{"content": "A='planted\n'\n"}), []string{`"A" ends in a line end`}},
+		{write("import/"+dev, data{"secrets": data{"A": "planted\n", "B": "planted\r\n", "C": "planted\u00a0", "D": "planted"}, "dry_run": true}), []string{`"C": the value begins or ends with a no-break`, `"A", "B": the value ends in a line end`}},
+		{write("import/"+dev, data{"content": "A='planted\n'\n"}), []string{`"A": the value ends in a line end`}},
 		{write("import/"+dev, data{"content": "A='planted\n'\n"}), nil}, // unchanged
 	} {
 		got := m.Warnings(c.req.Op, c.req.Path, c.req.Data)

@@ -59,6 +59,6 @@ func warnOfValues(resp *logical.Response, field string, values map[string][]byte
 		}
 	}
 	for _, remark := range slices.Sorted(maps.Keys(remarked)) {
-		resp.AddWarning(fmt.Sprintf("%s: the value of each of %s %s", field, document.Listed(remarked[remark]), remark))
+		resp.AddWarning(fmt.Sprintf("%s: %s: the value %s", field, document.Listed(remarked[remark]), remark))
 	}
 }
