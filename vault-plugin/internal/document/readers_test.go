@@ -87,12 +87,24 @@ func nodeReader(name string) func(*testing.T, string, []string) []map[string]str
 	}
 }
 
+// builtReaders is the folder of the readers written in Go; empty if no test has built them.
+var builtReaders string
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if builtReaders != "" {
+		_ = os.RemoveAll(builtReaders)
+	}
+	os.Exit(status)
+}
+
 // goReaders builds the readers written in Go, once.
 var goReaders = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "readers")
 	if err != nil {
 		return "", err
 	}
+	builtReaders = dir
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "readers"), ".")
 	build.Dir = filepath.Join(toolsDir, "readers")
 	if output, err := build.CombinedOutput(); err != nil {
