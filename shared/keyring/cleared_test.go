@@ -24,8 +24,8 @@ func watch(t *testing.T, f func()) (left [][]byte, total int) {
 	return left, len(all)
 }
 
-// Each operation clears what it derives and opens, apart from what it returns, and a wipe clears the
-// rest. The control is that the watch sees as many slices as each operation makes.
+// Each operation clears what it derives and opens, apart from what it returns, and a wipe clears
+// the rest. The control is that the watch sees as many slices as each operation makes.
 func TestEveryKeyAndPlaintextIsCleared(t *testing.T) {
 	m := must(newTestMaster(t).Rotate(day))(t)
 	w := rotated(t, newTestWorkspace(t, m), 1)

@@ -268,8 +268,8 @@ func removable(s ast.Stmt) bool {
 	return false
 }
 
-// movable reports whether a statement can change places with another one: it has an effect, declares
-// nothing that later statements see, and does not end the function.
+// movable reports whether a statement can change places with another one: it has an effect,
+// declares nothing that later statements see, and does not end the function.
 func (f *finder) movable(s ast.Stmt) bool {
 	switch s := s.(type) {
 	case *ast.ExprStmt:

@@ -92,7 +92,8 @@ func (s *source) find(root string, p listed, all map[string]listed) error {
 	return nil
 }
 
-// overlay writes the instrumented package to dir, and returns the file that go build -overlay reads.
+// overlay writes the instrumented package to dir, and returns the file that go build -overlay
+// reads.
 func (s *source) overlay(root, dir string) (string, error) {
 	replace := map[string]string{}
 	write := func(at string, text []byte) error {

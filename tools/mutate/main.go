@@ -2,8 +2,8 @@
 // that cover them. It prints how many faults the tests notice, and which they do not. A fault that
 // survives shows a line whose effect no test checks.
 //
-// A package is compiled once with all its faults behind switches, so each fault costs one run of the
-// tests and no compilation. The faults are:
+// A package is compiled once with all its faults behind switches, so each fault costs one run of
+// the tests and no compilation. The faults are:
 //
 //   - a condition, or an operand of one, is always true or never true;
 //   - a comparison includes or excludes its bound, and an added number is smaller by 1;

@@ -40,7 +40,7 @@ type Service struct {
 	mu      sync.RWMutex
 	entries map[store.ID]Entry
 	locked  map[store.ID]error                  // the refusal of every use
-	uses    map[store.ID]map[chan struct{}]bool // calls of With; a channel is closed at the end of its call
+	uses    map[store.ID]map[chan struct{}]bool // calls of With; the end of one closes its channel
 	names   map[store.ID]string                 // of the workspaces whose record was loaded
 	nextDue time.Time                           // no rotation is due earlier; zero: no rotation is scheduled
 	pending map[store.ID]bool                   // the last Put failed: storage may hold the old entry or the new one
@@ -216,8 +216,8 @@ func (s *Service) Create(ctx context.Context, id store.ID, name string) error {
 // workspace can be opened until the entry is restored.
 func (s *Service) MarkMissing(id store.ID) { s.remember(id, nil, false) }
 
-// Shred destroys a workspace's keys. Once it has returned nil, no call of With uses them, and nobody
-// can open anything sealed under them.
+// Shred destroys a workspace's keys. Once it has returned nil, no call of With uses them, and
+// nobody can open anything sealed under them.
 func (s *Service) Shred(ctx context.Context, id store.ID) error {
 	if err := s.destroy(ctx, id); err != nil {
 		return fmt.Errorf("destroy a workspace's keys: %w", err)

@@ -16,7 +16,8 @@ import (
 // again.
 func claimMaster(t *testing.T, storage *enginetest.Storage, id store.ID, version uint32) {
 	t.Helper()
-	// The first envelope follows 7 bytes of the entry and 12 of the version. Its key version is at 4.
+	// The first envelope follows 7 bytes of the entry and 12 of the version. Its key version is at
+	// offset 4.
 	change(t, storage, id, func(r *store.Keys) { binary.BigEndian.PutUint32(r.Ring[7+12+4:], version) })
 }
 
@@ -156,8 +157,8 @@ func TestARotationOfTheMasterKeySurvivesEveryFailure(t *testing.T) {
 	}
 }
 
-// A mount without a master key gets a new one only if it has no keys and no workspaces: a new master
-// key would open no restored key entry.
+// A mount without a master key gets a new one only if it has no keys and no workspaces: a new
+// master key would open no restored key entry.
 func TestALostMasterKeyIsNotReplaced(t *testing.T) {
 	for name, lose := range map[string]func(s *enginetest.Storage, id store.ID){
 		"with keys":       func(s *enginetest.Storage, _ store.ID) { s.SetRaw("ws/acme", nil) },

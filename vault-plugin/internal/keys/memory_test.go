@@ -221,8 +221,8 @@ func TestTheCacheEvictsAndWipes(t *testing.T) {
 	}
 }
 
-// While it is unknown which master key is stored, no other one is stored: it could replace a version
-// that wraps keys.
+// While it is unknown which master key is stored, no other one is stored: it could replace a
+// version that wraps keys.
 func TestAMasterKeyOfUnknownOutcomeIsReadBeforeTheNextChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose func(s *Service, storage *breakable) error

@@ -34,8 +34,8 @@ type Keys interface {
 	// Stored reports whether the keys are still in storage. It determines the outcome of a Shred
 	// that failed.
 	Stored(ctx context.Context, ws store.ID) (bool, error)
-	// Lock removes a workspace's keys from memory, waits for their uses, and refuses later uses with
-	// an error.
+	// Lock removes a workspace's keys from memory, waits for their uses, and refuses later uses
+	// with an error.
 	Lock(ws store.ID, refusal error)
 	// Unlock allows the use of a workspace's keys again.
 	Unlock(ws store.ID)

@@ -256,8 +256,8 @@ func TestAChainOfBasesHasAnEndAndIsShort(t *testing.T) {
 	}
 }
 
-// An environment that was deleted and created again under its name is another environment: a request
-// that began before does not continue with the new one.
+// An environment that was deleted and created again under its name is another environment: a
+// request that began before does not continue with the new one.
 func TestAReCreatedEnvironmentIsNotTakenForTheOldOne(t *testing.T) {
 	w := newWorld(t, "api/dev", "api/shared")
 	w.put("api/shared", sharing("api/dev"))
@@ -374,8 +374,8 @@ func (w *world) refuses(id store.ID, reason string) {
 	}
 }
 
-// A lock waits for the writes in all environments of the workspace, and a lock whose Put fails takes
-// effect if it was stored.
+// A lock waits for the writes in all environments of the workspace, and a lock whose Put fails
+// takes effect if it was stored.
 func TestALockOfUnknownOutcomeFollowsStorage(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		w := newWorld(t, "api/dev", "web/dev")
