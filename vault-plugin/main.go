@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -20,8 +21,13 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
 )
 
-// version is set by the linker. It equals the -version with which the plugin is registered.
+// version is set by the linker.
 var version = "v0.0.0-dev"
+
+// runningVersion returns the version that the plugin reports. It equals the -version with which the
+// plugin is registered: Vault writes each version with a leading v, and rejects a plugin that reports
+// it without.
+func runningVersion() string { return "v" + strings.TrimPrefix(version, "v") }
 
 func main() {
 	if err := serve(os.Args[1:]); err != nil {
@@ -47,7 +53,7 @@ func serve(args []string) error {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: plugin.HandshakeConfig,
 		VersionedPlugins: map[int]goplugin.PluginSet{protocol: {plugin.BackendPluginName: &plugin.GRPCBackendPlugin{
-			Factory:             backend.Factory(engine.Options{Version: version, Clock: clock.System{}, Providers: providers}),
+			Factory:             backend.Factory(engine.Options{Version: runningVersion(), Clock: clock.System{}, Providers: providers}),
 			MultiplexingSupport: true,
 			Logger:              logger,
 		}}},
