@@ -53,10 +53,7 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 var secret = map[string]any{
 	"name": "KEY", "version": 12, "created_time": "2026-01-02T03:04:05.678901234Z", "comment": "", "encoding": "text",
 	"size": 64, "deletion_time": "", "destroyed": false, "tags": []string{}, "references": false,
-	"value": strings.Repeat("0", 64),
-	"created_by": map[string]any{
-		"entity_id": "", "display_name": "root", "accessor_sha256": strings.Repeat("0", 64),
-	},
+	"value": strings.Repeat("0", 64), "created_by": "root",
 }
 
 // constant returns a path whose read returns data.

@@ -63,8 +63,9 @@ func newBackend(o engine.Options) (*Backend, error) {
 		Clean:          b.clean,
 		Invalidate:     b.invalidate,
 	}
+	describeJSON(b.Paths)
 	var err error
-	b.intake, err = intake.New(b.Paths, intake.StringValues("secrets", "metadata", "custom_metadata"))
+	b.intake, err = newIntake(b.Paths)
 	return b, err
 }
 
@@ -75,11 +76,12 @@ func (b *Backend) paths() []*framework.Path {
 		b.loadPaths(), b.secretPaths(), b.encryptionPaths(),
 		b.configPaths(), b.infoPaths(), b.masterKeyPaths(), b.workspacePaths(), b.lockPaths(), b.keyPaths(), b.projectPaths(),
 		b.environmentPaths(), b.versionPaths(), b.metadataPaths(), b.importPaths(), b.renderPaths(), b.changePaths(),
-		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(),
+		b.integrationPaths(), b.syncPaths(), b.syncStatusPaths(), b.policyPaths(), b.tablePaths(),
 	} {
 		all = append(all, family...)
 	}
-	return all
+	all = append(all, b.levelPaths(all)...)
+	return append(all, b.rootPath(all))
 }
 
 // initialize loads the mount. It returns no error, because an error would fail the whole mount.
@@ -192,6 +194,9 @@ func (b *Backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 		return nil, outgoing(err)
 	}
 	resp, err := b.Backend.HandleRequest(ctx, req)
+	if errors.Is(err, logical.ErrUnsupportedOperation) {
+		err = b.unsupported(req)
+	}
 	return resp, outgoing(err)
 }
 

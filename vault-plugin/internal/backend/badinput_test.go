@@ -65,10 +65,28 @@ func TestInvalidFieldsAreRejectedWithFieldAndForm(t *testing.T) {
 	reject(t, m, []wrong{
 		{"unknown field", write(secret, data{"value": v, "valeu": v}), v, 400, "invalid", []string{"valeu:", "unknown field", "did you mean value?"}},
 		{"unknown field whose name is a value", write(secret, data{v: "x"}), v, 400, "invalid", []string{"unprintable name", "cas, comment, encoding"}},
-		{"unknown field of a read", read(secret, data{"value": v}), v, 400, "invalid", []string{"value:", "unknown field", "accepts version"}},
-		{"unknown field of a delete", remove(secret, data{"value": v}), v, 400, "invalid", []string{"value:", "unknown field"}},
-		{"version of a delete", remove(secret, data{"version": 1}), "", 400, "invalid", []string{"version:", "the newest"}},
-		{"version of a write", write(secret, data{"value": v, "version": 1}), v, 400, "invalid", []string{"version:", "the next version"}},
+		{"unknown field in the form of a secret's name", write(secret, data{"DB_USER": v}), v, 400, "invalid", []string{"DB_USER: unknown field", "value=", "with import", "accepts cas"}},
+		{"unknown field of a new secret", write("secrets/"+dev+"/NEW", data{"API_KEY": v, "S3_BUCKET": v}), v, 400, "invalid", []string{"API_KEY: unknown field", "value="}},
+		{"unknown field of a patch", patch(secret, data{"DB_USER": v}), v, 400, "invalid", []string{"DB_USER: unknown field", "value=", "a patch of this path"}},
+		{"names and values of an import in its own fields", write(imports, data{"DB_USER": v}), v, 400, "invalid", []string{"DB_USER: unknown field", `- <<<'{"secrets": {...}}'`}},
+		{"field of a write in a read", read(secret, data{"value": v}), v, 400, "invalid", []string{"value: is only for a write or patch;", "a read of this path accepts version"}},
+		{"field of a write in a delete", remove(secret, data{"value": v}), v, 400, "invalid", []string{"value: is only for a write or patch;", "a delete of this path accepts versions"}},
+		{"version of a delete", remove(secret, data{"version": 1}), "", 400, "invalid", []string{"version: is only for a read;"}},
+		{"version of a write", write(secret, data{"value": v, "version": 1}), v, 400, "invalid", []string{"version: is only for a read;"}},
+		{"versions of a read", read(secret, data{"versions": "1"}), "", 400, "invalid", []string{"versions: is only for a delete;"}},
+		{"versions of a write", write(secret, data{"value": v, "versions": "1"}), v, 400, "invalid", []string{"versions: is only for a delete;"}},
+		{"confirmation of a write", write("workspaces/acme", data{"confirm": "acme"}), "", 400, "invalid", []string{"confirm: is only for a delete;"}},
+		{"confirmation of a read", read("projects/acme/api", data{"confirm": "api"}), "", 400, "invalid", []string{"confirm: is only for a delete;", "accepts no fields"}},
+		{"version of a load", read("load/"+dev, data{"version": "2"}), "", 400, "invalid", []string{"version: unknown field", "give version_at"}},
+		{"version of a render", read("render/"+dev, data{"version": "2"}), "", 400, "invalid", []string{"version: unknown field", "give version_at"}},
+		{"cache buster of a load", read("load/"+dev, data{"_": digits()}), "", 400, "invalid", []string{"_: unknown field"}},
+		{"comparison without from", read("compare/acme/api", data{"to": "development"}), "", 400, "invalid", []string{"from: is required; give the name of the first environment"}},
+		{"comparison without to", read("compare/acme/api", data{"from": "development"}), "", 400, "invalid", []string{"to: is required; give the name of the second environment"}},
+		{"comparison of nothing", read("compare/acme/api", nil), "", 400, "invalid", []string{"from: is required"}},
+		{"type of a data key", write("datakey/acme/billing", data{"type": v}), v, 400, "invalid", []string{"type:", "plaintext", "wrapped"}},
+		{"no type of a data key", write("datakey/acme/billing", data{"type": ""}), "", 400, "invalid", []string{"type:", "plaintext", "wrapped"}},
+		{"metadata as text", write("workspaces/acme", data{"metadata": v}), v, 400, "invalid", []string{"metadata:", "JSON object", `- <<<'{"metadata": {...}}'`}},
+		{"batch as text", write("encrypt/acme/billing", data{"batch_input": v}), v, 400, "invalid", []string{"batch_input:", "JSON array", `- <<<'{"batch_input": [...]}'`}},
 		{"unknown field of a list", listing("secrets/"+dev, data{"page": v}), v, 400, "invalid", []string{"page:", "after, limit"}},
 		{"a field repeats the workspace", write("workspaces/acme", data{"workspace": "other" + v}), v, 400, "invalid", []string{"workspace:", "is part of the path"}},
 		{"a field repeats the project", write("projects/acme/api", data{"project": v}), v, 400, "invalid", []string{"project:", "is part of the path"}},
@@ -160,6 +178,7 @@ func TestInvalidNamesAreRejectedInEverySegmentOfEveryPath(t *testing.T) {
 		reject(t, m, []wrong{{"rotate " + req.Path, req, "", 400, "invalid", []string{"workspace:", `"rotate" is a reserved word`}}})
 	}
 	reject(t, m, []wrong{
+		{"printable name in an import", write("import/"+dev, data{"secrets": data{"A": "x", "2FA_SEED": v}}), v, 400, "invalid", []string{`secrets: "2FA_SEED" is not a valid secret name`, naming.SecretRule}},
 		{"name in an import", write("import/"+dev, data{"secrets": data{"A": "x", v + "!": v}}), v, 400, "invalid", []string{"secrets:", naming.SecretRule}},
 		{"name in a document", write("import/"+dev, data{"content": "A=x\n1" + v + "=" + v + "\n"}), v, 400, "invalid", []string{"content", "line 2"}},
 	})
@@ -183,7 +202,9 @@ func TestAMissingRecordReturns404AndAMissingParentReturns400(t *testing.T) {
 	for at, says := range map[string]string{"none/api/development": makeW, "acme/none/development": makeP, "acme/api/none": makeE} {
 		missing(400, says,
 			read("secrets/"+at+"/A", nil), write("secrets/"+at+"/A", with), remove("secrets/"+at+"/A", nil), read("metadata/"+at+"/A", nil),
-			read("metadata/"+at, nil), read("load/"+at, nil), write("import/"+at, data{"secrets": data{"A": v}}), listing("secrets/"+at, nil))
+			read("metadata/"+at, nil), write("import/"+at, data{"secrets": data{"A": v}}), listing("secrets/"+at, nil), listing("metadata/"+at, nil), listing("changes/"+at, nil), read("changes/"+at, nil))
+		// As for a KV version 1 secret: clients derive "not found" from the status.
+		missing(404, says, read("load/"+at, nil), read("render/"+at, nil))
 		if says != makeE {
 			missing(400, says, read("environments/"+at, nil), write("environments/"+at, nil), remove("environments/"+at, nil))
 		}
@@ -232,4 +253,14 @@ func TestUnknownPathsAreRejected(t *testing.T) {
 			t.Errorf("%s %s: %v", req.Op, req.Path, got)
 		}
 	}
+	// Those who know KV write to the path that they load.
+	v := planted()
+	instead := "write one secret with secrets/<workspace>/<project>/<environment>/<name>, or several with import/"
+	reject(t, m, []wrong{
+		{"a write of a load", write("load/"+dev, data{"DB_USER": v}), v, 405, "invalid", []string{"this path has no write, only read;", instead}},
+		{"a write of an environment's secrets", write("secrets/"+dev, data{"DB_USER": v}), v, 405, "invalid", []string{"this path has no write, only list;", instead}},
+		{"a patch of a load", patch("load/"+dev, data{"DB_USER": v}), v, 405, "invalid", []string{"this path has no patch, only read;", instead}},
+		{"a delete of a load", remove("load/"+dev, nil), "", 405, "invalid", []string{"this path has no delete, only read;", "delete one secret with secrets/"}},
+		{"a read of an action", read("keys/acme/rotate", nil), "", 405, "invalid", []string{"this path has no read, only write"}},
+	})
 }

@@ -29,7 +29,7 @@ func TestInvalidIntegrationsAreRejectedWithFieldAndForm(t *testing.T) {
 		{"null as credential", write(fresh, data{"key": nil}), "", 400, "invalid", []string{"key:", "null"}},
 		{"an object as credential", write(fresh, data{"key": data{v: v}}), v, 400, "invalid", []string{"key:", "a string"}},
 		{"a list as credential", write(fresh, data{"key": []string{v}}), v, 400, "invalid", []string{"key:", "a string"}},
-		{"a credential in the URL", read(integration, data{"key": v}), v, 400, "invalid", []string{"key:", "unknown field"}},
+		{"a credential in the URL", read(integration, data{"key": v}), v, 400, "invalid", []string{"key:", "is only for a write or patch"}},
 		{"a credential that is too long", write(fresh, data{"key": v + strings.Repeat("x", 64<<10)}), v, 400, "limit", []string{"key:", "65536"}},
 		{"a credential of another auth method", write(fresh, data{"key": v, "password": v}), v, 400, "invalid", []string{"password:", "auth=key"}},
 		{"a setting of another auth method", write(fresh, data{"key": v, "account": v}), v, 400, "invalid", []string{"account:", "auth=key"}},

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -45,17 +47,39 @@ func (c *call) limit() (int, error) {
 	return int(*limit), nil
 }
 
+// lister returns the entries of a list, sorted by key.
+type lister func(ctx context.Context, c *call) ([]item, error)
+
+// listing makes a handler of a lister.
+func listing(items lister) handler {
+	return func(ctx context.Context, c *call) (*logical.Response, error) {
+		all, err := items(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return respondList(c, all)
+	}
+}
+
 // respondList returns the sorted items, or the page of them that the request selects.
 func respondList(c *call, items []item) (*logical.Response, error) {
+	return respondPage(c, items, strings.Compare)
+}
+
+// respondPage is respondList for items whose keys are sorted by compare.
+func respondPage(c *call, items []item, compare func(a, b string) int) (*logical.Response, error) {
 	limit, err := c.limit()
 	if err != nil {
 		return nil, err
 	}
 	after := c.text(fieldAfter)
-	var page []item
-	for _, i := range items {
-		if i.key > after {
-			page = append(page, i)
+	page := items
+	if after != "" {
+		page = nil
+		for _, i := range items {
+			if compare(i.key, after) > 0 {
+				page = append(page, i)
+			}
 		}
 	}
 	next := ""

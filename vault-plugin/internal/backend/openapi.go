@@ -1,27 +1,13 @@
 package backend
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/logical"
 )
-
-// handleHelp returns the help of a path or of the mount, with a completed OpenAPI document.
-func (b *Backend) handleHelp(ctx context.Context, req *logical.Request) (*logical.Response, error) {
-	resp, err := b.Backend.HandleRequest(ctx, req)
-	if err != nil || resp == nil {
-		return resp, err
-	}
-	if document, ok := resp.Data["openapi"].(*framework.OASDocument); ok {
-		b.complete(document)
-	}
-	return resp, nil
-}
 
 // complete adds to a document what the framework leaves out:
 //   - A schema is written where it is used. Vault copies the document of an external plugin into

@@ -48,7 +48,7 @@ func (b *Backend) changePaths() []*framework.Path {
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readChanges), "Read the changelog of an environment.", "read", "changes",
 					response("The changelog.", fields{
-						"changes": {Type: framework.TypeSlice, Description: "List of changes: change (the id), time, created_by, comment, and secrets. Each of the secrets has name, version and action (created, updated or deleted)."},
+						"changes": {Type: framework.TypeSlice, Description: "List of changes: change (the id), time, created_by (a display name), comment, and secrets. Each of the secrets has name, version and action (created, updated or deleted)."},
 					})),
 			},
 		},
@@ -72,8 +72,11 @@ func (b *Backend) changePaths() []*framework.Path {
 
 func compareEnvironments(ctx context.Context, c *call) (*logical.Response, error) {
 	from, to := c.text(fieldFrom), c.text(fieldTo)
-	for field, name := range map[string]string{fieldFrom: from, fieldTo: to} {
-		if err := naming.Check(field, name); err != nil {
+	for _, side := range []struct{ field, name, which string }{{fieldFrom, from, "first"}, {fieldTo, to, "second"}} {
+		if side.name == "" {
+			return nil, fault.New(fault.Invalid, "%s: is required; give the name of the %s environment", side.field, side.which)
+		}
+		if err := naming.Check(side.field, side.name); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +109,7 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 			touched[j] = map[string]any{fieldName: s.Name, fieldVersion: int64(s.Version), "action": s.Action}
 		}
 		described[i] = map[string]any{
-			fieldChange: change.ID, "time": stamp(change.Time), "created_by": describeActor(change.By),
+			fieldChange: change.ID, "time": stamp(change.Time), fieldCreatedBy: change.By.DisplayName,
 			fieldComment: change.Comment, "secrets": touched,
 		}
 	}

@@ -206,7 +206,7 @@ func (b *Backend) dataKeyPath() *framework.Path {
 func generateDataKey(ctx context.Context, c *call) (*logical.Response, error) {
 	as := c.text(fieldType)
 	if as != dataKeyPlaintext && as != dataKeyWrapped {
-		return nil, fault.New(fault.Invalid, "%s: is required; give %s or %s", fieldType, dataKeyPlaintext, dataKeyWrapped)
+		return nil, fault.New(fault.Invalid, "%s: must be %s or %s; %[2]s returns the key also in plaintext", fieldType, dataKeyPlaintext, dataKeyWrapped)
 	}
 	var item batchItem
 	associated := item.decode(fieldAssociatedData, c.text(fieldAssociatedData))

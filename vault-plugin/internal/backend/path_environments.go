@@ -18,6 +18,8 @@ const (
 	fieldSharedWith = "shared_with"
 )
 
+const environmentInfo = "By name: updated_time, production, locked, secrets."
+
 func environmentFields() fields {
 	return fields{
 		fieldDescription:     stringField("What the environment is for, at most 512 bytes. Not encrypted by the workspace's keys."),
@@ -44,8 +46,8 @@ func (b *Backend) environmentPaths() []*framework.Path {
 			HelpSynopsis:    "List the environments of a project.",
 			HelpDescription: environmentHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listEnvironments), "List the environments of a project.", "list", "environments",
-					listResponse("The environments.", "By name: updated_time, production, locked, secrets.")),
+				logical.ListOperation: operation(b.handle(listing(environmentItems)), "List the environments of a project.", "list", "environments",
+					listResponse("The environments.", environmentInfo)),
 			},
 		},
 		{
@@ -70,7 +72,7 @@ func (b *Backend) environmentPaths() []*framework.Path {
 	}
 }
 
-func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
+func environmentItems(_ context.Context, c *call) ([]item, error) {
 	all, err := c.Tree.ProjectEnvironments(c.request(), c.path)
 	if err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func listEnvironments(_ context.Context, c *call) (*logical.Response, error) {
 			fieldUpdated: stamp(e.Stamp.Updated), fieldProduction: e.Production, fieldLocked: e.Locked, "secrets": e.Secrets,
 		}}
 	}
-	return respondList(c, items)
+	return items, nil
 }
 
 func readEnvironment(_ context.Context, c *call) (*logical.Response, error) {

@@ -129,9 +129,13 @@ func importInput(c *call) (secrets.Import, error) {
 	if in.Values, err = importValues(c); err != nil {
 		return in, err
 	}
-	for name := range in.CAS { // cas does not protect a secret that is not written
+	for _, name := range slices.Sorted(maps.Keys(in.CAS)) { // cas does not protect a secret that is not written
 		if _, written := in.Values[name]; !written {
-			return in, fault.New(fault.Invalid, "%s: contains a secret that the import does not write; remove it from cas, or import it", fieldCAS)
+			which := "a secret"
+			if intake.Printable(name) {
+				which = "secret " + name
+			}
+			return in, fault.New(fault.Invalid, "%s: contains %s, which the import does not write; remove it from cas, or import it", fieldCAS, which)
 		}
 	}
 	return in, nil
@@ -174,15 +178,23 @@ func importValues(c *call) (map[string][]byte, error) {
 	}
 	values := make(map[string][]byte, len(raw))
 	for name, value := range raw {
-		// The error does not contain the name: if the caller swapped names and values, the
-		// name is a value.
-		if err := naming.CheckSecret(fieldSecrets, name); err != nil {
+		if err := checkImported(name); err != nil {
 			return nil, err
 		}
 		text, _ := value.(string)
 		values[name] = []byte(text)
 	}
 	return values, nil
+}
+
+// checkImported rejects an invalid name of a secret. The error contains the name only if the name
+// cannot be a value: the caller may have swapped names and values.
+func checkImported(name string) error {
+	err := naming.CheckSecret(fieldSecrets, name)
+	if err != nil && intake.Printable(name) {
+		return fault.New(fault.Invalid, "%s: %q is not a valid secret name; it must be %s", fieldSecrets, name, naming.SecretRule)
+	}
+	return err
 }
 
 func documentValues(c *call) (map[string][]byte, error) {

@@ -28,6 +28,9 @@ func (b *Backend) keyPaths() []*framework.Path {
 		"next_rotation":    stringField("When the key is rotated next, RFC 3339. Empty if no rotation is scheduled."),
 		fieldRewrap: object("`state` (idle, running, done or failed), `target_version`, numbers of secrets as `total`, `done` and `failed`, " +
 			"`started_time`, `updated_time`, `rate` in secrets per second, and `eta` while it runs."),
+		fieldRewrapState: stringField("State of the rewrap: idle, running, done or failed."),
+		fieldRewrapDone:  intField("Number of secrets that the rewrap has processed."),
+		fieldRewrapTotal: intField("Number of secrets that the rewrap processes."),
 	})
 	return []*framework.Path{
 		{
@@ -79,11 +82,7 @@ func (b *Backend) keyPaths() []*framework.Path {
 }
 
 func readKeys(_ context.Context, c *call) (*logical.Response, error) {
-	id, err := c.Tree.WorkspaceID(c.request(), c.path.Workspace)
-	if fault.Is(err, fault.NotFound) {
-		// On this path, the workspace is the last segment.
-		return nil, fault.Missing("workspace %q does not exist", c.path.Workspace)
-	}
+	id, err := c.workspaceOfKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +169,7 @@ func respondKeys(c *call, id store.ID) (*logical.Response, error) {
 		fieldAutoRotate:    int(entry.AutoRotate / time.Second),
 		"next_rotation":    next,
 		fieldRewrap:        rewrap,
+		fieldRewrapState:   rewrap["state"], fieldRewrapDone: entry.Rewrap.Done, fieldRewrapTotal: entry.Rewrap.Total,
 	})
 }
 

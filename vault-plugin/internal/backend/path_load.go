@@ -7,12 +7,16 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
 )
 
+// loadCategory is the category that clients read like a KV version 1 mount.
+const loadCategory = "load"
+
 func (b *Backend) loadPaths() []*framework.Path {
 	return []*framework.Path{{
-		Pattern:         "load" + inEnvironment,
+		Pattern:         loadCategory + inEnvironment,
 		DisplayAttrs:    display(),
 		Fields:          pathFields(3, selectionFields()),
 		HelpSynopsis:    "Read the names and values of all live secrets of an environment.",
@@ -50,13 +54,25 @@ func (c *call) selection() secrets.Selection {
 func loadEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.path, c.selection())
 	if err != nil {
-		return nil, err
+		return nil, c.undelivered(err)
 	}
 	values := make(map[string]any, len(delivery.Secrets))
 	for _, s := range delivery.Secrets {
 		values[s.Name] = encode(s.Value, s.Version.Encoding)
 	}
 	return respond(values)
+}
+
+// undelivered returns the error of a delivery. Only an environment that does not exist has status
+// 404, because a client may delete its own copy of the secrets on that status. A reference or a past
+// version that cannot be delivered has another status.
+func (c *call) undelivered(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		if _, missing := c.Tree.Environment(c.request(), c.path); fault.Is(missing, fault.NotFound) {
+			return asKV(err)
+		}
+	}
+	return err
 }
 
 const loadHelp = `
@@ -76,4 +92,8 @@ is not delivered: the request fails and the error names the secret.
 All values are from the same point in time. A value that was written with encoding=base64 is returned
 in base64. If a secret cannot be decrypted, the request fails and the error names the secret. A
 response never contains only a part of the selected secrets.
+
+If the environment does not exist, the status is 404, as for a KV secret. Some clients, vault kv get
+among them, then do not show the text of the error. A list below load/ returns the environments that
+can be loaded.
 `

@@ -14,6 +14,9 @@ const (
 	fieldLatestVersion = "latest_version"
 	fieldVersions      = "versions"
 	fieldRewrap        = "rewrap"
+	fieldRewrapState   = "rewrap_state"
+	fieldRewrapDone    = "rewrap_done"
+	fieldRewrapTotal   = "rewrap_total"
 )
 
 func (b *Backend) masterKeyPaths() []*framework.Path {
@@ -22,6 +25,9 @@ func (b *Backend) masterKeyPaths() []*framework.Path {
 		fieldVersions:      object("By version: `created_time` and `state` (active or decrypt-only)."),
 		fieldRewrap: object("`state` (idle, running, failed or waiting), and numbers of workspaces: `total`, `done` (under the latest version), `failed`, " +
 			"`waiting` (until their damaged or missing record is restored), and `locked` (until they are unlocked)."),
+		fieldRewrapState: stringField("State of the rewrap: idle, running, failed or waiting."),
+		fieldRewrapDone:  intField("Number of workspaces under the latest version."),
+		fieldRewrapTotal: intField("Number of workspaces."),
 	})
 	return []*framework.Path{
 		{
@@ -72,22 +78,27 @@ func describeMaster(m keys.MasterStatus) map[string]any {
 		fieldRewrap: map[string]any{
 			"state": state, "total": m.Total, "done": m.Done, "failed": m.Failed, "waiting": m.Waiting, "locked": m.Locked,
 		},
+		fieldRewrapState: state, fieldRewrapDone: m.Done, fieldRewrapTotal: m.Total,
 	}
 }
 
 func describeVersions(versions []keys.Version, lowest, latest uint32) map[string]any {
 	all := make(map[string]any, len(versions))
 	for _, v := range versions {
-		state := "decrypt-only"
-		switch {
-		case v.Version == latest:
-			state = "active"
-		case v.Version < lowest:
-			state = "refused"
-		}
-		all[strconv.FormatUint(uint64(v.Version), 10)] = map[string]any{fieldCreated: stamp(v.Created), "state": state}
+		all[strconv.FormatUint(uint64(v.Version), 10)] = describeKeyVersion(v, lowest, latest)
 	}
 	return all
+}
+
+func describeKeyVersion(v keys.Version, lowest, latest uint32) map[string]any {
+	state := "decrypt-only"
+	switch {
+	case v.Version == latest:
+		state = "active"
+	case v.Version < lowest:
+		state = "refused"
+	}
+	return map[string]any{fieldCreated: stamp(v.Created), "state": state}
 }
 
 const masterKeyHelp = `

@@ -31,7 +31,8 @@ func historyResponse() map[int][]framework.Response {
 	all[fieldVersion] = intField("Number of the newest version.")
 	all["deletion_time"] = stringField("When the newest version was or will be deleted, RFC 3339. Empty if never.")
 	all["oldest_version"] = intField("Number of the oldest version that is kept.")
-	all[fieldVersions] = object("By number: created_time, created_by, comment, encoding, size, deletion_time, destroyed. A version that a request deleted also has deleted_by.")
+	all[fieldVersions] = object("By number: created_time, created_by (a display name), created_by_entity_id, created_by_accessor_sha256, comment, encoding, size, deletion_time, destroyed. " +
+		"A version that a request deleted also has deleted_by, deleted_by_entity_id and deleted_by_accessor_sha256.")
 	return response("The history of the secret.", all)
 }
 
@@ -158,8 +159,9 @@ func describeOneOf(m secrets.Metadata, v store.Version) map[string]any {
 	delete(one, fieldName)
 	delete(one, fieldTags)
 	delete(one, fieldVersion)
+	addActor(one, fieldCreatedBy, v.By)
 	if v.DeletedID != "" {
-		one["deleted_by"] = describeActor(v.DeletedBy)
+		addActor(one, "deleted_by", v.DeletedBy)
 	}
 	return one
 }

@@ -57,7 +57,7 @@ func listPolicies(_ context.Context, c *call) (*logical.Response, error) {
 			return nil, err
 		}
 		items = append(items, item{name, map[string]any{
-			fieldDescription: role.Description, "required": role.Required, "optional": append([]string{}, role.Optional...),
+			fieldDescription: role.Description, "required": append([]string{}, role.Required...), "optional": append([]string{}, role.Optional...),
 		}})
 	}
 	return respondList(c, items)

@@ -10,6 +10,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
+const projectInfo = "By name: updated_time, environments, secrets."
+
 func (b *Backend) projectPaths() []*framework.Path {
 	settable := fields{fieldDescription: stringField("What the project is for, at most 512 bytes. Not encrypted by the workspace's keys.")}
 	responses := response("The project.", fields{
@@ -28,8 +30,8 @@ func (b *Backend) projectPaths() []*framework.Path {
 			HelpSynopsis:    "List the projects of a workspace.",
 			HelpDescription: projectHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listProjects), "List the projects of a workspace.", "list", "projects",
-					listResponse("The projects.", "By name: updated_time, environments, secrets.")),
+				logical.ListOperation: operation(b.handle(listing(projectItems)), "List the projects of a workspace.", "list", "projects",
+					listResponse("The projects.", projectInfo)),
 			},
 		},
 		{
@@ -54,7 +56,7 @@ func (b *Backend) projectPaths() []*framework.Path {
 	}
 }
 
-func listProjects(_ context.Context, c *call) (*logical.Response, error) {
+func projectItems(_ context.Context, c *call) ([]item, error) {
 	all, err := c.Tree.Projects(c.request(), c.path.Workspace)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func listProjects(_ context.Context, c *call) (*logical.Response, error) {
 			fieldUpdated: stamp(p.Stamp.Updated), "environments": p.Counts.Environments, "secrets": p.Counts.Secrets,
 		}}
 	}
-	return respondList(c, items)
+	return items, nil
 }
 
 func readProject(_ context.Context, c *call) (*logical.Response, error) {

@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	fieldRaw    = "raw"
-	fieldStrict = "strict"
+	renderCategory = "render"
+	fieldRaw       = "raw"
+	fieldStrict    = "strict"
 )
 
 func (b *Backend) renderPaths() []*framework.Path {
 	return []*framework.Path{{
-		Pattern:      "render" + inEnvironment,
+		Pattern:      renderCategory + inEnvironment,
 		DisplayAttrs: display(),
 		Fields: pathFields(3, selectionFields(), fields{
 			fieldFormat: query(&framework.FieldSchema{Type: framework.TypeString, Description: "Format of the document.", Default: "dotenv", AllowedValues: []any{"dotenv", "json", "yaml", "shell", "docker", "systemd"}}),
@@ -43,7 +44,7 @@ func (b *Backend) renderPaths() []*framework.Path {
 func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	delivery, err := c.Secrets.Deliver(ctx, c.request(), c.path, c.selection())
 	if err != nil {
-		return nil, err
+		return nil, c.undelivered(err)
 	}
 	pairs := make([]document.Pair, len(delivery.Secrets))
 	for i, s := range delivery.Secrets {

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -25,7 +24,10 @@ const (
 	fieldCAS        = "cas"
 	fieldReferences = "references"
 	fieldVersion    = "version"
+	fieldCreatedBy  = "created_by"
 )
+
+const secretInfo = "By name: state (live, deleted, destroyed or damaged), version, updated_time."
 
 func secretFields() fields {
 	return fields{
@@ -46,7 +48,7 @@ func versionResult() fields {
 		fieldName:       stringField("Name of the secret."),
 		fieldVersion:    intField("Number of the version."),
 		fieldCreated:    timeField("When the version was written."),
-		"created_by":    object("Who wrote the version: entity_id, display_name, accessor_sha256."),
+		fieldCreatedBy:  stringField("Display name of the token that wrote the version. The metadata of the secret also have the entity and a hash of the accessor."),
 		fieldComment:    stringField("Reason for the version."),
 		fieldEncoding:   stringField("Encoding of the value: text or base64."),
 		"size":          intField("Size of the value in bytes."),
@@ -71,8 +73,8 @@ func (b *Backend) secretPaths() []*framework.Path {
 			HelpSynopsis:    "List the secrets of an environment.",
 			HelpDescription: secretHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listSecrets), "List the secrets of an environment.", "list", "secrets",
-					listResponse("The secrets, including soft-deleted ones.", "By name: state (live, deleted, destroyed or damaged), version, updated_time.")),
+				logical.ListOperation: operation(b.handle(listing(secretItems)), "List the secrets of an environment.", "list", "secrets",
+					listResponse("The secrets, including soft-deleted ones.", secretInfo)),
 			},
 		},
 		{
@@ -93,7 +95,7 @@ func (b *Backend) secretPaths() []*framework.Path {
 	}
 }
 
-func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
+func secretItems(ctx context.Context, c *call) ([]item, error) {
 	all, err := c.Secrets.Metadata(ctx, c.request(), c.path)
 	if err != nil {
 		return nil, err
@@ -102,7 +104,7 @@ func listSecrets(ctx context.Context, c *call) (*logical.Response, error) {
 	for i, m := range all {
 		items[i] = item{m.Name, summary(c, m)}
 	}
-	return respondList(c, items)
+	return items, nil
 }
 
 // summary returns the details of a secret that a list shows.
@@ -122,9 +124,6 @@ func summary(c *call, m secrets.Metadata) map[string]any {
 }
 
 func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := refuseVersions(c); err != nil {
-		return nil, err
-	}
 	version, err := c.number(fieldVersion)
 	if err != nil {
 		return nil, err
@@ -145,28 +144,7 @@ func readSecret(ctx context.Context, c *call) (*logical.Response, error) {
 	return respond(data)
 }
 
-// refuseVersion rejects the field version, which only a read takes. If a delete ignored it,
-// version=1 would delete the newest version.
-func refuseVersion(c *call) error {
-	if present, _ := c.given(fieldVersion); present {
-		return fault.New(fault.Invalid, "%s: is only for a read; without it, a write creates the next version and a delete marks the newest", fieldVersion)
-	}
-	return nil
-}
-
-// refuseVersions rejects the field versions, which only a delete takes. If another operation
-// ignored it, its response would seem to refer to those versions.
-func refuseVersions(c *call) error {
-	if present, _ := c.given(fieldVersions); present {
-		return fault.New(fault.Invalid, "%s: is only for a delete; a read takes version, and a write creates the next version", fieldVersions)
-	}
-	return nil
-}
-
 func writeSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := cmp.Or(refuseVersion(c), refuseVersions(c)); err != nil {
-		return nil, err
-	}
 	in, err := secretInput(c)
 	if err != nil {
 		return nil, err
@@ -246,9 +224,6 @@ func encode(value []byte, as store.Encoding) string {
 }
 
 func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := cmp.Or(refuseVersion(c), refuseVersions(c)); err != nil {
-		return nil, err
-	}
 	if _, null := c.given(fieldValue); null {
 		return nil, fault.New(fault.Invalid, "%s: cannot be null; leave it out to keep the value, or delete the secret", fieldValue)
 	}
@@ -265,9 +240,6 @@ func patchSecret(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
-	if err := refuseVersion(c); err != nil {
-		return nil, err
-	}
 	versions, err := c.versions(false)
 	if err != nil {
 		return nil, err
@@ -280,14 +252,17 @@ func deleteSecret(ctx context.Context, c *call) (*logical.Response, error) {
 }
 
 func describeVersion(name string, v store.Version, tags []string) map[string]any {
-	encoding := "text"
-	if v.Encoding == store.Base64 {
-		encoding = "base64"
-	}
 	return map[string]any{
-		fieldName: name, fieldVersion: int64(v.Number), fieldCreated: stamp(v.Created), "created_by": describeActor(v.By),
-		fieldComment: v.Comment, fieldEncoding: encoding, "size": v.Size, "deletion_time": deletionTime(v), "destroyed": v.Destroyed, fieldTags: append([]string{}, tags...),
+		fieldName: name, fieldVersion: int64(v.Number), fieldCreated: stamp(v.Created), fieldCreatedBy: v.By.DisplayName,
+		fieldComment: v.Comment, fieldEncoding: encodingName(v.Encoding), "size": v.Size, "deletion_time": deletionTime(v), "destroyed": v.Destroyed, fieldTags: append([]string{}, tags...),
 	}
+}
+
+func encodingName(e store.Encoding) string {
+	if e == store.Base64 {
+		return "base64"
+	}
+	return "text"
 }
 
 func deletionTime(v store.Version) string {
@@ -297,8 +272,10 @@ func deletionTime(v store.Version) string {
 	return stamp(v.Deleted)
 }
 
-func describeActor(a store.Actor) map[string]any {
-	return map[string]any{"entity_id": a.EntityID, "display_name": a.DisplayName, "accessor_sha256": a.AccessorHash}
+// addActor adds an actor under a field: its display name, and under the field's name with a suffix
+// its entity and the hash of its token's accessor.
+func addActor(to map[string]any, field string, a store.Actor) {
+	to[field], to[field+"_entity_id"], to[field+"_accessor_sha256"] = a.DisplayName, a.EntityID, a.AccessorHash
 }
 
 func versionNumber(n uint64) string { return strconv.FormatUint(n, 10) }

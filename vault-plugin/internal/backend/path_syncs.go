@@ -50,7 +50,7 @@ func (b *Backend) syncPaths() []*framework.Path {
 			HelpSynopsis:    "List the syncs of a workspace.",
 			HelpDescription: syncHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listSyncs), "List the syncs of a workspace, as project/environment/destination/name.", "list", "syncs",
+				logical.ListOperation: operation(b.handle(listing(syncItems)), "List the syncs of a workspace, as project/environment/destination/name.", "list", "syncs",
 					listResponse("The syncs.", syncInfo)),
 			},
 		},
@@ -61,7 +61,7 @@ func (b *Backend) syncPaths() []*framework.Path {
 			HelpSynopsis:    "List the syncs of an environment.",
 			HelpDescription: syncHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listSyncs), "List the syncs of an environment, as destination/name.", "list", "environment-syncs",
+				logical.ListOperation: operation(b.handle(listing(syncItems)), "List the syncs of an environment, as destination/name.", "list", "environment-syncs",
 					listResponse("The syncs.", syncInfo)),
 			},
 		},

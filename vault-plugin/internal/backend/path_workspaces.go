@@ -11,6 +11,8 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
+const workspaceInfo = "By name: updated_time, locked, projects, environments, secrets."
+
 func workspaceFields() fields {
 	all := settingsFields()
 	for _, f := range all {
@@ -49,8 +51,8 @@ func (b *Backend) workspacePaths() []*framework.Path {
 			HelpSynopsis:    "List the workspaces.",
 			HelpDescription: workspaceHelp,
 			Operations: operations{
-				logical.ListOperation: operation(b.handle(listWorkspaces), "List the workspaces.", "list", "workspaces",
-					listResponse("The workspaces.", "By name: updated_time, locked, projects, environments, secrets.")),
+				logical.ListOperation: operation(b.handle(listing(workspaceItems)), "List the workspaces.", "list", "workspaces",
+					listResponse("The workspaces.", workspaceInfo)),
 			},
 		},
 		{
@@ -162,7 +164,7 @@ func (c *call) interrupt(ctx context.Context, ws store.ID, resp *logical.Respons
 	}
 }
 
-func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
+func workspaceItems(_ context.Context, c *call) ([]item, error) {
 	all := c.Tree.Workspaces()
 	items := make([]item, len(all))
 	for i, w := range all {
@@ -171,7 +173,7 @@ func listWorkspaces(_ context.Context, c *call) (*logical.Response, error) {
 			"environments": w.Counts.Environments, "secrets": w.Counts.Secrets,
 		}}
 	}
-	return respondList(c, items)
+	return items, nil
 }
 
 func readWorkspace(_ context.Context, c *call) (*logical.Response, error) {

@@ -2,7 +2,6 @@ package backend_test
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,7 +43,7 @@ func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 	toys.Plant("top", "PLANTED", "another's")
 	_, ciphertext := sealed(t, m, "/other/billing")
 	digest := textOf(t, m.Write("hmac/other/billing", data{"input": ""}), "hmac")
-	script := []enginetest.Request{
+	script := slices.Concat([]enginetest.Request{
 		read("config", nil), write("config", data{"max_versions": 5}), patch("config", data{"max_versions": nil}), read("info", nil),
 		write("workspaces/acme", data{"metadata": data{"k": "v"}}), write("workspaces/acme", data{"deletion_allowed": true}), patch("workspaces/acme", data{"metadata": data{"k": nil}}),
 		read("workspaces/acme", nil), listing("workspaces", data{"limit": 1}),
@@ -59,6 +58,7 @@ func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 		write(integration+"/verify", nil), listing("integrations/acme", nil), listing("integrations/acme/toy", data{"limit": 1}),
 		write(integration, data{"allowed_environments": "*", "allowed_targets": "*"}), write(aSync, data{"integration": "main", "shelf": "top"}), write(aSync, data{"readers": "a,b"}), patch(aSync, data{"readers": nil}),
 		read(aSync, nil), listing("syncs/acme", nil), listing("syncs/acme/api/development", nil), read("status/acme", nil), listing("status/acme", nil), read(aSync+"/plan", nil), listing(aSync+"/plan", nil), listing(aSync+"/status", nil), write(aSync+"/plan", data{"exclude": "B"}), read(aSync+"/status", nil), write(aSync+"/run", data{"wait": "1s"}),
+	}, everyList(m), []enginetest.Request{
 		write(aSync+"/pause", nil), write(aSync+"/resume", nil), write("secrets/"+dev+"/PLANTED", data{"value": "1"}), write(aSync+"/run", data{"wait": "10s"}), write(aSync+"/adopt", data{"keys": "PLANTED"}), remove(aSync, data{"purge": false}), remove(integration, nil),
 		write("workspaces/acme/lock", nil), write("workspaces/acme/unlock", nil),
 		write("keys/acme", data{"auto_rotate_period": "48h"}), write("keys/acme/trim", nil), read("keys/acme", nil), write("keys/acme/rotate", nil), write("keys/acme/rewrap", nil), read("master-key", nil), write("master-key/rotate", nil),
@@ -66,7 +66,7 @@ func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 		write("encrypt/other/billing", data{"plaintext": ""}), write("decrypt/other/billing", data{"ciphertext": ciphertext}), write("rewrap/other/billing", data{"ciphertext": ciphertext}),
 		write("hmac/other/billing", data{"input": ""}), write("verify/other/billing", data{"input": "", "hmac": digest}), write("datakey/other/billing", data{"type": "wrapped"}),
 		remove(secret, nil), remove("environments/"+dev, data{"confirm": "development"}), remove("projects/acme/api", nil), remove("workspaces/acme", data{"confirm": "acme"}),
-	}
+	})
 	done := make(map[string]bool)
 	for _, req := range script {
 		op := req.Op
@@ -92,11 +92,22 @@ func TestEveryOperationReturnsItsDeclaredSchema(t *testing.T) {
 	}
 }
 
+// everyList returns a request for each list.
+func everyList(m *enginetest.Mount) []enginetest.Request {
+	names := strings.NewReplacer("{mount}", "", "{workspace}", "acme", "{project}", "api", "{environment}", "development", "{name}", "DATABASE_URL")
+	var all []enginetest.Request
+	for _, p := range m.Backend.Paths {
+		if p.Operations[logical.ListOperation] != nil {
+			all = append(all, enginetest.Request{Op: logical.ListOperation, Path: names.Replace(template(p, logical.ListOperation))})
+		}
+	}
+	return all
+}
+
 // The framework uses the first pattern that matches. If two patterns matched the same path, the
 // second would be unreachable.
 func TestNoTwoPatternsMatchTheSamePath(t *testing.T) {
 	m, _ := toyed(t)
-	capture := regexp.MustCompile(`\(\?P<[a-z]+>\[\^/\]\+\)`)
 	for _, p := range m.Backend.Paths {
 		for _, like := range []string{"acme", "rotate", "x", "UPPER"} {
 			path := strings.TrimSuffix(capture.ReplaceAllString(strings.Trim(p.Pattern, "^$"), like), "/?")

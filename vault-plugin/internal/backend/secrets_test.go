@@ -22,9 +22,10 @@ func TestAWriteCreatesAVersionWithItsAuthor(t *testing.T) {
 	has(t, m.Write(secret, data{"value": "one", "comment": "first", "tags": []string{"db", "prod"}}), data{
 		"name": "DATABASE_URL", "version": 1, "created_time": "2026-01-02T03:04:05Z", "comment": "first", "encoding": "text",
 		"size": 3, "deletion_time": "", "tags": []string{"db", "prod"}, "value": nil,
-		"created_by": data{"entity_id": "entity", "display_name": "tester",
-			"accessor_sha256": "4fc565ab79d6764db998ad5eba4dd7d63144cbfcb7718af45918e12248cfb6e2"},
+		"created_by": "tester",
 	})
+	by := data{"created_by": "tester", "created_by_entity_id": "entity", "created_by_accessor_sha256": "4fc565ab79d6764db998ad5eba4dd7d63144cbfcb7718af45918e12248cfb6e2"}
+	has(t, object(t, m.Read("metadata/"+dev+"/DATABASE_URL"), "versions", "1"), by)
 	if !m.Exists(secret) {
 		t.Error("a written secret does not exist")
 	}

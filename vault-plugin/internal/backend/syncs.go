@@ -18,9 +18,9 @@ func (c *call) syncPath(d provider.Destination) syncs.Path {
 	return syncs.Path{Path: c.path, Destination: d.Name, Name: c.name}
 }
 
-// listSyncs lists the syncs of an environment by destination/name, or the syncs of a workspace by
+// syncItems lists the syncs of an environment by destination/name, or the syncs of a workspace by
 // project/environment/destination/name.
-func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
+func syncItems(_ context.Context, c *call) ([]item, error) {
 	all, err := c.Syncs.List(c.request(), c.path)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func listSyncs(_ context.Context, c *call) (*logical.Response, error) {
 		}}
 	}
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
-	return respondList(c, items)
+	return items, nil
 }
 
 func readSync(dest provider.Destination) handler {

@@ -239,6 +239,9 @@ func included(name string, include []string) bool {
 
 func (m *model) load(w, p, e string, moment int, include []string) want {
 	chosen, status := m.deliver(w, p, e, moment, include)
+	if status == 400 && m.environment(w, p, e) == nil {
+		status = 404 // as for a KV version 1 secret that does not exist
+	}
 	if status != 0 {
 		return refuse(status)
 	}

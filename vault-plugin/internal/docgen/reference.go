@@ -41,6 +41,9 @@ func reference(paths []*framework.Path) string {
 	members := make(map[string][]*framework.Path)
 	for _, p := range paths {
 		family, _, _ := strings.Cut(readable(p), "/")
+		if family == "" {
+			family = mountFamily
+		}
 		if members[family] == nil {
 			families = append(families, family)
 		}
@@ -53,11 +56,11 @@ func reference(paths []*framework.Path) string {
 	}
 	for _, family := range families {
 		fmt.Fprintf(&b, "\n## %s\n", family)
-		about := ""
+		about := make(map[string]bool)
 		for _, p := range members[family] {
 			// Paths of a family share their description.
-			if text := strings.Trim(p.HelpDescription, "\n"); text != about {
-				about = text
+			if text := strings.Trim(p.HelpDescription, "\n"); !about[text] {
+				about[text] = true
 				b.WriteString("\n" + prose(text) + "\n")
 			}
 		}
@@ -119,9 +122,16 @@ func writeResponses(b *strings.Builder, p *framework.Path) {
 
 var segment = regexp.MustCompile(`\(\?P<(\w+)>[^)]*\)`)
 
+// mountFamily is the family of the path of the mount itself.
+const mountFamily = "mount"
+
 // readable returns a pattern in the form in which people write the path.
 func readable(p *framework.Path) string {
-	return segment.ReplaceAllString(strings.TrimSuffix(p.Pattern, "/?"), ":$1")
+	pattern := strings.Trim(p.Pattern, "^$")
+	if pattern == "" {
+		return "/"
+	}
+	return segment.ReplaceAllString(strings.TrimSuffix(pattern, "/?"), ":$1")
 }
 
 // parameters returns the names of the fields: first those of the path in their order, then the

@@ -167,6 +167,8 @@ func ownWords(data map[string]any) string {
 	words := []string{
 		"unknown field; did you mean ", "? a write of this path accepts ", "? a patch of this path accepts ", "a read of this path accepts version_for_url",
 		"invalid: a field with an unprintable name: unknown field; a write of this path accepts; a patch of this path accepts",
+		": is only for a write or patch; ", ": is only for a read; a write of this path accepts ", ": is only for a read; a patch of this path accepts ",
+		"; on the command line, give the whole request as JSON: - <<<'{\"object\": {...}}' - <<<'{\"secrets\": {...}}' - <<<'{\"items\": [...]}'",
 		": is part of the path; remove it from the data", ": must not be null; omit the field (null resets a field only in a patch)",
 		`secrets: the value of "`, `" must be a JSON string; quote numbers, true and false`, ": every value must be a JSON string",
 	}

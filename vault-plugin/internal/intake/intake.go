@@ -23,6 +23,8 @@ import (
 type Checker struct {
 	routes       []route
 	stringValues map[string]bool
+	only         map[string][]logical.Operation
+	suggest      Suggestion
 }
 
 // route is one path with its compiled pattern.
@@ -46,12 +48,26 @@ func StringValues(fields ...string) Option {
 	}
 }
 
+// Only restricts a query parameter to some of the operations of its path. Without it, reads, lists
+// and deletes accept every query parameter of their path. An operation that accepted a parameter and
+// ignored it would do something else than the caller means.
+func Only(field string, ops ...logical.Operation) Option {
+	return func(c *Checker) { c.only[field] = ops }
+}
+
+// Suggestion returns what to do instead of sending an unknown field to an operation of a path, or
+// "". Its text must not contain the field's name unless Printable accepts it.
+type Suggestion func(path *framework.Path, op logical.Operation, field string) string
+
+// Suggest adds a suggestion to the errors for unknown fields.
+func Suggest(s Suggestion) Option { return func(c *Checker) { c.suggest = s } }
+
 // New returns a Checker for the paths, in the order in which the framework tries them. An error is
 // a mistake of the plugin's author: a pattern that does not compile, a path without Operations, a
 // capture without a field, a field of an unsupported type, arbitrary input, or a field given to
 // StringValues that is not a TypeMap.
 func New(paths []*framework.Path, options ...Option) (*Checker, error) {
-	c := &Checker{stringValues: map[string]bool{}}
+	c := &Checker{stringValues: map[string]bool{}, only: map[string][]logical.Operation{}}
 	for _, option := range options {
 		option(c)
 	}
@@ -156,8 +172,8 @@ func (c *Checker) route(requestPath string) *route {
 // that it contains is a well-formed field name. Check accepts requests that the framework handles
 // without converting data (help, rollback, renewal, unknown paths and operations).
 //
-// A read, list or delete accepts only fields that are declared with Query. Their parameters are
-// part of the URL, which must not carry other fields.
+// A read, list or delete accepts only fields that are declared with Query, and a write only the
+// other fields.
 func (c *Checker) Check(req *logical.Request) error {
 	if len(req.Data) == 0 || unconverted(req.Operation) {
 		return nil
@@ -200,26 +216,34 @@ func (r *route) serves(op logical.Operation) bool {
 	return ok && operation.Handler() != nil
 }
 
-// takes reports whether the data of an operation may contain the field.
-func (r *route) takes(op logical.Operation, field string) bool {
+// takes reports whether the data of an operation may contain the field. The parameters of a read,
+// list or delete are part of the URL, which carries only the fields that are declared with Query. A
+// write carries all other fields in its body.
+func (c *Checker) takes(r *route, op logical.Operation, field string) bool {
 	schema := r.path.Fields[field]
 	if schema == nil || r.captured[field] {
 		return false
 	}
-	switch op {
-	case logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
-		return schema.Query
-	default:
-		return true
+	inURL := op == logical.ReadOperation || op == logical.ListOperation || op == logical.DeleteOperation
+	if ops, restricted := c.only[field]; restricted && schema.Query {
+		return slices.Contains(ops, op)
 	}
+	return schema.Query == inURL
+}
+
+// Accepts reports whether an operation on a request path may carry the field in its data. It is
+// false for an unknown path and for an operation that the path does not have.
+func (c *Checker) Accepts(op logical.Operation, requestPath, field string) bool {
+	r := c.route(requestPath)
+	return r != nil && r.serves(op) && c.takes(r, op, field)
 }
 
 func (c *Checker) checkField(r *route, op logical.Operation, field string, value any) error {
 	if r.captured[field] {
 		return fault.New(fault.Invalid, "%s: is part of the path; remove it from the data", field)
 	}
-	if !r.takes(op, field) {
-		return r.unknown(op, field)
+	if !c.takes(r, op, field) {
+		return c.refused(r, op, field)
 	}
 	patch := op == logical.PatchOperation
 	if value == nil {
@@ -228,12 +252,29 @@ func (c *Checker) checkField(r *route, op logical.Operation, field string, value
 		}
 		return fault.New(fault.Invalid, "%s: must not be null; omit the field (null resets a field only in a patch)", field)
 	}
-	form, _ := formOf(r.path.Fields[field].Type)
+	schema := r.path.Fields[field]
+	form, _ := formOf(schema.Type)
 	if !form.fits(value) {
+		if example := JSONExample(field, schema.Type); example != "" {
+			return fault.New(fault.Invalid, "%s: must be %s; on the command line, give the whole request as JSON: %s", field, form.want, example)
+		}
 		return fault.New(fault.Invalid, "%s: must be %s", field, form.want)
 	}
 	if c.stringValues[field] {
 		return checkStrings(field, value, patch)
 	}
 	return nil
+}
+
+// JSONExample returns how a command line passes a field whose value can be written only in JSON, or
+// "" for any other field.
+func JSONExample(field string, t framework.FieldType) string {
+	switch t {
+	case framework.TypeMap:
+		return `- <<<'{"` + field + `": {...}}'`
+	case framework.TypeSlice:
+		return `- <<<'{"` + field + `": [...]}'`
+	default:
+		return ""
+	}
 }
