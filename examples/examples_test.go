@@ -201,6 +201,13 @@ func newSession(t *testing.T, o vaulttest.Options) *session {
 	if err := os.Symlink(pluginBinary(t), filepath.Join(dir, "bin", vaulttest.PluginName)); err != nil {
 		t.Fatal(err)
 	}
+	// A reader who has built the plugin has the checkout.
+	if err := os.Mkdir(filepath.Join(dir, "examples"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(absolute(t, "policies"), filepath.Join(dir, "examples", "policies")); err != nil {
+		t.Fatal(err)
+	}
 	return &session{dir: dir, env: append(server.ClientEnv(server.RootToken()),
 		"HOME="+dir, "TMPDIR="+t.TempDir(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 	)}

@@ -21,6 +21,11 @@ path "stashbase/environments/acme/api/development" {
   capabilities = ["read"]
 }
 
+# List the environments that contain secrets.
+path "stashbase/secrets/acme/api/" {
+  capabilities = ["list"]
+}
+
 # List the names of secrets.
 path "stashbase/secrets/acme/api/development/" {
   capabilities = ["list"]
@@ -31,14 +36,19 @@ path "stashbase/secrets/acme/api/development/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
+# List the environments with metadata.
+path "stashbase/metadata/acme/api/" {
+  capabilities = ["list"]
+}
+
 # Read the metadata of all secrets, without values.
 path "stashbase/metadata/acme/api/development" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Read the history and change the settings of each secret; the workspace admin removes history.
 path "stashbase/metadata/acme/api/development/+" {
-  capabilities = ["create", "read", "update", "patch"]
+  capabilities = ["create", "read", "update", "patch", "list"]
 }
 
 # Undelete versions of a secret; the workspace admin destroys versions.
@@ -56,6 +66,11 @@ path "stashbase/import/acme/api/development" {
   capabilities = ["update"]
 }
 
+# List the environments that can be loaded.
+path "stashbase/load/acme/api/" {
+  capabilities = ["list"]
+}
+
 # Load all values of the environment.
 path "stashbase/load/acme/api/development" {
   capabilities = ["read"]
@@ -66,9 +81,14 @@ path "stashbase/render/acme/api/development" {
   capabilities = ["read"]
 }
 
+# List the environments with changelogs.
+path "stashbase/changes/acme/api/" {
+  capabilities = ["list"]
+}
+
 # Read the changelog of the environment, without values.
 path "stashbase/changes/acme/api/development" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Revert the environment to an earlier change.

@@ -6,7 +6,7 @@
 
 # Read the key versions and the progress of rewraps; set the minimum version and automatic rotation.
 path "stashbase/keys/acme" {
-  capabilities = ["read", "update"]
+  capabilities = ["read", "update", "list"]
 }
 
 # Rotate the key.

@@ -11,7 +11,7 @@ path "stashbase/workspaces/acme" {
 
 # Read the state of its keys; the key custodian rotates and retires them.
 path "stashbase/keys/acme" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # List its projects.
@@ -24,6 +24,11 @@ path "stashbase/projects/acme/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
+# List the projects that contain environments.
+path "stashbase/environments/acme/" {
+  capabilities = ["list"]
+}
+
 # List the environments of a project.
 path "stashbase/environments/acme/+/" {
   capabilities = ["list"]
@@ -32,6 +37,16 @@ path "stashbase/environments/acme/+/" {
 # Manage each environment.
 path "stashbase/environments/acme/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
+}
+
+# List the projects that contain secrets.
+path "stashbase/secrets/acme/" {
+  capabilities = ["list"]
+}
+
+# List the environments that contain secrets.
+path "stashbase/secrets/acme/+/" {
+  capabilities = ["list"]
 }
 
 # List the names of secrets.
@@ -44,14 +59,24 @@ path "stashbase/secrets/acme/+/+/+" {
   capabilities = ["create", "read", "update", "patch", "delete"]
 }
 
+# List the projects with metadata.
+path "stashbase/metadata/acme/" {
+  capabilities = ["list"]
+}
+
+# List the environments with metadata.
+path "stashbase/metadata/acme/+/" {
+  capabilities = ["list"]
+}
+
 # Read the metadata of all secrets of an environment, without values.
 path "stashbase/metadata/acme/+/+" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Manage the history of each secret; delete removes all versions.
 path "stashbase/metadata/acme/+/+/+" {
-  capabilities = ["create", "read", "update", "patch", "delete"]
+  capabilities = ["create", "read", "update", "patch", "delete", "list"]
 }
 
 # Undelete versions of a secret.
@@ -74,6 +99,16 @@ path "stashbase/import/acme/+/+" {
   capabilities = ["update"]
 }
 
+# List the projects that can be loaded.
+path "stashbase/load/acme/" {
+  capabilities = ["list"]
+}
+
+# List the environments that can be loaded.
+path "stashbase/load/acme/+/" {
+  capabilities = ["list"]
+}
+
 # Load all values of an environment.
 path "stashbase/load/acme/+/+" {
   capabilities = ["read"]
@@ -89,9 +124,19 @@ path "stashbase/compare/acme/+" {
   capabilities = ["read"]
 }
 
+# List the projects with changelogs.
+path "stashbase/changes/acme/" {
+  capabilities = ["list"]
+}
+
+# List the environments with changelogs.
+path "stashbase/changes/acme/+/" {
+  capabilities = ["list"]
+}
+
 # Read the changelog of an environment, without values.
 path "stashbase/changes/acme/+/+" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Revert an environment to an earlier change.
@@ -129,8 +174,18 @@ path "stashbase/syncs/acme/" {
   capabilities = ["list"]
 }
 
+# List the environments of a project that contain syncs.
+path "stashbase/syncs/acme/+/" {
+  capabilities = ["list"]
+}
+
 # List the syncs of an environment.
 path "stashbase/syncs/acme/+/+/" {
+  capabilities = ["list"]
+}
+
+# List the syncs of an environment to one destination.
+path "stashbase/syncs/acme/+/+/+/" {
   capabilities = ["list"]
 }
 

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	operator  = "operator"
 	admin     = "workspace-admin"
 	developer = "developer"
 	reader    = "reader"
@@ -37,40 +38,56 @@ type row struct {
 
 // matrix has a row for every path except the paths of single providers.
 var matrix = []row{
-	{"config", false, nil},
-	{"info", false, nil},
-	{"master-key", false, nil},
-	{"master-key/rotate", false, nil},
-	{"policies/", false, rights{admin: "list"}},
-	{"policies/{role}", false, rights{admin: "read"}},
-	{"workspaces/", false, nil},
-	{"workspaces/{workspace}", true, rights{admin: "read"}},
-	{"workspaces/{workspace}/lock", false, nil},
-	{"workspaces/{workspace}/unlock", false, nil},
-	{"keys/{workspace}", false, rights{admin: "read", custodian: "read update"}},
+	{"", false, rights{operator: "list"}},
+	{"config", false, rights{operator: "read update patch"}},
+	{"info", false, rights{operator: "read"}},
+	{"master-key", false, rights{operator: "read list"}},
+	{"master-key/", false, rights{operator: "read list"}},
+	{"master-key/rotate", false, rights{operator: "update"}},
+	{"policies/", false, rights{operator: "list", admin: "list"}},
+	{"policies/{role}", false, rights{operator: "read", admin: "read"}},
+	{"workspaces/", false, rights{operator: "list"}},
+	{"workspaces/{workspace}", true, rights{operator: "create read update patch delete", admin: "read"}},
+	{"workspaces/{workspace}/lock", false, rights{operator: "update"}},
+	{"workspaces/{workspace}/unlock", false, rights{operator: "update"}},
+	{"keys/{workspace}", false, rights{admin: "read list", custodian: "read update list"}},
+	{"keys/{workspace}/", false, rights{admin: "read list", custodian: "read update list"}},
 	{"keys/{workspace}/rotate", false, rights{custodian: "update"}},
 	{"keys/{workspace}/rewrap", false, rights{custodian: "update"}},
 	{"keys/{workspace}/trim", false, rights{custodian: "update"}},
-	{"integrations/{workspace}/", false, rights{admin: "list", integrationAdmin: "list"}},
-	{"status/{workspace}", false, rights{admin: "read"}},
-	{"syncs/{workspace}/", false, rights{admin: "list"}},
+	{"integrations/{workspace}/", false, rights{admin: "list", integrationAdmin: "list", syncOperator: "list"}},
+	{"status/{workspace}", false, rights{admin: "read list"}},
+	{"syncs/{workspace}/", false, rights{admin: "list", syncOperator: "list"}},
+	{"syncs/{workspace}/{project}/", false, rights{admin: "list"}},
 	{"syncs/{workspace}/{project}/{environment}/", false, rights{admin: "list", syncOperator: "list"}},
 	{"projects/{workspace}/", false, rights{admin: "list"}},
 	{"projects/{workspace}/{project}", true, rights{admin: "create read update patch delete", developer: "read"}},
+	{"environments/{workspace}/", false, rights{admin: "list"}},
 	{"environments/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
 	{"environments/{workspace}/{project}/{environment}", true, rights{admin: "create read update patch delete", developer: "read"}},
+	{"secrets/{workspace}/", false, rights{admin: "list"}},
+	{"secrets/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
 	{"secrets/{workspace}/{project}/{environment}/", false, rights{admin: "list", developer: "list", reader: "list"}},
 	{"secrets/{workspace}/{project}/{environment}/{name}", true, rights{admin: "create read update patch delete", developer: "create read update patch delete", reader: "read"}},
-	{"metadata/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
-	{"metadata/{workspace}/{project}/{environment}/{name}", false, rights{admin: "create read update patch delete", developer: "create read update patch", reader: "read"}},
+	{"metadata/{workspace}/", false, rights{admin: "list"}},
+	{"metadata/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
+	{"metadata/{workspace}/{project}/{environment}", false, rights{admin: "read list", developer: "read list", reader: "read list"}},
+	{"metadata/{workspace}/{project}/{environment}/", false, rights{admin: "read list", developer: "read list", reader: "read list"}},
+	{"metadata/{workspace}/{project}/{environment}/{name}", false, rights{admin: "create read update patch delete list", developer: "create read update patch list", reader: "read list"}},
+	{"metadata/{workspace}/{project}/{environment}/{name}/", false, rights{admin: "create read update patch delete list", developer: "create read update patch list", reader: "read list"}},
 	{"undelete/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update", developer: "update"}},
 	{"destroy/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update"}},
 	{"rollback/{workspace}/{project}/{environment}/{name}", false, rights{admin: "update", developer: "update"}},
 	{"import/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
+	{"load/{workspace}/", false, rights{admin: "list"}},
+	{"load/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
 	{"load/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read", workload: "read"}},
 	{"render/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
 	{"compare/{workspace}/{project}", false, rights{admin: "read"}},
-	{"changes/{workspace}/{project}/{environment}", false, rights{admin: "read", developer: "read", reader: "read"}},
+	{"changes/{workspace}/", false, rights{admin: "list"}},
+	{"changes/{workspace}/{project}/", false, rights{admin: "list", developer: "list"}},
+	{"changes/{workspace}/{project}/{environment}", false, rights{admin: "read list", developer: "read list", reader: "read list"}},
+	{"changes/{workspace}/{project}/{environment}/", false, rights{admin: "read list", developer: "read list", reader: "read list"}},
 	{"revert/{workspace}/{project}/{environment}", false, rights{admin: "update", developer: "update"}},
 	{"encrypt/{workspace}/{context}", false, rights{crypto: "update"}},
 	{"decrypt/{workspace}/{context}", false, rights{crypto: "update"}},
@@ -78,12 +95,36 @@ var matrix = []row{
 	{"hmac/{workspace}/{context}", false, rights{crypto: "update"}},
 	{"verify/{workspace}/{context}", false, rights{crypto: "update"}},
 	{"datakey/{workspace}/{context}", false, rights{crypto: "update"}},
+	// The lists that only complete the paths of writes belong to no role.
+	{"undelete/{workspace}/", false, nil},
+	{"undelete/{workspace}/{project}/", false, nil},
+	{"undelete/{workspace}/{project}/{environment}/", false, nil},
+	{"destroy/{workspace}/", false, nil},
+	{"destroy/{workspace}/{project}/", false, nil},
+	{"destroy/{workspace}/{project}/{environment}/", false, nil},
+	{"rollback/{workspace}/", false, nil},
+	{"rollback/{workspace}/{project}/", false, nil},
+	{"rollback/{workspace}/{project}/{environment}/", false, nil},
+	{"import/{workspace}/", false, nil},
+	{"import/{workspace}/{project}/", false, nil},
+	{"render/{workspace}/", false, nil},
+	{"render/{workspace}/{project}/", false, nil},
+	{"revert/{workspace}/", false, nil},
+	{"revert/{workspace}/{project}/", false, nil},
+	{"compare/{workspace}/", false, nil},
 }
+
+// categories lists the categories with a list of workspaces that only the operator may read.
+var categories = strings.Fields("changes compare datakey decrypt destroy encrypt environments hmac import integrations keys load metadata projects " +
+	"render revert rewrap rollback secrets status syncs undelete verify")
 
 // classified returns the matrix with the paths of every provider. The rows of all providers are the
 // same.
 func classified(c caller) []row {
 	all := slices.Clone(matrix)
+	for _, category := range categories {
+		all = append(all, row{category + "/", false, rights{operator: "list"}})
+	}
 	providers, _ := c.read("info")["providers"].(data)
 	for name := range providers {
 		folder := "integrations/{workspace}/" + name + "/"
@@ -94,9 +135,10 @@ func classified(c caller) []row {
 		provider, _ := providers[name].(data)
 		destinations, _ := provider["destinations"].(data)
 		for destination := range destinations {
-			one := "syncs/{workspace}/{project}/{environment}/" + destination + "/{name}"
-			all = append(all, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
-			for action, capability := range map[string]string{"plan": "read update", "run": "update", "status": "read", "adopt": "update", "pause": "update", "resume": "update"} {
+			folder := "syncs/{workspace}/{project}/{environment}/" + destination + "/"
+			one := folder + "{name}"
+			all = append(all, row{folder, false, rights{admin: "list", syncOperator: "list"}}, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
+			for action, capability := range map[string]string{"plan": "read update list", "run": "update", "status": "read list", "adopt": "update", "pause": "update", "resume": "update"} {
 				all = append(all, row{one + "/" + action, false, rights{admin: capability, syncOperator: capability}})
 			}
 		}
@@ -129,6 +171,7 @@ var holders = []struct {
 	name, role, parameters string
 	reach                  []envPath
 }{
+	{"operator", operator, "", envPaths},
 	{"workspace admin", admin, "workspace=acme", []envPath{own, otherEnvironment, otherProject}},
 	{"developer", developer, "workspace=acme&project=api&environment=development", []envPath{own}},
 	{"developer of every environment", developer, "workspace=acme&project=api", []envPath{own, otherEnvironment}},
@@ -144,8 +187,21 @@ func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
 	c := root(t, vault.Server(t))
 	d := openapi(c)
 	var listed, roles []string
+	loads := map[string]string{}
+	for _, row := range matrix {
+		if row.path == "load/{workspace}/{project}/{environment}" {
+			loads = row.may
+		}
+	}
 	for _, row := range classified(c) {
 		listed = append(listed, "/"+row.path)
+		// Both return whether values are equal, so no role has them without the right to load.
+		for role := range row.may {
+			oracle := row.path == "import/{workspace}/{project}/{environment}" || row.path == "compare/{workspace}/{project}"
+			if oracle && !strings.Contains(loads[role], "read") {
+				t.Errorf("%s has %s without load", role, row.path)
+			}
+		}
 		roles = slices.AppendSeq(roles, maps.Keys(row.may))
 		if got := d.Paths["/"+row.path].CreateSupported; got != row.creates {
 			t.Errorf("%s: creates is %t in the table and %t in the engine", row.path, row.creates, got)
@@ -164,13 +220,13 @@ func TestTheMatrixCoversEveryPathAndRole(t *testing.T) {
 // request, so permitted requests change nothing.
 func TestEachRoleMayDoExactlyWhatTheMatrixSays(t *testing.T) {
 	s := vault.Server(t)
-	operator := mounted(t, s, "teams/stash")
+	c := mounted(t, s, "teams/stash")
 	users := make([]caller, len(holders))
 	for i, holder := range holders {
-		policy, _ := operator.read("policies/" + holder.role + "?" + holder.parameters)["policy"].(string)
-		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).atMount(operator.mount)
+		policy, _ := c.read("policies/" + holder.role + "?" + holder.parameters)["policy"].(string)
+		users[i] = callerOf(t, s.ClientWithPolicy(t, policy)).atMount(c.mount)
 	}
-	paths := classified(operator)
+	paths := classified(c)
 	all := func(t *testing.T, requests map[string]string) {
 		t.Helper()
 		for i, holder := range holders {
@@ -193,13 +249,13 @@ func TestEachRoleMayDoExactlyWhatTheMatrixSays(t *testing.T) {
 	// On the empty mount a write is a create, if the path distinguishes create and update.
 	t.Run("empty", func(t *testing.T) { all(t, map[string]string{"PUT": "update"}) })
 	for _, p := range envPaths {
-		operator.write("workspaces/"+p.workspace, nil)
-		operator.write("secrets/"+operator.environment(p.workspace, p.project, p.environment)+"/DATABASE_URL", data{"value": "x"})
+		c.write("workspaces/"+p.workspace, nil)
+		c.write("secrets/"+c.environment(p.workspace, p.project, p.environment)+"/DATABASE_URL", data{"value": "x"})
 	}
 	t.Run("populated", func(t *testing.T) {
 		all(t, map[string]string{"POST": "update", "GET": "read", "PATCH": "patch", "DELETE": "delete", "LIST": "list"})
 	})
-	expect(t, "afterwards, info", operator.read("info"), data{"workspaces": 2, "projects": 3, "environments": 4, "secrets": 4})
+	expect(t, "afterwards, info", c.read("info"), data{"workspaces": 2, "projects": 3, "environments": 4, "secrets": 4})
 }
 
 // filled returns the paths of a template for the given environments.

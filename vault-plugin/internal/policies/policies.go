@@ -50,8 +50,9 @@ type Role struct {
 	rules []rule
 }
 
-// rule is one path of a policy. `{workspace}`, `{project}`, `{environment}` and `{context}` are
-// replaced by the parameters.
+// rule is one path of a policy, relative to the mount. A path that begins with a slash belongs to
+// Vault itself. `{workspace}`, `{project}`, `{environment}` and `{context}` are replaced by the
+// parameters, `{mount}` by the path of the mount.
 //
 // Vault applies exactly one rule of a policy to a request, the most specific one, so a rule holds
 // all capabilities of its path. The path of a list request ends with a slash, also when the request
@@ -102,10 +103,14 @@ func Render(name string, p Params) (string, error) {
 	}
 	var b strings.Builder
 	role.writeHeader(&b, mount, given)
-	fill := role.filler(given)
+	fill := role.filler(mount, given)
 	for _, rule := range role.rules {
-		fmt.Fprintf(&b, "\n# %s\npath \"%s%s\" {\n  capabilities = [\"%s\"]\n}\n",
-			rule.why, mount, fill.Replace(rule.path), strings.Join(rule.capabilities, `", "`))
+		path, vaults := strings.CutPrefix(rule.path, "/")
+		if !vaults {
+			path = mount + path
+		}
+		fmt.Fprintf(&b, "\n# %s\npath \"%s\" {\n  capabilities = [\"%s\"]\n}\n",
+			rule.why, fill.Replace(path), strings.Join(rule.capabilities, `", "`))
 	}
 	return b.String(), nil
 }
@@ -119,7 +124,7 @@ func (r Role) check(given map[string]string) error {
 		case given[param] == "":
 			continue
 		case !required && !slices.Contains(r.Optional, param):
-			return fault.New(fault.Invalid, "%s: the role %s does not accept it; the role accepts %s", param, r.Name, strings.Join(r.params(), ", "))
+			return fault.New(fault.Invalid, "%s: the role %s does not accept it; the role accepts %s", param, r.Name, r.accepted())
 		}
 		if err := naming.Check(param, given[param]); err != nil {
 			return err
@@ -128,12 +133,19 @@ func (r Role) check(given map[string]string) error {
 	return nil
 }
 
+func (r Role) accepted() string {
+	if names := r.params(); len(names) > 0 {
+		return strings.Join(names, ", ")
+	}
+	return "no parameter"
+}
+
 func (r Role) params() []string { return slices.Concat(r.Required, r.Optional) }
 
 // filler returns the replacer that puts the names into a rule's path. `+` is Vault's wildcard for
 // one segment.
-func (r Role) filler(given map[string]string) *strings.Replacer {
-	var pairs []string
+func (r Role) filler(mount string, given map[string]string) *strings.Replacer {
+	pairs := []string{"{mount}", strings.TrimSuffix(mount, "/")}
 	for _, param := range r.params() {
 		value := given[param]
 		if value == "" {

@@ -18,12 +18,12 @@ path "stashbase/secrets/acme/api/dev/+" {
 
 # Read the metadata of all secrets, without values.
 path "stashbase/metadata/acme/api/dev" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Read the history of each secret.
 path "stashbase/metadata/acme/api/dev/+" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
 
 # Load all values of the environment.
@@ -38,5 +38,5 @@ path "stashbase/render/acme/api/dev" {
 
 # Read the changelog of the environment, without values.
 path "stashbase/changes/acme/api/dev" {
-  capabilities = ["read"]
+  capabilities = ["read", "list"]
 }
