@@ -19,7 +19,7 @@ func wrapped(t *testing.T, s *vaulttest.Server, method, path string, body data) 
 	client := wrapping(t, s)
 	var secret *api.Secret
 	var err error
-	switch path = "stashbase/" + path; method {
+	switch path = strings.TrimSuffix("stashbase/"+path, "/"); method {
 	case http.MethodGet:
 		secret, err = client.Logical().Read(path)
 	case "LIST":
