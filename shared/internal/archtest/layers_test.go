@@ -28,7 +28,9 @@ var layers = [][]string{
 	{"recordset"},
 	{"keys", "settings", "undone", "schedule", "intake", "headcache", "naming", "charset"},
 	{"caller"}, // below keys and settings, because a change of either takes a caller.Request
-	{"store", "jobs", "gate", "fault", "clock", "keylock", "nametemplate"},
+	{"store", "jobs", "gate", "budget", "clock", "keylock", "nametemplate"},
+	{"globs"},
+	{"fault"},
 }
 
 func TestEngineImportsPointDown(t *testing.T) {
