@@ -3,6 +3,8 @@ package headcache
 
 import (
 	"math"
+	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -14,7 +16,7 @@ import (
 // The zero value is ready for Configure.
 type Cache struct {
 	mu    sync.Mutex
-	lru   *simplelru.LRU[Key, *store.Head]
+	lru   *simplelru.LRU[Key, cached]
 	bytes int
 	limit int
 }
@@ -25,17 +27,56 @@ type Key struct {
 	Name        string
 }
 
-// weight estimates the memory that a head uses, in bytes.
-func weight(head *store.Head) int {
-	bytes := len(head.Sealed) + 256
+// cached is a head and what it weighs.
+type cached struct {
+	head   *store.Head
+	weight int
+}
+
+// Sizes of the parts of a head in memory, in bytes.
+var (
+	headBytes    = int(reflect.TypeFor[store.Head]().Size())
+	versionBytes = int(reflect.TypeFor[store.Version]().Size())
+)
+
+const (
+	// entryBytes is what the cache itself needs for a head: an element of a list and an element of
+	// a map, which both hold the key.
+	entryBytes = 320
+	// textBytes is what a string or a slice needs besides its content: its header, and the rest of
+	// the block that the content is allocated in.
+	textBytes = 24
+	// pairBytes is what an element of a map needs besides its content. Half of a map may be empty.
+	pairBytes = 96
+)
+
+// weight returns the memory that a cached head uses, in bytes.
+func weight(key Key, head *store.Head) int {
+	bytes := entryBytes + headBytes + len(key.Environment) + len(key.Name) + cap(head.Sealed) + 8*cap(head.Doomed)
 	for _, sealed := range head.Inline {
-		bytes += len(sealed) + 24 // the slice header
+		bytes += textBytes + cap(sealed)
 	}
-	for _, v := range head.Versions {
-		bytes += 512 + len(v.Comment)
+	bytes += cap(head.Versions) * versionBytes
+	for i := range head.Versions {
+		bytes += textsOf(&head.Versions[i])
 	}
 	for _, tag := range head.Tags {
-		bytes += 16 + len(tag)
+		bytes += textBytes + len(tag)
+	}
+	for key, value := range head.Metadata {
+		bytes += pairBytes + len(key) + len(value)
+	}
+	return bytes
+}
+
+// textsOf returns the memory of the texts of a version, in bytes.
+func textsOf(v *store.Version) int {
+	bytes := len(v.RequestID) + len(v.Comment) + len(v.DeletedID)
+	for _, actor := range []*store.Actor{&v.By, &v.DeletedBy} {
+		bytes += len(actor.EntityID) + len(actor.DisplayName) + len(actor.AccessorHash)
+	}
+	for _, target := range v.Targets {
+		bytes += textBytes + len(target)
 	}
 	return bytes
 }
@@ -47,7 +88,7 @@ func (c *Cache) Configure(limit int) {
 	defer c.mu.Unlock()
 	c.limit = limit
 	if c.lru == nil {
-		c.lru, _ = simplelru.NewLRU(math.MaxInt, func(_ Key, gone *store.Head) { c.bytes -= weight(gone) })
+		c.lru, _ = simplelru.NewLRU(math.MaxInt, func(_ Key, gone cached) { c.bytes -= gone.weight })
 	}
 	c.shrink()
 }
@@ -62,20 +103,21 @@ func (c *Cache) shrink() {
 func (c *Cache) Get(key Key) *store.Head {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	head, _ := c.lru.Get(key)
-	return head
+	found, _ := c.lru.Get(key)
+	return found.head
 }
 
 // Put caches a head and replaces the earlier head of the secret.
 func (c *Cache) Put(key Key, head *store.Head) {
+	heavy := weight(key, head)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
-	if weight(head) > c.limit {
+	if heavy > c.limit {
 		return // it would evict all other heads, and then itself
 	}
-	c.lru.Add(key, head)
-	c.bytes += weight(head)
+	c.lru.Add(key, cached{head, heavy})
+	c.bytes += heavy
 	c.shrink()
 }
 
@@ -86,11 +128,16 @@ func (c *Cache) Drop(key Key) {
 	c.lru.Remove(key)
 }
 
+// dropAtOnce bounds the heads that are dropped while the requests of all tenants wait for the lock.
+const dropAtOnce = 100
+
 // DropEnvironment removes the heads of the named secrets of an environment.
 func (c *Cache) DropEnvironment(env store.ID, names []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, name := range names {
-		c.lru.Remove(Key{env, name})
+	for some := range slices.Chunk(names, dropAtOnce) {
+		c.mu.Lock()
+		for _, name := range some {
+			c.lru.Remove(Key{env, name})
+		}
+		c.mu.Unlock()
 	}
 }
