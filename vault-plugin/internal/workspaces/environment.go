@@ -42,16 +42,17 @@ func (t *Tree) describeEnvironment(name string, env *store.Environment) Environm
 // ProjectEnvironments lists a project's environments, sorted by name.
 func (t *Tree) ProjectEnvironments(call caller.Request, path Path) ([]Environment, error) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	_, pr, err := t.project(call, path)
-	if err != nil {
-		return nil, err
+	var records map[string]*store.Environment
+	if err == nil {
+		records = maps.Clone(pr.environments)
 	}
+	t.mu.RUnlock() // before each environment is looked at
 	var all []Environment
-	for _, name := range slices.Sorted(maps.Keys(pr.environments)) {
-		all = append(all, t.describeEnvironment(name, pr.environments[name]))
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		all = append(all, t.describeEnvironment(name, records[name]))
 	}
-	return all, nil
+	return all, err
 }
 
 // PutEnvironment creates or changes an environment. If the change locks the environment, no earlier
@@ -93,10 +94,10 @@ func (t *Tree) PutEnvironment(ctx context.Context, call caller.Request, path Pat
 	if err := CheckDescription(record.Description); err != nil {
 		return Environment{}, err
 	}
-	t.mu.RLock()
-	err = t.checkSharing(call, path, env, &record)
-	t.mu.RUnlock()
-	if err != nil {
+	if err := checkPatterns(record.SharedWith); err != nil {
+		return Environment{}, err
+	}
+	if err := t.checkBase(call, path, env, &record); err != nil {
 		return Environment{}, err
 	}
 	if env != nil && record.Locked != env.Locked {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -20,16 +21,20 @@ type Project struct {
 // Project returns one project.
 func (t *Tree) Project(call caller.Request, path Path) (Project, error) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	ws, err := t.workspace(call, path.Workspace)
+	var found surveyed
+	if err == nil {
+		if p := ws.projects[path.Project]; p != nil {
+			found = survey(path.Project, p)
+		} else {
+			err = t.noProject(ws, path)
+		}
+	}
+	t.mu.RUnlock()
 	if err != nil {
 		return Project{}, err
 	}
-	p := ws.projects[path.Project]
-	if p == nil {
-		return Project{}, t.noProject(ws, path)
-	}
-	return t.describeProject(path.Project, p), nil
+	return t.describeProject(found), nil
 }
 
 // noProject returns the error for a project that is missing or whose record is damaged.
@@ -40,23 +45,41 @@ func (t *Tree) noProject(ws *workspace, path Path) error {
 	return fault.Missing("project %q of %s does not exist", path.Project, path.Workspace)
 }
 
-func (t *Tree) describeProject(name string, p *project) Project {
-	return Project{Name: name, Project: *p.record, Counts: t.countProject(p)}
+// surveyed is a project without the numbers of its secrets.
+type surveyed struct {
+	name   string
+	record *store.Project
+	census census
+}
+
+// survey returns a project. The caller holds mu.
+func survey(name string, p *project) surveyed {
+	s := surveyed{name: name, record: p.record}
+	s.census.addProject(p)
+	return s
+}
+
+func (t *Tree) describeProject(s surveyed) Project {
+	return Project{Name: s.name, Project: *s.record, Counts: t.count(s.census)}
 }
 
 // Projects lists a workspace's projects, sorted by name.
 func (t *Tree) Projects(call caller.Request, w string) ([]Project, error) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	ws, err := t.workspace(call, w)
-	if err != nil {
-		return nil, err
+	var found []surveyed
+	if err == nil {
+		for name, p := range ws.projects {
+			found = append(found, survey(name, p))
+		}
 	}
+	t.mu.RUnlock()
+	slices.SortFunc(found, func(a, b surveyed) int { return strings.Compare(a.name, b.name) })
 	var all []Project
-	for _, name := range slices.Sorted(maps.Keys(ws.projects)) {
-		all = append(all, t.describeProject(name, ws.projects[name]))
+	for _, s := range found {
+		all = append(all, t.describeProject(s))
 	}
-	return all, nil
+	return all, err
 }
 
 // PutProject creates or changes a project.
@@ -206,12 +229,15 @@ func (t *Tree) environmentIDs(ws *workspace, project string) []store.ID {
 }
 
 func (t *Tree) countsOf(ws *workspace, project string) Counts {
+	var c census
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	if project == "" {
-		return t.countWorkspace(ws)
+		c.addWorkspace(ws)
+	} else {
+		c.addProject(ws.projects[project])
 	}
-	return t.countProject(ws.projects[project])
+	t.mu.RUnlock()
+	return t.count(c)
 }
 
 // freeze blocks writes to several environments until thaw is called.

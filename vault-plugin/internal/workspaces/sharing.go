@@ -3,24 +3,19 @@ package workspaces
 import (
 	"context"
 	"maps"
-	globs "path"
 	"slices"
 	"strings"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/recordset"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-const (
-	// MaxBases is the largest number of environments in a chain of inheritance.
-	MaxBases = 10
-	// MaxSharedWith is the largest number of patterns in shared_with.
-	MaxSharedWith = 64
-	maxPattern    = 130 // bytes: two names and a slash
-)
+// MaxBases is the largest number of environments in a chain of inheritance.
+const MaxBases = 10
 
 // mayUse reports whether the owner of the target lets another environment of the same workspace
 // reference or inherit it. The engine cannot query a caller's rights on another path, so the owner
@@ -29,10 +24,7 @@ func mayUse(target, from *store.Environment, fromProject, fromName string) bool 
 	if target.ID == from.ID {
 		return true
 	}
-	return slices.ContainsFunc(target.SharedWith, func(glob string) bool {
-		ok, _ := globs.Match(glob, fromProject+"/"+fromName)
-		return ok
-	})
+	return globs.Compile(target.SharedWith).Match(fromProject + "/" + fromName)
 }
 
 // Shares returns an environment of the same workspace that from refers to, if its owner shares it.
@@ -44,8 +36,8 @@ func (t *Tree) Shares(call caller.Request, from Place, other Path) (Place, error
 		return Place{}, err
 	}
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	source, wanted := t.record(from), t.record(target)
+	t.mu.RUnlock() // before the patterns of the tenant are matched
 	if source == nil || wanted == nil {
 		return Place{}, fault.New(fault.NotFound, "environment %s no longer exists", from.Path())
 	}
@@ -70,13 +62,10 @@ func (t *Tree) record(p Place) *store.Environment {
 	return env
 }
 
-// checkSharing rejects a base that does not exist, is not shared or closes a cycle, and patterns
-// that are malformed. An unchanged base is accepted even if its owner no longer shares it. That
-// stops deliveries, but the environment's other fields can still be changed. The caller holds mu.
-func (t *Tree) checkSharing(call caller.Request, path Path, before, record *store.Environment) error {
-	if err := checkPatterns(record.SharedWith); err != nil {
-		return err
-	}
+// checkBase rejects a base that does not exist, is not shared or closes a cycle. An unchanged base
+// is accepted even if its owner no longer shares it. That stops deliveries, but the environment's
+// other fields can still be changed. The caller holds the workspace's change lock.
+func (t *Tree) checkBase(call caller.Request, path Path, before, record *store.Environment) error {
 	if before != nil && before.Base == record.Base {
 		return nil
 	}
@@ -89,11 +78,10 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 		if project == path.Project && environment == path.Environment {
 			return fault.New(fault.Invalid, "base: %s inherits from this environment; inheritance must not form a cycle", record.Base)
 		}
-		_, pr, err := t.project(call, Path{Workspace: path.Workspace, Project: project})
-		if err != nil || pr.environments[environment] == nil {
+		next := t.environment(call, Path{path.Workspace, project, environment})
+		if next == nil {
 			return fault.New(fault.Invalid, "base: environment %s does not exist in workspace %s", at, path.Workspace)
 		}
-		next := pr.environments[environment]
 		if !mayUse(next, from, fromProject, fromName) {
 			return fault.New(fault.Denied, "base: environment %s is not shared with %s/%s; its owner can share it with: vault write %senvironments/%s/%s shared_with=%s/%s",
 				at, fromProject, fromName, call.Mount, path.Workspace, at, fromProject, fromName)
@@ -103,14 +91,24 @@ func (t *Tree) checkSharing(call caller.Request, path Path, before, record *stor
 	return fault.New(fault.Limit, "base: inheritance goes at most %d environments deep", MaxBases)
 }
 
+// environment returns the record of an environment, or nil if there is none.
+func (t *Tree) environment(call caller.Request, path Path) *store.Environment {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, pr, err := t.project(call, path)
+	if err != nil {
+		return nil
+	}
+	return pr.environments[path.Environment]
+}
+
 // checkPatterns rejects a shared_with with too many patterns or with a malformed pattern.
 func checkPatterns(patterns []string) error {
-	if len(patterns) > MaxSharedWith {
-		return fault.New(fault.Limit, "shared_with: has %d patterns; at most %d are allowed", len(patterns), MaxSharedWith)
+	if err := globs.Check("shared_with", "api/staging or web/*", patterns); err != nil {
+		return err
 	}
 	for _, glob := range patterns {
-		_, err := globs.Match(glob, "")
-		if err != nil || len(glob) > maxPattern || strings.Count(glob, "/") != 1 {
+		if strings.Count(glob, "/") != 1 {
 			return fault.New(fault.Invalid, "shared_with: each pattern must have the form project/environment, such as api/staging or web/*")
 		}
 	}

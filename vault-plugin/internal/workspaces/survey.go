@@ -14,40 +14,58 @@ type Counts struct{ Workspaces, Projects, Environments, Secrets int }
 
 // Counts returns the numbers from memory.
 func (t *Tree) Counts() Counts {
+	var all census
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var c Counts
 	for _, ws := range t.workspaces {
-		c.add(t.countWorkspace(ws))
+		all.addWorkspace(ws)
 	}
-	c.Workspaces = len(t.workspaces)
-	return c
+	all.Workspaces = len(t.workspaces)
+	t.mu.RUnlock()
+	return t.count(all)
 }
 
-func (c *Counts) add(d Counts) {
-	c.Projects += d.Projects
-	c.Environments += d.Environments
-	c.Secrets += d.Secrets
+// census is a survey of the tree without the secrets. It is taken while mu is held. Their numbers
+// are added without mu, which the requests of all tenants need.
+type census struct {
+	Counts
+	environments []store.ID
 }
 
-func (t *Tree) countWorkspace(ws *workspace) Counts {
-	c := Counts{Projects: len(ws.projects)}
+func (c *census) addWorkspace(ws *workspace) {
+	c.Projects += len(ws.projects)
 	for _, p := range ws.projects {
-		c.add(t.countProject(p))
+		c.addProject(p)
 	}
-	return c
 }
 
-func (t *Tree) countProject(p *project) Counts {
-	c := Counts{Environments: len(p.environments)}
+func (c *census) addProject(p *project) {
+	c.Environments += len(p.environments)
 	for _, e := range p.environments {
-		c.Secrets += t.contents.Count(e.ID)
+		c.environments = append(c.environments, e.ID)
 	}
-	return c
+}
+
+// count adds the secrets of a census.
+func (t *Tree) count(c census) Counts {
+	for _, id := range c.environments {
+		c.Secrets += t.contents.Count(id)
+	}
+	return c.Counts
 }
 
 // Places lists the environments of the workspace with an id, sorted by the environments' ids.
 func (t *Tree) Places(ws store.ID) []Place {
+	places := t.places(ws)
+	slices.SortFunc(places, func(a, b Place) int {
+		if a.EnvironmentID < b.EnvironmentID {
+			return -1
+		}
+		return 1
+	})
+	return places
+}
+
+func (t *Tree) places(ws store.ID) (places []Place) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	w, exists := t.ids.workspaces[ws]
@@ -56,7 +74,6 @@ func (t *Tree) Places(ws store.ID) []Place {
 	}
 	node := t.workspaces[w]
 	effective := t.settings.Effective(node.record.Settings)
-	var places []Place
 	for p, pr := range node.projects {
 		for e, env := range pr.environments {
 			places = append(places, Place{
@@ -65,12 +82,6 @@ func (t *Tree) Places(ws store.ID) []Place {
 			})
 		}
 	}
-	slices.SortFunc(places, func(a, b Place) int {
-		if a.EnvironmentID < b.EnvironmentID {
-			return -1
-		}
-		return 1
-	})
 	return places
 }
 

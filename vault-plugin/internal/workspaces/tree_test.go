@@ -12,6 +12,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/jobs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -287,13 +288,16 @@ func TestAReCreatedEnvironmentIsNotTakenForTheOldOne(t *testing.T) {
 
 func TestPatternsOfSharingAreChecked(t *testing.T) {
 	w := newWorld(t, "api/dev")
-	many := slices.Repeat([]string{"api/*"}, workspaces.MaxSharedWith)
+	many := slices.Repeat([]string{"api/*"}, globs.MaxPatterns)
 	w.put("api/dev", sharing(many...))
 	if err := w.try("api/dev", sharing(append(many, "api/*")...)); !fault.Is(err, fault.Limit) {
 		t.Errorf("too many patterns: %v", err)
 	}
-	w.put("api/dev", sharing("api/"+strings.Repeat("x", 126)))
-	for _, wrong := range []string{"", "*", "api", "api/a/b", "api/[", "api/" + strings.Repeat("x", 127)} {
+	w.put("api/dev", sharing("api/"+strings.Repeat("x", globs.MaxBytes-4)))
+	if err := w.try("api/dev", sharing("api/"+strings.Repeat("x", globs.MaxBytes-3))); !fault.Is(err, fault.Limit) {
+		t.Errorf("a pattern that is too long: %v", err)
+	}
+	for _, wrong := range []string{"", "*", "api", "api/a/b", "api/["} {
 		if err := w.try("api/dev", sharing("api/*", wrong)); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "shared_with:") {
 			t.Errorf("%q: %v", wrong, err)
 		}

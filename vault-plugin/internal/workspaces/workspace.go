@@ -33,15 +33,30 @@ type Workspace struct {
 // Workspace returns one workspace.
 func (t *Tree) Workspace(name string) (Workspace, error) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if err := t.checkPending(Path{Workspace: name}); err != nil {
+	err := t.checkPending(Path{Workspace: name})
+	t.mu.RUnlock()
+	if err != nil {
 		return Workspace{}, err
 	}
+	if w, exists := t.describeWorkspace(name); exists {
+		return w, nil
+	}
+	return Workspace{}, t.noWorkspace(name)
+}
+
+// describeWorkspace returns a workspace. It returns false if there is none.
+func (t *Tree) describeWorkspace(name string) (_ Workspace, exists bool) {
+	t.mu.RLock()
 	ws := t.workspaces[name]
 	if ws == nil {
-		return Workspace{}, t.noWorkspace(name)
+		t.mu.RUnlock()
+		return Workspace{}, false
 	}
-	return t.describeWorkspace(name, ws), nil
+	record := ws.record
+	var c census
+	c.addWorkspace(ws)
+	t.mu.RUnlock()
+	return Workspace{Name: name, Workspace: *record, Effective: t.settings.Effective(record.Settings), Counts: t.count(c)}, true
 }
 
 // noWorkspace returns the error for a workspace that is missing or whose record is damaged.
@@ -52,17 +67,17 @@ func (t *Tree) noWorkspace(name string) error {
 	return fault.Missing("workspace %q does not exist", name)
 }
 
-func (t *Tree) describeWorkspace(name string, ws *workspace) Workspace {
-	return Workspace{Name: name, Workspace: *ws.record, Effective: t.settings.Effective(ws.record.Settings), Counts: t.countWorkspace(ws)}
-}
-
 // Workspaces lists all workspaces, sorted by name.
 func (t *Tree) Workspaces() []Workspace {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
+	names := slices.Collect(maps.Keys(t.workspaces))
+	t.mu.RUnlock()
+	slices.Sort(names)
 	var all []Workspace
-	for _, name := range slices.Sorted(maps.Keys(t.workspaces)) {
-		all = append(all, t.describeWorkspace(name, t.workspaces[name]))
+	for _, name := range names {
+		if w, exists := t.describeWorkspace(name); exists { // else it was deleted meanwhile
+			all = append(all, w)
+		}
 	}
 	return all
 }
