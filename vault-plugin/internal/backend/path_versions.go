@@ -9,6 +9,7 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
@@ -65,11 +66,17 @@ func (b *Backend) markPath(verb, synopsis, description, numbers string, mark mar
 	}
 }
 
+// maxMarked is the largest number of versions in one request.
+const maxMarked = 1000
+
 // versions returns the numbers in the field versions. If required is set, an empty field is an
 // error.
 func (c *call) versions(required bool) ([]uint64, error) {
 	var numbers []uint64
 	raw, _ := c.data.Get(fieldVersions).([]int)
+	if len(raw) > maxMarked {
+		return nil, fault.New(fault.Limit, "%s: has %d numbers; at most %d are allowed, and a secret keeps at most %d versions", fieldVersions, len(raw), maxMarked, settings.MaxVersions.Max)
+	}
 	for _, n := range raw {
 		if n < 1 {
 			return nil, fault.New(fault.Invalid, "%s: must be version numbers, 1 or greater, such as 1,2", fieldVersions)

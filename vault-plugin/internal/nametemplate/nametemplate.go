@@ -18,6 +18,8 @@ const (
 	MaxText = 512
 	// MaxName is the largest size of a produced name in bytes.
 	MaxName = 512
+	// MaxSteps is the largest number of functions that a template calls for one name.
+	MaxSteps = 32
 	// maxStep is the largest output of one step of a pipeline in bytes. It is larger than MaxName
 	// because a later step may shorten the text.
 	maxStep = 8 * MaxName
@@ -64,6 +66,7 @@ func Parse(text string) (Template, error) {
 		return Template{}, errShape()
 	}
 	var t Template
+	steps := 0
 	for _, node := range trees[text].Root.Nodes {
 		switch n := node.(type) {
 		case *parse.TextNode:
@@ -72,6 +75,9 @@ func Parse(text string) (Template, error) {
 			p, err := action(n.Pipe)
 			if err != nil {
 				return Template{}, err
+			}
+			if steps += len(p.steps); steps > MaxSteps {
+				return Template{}, fmt.Errorf("must call at most %d functions", MaxSteps)
 			}
 			t.pieces = append(t.pieces, p)
 		default:

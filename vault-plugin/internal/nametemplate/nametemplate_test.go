@@ -84,6 +84,15 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 	}
 }
 
+func TestTheFunctionsOfATemplateAreBounded(t *testing.T) {
+	for n, allowed := range map[int]bool{MaxSteps: true, MaxSteps + 1: false} {
+		_, err := Parse("{{ .Name" + strings.Repeat(" | upper", n-1) + " }}{{ .Project | lower }}")
+		if (err == nil) != allowed {
+			t.Errorf("%d functions: %v", n, err)
+		}
+	}
+}
+
 func FuzzTemplate(f *testing.F) {
 	f.Add("{{ .Name | upper }}", "A")
 	f.Add(`{{ .Name | replace "_" "-" | truncate 3 }}-{{ .Project }}`, "DB_é")

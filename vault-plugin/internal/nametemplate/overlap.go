@@ -1,9 +1,10 @@
 package nametemplate
 
 import (
-	"path"
 	"slices"
 	"strings"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 )
 
 // Namer holds everything that decides which names a sync produces.
@@ -15,30 +16,60 @@ type Namer struct {
 }
 
 // Takes reports whether the sync includes the secret of that name.
-func (n Namer) Takes(name string) bool {
-	matches := func(glob string) bool {
-		met, _ := path.Match(glob, name)
-		return met
-	}
-	return (len(n.Include) == 0 || slices.ContainsFunc(n.Include, matches)) && !slices.ContainsFunc(n.Exclude, matches)
+func (n Namer) Takes(name string) bool { return globs.NewFilter(n.Include, n.Exclude).Selects(name) }
+
+// Verdict is the result of a comparison of two namers.
+type Verdict int
+
+// The verdicts.
+const (
+	Apart   Verdict = iota // they never produce the same name
+	Meet                   // they can produce the same name
+	Unknown                // the comparison would take more work than is left
+)
+
+// MaxWork is the work that the comparisons for one request may take together. It takes a few tens of
+// milliseconds. A thousand syncs with a few patterns each take a small part of it.
+const MaxWork = 1 << 23
+
+// Work bounds comparisons. One unit is one character, or a step over 64 characters.
+type Work struct{ left int }
+
+// stepWork is the work of one call of a function of a template.
+const stepWork = 256
+
+// NewWork returns a Work of n units.
+func NewWork(n int) *Work { return &Work{left: n} }
+
+func (w *Work) spend(n int) (enough bool) {
+	w.left -= n
+	return w.left >= 0
 }
 
 // Overlap reports whether two namers can produce the same name. fold maps names to the form in
-// which the destination compares them; nil compares byte by byte. Overlap may return true for
+// which the destination compares them; nil compares byte by byte. Overlap may return Meet for
 // namers that never collide: it assumes that transforms other than upper and lower can produce any
 // text.
-func Overlap(a, b Namer, fold func(string) string) bool {
+func Overlap(a, b Namer, fold func(string) string, work *Work) Verdict {
 	if fold == nil && a.plain() && b.plain() && (covered(a, b) || covered(b, a)) {
-		return false
+		return Apart
 	}
-	for _, x := range a.patterns(fold) {
-		for _, y := range b.patterns(fold) {
-			if meet(x, y) {
-				return true
+	left, enough := a.patterns(fold, work)
+	if !enough {
+		return Unknown
+	}
+	right, enough := b.patterns(fold, work)
+	if !enough {
+		return Unknown
+	}
+	for _, x := range left {
+		for _, y := range right {
+			if v := x.meet(y, work); v != Apart {
+				return v
 			}
 		}
 	}
-	return false
+	return Apart
 }
 
 // plain reports whether the template leaves names unchanged.
@@ -51,29 +82,29 @@ func covered(a, b Namer) bool {
 	return len(a.Include) > 0 && !slices.ContainsFunc(a.Include, func(glob string) bool { return !slices.Contains(b.Exclude, glob) })
 }
 
-// symbol is a part of a pattern: a given character, any one character, or any number of characters.
-type symbol struct {
-	any, many bool
-	char      rune
-}
-
 // patterns returns a pattern of the produced names for each pattern of Include.
-func (n Namer) patterns(fold func(string) string) [][]symbol {
+func (n Namer) patterns(fold func(string) string, work *Work) (all []*pattern, enough bool) {
 	include := n.Include
 	if len(include) == 0 {
 		include = []string{"*"}
 	}
-	var all [][]symbol
 	for _, glob := range include {
-		if !strings.ContainsAny(glob, `*?[\`) { // the glob is a single name, so its produced name is known
-			if name, err := n.Template.Execute(n.named(glob)); err == nil {
-				all = append(all, literal(name, fold))
-			}
+		if !work.spend(len(glob) + n.Template.steps()*stepWork) {
+			return nil, false
+		}
+		p := &pattern{}
+		if strings.ContainsAny(glob, `*?[\`) {
+			p = n.pattern(glob, fold)
+		} else if name, err := n.Template.Execute(n.named(glob)); err == nil {
+			p.literal(name, fold) // the glob is a single name, so its produced name is known
+		} else {
 			continue
 		}
-		all = append(all, n.pattern(glob, fold))
+		if all = append(all, p); !work.spend(len(p.symbols)) {
+			return nil, false
+		}
 	}
-	return all
+	return all, true
 }
 
 func (n Namer) named(name string) Fields {
@@ -82,118 +113,49 @@ func (n Namer) named(name string) Fields {
 	return f
 }
 
-func (n Namer) pattern(glob string, fold func(string) string) []symbol {
-	if len(n.Template.pieces) == 0 {
-		return globbed(glob, fold)
+// steps returns the number of functions that the template calls.
+func (t Template) steps() (n int) {
+	for _, p := range t.pieces {
+		n += len(p.steps)
 	}
-	var made []symbol
+	return n
+}
+
+func (n Namer) pattern(glob string, fold func(string) string) *pattern {
+	made := &pattern{}
+	if len(n.Template.pieces) == 0 {
+		made.glob(glob, fold)
+	}
 	for _, p := range n.Template.pieces {
-		if p.field != fieldName {
-			if text, err := p.execute(n.Fields); err == nil {
-				made = append(made, literal(text, fold)...)
-				continue
-			}
-			made = append(made, symbol{many: true})
+		if p.field == fieldName {
+			p.named(made, glob, fold)
 			continue
 		}
-		made = append(made, p.named(glob, fold)...)
+		if text, err := p.execute(n.Fields); err == nil {
+			made.literal(text, fold)
+		} else {
+			made.star()
+		}
 	}
 	return made
 }
 
-// named returns the pattern of what a piece produces from the names that match a glob.
-func (p piece) named(glob string, fold func(string) string) []symbol {
+// named adds to a pattern what a piece produces from the names that match a glob.
+func (p piece) named(made *pattern, glob string, fold func(string) string) {
 	cased := glob
 	for _, s := range p.steps {
 		switch {
 		case strings.ContainsAny(glob, `[\`): // a character class cannot be converted to upper or lower case
-			return []symbol{{many: true}}
+			made.star()
+			return
 		case s.name == "upper":
 			cased = strings.ToUpper(cased)
 		case s.name == "lower":
 			cased = strings.ToLower(cased)
 		default:
-			return []symbol{{many: true}}
+			made.star()
+			return
 		}
 	}
-	return globbed(cased, fold)
-}
-
-func globbed(glob string, fold func(string) string) []symbol {
-	if strings.ContainsAny(glob, `[\`) {
-		return []symbol{{many: true}}
-	}
-	var made []symbol
-	for _, r := range glob {
-		switch r {
-		case '*':
-			made = append(made, symbol{many: true})
-		case '?':
-			made = append(made, symbol{any: true})
-		default:
-			made = append(made, literal(string(r), fold)...)
-		}
-	}
-	return made
-}
-
-// literal returns the pattern of a known text. It applies fold to each character. Where fold does
-// not map a character to exactly one character, the pattern matches any text.
-func literal(text string, fold func(string) string) []symbol {
-	var made []symbol
-	for _, r := range text {
-		folded := string(r)
-		if fold != nil {
-			folded = fold(folded)
-		}
-		runes := []rune(folded)
-		if len(runes) != 1 {
-			made = append(made, symbol{many: true})
-			continue
-		}
-		made = append(made, symbol{char: runes[0]})
-	}
-	return made
-}
-
-// meet reports whether some name matches both patterns.
-func meet(a, b []symbol) bool {
-	// reached[j] reports whether the symbols of a so far and the first j symbols of b have a match
-	// in common.
-	reached := make([]bool, len(b)+1)
-	reached[0] = true
-	skip := func(r []bool) {
-		for j, s := range b {
-			r[j+1] = r[j+1] || r[j] && s.many
-		}
-	}
-	skip(reached)
-	for _, s := range a {
-		next := s.after(reached, b)
-		skip(next)
-		reached = next
-	}
-	return reached[len(b)]
-}
-
-// after extends reached by the symbol s: it returns which prefixes of b have a match in common with
-// the symbols so far followed by s.
-func (s symbol) after(reached []bool, b []symbol) []bool {
-	next := make([]bool, len(b)+1)
-	if s.many {
-		copy(next, reached)
-		for j := range b {
-			next[j+1] = next[j+1] || next[j]
-		}
-		return next
-	}
-	for j, t := range b {
-		switch {
-		case t.many:
-			next[j+1] = reached[j+1] || reached[j]
-		case s.any || t.any || s.char == t.char:
-			next[j+1] = reached[j]
-		}
-	}
-	return next
+	made.glob(cased, fold)
 }

@@ -1,6 +1,7 @@
 package nametemplate
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -52,10 +53,70 @@ func TestOverlap(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, b := namer(t, tc.a.template, tc.a.include, tc.a.exclude), namer(t, tc.b.template, tc.b.include, tc.b.exclude)
-			if Overlap(a, b, tc.fold) != tc.want || Overlap(b, a, tc.fold) != tc.want {
-				t.Errorf("want %t, both ways", tc.want)
+			want := Apart
+			if tc.want {
+				want = Meet
+			}
+			if one, other := Overlap(a, b, tc.fold, NewWork(MaxWork)), Overlap(b, a, tc.fold, NewWork(MaxWork)); one != want || other != want {
+				t.Errorf("%d and %d, want %d", one, other, want)
 			}
 		})
+	}
+}
+
+// Any comparison ends with a verdict if it has exactly the work that it takes, and with Unknown if
+// it has less.
+func TestTheWorkOfAComparisonIsBounded(t *testing.T) {
+	a := namer(t, "{{ .Name }}_X", []string{"A*B?", "CACHE", "Z*"}, nil)
+	b := namer(t, "{{ .Name | upper }}_X", []string{"A*C?", "CACHED", "Y*"}, nil)
+	work := NewWork(MaxWork)
+	if v := Overlap(a, b, strings.ToUpper, work); v != Apart {
+		t.Fatalf("the verdict is %d", v)
+	}
+	needed := MaxWork - work.left
+	for n := range needed {
+		if v := Overlap(a, b, strings.ToUpper, NewWork(n)); v != Unknown {
+			t.Fatalf("with %d units of %d, the verdict is %d", n, needed, v)
+		}
+	}
+	if v := Overlap(a, b, strings.ToUpper, NewWork(needed)); v != Apart {
+		t.Errorf("with all units, the verdict is %d", v)
+	}
+}
+
+func TestAThousandOrdinarySyncsAreComparedWithinTheBound(t *testing.T) {
+	work := NewWork(MaxWork)
+	next := namer(t, "APP_{{ .Name | upper }}", []string{"DB_*", "*_URL", "CACHE_PASSWORD"}, []string{"*_OLD"})
+	for i := range 1000 {
+		other := namer(t, fmt.Sprintf("TEAM_%d_{{ .Name | upper }}", i), []string{"DB_*", "*_URL", "CACHE_PASSWORD"}, []string{"*_OLD"})
+		if v := Overlap(next, other, strings.ToUpper, work); v != Apart {
+			t.Fatalf("sync %d: %d", i, v)
+		}
+	}
+	if work.left < MaxWork/2 {
+		t.Errorf("%d of %d units are left", work.left, MaxWork)
+	}
+}
+
+// A comparison has the same result whichever side is compared first, also for patterns with more
+// states than a word has bits.
+func TestLongPatternsMeet(t *testing.T) {
+	long := strings.Repeat("a", 100)
+	for _, tc := range []struct {
+		a, b string
+		want Verdict
+	}{
+		{long + "*" + long, "*" + long + "?" + long, Meet},
+		{long + "*" + long, long + "b?" + long, Meet},
+		{long + "?" + long, long + "b?" + long, Apart},
+		{"*" + long + "b*", long + long + "*c", Meet},
+		{long + "b" + long, "*a?b*b*", Apart},
+		{long + "b" + long, "*a?b*", Meet},
+	} {
+		a, b := namer(t, "", []string{tc.a}, nil), namer(t, "", []string{tc.b}, nil)
+		if one, other := Overlap(a, b, nil, NewWork(MaxWork)), Overlap(b, a, nil, NewWork(MaxWork)); one != tc.want || other != tc.want {
+			t.Errorf("%s and %s: %d and %d, want %d", tc.a, tc.b, one, other, tc.want)
+		}
 	}
 }
 
@@ -85,7 +146,7 @@ func FuzzOverlapIsNeverMissed(f *testing.F) {
 			fold = strings.ToUpper
 			same = fold(madeA) == fold(madeB)
 		}
-		if same && !Overlap(first, second, fold) {
+		if same && Overlap(first, second, fold, NewWork(MaxWork)) != Meet {
 			t.Errorf("both produce %q of %q and %q", madeA, nameA, nameB)
 		}
 	})

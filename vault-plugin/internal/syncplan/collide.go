@@ -19,33 +19,33 @@ type Writer struct {
 // Collide reports whether two syncs could undo each other's writes: both could write an entry of
 // the same name to the same object, or one could replace an object that the other one writes to.
 // object is the path of that object, or "" if the syncs write to the same place. Like
-// nametemplate.Overlap, Collide may return true for syncs that never collide.
-func Collide(a, b Writer) (object string, collide bool) {
+// nametemplate.Overlap, Collide spends work, and may return Meet for syncs that never collide.
+func Collide(a, b Writer, work *nametemplate.Work) (object string, verdict nametemplate.Verdict) {
 	switch {
 	case a.Host != b.Host:
-		return "", false
+		return "", nametemplate.Apart
 	case a.Object == b.Object:
-		return "", nametemplate.Overlap(a.Namer, b.Namer, b.Fold)
+		return "", nametemplate.Overlap(a.Namer, b.Namer, b.Fold, work)
 	case a.Object.PerEntry == b.Object.PerEntry:
-		return "", false
+		return "", nametemplate.Apart
 	case b.Object.PerEntry:
 		a, b = b, a
 	}
 	name, inside := strings.CutPrefix(b.Object.Path, a.Object.Path+"/")
-	if !inside || !a.writes(name) {
-		return "", false
+	if !inside {
+		return "", nametemplate.Apart
 	}
-	return b.Object.Path, true
+	return b.Object.Path, a.writes(name, work)
 }
 
 // writes reports whether the sync could write an entry of the given name.
-func (w Writer) writes(name string) bool {
+func (w Writer) writes(name string, work *nametemplate.Work) nametemplate.Verdict {
 	if w.Fold != nil {
 		name = w.Fold(name)
 	}
 	l := w.Limits
 	if l.Name != nil && !l.Name.MatchString(name) || l.MaxNameBytes != 0 && len(name) > l.MaxNameBytes {
-		return false
+		return nametemplate.Apart
 	}
-	return nametemplate.Overlap(w.Namer, nametemplate.Namer{Include: []string{name}}, w.Fold)
+	return nametemplate.Overlap(w.Namer, nametemplate.Namer{Include: []string{name}}, w.Fold, work)
 }

@@ -68,8 +68,12 @@ func TestCollide(t *testing.T) {
 			}
 			a, b := writer(tc.a), writer(tc.b)
 			for _, pair := range [][2]Writer{{a, b}, {b, a}} {
-				if object, collide := Collide(pair[0], pair[1]); object != tc.object || collide != tc.want {
+				object, verdict := Collide(pair[0], pair[1], nametemplate.NewWork(nametemplate.MaxWork))
+				if collide := verdict == nametemplate.Meet; collide != tc.want || collide && object != tc.object {
 					t.Errorf("got %q, %t; want %q, %t", object, collide, tc.object, tc.want)
+				}
+				if _, verdict := Collide(pair[0], pair[1], nametemplate.NewWork(0)); verdict == nametemplate.Apart && tc.want {
+					t.Error("without work, syncs that collide are apart")
 				}
 			}
 		})

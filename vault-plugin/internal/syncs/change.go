@@ -10,6 +10,7 @@ import (
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/secrets"
@@ -17,12 +18,6 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/syncplan"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/undone"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
-)
-
-// Limits of a sync.
-const (
-	MaxPatterns = 256
-	maxPattern  = 256 // bytes
 )
 
 // Change is a write to a sync. Fields that are nil keep their values.
@@ -37,6 +32,22 @@ type Change struct {
 
 // Put creates or changes a sync. With mustExist, it fails if the sync does not exist.
 func (s *Service) Put(ctx context.Context, call caller.Request, path Path, mustExist bool, c Change) (Described, error) {
+	for range maxComparisons {
+		known, err := s.compareDraft(call, path, mustExist, c)
+		if err != nil {
+			return Described{}, err
+		}
+		after, err := s.putCompared(ctx, call, path, mustExist, c, known)
+		if !errors.Is(err, errNotCompared) {
+			return after, err
+		}
+	}
+	return Described{}, fault.New(fault.Unavailable, "the syncs of workspace %s are changing too fast to compare them; try again", path.Workspace)
+}
+
+// putCompared stores the sync that Put writes. It fails with errNotCompared if known does not cover
+// all syncs as they are now.
+func (s *Service) putCompared(ctx context.Context, call caller.Request, path Path, mustExist bool, c Change, known comparison) (Described, error) {
 	_, unlock, err := s.Tree.Change(ctx, call, path.Workspace)
 	if err != nil {
 		return Described{}, err
@@ -56,6 +67,9 @@ func (s *Service) Put(ctx context.Context, call caller.Request, path Path, mustE
 	if err != nil {
 		return Described{}, err
 	}
+	if !s.covers(known, next) {
+		return Described{}, errNotCompared
+	}
 	if err := s.sealDefinition(ctx, before, next); err != nil {
 		return Described{}, err
 	}
@@ -73,7 +87,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, path Path, mustE
 }
 
 // applyChange returns the sync as it would be after c, without storing it. It fails wherever the
-// write would fail.
+// write would fail, except that it does not compare the sync with others.
 func (s *Service) applyChange(ctx context.Context, call caller.Request, loc location, path Path, before *syncDef, mustExist bool, c Change) (*syncDef, error) {
 	if err := s.checkPut(call, loc, path, before, mustExist); err != nil {
 		return nil, err
@@ -87,10 +101,7 @@ func (s *Service) applyChange(ctx context.Context, call caller.Request, loc loca
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkMove(ctx, before, next); err != nil {
-		return nil, err
-	}
-	return next, s.checkOverlap(next)
+	return next, s.checkMove(ctx, before, next)
 }
 
 func (s *Service) checkPut(call caller.Request, loc location, path Path, before *syncDef, mustExist bool) error {
@@ -219,8 +230,11 @@ func checkRecord(p provider.Declaration, d provider.Destination, r *store.Sync) 
 		return err
 	}
 	for field, patterns := range map[string][]string{"include": r.Include, "exclude": r.Exclude, "tags": r.Tags} {
-		if len(patterns) > MaxPatterns || slices.ContainsFunc(patterns, func(p string) bool { return p == "" || len(p) > maxPattern }) {
-			return fault.New(fault.Limit, "%s: must have at most %d items, each of 1 to %d bytes", field, MaxPatterns, maxPattern)
+		if err := globs.CheckSize(field, patterns); err != nil {
+			return err
+		}
+		if slices.Contains(patterns, "") {
+			return fault.New(fault.Invalid, "%s: must not contain an empty item", field)
 		}
 	}
 	if err := (secrets.Selection{Include: r.Include, Exclude: r.Exclude}).Check(); err != nil {
@@ -247,33 +261,6 @@ func (s *Service) checkMove(ctx context.Context, before, next *syncDef) error {
 		return nil
 	}
 	return fault.New(fault.Conflict, "sync %s owns %d entries at its target, so its target and granularity cannot change; delete the sync with purge=true to delete them, or with purge=false to keep them, then create it again", before.path(), countOwned(l))
-}
-
-// checkOverlap fails if another sync of the workspace could write an entry that next could write,
-// or could replace an object that next writes to.
-func (s *Service) checkOverlap(next *syncDef) error {
-	for _, other := range s.inWorkspace(next.Workspace) {
-		if other.At == next.At || other.unsupported {
-			continue
-		}
-		object, collide := syncplan.Collide(other.writer(), next.writer())
-		switch {
-		case collide && object == "":
-			return fault.New(fault.Conflict, "sync %s has the same target, and both syncs could write entries of the same name; separate the names with include, exclude or name_template", other.path())
-		case collide:
-			return fault.New(fault.Conflict, "sync %s and this sync could both write %s at the destination, and one would replace what the other has written; use another target, or exclude the secret that has the name of the other target", other.path(), object)
-		}
-	}
-	return nil
-}
-
-// writer returns what decides which objects the sync writes to.
-func (e *syncDef) writer() syncplan.Writer {
-	target := provider.Target{Host: e.record.Target.Host, Path: e.record.Target.Path}
-	return syncplan.Writer{
-		Host: target.Host, Object: e.declared.Object(target, provider.Granularity(e.record.Granularity)),
-		Namer: e.namer(), Fold: e.declared.Fold, Limits: e.declared.Limits,
-	}
 }
 
 // alter changes fields of a record that are not part of a Change.
@@ -309,9 +296,15 @@ func (s *Service) SetPaused(ctx context.Context, call caller.Request, path Path,
 	return s.describe(call, e), nil
 }
 
+// MaxAdopted is the largest number of entries that one request adopts.
+const MaxAdopted = 1000
+
 // Adopt makes the next run adopt entries that the sync did not write. names are names at the
 // destination. Each must be in the state Conflict or OwnershipLost.
 func (s *Service) Adopt(ctx context.Context, call caller.Request, path Path, names []string) (Described, error) {
+	if len(names) > MaxAdopted {
+		return Described{}, fault.New(fault.Limit, "keys: has %d names; at most %d are allowed", len(names), MaxAdopted)
+	}
 	e, err := s.alter(ctx, call, path, func(e *syncDef, record *store.Sync) error {
 		if len(names) == 0 {
 			return fault.New(fault.Invalid, "keys: is required: the names of the entries to adopt; list them with: vault read %s/status", path.command(call))

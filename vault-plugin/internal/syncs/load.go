@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/budget"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/integrations"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/ledger"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/nametemplate"
@@ -17,15 +18,19 @@ import (
 )
 
 // maxReads bounds the syncs that read their environment and their ledger at the same time. All
-// syncs do so after a start, while requests use the same storage.
-const maxReads = 4
+// syncs do so after a start, while requests use the same storage. The syncs of one workspace are at
+// most maxReadsOfOne of them, because they may wait until their values fit into memory.
+const (
+	maxReads      = 4
+	maxReadsOfOne = 3
+)
 
 // Load reads all syncs and their states.
 func Load(ctx context.Context, d Deps) (*Service, error) {
 	s := &Service{
 		Deps: d, ledgers: ledger.New(d.Store, d.Keys),
 		runStates: make(map[store.ID]*runState), holds: make(map[store.ID]*holdCount), circuits: make(map[store.ID]circuit), paused: d.Settings.Config().Paused,
-		reads: make(chan struct{}, maxReads),
+		reads: budget.New(maxReads, maxReadsOfOne),
 	}
 	s.scheduler = schedule.New(d.Clock, d.Jobs, s)
 	s.records = recordset.New(&s.mu, recordset.Family[*syncDef]{

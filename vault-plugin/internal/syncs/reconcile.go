@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/outbound"
@@ -96,7 +95,7 @@ func (s *Service) reconcile(ctx context.Context, e *syncDef, requested bool) out
 	if err := s.verify(ctx, e); err != nil {
 		return sourceError(err)
 	}
-	endRead, err := s.startRead(ctx, requested)
+	endRead, err := s.startRead(ctx, e.Workspace, requested)
 	if err != nil {
 		return sourceError(err)
 	}
@@ -151,16 +150,11 @@ func (s *Service) idle(ctx context.Context, e *syncDef, run *syncrun.Run, src so
 // startRead waits until fewer than maxReads syncs read from storage. A requested run does not wait.
 // end, which may be called more than once, lets the next sync read. Destinations are contacted only
 // after end, because a destination can be slow.
-func (s *Service) startRead(ctx context.Context, requested bool) (end func(), err error) {
+func (s *Service) startRead(ctx context.Context, ws store.ID, requested bool) (end func(), err error) {
 	if requested {
 		return func() {}, nil
 	}
-	select {
-	case s.reads <- struct{}{}:
-		return sync.OnceFunc(func() { <-s.reads }), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return s.reads.Acquire(ctx, string(ws), 1)
 }
 
 // execute makes a plan from the destination and carries it out.

@@ -258,7 +258,12 @@ func (s *Service) proposed(ctx context.Context, call caller.Request, path Path, 
 	if err != nil {
 		return nil, err
 	}
-	return s.applyChange(ctx, call, loc, path, before, false, *c)
+	next, err := s.applyChange(ctx, call, loc, path, before, false, *c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.compare(next)
+	return next, err
 }
 
 // Run starts a run immediately, even if nothing changed, and waits for it for at most wait. The run

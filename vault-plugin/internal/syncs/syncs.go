@@ -14,6 +14,7 @@ import (
 
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/budget"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/clock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -60,7 +61,7 @@ type Service struct {
 	Deps
 	ledgers   *ledger.Service
 	scheduler *schedule.Scheduler
-	reads     chan struct{} // holds one element per startRead that has not ended
+	reads     *budget.Budget // of the reads that startRead has started
 
 	mu        sync.RWMutex
 	records   *recordset.Set[*syncDef]
@@ -185,10 +186,15 @@ func (s *Service) inWorkspace(ws store.ID) []*syncDef {
 
 // dependentsOf returns the syncs that use an integration.
 func (s *Service) dependentsOf(integration store.ID) []integrations.Dependent {
+	found, exists := s.Integrations.ByID(integration)
+	if !exists {
+		return nil
+	}
 	s.mu.RLock()
-	defer s.mu.RUnlock()
+	syncs := slices.Collect(s.records.In(found.WorkspaceID)) // an integration serves its own workspace only
+	s.mu.RUnlock()
 	var all []integrations.Dependent
-	for e := range s.records.All() {
+	for _, e := range syncs {
 		if e.record.Integration == integration {
 			all = append(all, e.dependent())
 		}

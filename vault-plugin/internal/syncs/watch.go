@@ -1,6 +1,7 @@
 package syncs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
@@ -26,18 +27,30 @@ func (s *Service) watch() {
 
 // deliveryChanged is called when what an environment delivers may have changed.
 func (s *Service) deliveryChanged(changed workspaces.Place) {
-	s.mu.Lock()
-	var woken []store.ID
-	for e := range s.records.In(changed.WorkspaceID) {
-		if st := s.runStates[e.ID]; e.At.Parent == changed.EnvironmentID || st.elsewhere {
-			st.dirty = true
-			woken = append(woken, e.ID)
+	s.mu.RLock()
+	all := slices.Collect(s.records.In(changed.WorkspaceID))
+	s.mu.RUnlock()
+	for some := range slices.Chunk(all, markedAtOnce) {
+		for _, id := range s.mark(some, changed.EnvironmentID) {
+			s.wake(id)
 		}
 	}
-	s.mu.Unlock()
-	for _, id := range woken {
-		s.wake(id)
+}
+
+// markedAtOnce bounds the syncs that are marked while the syncs of all tenants wait for the lock.
+const markedAtOnce = 100
+
+// mark marks the syncs that deliver an environment or may depend on it, and returns their ids.
+func (s *Service) mark(syncs []*syncDef, env store.ID) (marked []store.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range syncs {
+		if st := s.runStates[e.ID]; st != nil && (e.At.Parent == env || st.elsewhere) {
+			st.dirty = true
+			marked = append(marked, e.ID)
+		}
 	}
+	return marked
 }
 
 // workspaceChanged is called after a change to a workspace, to its lock or pause, or to what its
