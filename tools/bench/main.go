@@ -139,6 +139,7 @@ func (b *bench) all(ctx context.Context) error {
 		{"import", b.imports},
 		{"rotation", b.rotation},
 		{"syncs", b.syncing},
+		{"attacks", b.attacks},
 		{"many workspaces", b.scale},
 		{"terraform", b.terraform},
 	} {
