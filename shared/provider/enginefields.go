@@ -83,9 +83,9 @@ func IntegrationFields(d Declaration) []EngineField {
 		{Where: settings, Field: description("integration")},
 		{Where: settings, Field: auth},
 		{Where: settings, Field: Field{Name: FieldAllowedEnvironments, Type: Words, Help: "Patterns `project/environment` of the " +
-			"environments whose secrets the integration may send; `*` alone matches all. Empty allows none."}},
+			"environments whose secrets the integration may send; at most 64, each of at most 256 bytes. `*` alone matches all. Empty allows none."}},
 		{Where: settings, Field: Field{Name: FieldAllowedTargets, Type: Words, Help: "Patterns of the targets the integration may write " +
-			"to, in the form in which a sync reports its target. `*` matches within one segment; alone it matches every target. Empty allows none."}},
+			"to, in the form in which a sync reports its target; at most 64, each of at most 256 bytes. `*` matches within one segment; alone it matches every target. Empty allows none."}},
 	}, integrationResults(), reserved("role", "rotation_period", "rotation_schedule", "rotation_window", "publish"))
 }
 

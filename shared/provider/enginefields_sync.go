@@ -80,9 +80,9 @@ func syncSettings(p Declaration, d Destination) []EngineField {
 		{Field: description("sync")},
 		{Field: Field{Name: FieldIntegration, Required: true, Check: checkIntegration, Help: "Name of the " + p.Title + " integration whose credential the sync uses. " +
 			"The integration must allow the environment and the target."}},
-		{Field: Field{Name: FieldInclude, Type: Words, Help: "Patterns of the names of the secrets to sync, such as `DB_*`. Empty means all secrets."}},
-		{Field: Field{Name: FieldExclude, Type: Words, Help: "Patterns of the names of secrets to leave out, even if include matches them."}},
-		{Field: Field{Name: FieldTags, Type: Words, Help: "Sync only secrets that have at least one of these tags. Empty means all secrets."}},
+		{Field: Field{Name: FieldInclude, Type: Words, Help: "Patterns of the names of the secrets to sync, such as `DB_*`; at most 64, each of at most 256 bytes. Empty means all secrets."}},
+		{Field: Field{Name: FieldExclude, Type: Words, Help: "Patterns of the names of secrets to leave out, even if include matches them; at most 64, each of at most 256 bytes."}},
+		{Field: Field{Name: FieldTags, Type: Words, Help: "Sync only secrets that have at least one of these tags; at most 64, each of at most 256 bytes. Empty means all secrets."}},
 		{Field: Field{Name: FieldNameTemplate, Help: "Template of an entry's name at the destination, such as `{{ .Name | lower }}`. " +
 			"Variables: .Name, .Project, .Environment and .Workspace. Functions: upper, lower, replace, truncate, trimPrefix, trimSuffix, " +
 			"camel, pascal, snake, screaming, kebab and dotnet. Empty means the secret's name."}},

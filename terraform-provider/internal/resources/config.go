@@ -30,7 +30,7 @@ func settings() []setting {
 		{"delete_version_after", "Number of seconds after which a version is deleted; 0 means never.", number},
 		{"max_value_bytes", "Maximum size of a secret's value in bytes.", number},
 		{"max_secrets", "Maximum number of secrets in one environment.", number},
-		{"max_environment_bytes", "Maximum size in bytes of all names and newest values in one environment.", number},
+		{"max_environment_bytes", "Maximum size in bytes of all names, newest values, tags, comments and custom metadata in one environment.", number},
 		{"max_projects", "Maximum number of projects in one workspace.", number},
 		{"max_environments", "Maximum number of environments in one workspace, in all its projects together.", number},
 		{"keyring_cache_size", "Number of workspaces whose keys are kept unwrapped in memory.", number},

@@ -47,7 +47,7 @@ func Workspace() resource.Resource {
 			"delete_version_after":  numberWithDefault("Number of seconds after which a version is deleted."+engines, 3650*24*3600),
 			"max_value_bytes":       numberWithDefault("Maximum size of a secret's value in bytes."+engines, 393216),
 			"max_secrets":           numberWithDefault("Maximum number of secrets in one environment."+engines, 100000),
-			"max_environment_bytes": numberWithDefault("Maximum size in bytes of all names and newest values in one environment."+engines, 25165824),
+			"max_environment_bytes": numberWithDefault("Maximum size in bytes of all names, newest values, tags, comments and custom metadata in one environment."+engines, 25165824),
 		},
 		Create: createWorkspace, Adopt: adoptWorkspace, Read: readWorkspace, Update: putWorkspace, Delete: deleteWorkspace, Plan: planWorkspace,
 	})()

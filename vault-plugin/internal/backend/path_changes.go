@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -40,16 +41,20 @@ func (b *Backend) changePaths() []*framework.Path {
 			},
 		},
 		{
-			Pattern:         "changes" + inEnvironment,
-			DisplayAttrs:    display(),
-			Fields:          pathFields(3, fields{fieldLimit: query(intField("Maximum number of changes to return, newest first, 1 to 1000. If absent, all are returned."))}),
+			Pattern:      "changes" + inEnvironment,
+			DisplayAttrs: display(),
+			Fields: pathFields(3, fields{
+				fieldLimit: query(intField("Maximum number of changes to return, newest first, 1 to 1000. Default: 1000. If the changes concern many secrets, fewer are returned.")),
+				fieldAfter: query(stringField("Continues a changelog: the `next` of the previous page.")),
+			}),
 			HelpSynopsis:    "The changelog of an environment, newest first, without values.",
 			HelpDescription: changesHelp,
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readChanges), "Read the changelog of an environment.", "read", "changes",
 					response("The changelog.", fields{
-						"changes": {Type: framework.TypeSlice, Description: "List of changes: change (the id), time, created_by (a display name), comment, and secrets. Each of the secrets has name, version and action (created, updated or deleted)."},
-					})),
+						"changes": {Type: framework.TypeSlice, Description: "List of changes: change (the id), time, created_by (a display name), comment, secrets and omitted. Each of the secrets has name, version and action (created, updated or deleted). omitted is the number of further secrets of a change that concerns more than 10,000."},
+						"next":    stringField("Value of `after` that returns the next page. Absent on the last page."),
+					}, "next")),
 			},
 		},
 		{
@@ -95,12 +100,9 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.Secrets.Changes(ctx, c.request(), c.path)
+	all, next, err := c.Secrets.Changes(ctx, c.request(), c.path, cmp.Or(limit, secrets.MaxChanges), c.text(fieldAfter))
 	if err != nil {
 		return nil, err
-	}
-	if limit > 0 && len(all) > limit {
-		all = all[:limit]
 	}
 	described := make([]any, len(all))
 	for i, change := range all {
@@ -110,10 +112,14 @@ func readChanges(ctx context.Context, c *call) (*logical.Response, error) {
 		}
 		described[i] = map[string]any{
 			fieldChange: change.ID, "time": stamp(change.Time), fieldCreatedBy: change.By.DisplayName,
-			fieldComment: change.Comment, "secrets": touched,
+			fieldComment: change.Comment, "secrets": touched, "omitted": change.Omitted,
 		}
 	}
-	return respond(map[string]any{"changes": described})
+	data := map[string]any{"changes": described}
+	if next != "" {
+		data["next"] = next
+	}
+	return respond(data)
 }
 
 func revertEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
@@ -143,6 +149,9 @@ The changelog has one entry for each request that wrote or deleted secrets. It i
 versions that are kept. A revert to a change writes new versions, and soft-deletes secrets that did
 not exist then. A revert is also a change and can be reverted. If a version that it needs is destroyed
 or no longer kept, the revert fails and changes nothing.
+
+A response has at most 1,000 changes. If there are more, it has a field next: set after to its value
+to read the next page.
 
     $ vault read -format=json stashbase/changes/acme/api/development limit=10
     $ vault write stashbase/revert/acme/api/development change=<id> dry_run=true

@@ -38,7 +38,7 @@ func settingsFields() fields {
 		fieldCASRequired:         boolField("Whether every write of a secret must include `cas`."),
 		fieldMaxValueBytes:       intField("Maximum size of a secret's value in bytes, 1 to 393216 (384 KiB)."),
 		fieldMaxSecrets:          intField("Maximum number of secrets in one environment, 1 to 100000."),
-		fieldMaxEnvironmentBytes: intField("Maximum total size of the names and newest values in one environment, in bytes, 1 to 25165824 (24 MiB)."),
+		fieldMaxEnvironmentBytes: intField("Maximum total size in one environment of the names, newest values, tags, comments and custom metadata, in bytes, 1 to 25165824 (24 MiB)."),
 	}
 }
 

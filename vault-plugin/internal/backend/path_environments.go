@@ -27,7 +27,7 @@ func environmentFields() fields {
 		fieldLocked:          boolField("Whether the environment is locked: it can be read, but not written."),
 		fieldDeletionAllowed: boolField("Whether a production environment may be deleted."),
 		fieldBase:            stringField("Environment whose secrets are inherited: the name of one in the same project, or project/environment. Empty for none."),
-		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it. Default: none."),
+		fieldSharedWith:      wordsField("Patterns project/environment of the environments that may refer to this one or inherit from it; at most 64, each of at most 256 bytes. Default: none."),
 	}
 }
 

@@ -37,8 +37,8 @@ const (
 // selectionFields returns the fields that select the secrets to deliver and their point in time.
 func selectionFields() fields {
 	return fields{
-		fieldInclude:   query(wordsField("Patterns of the names to return, such as DB_*. If absent, all names are returned.")),
-		fieldExclude:   query(wordsField("Patterns of the names to leave out, even if include matches them.")),
+		fieldInclude:   query(wordsField("Patterns of the names to return, such as DB_*; at most 64, each of at most 256 bytes. If absent, all names are returned.")),
+		fieldExclude:   query(wordsField("Patterns of the names to leave out, even if include matches them; at most 64, each of at most 256 bytes.")),
 		fieldVersionAt: query(&framework.FieldSchema{Type: framework.TypeTime, Description: "Return the versions that were the newest at this time, RFC 3339. If such a version is deleted, expired or destroyed now, or no longer kept, the request fails."}),
 	}
 }
@@ -56,6 +56,7 @@ func loadEnvironment(ctx context.Context, c *call) (*logical.Response, error) {
 	if err != nil {
 		return nil, c.undelivered(err)
 	}
+	defer delivery.Wipe()
 	values := make(map[string]any, len(delivery.Secrets))
 	for _, s := range delivery.Secrets {
 		values[s.Name] = encode(s.Value, s.Version.Encoding)

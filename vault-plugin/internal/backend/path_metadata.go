@@ -47,7 +47,7 @@ func (b *Backend) metadataPaths() []*framework.Path {
 			Operations: operations{
 				logical.ReadOperation: operation(b.handle(readAllMetadata), "Read the metadata of all secrets.", "read", "environment-metadata",
 					response("The metadata of the secrets.", fields{
-						"secrets": object("By name: state (live, deleted, destroyed or damaged), version, created_time, created_by, comment, encoding, size, deletion_time, destroyed, tags, custom_metadata."),
+						"secrets": object("By name: state (live, deleted, destroyed or damaged), version, created_time, created_by, encoding, size, deletion_time, destroyed, tags. The path of one secret also returns its comments and its custom_metadata."),
 						"next":    stringField("Value of `after` that returns the next page. Absent on the last page and without `limit`."),
 					}, "next")),
 			},
@@ -95,6 +95,8 @@ func readAllMetadata(ctx context.Context, c *call) (*logical.Response, error) {
 	return respond(map[string]any{"secrets": byName})
 }
 
+// describeMetadata returns the metadata of one of many secrets. Comments and custom metadata are
+// left out, because they could make the response many times as large as the names.
 func describeMetadata(c *call, m secrets.Metadata) map[string]any {
 	newest, ok := m.Newest()
 	if !ok {
@@ -102,8 +104,8 @@ func describeMetadata(c *call, m secrets.Metadata) map[string]any {
 	}
 	data := describeVersion(m.Name, newest, m.Tags)
 	delete(data, fieldName)
+	delete(data, fieldComment)
 	data["state"] = summary(c, m)["state"]
-	data[fieldCustomMetadata] = stringMap(m.Custom)
 	return data
 }
 
@@ -175,9 +177,10 @@ func stringMap(m map[string]string) map[string]any {
 }
 
 const metadataHelp = `
-Metadata are the names, versions, times, tags, custom metadata and authors of secrets. No value is
-decrypted. One request returns the metadata of a whole environment. A secret whose stored entry is
-damaged is listed as damaged, and the other secrets are listed as usual.
+Metadata are the names, versions, times, tags, custom metadata, comments and authors of secrets. No
+value is decrypted. One request returns the metadata of a whole environment, without comments and
+custom metadata. A secret whose stored entry is damaged is listed as damaged, and the other secrets
+are listed as usual.
 
     $ vault read stashbase/metadata/acme/api/development
     $ vault read stashbase/metadata/acme/api/development/DATABASE_URL

@@ -46,6 +46,7 @@ func renderEnvironment(ctx context.Context, c *call) (*logical.Response, error) 
 	if err != nil {
 		return nil, c.undelivered(err)
 	}
+	defer delivery.Wipe()
 	pairs := make([]document.Pair, len(delivery.Secrets))
 	for i, s := range delivery.Secrets {
 		pairs[i] = document.Pair{Name: s.Name, Value: encode(s.Value, s.Version.Encoding)}

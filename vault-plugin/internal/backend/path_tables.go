@@ -49,37 +49,28 @@ func (b *Backend) tablePaths() []*framework.Path {
 	}
 }
 
-// maxChanges is the maximum number of changes in a list without parameters.
-const maxChanges = 1000
-
 // timeKey is the format of a change's time as a key. All keys have the same length, so they sort by
 // time.
 const timeKey = "2006-01-02T15:04:05.000000000Z"
 
-// listChanges lists changes by their time, because `vault list` sorts keys as text and a change's id
-// has no order. Without parameters it returns the newest changes.
+// listChanges lists the newest changes by their time, because `vault list` sorts keys as text and a
+// change's id has no order.
 func listChanges(ctx context.Context, c *call) (*logical.Response, error) {
-	all, err := c.Secrets.Changes(ctx, c.request(), c.path)
+	newest, older, err := c.Secrets.Changes(ctx, c.request(), c.path, secrets.MaxChanges, "")
 	if err != nil {
 		return nil, err
 	}
-	items := make([]item, 0, len(all))
-	for _, change := range slices.Backward(all) {
+	items := make([]item, 0, len(newest))
+	for _, change := range slices.Backward(newest) {
 		key := change.Time.UTC().Format(timeKey)
 		if n := len(items); n > 0 && strings.HasPrefix(items[n-1].key, key) {
 			key = items[n-1].key + "+" // two changes at the same time
 		}
 		items = append(items, item{key, describeChange(change)})
 	}
-	limit, _ := c.given(fieldLimit)
-	after, _ := c.given(fieldAfter)
-	older := len(items) - maxChanges
-	if limit || after || older <= 0 {
-		return respondList(c, items)
-	}
-	resp, err := respondList(c, items[older:])
-	if err == nil {
-		resp.AddWarning(fmt.Sprintf("the list has the newest %d changes; %d older ones are left out: give limit and after for pages of all changes", maxChanges, older))
+	resp, err := respondList(c, items)
+	if err == nil && older != "" {
+		resp.AddWarning(fmt.Sprintf("the list has the newest %d changes; to see older ones, read the path with after=%s", len(newest), older))
 	}
 	return resp, err
 }

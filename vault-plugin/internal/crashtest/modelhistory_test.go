@@ -113,7 +113,7 @@ func (m *model) describeChanges(w, p, e string) want {
 	}
 	all := []data{}
 	for _, c := range env.changes() {
-		all = append(all, data{"change": c.id, "comment": c.comment, "time": moment(c.time), "secrets": c.secrets, "created_by": "tester"})
+		all = append(all, data{"change": c.id, "comment": c.comment, "time": moment(c.time), "secrets": c.secrets, "omitted": 0, "created_by": "tester"})
 	}
 	return want{data: data{"changes": all}}
 }

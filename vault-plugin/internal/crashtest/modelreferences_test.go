@@ -171,19 +171,22 @@ func (m *model) unresolvable(w, p, e, name string, v modelVersion) int {
 	return r.unresolvable()
 }
 
-// unresolvable returns the status of the first error of the proposed versions, in the order of their
-// names.
+// unresolvable returns the status of the first error of the proposed versions: all are parsed in the
+// order of their names, then resolved.
 func (r *resolving) unresolvable() int {
+	var names []string
 	for _, name := range slices.Sorted(maps.Keys(r.proposed)) {
-		v := r.proposed[name]
-		if !v.References {
+		if !r.proposed[name].References {
 			continue
 		}
-		if _, ok := parseReferences(v.Value); !ok {
+		if _, ok := parseReferences(r.proposed[name].Value); !ok {
 			return 400
 		}
-		r.view(r.at)
-		if _, status := r.resolve(v, modelHop{r.at, r.at, name}, nil); status != 0 {
+		names = append(names, name)
+	}
+	r.view(r.at)
+	for _, name := range names {
+		if _, status := r.resolve(r.proposed[name], modelHop{r.at, r.at, name}, nil); status != 0 {
 			return status
 		}
 	}

@@ -10,6 +10,18 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/naming"
 )
 
+// Limits of one call that resolves references.
+const (
+	// MaxHops is the largest number of hops of a chain of references.
+	MaxHops = 10
+	// MaxExpansions is the largest number of references that are replaced. A reference counts each
+	// time, although its target is resolved once.
+	MaxExpansions = 50_000
+	// MaxReached is the largest number of environments that are read. Each of them is read as a
+	// whole.
+	MaxReached = 100
+)
+
 // Reference is one ${...} in a value. An empty Environment means the environment that is delivered.
 // An empty Project means the project of the value.
 type Reference struct{ Project, Environment, Name string }

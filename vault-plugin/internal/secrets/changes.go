@@ -3,7 +3,10 @@ package secrets
 import (
 	"cmp"
 	"context"
+	"crypto/subtle"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
@@ -20,6 +23,12 @@ const (
 	Removed = "deleted"
 )
 
+// Limits of a page of the changelog, which bound the size of a response.
+const (
+	MaxChanges        = 1000
+	maxChangedSecrets = 10_000 // of all changes of a page
+)
+
 // Change lists what one request has changed in an environment. It covers only the versions that are
 // still kept.
 type Change struct {
@@ -28,6 +37,7 @@ type Change struct {
 	By      store.Actor
 	Comment string
 	Secrets []ChangedSecret // by name
+	Omitted int             // secrets that are not in Secrets, because one page cannot hold them
 }
 
 // ChangedSecret is the effect of a change on one secret.
@@ -39,34 +49,138 @@ type ChangedSecret struct {
 
 // Changes derives the changelog of an environment from the histories of its secrets, newest change
 // first. No second log exists, so none can contradict the histories. A version that is no longer
-// kept is no longer in the changelog.
-func (s *Service) Changes(ctx context.Context, call caller.Request, path workspaces.Path) ([]Change, error) {
+// kept is no longer in the changelog. Changes returns at most limit changes, and fewer if they
+// concern many secrets. next is the value of after that returns the next page; it is empty on the
+// last one.
+func (s *Service) Changes(ctx context.Context, call caller.Request, path workspaces.Path, limit int, after string) (page []Change, next string, err error) {
+	from, err := parseCursor(after)
+	if err != nil {
+		return nil, "", err
+	}
 	loc, err := s.locate(call, path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	heads, err := s.snapshot(ctx, loc)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return changes(heads), nil
+	all, err := changeLog(ctx, heads)
+	if err != nil {
+		return nil, "", err
+	}
+	if after != "" {
+		first, _ := slices.BinarySearchFunc(all, from, func(c loggedChange, from cursor) int {
+			return cmp.Or(c.compare(from), -1) // the change at the cursor is on the page before
+		})
+		all = all[first:]
+	}
+	all, next = firstPage(all, limit)
+	page, err = describeChanges(ctx, heads, all)
+	return page, next, err
 }
 
-func changes(heads []namedHead) []Change {
-	byID := make(map[string]*Change)
-	note := func(id string, at time.Time, by store.Actor, comment string, secret ChangedSecret) {
-		c := byID[id]
-		if c == nil {
-			c = &Change{ID: id, By: by, Comment: comment}
-			byID[id] = c
+// firstPage returns the first changes of a changelog that fit into a response, at least one of
+// them, and the cursor of the last one if others follow.
+func firstPage(all []loggedChange, limit int) (page []loggedChange, next string) {
+	total := 0
+	for i, c := range all {
+		if total += c.secrets; i == limit || i > 0 && total > maxChangedSecrets {
+			return all[:i], all[i-1].cursor.String()
 		}
-		if at.After(c.Time) {
-			c.Time = at
-		}
-		c.Comment = cmp.Or(c.Comment, comment) // a deletion by the same request has no comment
-		c.Secrets = append(c.Secrets, secret)
 	}
+	return all, ""
+}
+
+// cursor is the position of a change in the changelog.
+type cursor struct {
+	time time.Time
+	id   string
+}
+
+// compare orders the changelog: the newest change comes first.
+func (c cursor) compare(o cursor) int { return cmp.Or(o.time.Compare(c.time), cmp.Compare(c.id, o.id)) }
+
+func (c cursor) String() string { return c.time.Format(time.RFC3339Nano) + "/" + c.id }
+
+func parseCursor(text string) (c cursor, err error) {
+	if text == "" {
+		return cursor{}, nil
+	}
+	at, id, found := strings.Cut(text, "/")
+	if c.time, err = time.Parse(time.RFC3339Nano, at); err != nil || !found {
+		return cursor{}, fault.New(fault.Invalid, "after: must be the `next` of the previous page")
+	}
+	c.id = id
+	return c, nil
+}
+
+// loggedChange is a change, without its content.
+type loggedChange struct {
+	cursor
+	secrets int
+}
+
+// changeLog lists all changes, newest first.
+func changeLog(ctx context.Context, heads []namedHead) ([]loggedChange, error) {
+	byID := make(map[string]*loggedChange)
+	err := eachChange(ctx, heads, func(e changeEvent) {
+		c := byID[e.id]
+		if c == nil {
+			c = &loggedChange{cursor: cursor{id: e.id}}
+			byID[e.id] = c
+		}
+		c.secrets++
+		if e.at.After(c.time) {
+			c.time = e.at
+		}
+	})
+	all := make([]loggedChange, 0, len(byID))
+	for _, c := range byID {
+		all = append(all, *c)
+	}
+	slices.SortFunc(all, func(a, b loggedChange) int { return a.compare(b.cursor) })
+	return all, err
+}
+
+// describeChanges returns the content of changes.
+func describeChanges(ctx context.Context, heads []namedHead, logged []loggedChange) ([]Change, error) {
+	all := make([]Change, len(logged))
+	byID := make(map[string]*Change, len(logged))
+	for i, c := range logged {
+		all[i] = Change{ID: c.id, Time: c.time}
+		byID[c.id] = &all[i]
+	}
+	err := eachChange(ctx, heads, func(e changeEvent) {
+		c := byID[e.id]
+		if c == nil {
+			return
+		}
+		c.By, c.Comment = e.by, cmp.Or(c.Comment, e.comment) // a deletion by the same request has no comment
+		if len(c.Secrets) == maxChangedSecrets {
+			c.Omitted++
+			return
+		}
+		c.Secrets = append(c.Secrets, e.secret)
+	})
+	return all, err
+}
+
+// changeEvent is the creation or the deletion of a version by a request.
+type changeEvent struct {
+	id      string // of the request
+	at      time.Time
+	by      store.Actor
+	comment string
+	secret  ChangedSecret
+}
+
+// eachChange calls note for each event in the histories of secrets, sorted by name and version.
+func eachChange(ctx context.Context, heads []namedHead, note func(changeEvent)) error {
 	for _, h := range heads {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if h.err != nil {
 			continue // metadata reports it; a damaged secret hides no other change
 		}
@@ -75,21 +189,13 @@ func changes(heads []namedHead) []Change {
 			if v.Number == h.head.First {
 				action = Created
 			}
-			note(v.RequestID, v.Created, v.By, v.Comment, ChangedSecret{h.name, v.Number, action})
+			note(changeEvent{v.RequestID, v.Created, v.By, v.Comment, ChangedSecret{h.name, v.Number, action}})
 			if v.DeletedID != "" {
-				note(v.DeletedID, v.Deleted, v.DeletedBy, "", ChangedSecret{h.name, v.Number, Removed})
+				note(changeEvent{v.DeletedID, v.Deleted, v.DeletedBy, "", ChangedSecret{h.name, v.Number, Removed}})
 			}
 		}
 	}
-	all := make([]Change, 0, len(byID))
-	for _, c := range byID {
-		slices.SortFunc(c.Secrets, func(a, b ChangedSecret) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
-		})
-		all = append(all, *c)
-	}
-	slices.SortFunc(all, func(a, b Change) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.ID, b.ID)) })
-	return all
+	return nil
 }
 
 // Revert describes how to return an environment to its state after a change.
@@ -110,13 +216,19 @@ func (s *Service) planRevert(ctx context.Context, call caller.Request, loc locat
 	if err != nil {
 		return plan{}, err
 	}
-	all := changes(heads)
-	i := slices.IndexFunc(all, func(c Change) bool { return c.ID == in.Change })
-	if i < 0 {
+	var at time.Time
+	err = eachChange(ctx, heads, func(e changeEvent) {
+		if e.id == in.Change && e.at.After(at) {
+			at = e.at
+		}
+	})
+	if err != nil {
+		return plan{}, err
+	}
+	if at.IsZero() {
 		return plan{}, fault.New(fault.NotFound, "change: environment %s has no change with this id; list the changes with: vault read %schanges/%s", loc.Path(), call.Mount, loc.Path())
 	}
-	then := all[i].Time
-	switch removed, err := s.removedSince(ctx, loc, then); {
+	switch removed, err := s.removedSince(ctx, loc, at); {
 	case err != nil:
 		return plan{}, err
 	case len(removed) > 0:
@@ -128,7 +240,7 @@ func (s *Service) planRevert(ctx context.Context, call caller.Request, loc locat
 		if h.err != nil {
 			return plan{}, h.err
 		}
-		v, live, err := versionAt(loc.Place, h.name, h.head, then)
+		v, live, err := versionAt(loc.Place, h.name, h.head, at)
 		switch {
 		case err != nil:
 			return plan{}, err
@@ -193,4 +305,61 @@ func (s *Service) planReturn(loc located, seal *keyring.Context[keyring.SecretLo
 	// Resolving the value checks the targets again.
 	made.changes[len(made.changes)-1].Version.Targets = c.version.Targets
 	return nil
+}
+
+// Compared lists the secrets in which two environments differ, and those in which they do not.
+type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
+
+// Compare compares the live secrets of two environments of a project.
+func (s *Service) Compare(ctx context.Context, call caller.Request, from, to workspaces.Path) (Compared, error) {
+	left, err := s.prepare(ctx, call, from, Selection{})
+	if err != nil {
+		return Compared{}, err
+	}
+	right, err := s.prepare(ctx, call, to, Selection{})
+	if err != nil {
+		return Compared{}, err
+	}
+	var c Compared
+	share := func(most bool) int { return left.share(most) + right.share(most) }
+	release, err := s.withShare(ctx, left.WorkspaceID, false, share, func(most bool) (err error) {
+		c, err = compare(ctx, left, right, most)
+		return err
+	})
+	if err == nil {
+		release()
+	}
+	return c, err
+}
+
+func compare(ctx context.Context, from, to *prepared, most bool) (Compared, error) {
+	left, err := from.open(ctx, most)
+	if err != nil {
+		return Compared{}, err
+	}
+	defer left.Wipe()
+	right, err := to.open(ctx, most)
+	if err != nil {
+		return Compared{}, err
+	}
+	defer right.Wipe()
+	values := make(map[string]Secret, len(right.Secrets))
+	for _, secret := range right.Secrets {
+		values[secret.Name] = secret
+	}
+	var c Compared
+	for _, secret := range left.Secrets {
+		other, both := values[secret.Name]
+		delete(values, secret.Name)
+		switch {
+		case !both:
+			c.OnlyFrom = append(c.OnlyFrom, secret.Name)
+		case subtle.ConstantTimeCompare(secret.Value, other.Value) == 1 && secret.Version.Encoding == other.Version.Encoding:
+			c.Same = append(c.Same, secret.Name)
+		default:
+			c.Different = append(c.Different, secret.Name)
+		}
+	}
+	c.OnlyTo = slices.Sorted(maps.Keys(values))
+	return c, nil
 }

@@ -11,10 +11,24 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/keylock"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/settings"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// maxSecretBytes is the most that a secret of unknown size can count: its value and its name.
-var maxSecretBytes = settings.MaxValueBytes.Max + 255
+// maxSecretBytes is the most that a secret of unknown size can count against
+// max_environment_bytes: its value and its name, and all that describes them.
+var maxSecretBytes = settings.MaxValueBytes.Max + 255 + settings.MaxVersions.Max*MaxComment + MaxTags*MaxTag +
+	workspaces.MaxMetadata*(workspaces.MaxMetadataKey+workspaces.MaxMetadataValue)
+
+// Quotas of what an environment keeps besides the secrets that it delivers. They follow from its
+// limits, so that they need no settings of their own.
+const (
+	// OlderFactor times max_environment_bytes is the size of the values of all versions that are
+	// not delivered: older ones, and newest ones that were deleted.
+	OlderFactor = 16
+	// NamesFactor times max_secrets is the number of names that an environment has or has had. A
+	// removed secret leaves a tombstone with its last version number.
+	NamesFactor = 10
+)
 
 // environment is what memory knows of an environment: which secrets it has, but not their content.
 //
@@ -31,18 +45,19 @@ type environment struct {
 	mu           sync.RWMutex
 	secrets      map[string]*slot
 	revision     uint64 // the last one of any slot, so that a recreated slot has a new one
-	bytes        int    // total size of the measured secrets
+	weight       weight // of the measured secrets
 	unmeasured   int
-	reserved     struct{ secrets, bytes int } // by writes in progress
-	transactions []*transaction               // committed, not applied; several only after a start
-	tombstones   map[string]bool              // including names that exist again
-	dying        map[string]*store.Head       // purged secrets that still have entries in storage
+	reserved     growth                 // by writes in progress
+	transactions []*transaction         // committed, not applied; several only after a start
+	tombstones   map[string]bool        // including names that exist again
+	dying        map[string]*store.Head // purged secrets that still have entries in storage
 }
 
 // slot is what memory knows of one secret.
 type slot struct {
 	revision    uint64     // new after every change, so that an older read is not cached
-	size        int        // of the newest value and the name while it is live, or unknownSize
+	weight      weight     // zero while it is not measured
+	unmeasured  bool       // its head was not read since the start
 	maybeStored bool       // its first write failed, so it may or may not be in storage
 	unapplied   *unapplied // set from the commit of a transaction until this secret has it
 }
@@ -54,8 +69,6 @@ type unapplied struct {
 	txn    *transaction // the transaction of the change
 }
 
-const unknownSize = -1
-
 func newEnvironment() *environment {
 	return &environment{secrets: make(map[string]*slot), tombstones: make(map[string]bool), dying: make(map[string]*store.Head)}
 }
@@ -65,7 +78,7 @@ func (e *environment) addStored(names []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, name := range names {
-		e.secrets[name] = &slot{size: unknownSize}
+		e.secrets[name] = &slot{unmeasured: true}
 	}
 	e.unmeasured = len(names)
 }
@@ -117,25 +130,59 @@ func (e *environment) hasTransactions() bool {
 	return len(e.transactions) > 0
 }
 
-// size returns what a head counts against the limit of the environment. A deleted or destroyed
-// secret counts nothing. A secret that will be deleted at a later time counts until it is written
-// again.
-func size(name string, head *store.Head) int {
-	if newest := head.Newest(); !newest.Destroyed && newest.Deleted.IsZero() {
-		return len(name) + newest.Size
-	}
-	return 0
+// weight is what secrets count against the limits of their environment.
+type weight struct {
+	bytes int // of names, delivered values, tags, custom metadata and comments
+	older int // of the values of versions that are kept but not delivered
 }
 
-// measure records the size of a secret. The caller holds mu.
-func (e *environment) measure(s *slot, bytes int) {
-	if s.size == unknownSize {
-		e.unmeasured--
-	} else {
-		e.bytes -= s.size
+func (w weight) plus(o weight) weight  { return weight{w.bytes + o.bytes, w.older + o.older} }
+func (w weight) minus(o weight) weight { return weight{w.bytes - o.bytes, w.older - o.older} }
+
+// weigh returns the weight of a secret.
+func weigh(name string, head *store.Head) weight {
+	last := len(head.Versions) - 1
+	return weighVersions(name, head.Versions[:last], head.Versions[last], head.Tags).plus(weighCustom(head.Metadata))
+}
+
+// weighVersions returns the weight of a secret without its custom metadata. The name and the value
+// of a secret count among the delivered ones until a request has deleted or destroyed the newest
+// version. A version that expires counts until the secret is written again.
+func weighVersions(name string, older []store.Version, newest store.Version, tags []string) weight {
+	w := weight{bytes: len(newest.Comment)}
+	switch {
+	case newest.Destroyed:
+	case newest.DeletedID == "":
+		w.bytes += len(name) + newest.Size
+	default:
+		w.older += newest.Size
 	}
-	s.size = bytes
-	e.bytes += bytes
+	for i := range older {
+		w.bytes += len(older[i].Comment)
+		if !older[i].Destroyed {
+			w.older += older[i].Size
+		}
+	}
+	for _, tag := range tags {
+		w.bytes += len(tag)
+	}
+	return w
+}
+
+func weighCustom(metadata map[string]string) (w weight) {
+	for key, value := range metadata {
+		w.bytes += len(key) + len(value)
+	}
+	return w
+}
+
+// measure records the weight of a secret. The caller holds mu.
+func (e *environment) measure(s *slot, w weight) {
+	if s.unmeasured {
+		e.unmeasured--
+	}
+	e.weight = e.weight.minus(s.weight).plus(w)
+	s.weight, s.unmeasured = w, false
 }
 
 // publish makes a stored head visible to readers. If the outcome of the write is unknown, next is
@@ -145,7 +192,7 @@ func (e *environment) publish(cache *headcache.Cache, key headcache.Key, next *s
 	defer e.mu.Unlock()
 	s := e.secrets[key.Name]
 	if s == nil {
-		s = &slot{size: unknownSize, maybeStored: next == nil}
+		s = &slot{unmeasured: true, maybeStored: next == nil}
 		e.secrets[key.Name] = s
 		e.unmeasured++
 	}
@@ -156,7 +203,7 @@ func (e *environment) publish(cache *headcache.Cache, key headcache.Key, next *s
 		return
 	}
 	s.maybeStored, s.unapplied = false, nil
-	e.measure(s, size(key.Name, next))
+	e.measure(s, weigh(key.Name, next))
 	if before := cache.Get(key); before != nil && next.Floor < before.Floor && before.Floor <= next.Versions[0].Number {
 		raised := *next // values were removed while this head was being stored
 		raised.Floor = before.Floor
@@ -200,31 +247,77 @@ func cacheStored(cache *headcache.Cache, key headcache.Key, head *store.Head) {
 }
 
 // growth is what a write adds to an environment.
-type growth struct{ secrets, bytes int }
+type growth struct {
+	weight
+	secrets int
+	names   int // of the new secrets, those whose name was never used before
+}
+
+func (g growth) plus(o growth) growth {
+	return growth{g.weight.plus(o.weight), g.secrets + o.secrets, g.names + o.names}
+}
+
+// growthOf returns what a new version adds. It weighs the version before its value is sealed.
+func growthOf(name string, prev previous, c store.Change) growth {
+	head := prev.head
+	if head == nil {
+		g := growth{weight: weighVersions(name, nil, c.Version, c.Tags), secrets: 1}
+		if prev.last == 0 {
+			g.names = 1
+		}
+		return g
+	}
+	kept := head.Versions[max(0, len(head.Versions)+1-c.Keep):]
+	next := weighVersions(name, kept, c.Version, c.Tags).plus(weighCustom(head.Metadata))
+	return growth{weight: next.minus(weigh(name, head))}
+}
 
 // admit reserves room for the growth of a write. The caller calls release when the outcome of the
 // write is published or the write has failed. known is false if the limit may be exceeded and sizes
-// are still unknown; the caller then measures the secrets and calls admit again.
+// are still unknown; the caller then measures the secrets and calls admit again. Older versions of
+// secrets that were not read since a start do not count until they are.
 func (e *environment) admit(path string, g growth, limits store.Settings) (release func(), known bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if g.secrets > 0 && len(e.secrets)+e.reserved.secrets+g.secrets > limits.MaxSecrets {
 		return nil, true, fault.New(fault.Limit, "environment %s would have more than %d secrets, its max_secrets; delete secrets or raise max_secrets", path, limits.MaxSecrets)
 	}
-	if total := e.bytes + e.reserved.bytes + g.bytes; g.bytes > 0 {
+	if most := NamesFactor * limits.MaxSecrets; g.names > 0 && e.exceedsNames(e.reserved.names+g.names, most) {
+		return nil, true, fault.New(fault.Limit, "environment %s would have had more than %d names, %d times its max_secrets, and it keeps the version numbers of removed secrets; use a name again that was removed, or raise max_secrets",
+			path, most, NamesFactor)
+	}
+	if most := OlderFactor * limits.MaxEnvironmentBytes; g.older > 0 && e.weight.older+e.reserved.older+g.older > most {
+		return nil, true, fault.New(fault.Limit, "environment %s would keep more than %d bytes of older and deleted versions, %d times its max_environment_bytes; destroy versions that are no longer needed, or raise max_environment_bytes",
+			path, most, OlderFactor)
+	}
+	if total := e.weight.bytes + e.reserved.bytes + g.bytes; g.bytes > 0 {
 		if total > limits.MaxEnvironmentBytes {
-			return nil, true, fault.New(fault.Limit, "environment %s would hold more than %d bytes, its max_environment_bytes; delete secrets or raise max_environment_bytes", path, limits.MaxEnvironmentBytes)
+			return nil, true, fault.New(fault.Limit, "environment %s would hold more than %d bytes of names, values, tags, comments and custom metadata, its max_environment_bytes; delete secrets or raise max_environment_bytes", path, limits.MaxEnvironmentBytes)
 		}
 		if total+e.unmeasured*maxSecretBytes > limits.MaxEnvironmentBytes {
 			return nil, false, nil
 		}
 	}
-	e.reserved.secrets += g.secrets
-	e.reserved.bytes += g.bytes
+	e.reserved = e.reserved.plus(g)
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		e.reserved.weight = e.reserved.weight.minus(g.weight)
 		e.reserved.secrets -= g.secrets
-		e.reserved.bytes -= g.bytes
+		e.reserved.names -= g.names
 	}, true, nil
+}
+
+// exceedsNames reports whether the environment would have had more than most names with n new ones.
+// The caller holds mu.
+func (e *environment) exceedsNames(n, most int) bool {
+	if len(e.secrets)+len(e.tombstones)+n <= most {
+		return false // even if no removed name exists again
+	}
+	for name := range e.tombstones {
+		if e.secrets[name] == nil {
+			n++
+		}
+	}
+	return len(e.secrets)+n > most
 }

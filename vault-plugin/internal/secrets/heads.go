@@ -68,7 +68,7 @@ func (s *Service) cacheRead(loc located, name string, revision uint64, head *sto
 		return nil, nil
 	}
 	slot.maybeStored = false
-	loc.env.measure(slot, size(name, head))
+	loc.env.measure(slot, weigh(name, head))
 	s.cache.Put(loc.key(name), head)
 	if len(head.Doomed) > 0 {
 		s.startPruning(loc, name) // a destroy was interrupted

@@ -214,13 +214,11 @@ func (s *Service) planValue(loc located, seal *keyring.Context[keyring.SecretLoc
 // planVersion adds a new version to a plan.
 func planVersion(loc located, seal *keyring.Context[keyring.SecretLocation], made *plan, name string, prev previous, in Input) error {
 	change := nextVersion(made.call, loc.Place, name, prev, in, made.at)
+	made.growth = made.plus(growthOf(name, prev, change))
 	var err error
 	if change.Sealed, err = sealWith(seal, name, change.Version.Number, in.Value); err != nil {
 		return err
 	}
-	g := growthOf(name, prev.head, len(in.Value))
-	made.secrets += g.secrets
-	made.bytes += g.bytes
 	made.changes = append(made.changes, change)
 	if prev.head == nil {
 		made.Created = append(made.Created, name)
@@ -269,7 +267,7 @@ func planDeletion(made *plan, name string, head *store.Head) {
 	deleted.Deleted, deleted.DeletedBy, deleted.DeletedID = made.at, made.call.Actor, made.call.ID
 	made.Deleted = append(made.Deleted, name)
 	made.changes = append(made.changes, store.Change{Name: name, Version: deleted, IsDelete: true})
-	made.bytes -= size(name, head)
+	made.bytes -= len(name) + newest.Size
 }
 
 // holds reports whether the newest version is live and has this value, with the encoding and the

@@ -150,30 +150,57 @@ func (s *Service) checkReferences(ctx context.Context, call caller.Request, loc 
 // checkProposal returns, for each proposed value with references, the names of the secrets that it
 // refers to. It fails if a reference could not be resolved after the write.
 func (s *Service) checkProposal(ctx context.Context, call caller.Request, loc located, proposed *proposal) (map[string][]string, error) {
+	targets, bytes, err := proposed.targets(loc.Project)
+	if err != nil || len(targets) == 0 {
+		return targets, err
+	}
 	r := s.newResolver(ctx, call, time.Time{})
 	defer r.wipe()
 	r.proposed = proposed
-	all := make(map[string][]string)
-	for _, name := range slices.Sorted(maps.Keys(proposed.values)) {
-		next := proposed.values[name]
+	scope, err := r.view(loc)
+	if err != nil {
+		return nil, err
+	}
+	share := func(most bool) int {
+		if most {
+			return maxHeld
+		}
+		return min(2*bytes+usualReferences, maxHeld)
+	}
+	release, err := s.withShare(ctx, loc.WorkspaceID, false, share, func(most bool) error {
+		r.restart(share(most))
+		for _, name := range slices.Sorted(maps.Keys(targets)) {
+			if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	release()
+	return targets, nil
+}
+
+// targets returns, for each value with references, the names of the secrets that it refers to, and
+// the size of all these values.
+func (p *proposal) targets(project string) (targets map[string][]string, bytes int, err error) {
+	targets = make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(p.values)) {
+		next := p.values[name]
 		if !next.version.References {
 			continue
 		}
 		pieces, err := references.Parse(string(next.value))
-		if err != nil && len(proposed.values) > 1 {
-			return nil, fault.New(fault.Invalid, "secrets: %s: %s", name, strings.TrimPrefix(err.Error(), string(fault.Invalid)+": "))
+		if err != nil && len(p.values) > 1 {
+			return nil, 0, fault.New(fault.Invalid, "secrets: %s: %s", name, strings.TrimPrefix(err.Error(), string(fault.Invalid)+": "))
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		scope, err := r.view(loc)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := r.resolve(scope.choices[name], scope, scope, nil); err != nil {
-			return nil, err
-		}
-		all[name] = references.Targets(loc.Project, pieces)
+		targets[name] = references.Targets(project, pieces)
+		bytes += len(next.value)
 	}
-	return all, nil
+	return targets, bytes, nil
 }

@@ -2,17 +2,16 @@ package secrets
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"maps"
-	globs "path"
 	"slices"
 	"time"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
@@ -23,28 +22,23 @@ type Selection struct {
 	Include []string  // globs of names; empty means all
 	Exclude []string  // globs of names that are excluded even if included
 	At      time.Time // zero means now
+	// Lasts means that the values are in use for longer than a request, such as while a destination
+	// is contacted.
+	Lasts bool
 }
 
-// Check rejects an invalid glob.
+// examplesOfNames are valid patterns of names, for errors.
+const examplesOfNames = "DB_* or *_URL"
+
+// Check rejects malformed patterns, and fields with too many or too long patterns.
 func (sel Selection) Check() error {
-	for field, patterns := range map[string][]string{"include": sel.Include, "exclude": sel.Exclude} {
-		for _, glob := range patterns {
-			if _, err := globs.Match(glob, ""); err != nil {
-				return fault.New(fault.Invalid, "%s: has an invalid pattern; patterns match names, such as DB_* or *_URL", field)
-			}
-		}
+	if err := globs.Check("include", examplesOfNames, sel.Include); err != nil {
+		return err
 	}
-	return nil
+	return globs.Check("exclude", examplesOfNames, sel.Exclude)
 }
 
-// selects reports whether the secret with the given name is selected.
-func (sel Selection) selects(name string) bool {
-	matches := func(glob string) bool {
-		ok, _ := globs.Match(glob, name)
-		return ok
-	}
-	return (len(sel.Include) == 0 || slices.ContainsFunc(sel.Include, matches)) && !slices.ContainsFunc(sel.Exclude, matches)
-}
+func (sel Selection) filter() globs.Filter { return globs.NewFilter(sel.Include, sel.Exclude) }
 
 // choice is a version that will be delivered.
 type choice struct {
@@ -55,52 +49,156 @@ type choice struct {
 	err     error // why the version is unknown
 }
 
-// Delivery is what an environment delivers.
+// Delivery is what an environment delivers. It holds a share of the budget of open values until it
+// is wiped.
 type Delivery struct {
 	Secrets   []Secret
 	Elsewhere bool      // it inherits or refers, so a change of another environment may change it
 	Until     time.Time // when the first of its versions is deleted; zero if none will be
+	release   func()    // nil if it holds no share
 }
 
-// Wipe clears the values.
-func (d Delivery) Wipe() { wipe(d.Secrets) }
+// Wipe clears the values and ends the delivery's share of the budget.
+func (d Delivery) Wipe() {
+	wipe(d.Secrets)
+	if d.release != nil {
+		d.release()
+	}
+}
 
 // Deliver opens every selected secret, all as of one moment, and reports what the result depends
-// on. If it fails, the dependencies are unknown.
+// on. It waits until its values fit into the budget of open values. If it fails, the dependencies
+// are unknown. The caller wipes the delivery.
 func (s *Service) Deliver(ctx context.Context, call caller.Request, path workspaces.Path, sel Selection) (Delivery, error) {
-	loc, err := s.locate(call, path)
+	p, err := s.prepare(ctx, call, path, sel)
 	if err != nil {
 		return Delivery{}, err
 	}
-	if err := sel.Check(); err != nil {
-		return Delivery{}, err
-	}
-	all, err := s.choose(ctx, loc, sel.At)
-	if err != nil {
-		return Delivery{}, err
-	}
-	choices, err := selected(all, sel)
-	if err != nil {
-		return Delivery{}, err
-	}
-	if loc.Base != "" || slices.ContainsFunc(choices, func(c choice) bool { return c.version.References }) {
-		return s.deliverResolved(ctx, call, loc, all, sel)
-	}
-	d := Delivery{}
-	for _, c := range choices {
-		d.Until = earlier(d.Until, c.version.Deleted)
-	}
-	d.Secrets, err = s.openAll(ctx, loc, choices)
+	var d Delivery
+	d.release, err = s.withShare(ctx, p.WorkspaceID, sel.Lasts, p.share, func(most bool) error {
+		found, err := p.open(ctx, most)
+		d.Secrets, d.Elsewhere, d.Until = found.Secrets, found.Elsewhere, found.Until
+		return err
+	})
 	return d, err
 }
 
-// deliverResolved is Deliver for an environment that inherits, or whose secrets refer to others.
-// all lists the versions that were chosen in it.
-func (s *Service) deliverResolved(ctx context.Context, call caller.Request, loc located, all []choice, sel Selection) (Delivery, error) {
-	r := s.newResolver(ctx, call, sel.At)
-	defer r.wipe()
-	found, err := r.deliver(r.add(loc, all), sel)
-	return Delivery{Secrets: found, Elsewhere: true, Until: r.until}, err
+// prepared is a delivery whose versions are chosen and whose values are still sealed.
+type prepared struct {
+	located
+	s       *Service
+	choices []choice // the selected ones of the environment itself
+	// The other fields are set if the environment inherits, or if its secrets refer to others.
+	resolver *resolver
+	scope    *view
+	chosen   []inherited // the selected ones, inherited ones included
+}
+
+// prepare chooses the versions of a delivery.
+func (s *Service) prepare(ctx context.Context, call caller.Request, path workspaces.Path, sel Selection) (*prepared, error) {
+	loc, err := s.locate(call, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := sel.Check(); err != nil {
+		return nil, err
+	}
+	all, err := s.choose(ctx, loc, sel.At)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{located: loc, s: s}
+	if p.choices, err = selected(ctx, all, sel); err != nil {
+		return nil, err
+	}
+	if loc.Base != "" || slices.ContainsFunc(p.choices, func(c choice) bool { return c.version.References }) {
+		p.resolver = s.newResolver(ctx, call, sel.At)
+		p.scope = p.resolver.add(loc, all)
+		p.chosen, err = p.resolver.selected(p.scope, sel)
+	}
+	return p, err
+}
+
+// open opens the values of a delivery. The caller holds the share of the budget that share(most)
+// returns. open fails with errShare if the values need more.
+func (p *prepared) open(ctx context.Context, most bool) (Delivery, error) {
+	if p.resolver == nil {
+		d := Delivery{}
+		for _, c := range p.choices {
+			d.Until = earlier(d.Until, c.version.Deleted)
+		}
+		var err error
+		d.Secrets, err = p.s.openAll(ctx, p.located, p.choices)
+		return d, err
+	}
+	p.resolver.restart(p.share(most))
+	defer p.resolver.wipe()
+	found, err := p.resolver.deliver(p.scope, p.chosen)
+	return Delivery{Secrets: found, Elsewhere: true, Until: p.resolver.until}, err
+}
+
+// DeliversNothing reports whether an environment delivers no secret, even without a selection. It
+// opens no value.
+func (s *Service) DeliversNothing(ctx context.Context, call caller.Request, path workspaces.Path) (bool, error) {
+	p, err := s.prepare(ctx, call, path, Selection{})
+	return err == nil && len(p.choices)+len(p.chosen) == 0, err
+}
+
+// share returns the bytes of open values that a delivery needs: all of them, or with references,
+// what it needs in most cases. With most, it returns the most that a delivery may hold.
+func (p *prepared) share(most bool) int {
+	bytes := 0
+	if p.resolver == nil {
+		for _, c := range p.choices {
+			bytes += openBytes(c)
+		}
+		return bytes
+	}
+	if most {
+		return maxHeld
+	}
+	refers := false
+	for _, c := range p.chosen {
+		bytes += openBytes(*c.choice)
+		refers = refers || c.version.References
+	}
+	if refers {
+		bytes += bytes + usualReferences
+	}
+	return min(bytes, maxHeld)
+}
+
+func openBytes(c choice) int { return c.version.Size + len(c.name) + 64 }
+
+// usualReferences is the number of bytes that the references of a delivery resolve to in most
+// cases.
+const usualReferences = 256 << 10
+
+// errShare means that the values need more than the share of the budget that is held.
+var errShare = errors.New("the values need a larger share of the budget of open values")
+
+// withShare calls use while it holds a share of the budget of open values. If use fails with
+// errShare, withShare gives the share back before it waits for the largest one. So nobody waits for
+// a share while holding one. The caller calls release when the values are no longer in use.
+func (s *Service) withShare(ctx context.Context, ws store.ID, lasts bool, share func(most bool) int, use func(most bool) error) (release func(), err error) {
+	from := s.opened
+	if lasts {
+		from = s.openedLong
+	}
+	for _, most := range []bool{false, true} {
+		release, err = from.Acquire(ctx, string(ws), share(most))
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, "the memory for open values is in use by other requests; try again")
+		}
+		if err = use(most); err == nil {
+			return release, nil
+		}
+		release()
+		if !errors.Is(err, errShare) {
+			break
+		}
+	}
+	return nil, err
 }
 
 // earlier returns the earlier of two times. The zero time means never.
@@ -118,6 +216,7 @@ func (s *Service) openAll(ctx context.Context, loc located, choices []choice) ([
 	}
 	var all []Secret
 	err := s.withEncryption(ctx, loc.Place, func(seal *keyring.Context[keyring.SecretLocation]) error {
+		wipe(all)
 		all = make([]Secret, 0, len(choices))
 		for _, c := range choices {
 			value, err := open(seal, loc.Place, c.name, c.version.Number, c.sealed)
@@ -128,7 +227,11 @@ func (s *Service) openAll(ctx context.Context, loc located, choices []choice) ([
 		}
 		return nil
 	})
-	return all, err
+	if err != nil {
+		wipe(all)
+		return nil, err
+	}
+	return all, nil
 }
 
 // choose returns the version of each secret that is delivered at a moment; the zero moment means
@@ -177,15 +280,20 @@ func errWithdrawn(place workspaces.Place, name string, v store.Version) error {
 
 // selected returns the selected choices. If any of them could not be read, it fails: an environment
 // with a secret missing is worse than none.
-func selected(all []choice, sel Selection) ([]choice, error) {
-	found := all
-	if len(sel.Include)+len(sel.Exclude) > 0 {
-		found = slices.DeleteFunc(slices.Clone(all), func(c choice) bool { return !sel.selects(c.name) })
-	}
-	for i := range found {
-		if err := found[i].err; err != nil {
+func selected(ctx context.Context, all []choice, sel Selection) ([]choice, error) {
+	filter := sel.filter()
+	found := make([]choice, 0, len(all))
+	for _, c := range all {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if !filter.Selects(c.name) {
+			continue
+		}
+		if c.err != nil {
+			return nil, c.err
+		}
+		found = append(found, c)
 	}
 	return found, nil
 }
@@ -253,42 +361,6 @@ func (s *Service) removedSince(ctx context.Context, loc located, moment time.Tim
 		return nil
 	})
 	return slices.DeleteFunc(all, func(c choice) bool { return c.err == nil }), err
-}
-
-// Compared lists the secrets in which two environments differ, and those in which they do not.
-type Compared struct{ OnlyFrom, OnlyTo, Different, Same []string }
-
-// Compare compares the live secrets of two environments of a project.
-func (s *Service) Compare(ctx context.Context, call caller.Request, from, to workspaces.Path) (Compared, error) {
-	left, err := s.Deliver(ctx, call, from, Selection{})
-	if err != nil {
-		return Compared{}, err
-	}
-	defer left.Wipe()
-	right, err := s.Deliver(ctx, call, to, Selection{})
-	if err != nil {
-		return Compared{}, err
-	}
-	defer right.Wipe()
-	values := make(map[string]Secret, len(right.Secrets))
-	for _, secret := range right.Secrets {
-		values[secret.Name] = secret
-	}
-	var c Compared
-	for _, secret := range left.Secrets {
-		other, both := values[secret.Name]
-		delete(values, secret.Name)
-		switch {
-		case !both:
-			c.OnlyFrom = append(c.OnlyFrom, secret.Name)
-		case subtle.ConstantTimeCompare(secret.Value, other.Value) == 1 && secret.Version.Encoding == other.Version.Encoding:
-			c.Same = append(c.Same, secret.Name)
-		default:
-			c.Different = append(c.Different, secret.Name)
-		}
-	}
-	c.OnlyTo = slices.Sorted(maps.Keys(values))
-	return c, nil
 }
 
 func wipe(all []Secret) {

@@ -50,11 +50,7 @@ func (e *environment) hide(cache *headcache.Cache, key headcache.Key, dying *sto
 
 // forget drops a secret that does not exist from memory. The caller holds mu.
 func (e *environment) forget(name string, s *slot) {
-	if s.size == unknownSize {
-		e.unmeasured--
-	} else {
-		e.bytes -= s.size
-	}
+	e.measure(s, weight{})
 	delete(e.secrets, name)
 }
 

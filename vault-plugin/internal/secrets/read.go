@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -182,6 +183,11 @@ func (s *Service) Describe(ctx context.Context, call caller.Request, path worksp
 	}
 	next := *head
 	next.Tags, next.Metadata, next.Settings = wanted.Tags, wanted.Custom, wanted.Settings
+	release, err := s.admit(ctx, loc, growth{weight: weight{bytes: weigh(name, &next).bytes - weigh(name, head).bytes}})
+	if err != nil {
+		return Metadata{}, err
+	}
+	defer release()
 	stored, err := s.replace(ctx, loc, name, &next)
 	if err != nil {
 		return Metadata{}, err
@@ -231,4 +237,31 @@ func checkDescription(m Metadata) error {
 func (s *Service) Exists(path workspaces.Path, name string) bool {
 	loc, err := s.locate(caller.Request{}, path)
 	return err == nil && loc.env.has(name)
+}
+
+// Referring lists the secrets of a workspace that refer to a secret in one of the given
+// environments, and are in none of these environments.
+func (s *Service) Referring(ctx context.Context, ws store.ID, environments map[string]bool) ([]string, error) {
+	var found []string
+	for _, place := range s.tree.Places(ws) {
+		path := place.Project + "/" + place.Environment
+		if environments[path] {
+			continue
+		}
+		heads, err := s.snapshot(ctx, located{place, s.environment(place.EnvironmentID)})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range heads {
+			if h.err != nil || !h.head.Newest().Live(s.now()) {
+				continue
+			}
+			if slices.ContainsFunc(h.head.Newest().Targets, func(target string) bool {
+				return environments[target[:strings.LastIndexByte(target, '/')]]
+			}) {
+				found = append(found, path+"/"+h.name)
+			}
+		}
+	}
+	return found, nil
 }

@@ -109,7 +109,7 @@ func (e *environment) publishTransaction(cache *headcache.Cache, id store.ID, tx
 		}
 		s := e.secrets[c.Name]
 		if s == nil {
-			s = &slot{size: unknownSize}
+			s = &slot{unmeasured: true}
 			e.secrets[c.Name] = s
 			e.unmeasured++
 		}
@@ -117,7 +117,7 @@ func (e *environment) publishTransaction(cache *headcache.Cache, id store.ID, tx
 		e.revision++
 		s.revision = e.revision
 		s.maybeStored, s.unapplied = false, &unapplied{next, c, txn}
-		e.measure(s, size(c.Name, next))
+		e.measure(s, weigh(c.Name, next))
 		cache.Drop(headcache.Key{Environment: id, Name: c.Name})
 	}
 	e.transactions = append(e.transactions, txn)

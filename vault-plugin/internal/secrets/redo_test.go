@@ -13,17 +13,17 @@ import (
 type data = enginetest.Data
 
 const (
-	env = "acme/api/development"
-	one = env + "/A"
+	env     = "acme/api/development"
+	aSecret = env + "/A"
 )
 
-// mounted returns a mount with two secrets: A with the versions 1 and 2, and B with version 1.
-func mounted(t *testing.T) *enginetest.Mount {
+// twoSecrets returns a mount with two secrets: A with the versions 1 and 2, and B with version 1.
+func twoSecrets(t *testing.T) *enginetest.Mount {
 	t.Helper()
 	m := enginetest.New(t)
 	m.Populate("acme", "api", "development")
 	for _, value := range []string{"a1", "a2"} {
-		m.Write("secrets/"+one, data{"value": value})
+		m.Write("secrets/"+aSecret, data{"value": value})
 	}
 	m.Write("secrets/"+env+"/B", data{"value": "b1"})
 	m.Settle() // no background work calls storage while a test counts calls
@@ -58,7 +58,7 @@ func logs(m *enginetest.Mount) (keys []string) {
 func wantVersions(t *testing.T, m *enginetest.Mount, values ...string) {
 	t.Helper()
 	for i, want := range values {
-		got, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "secrets/" + one, Data: data{"version": i + 1}})
+		got, err := m.Do(enginetest.Request{Op: logical.ReadOperation, Path: "secrets/" + aSecret, Data: data{"version": i + 1}})
 		value, _ := got["value"].(string)
 		if value != want || (err == nil) != (want != "") {
 			t.Errorf("version %d is %q (%v), want %q", i+1, value, err, want)
@@ -90,23 +90,23 @@ func TestAnOperationFollowsTheImportThatWaits(t *testing.T) {
 		do     func(m *enginetest.Mount)
 		values []string
 	}{
-		{"write", func(m *enginetest.Mount) { m.Write("secrets/"+one, data{"value": "a4"}) }, []string{"a1", "a2", "a3", "a4"}},
-		{"write with cas", func(m *enginetest.Mount) { m.Write("secrets/"+one, data{"value": "a4", "cas": 3}) }, []string{"a1", "a2", "a3", "a4"}},
-		{"patch", func(m *enginetest.Mount) { m.Patch("secrets/"+one, data{"comment": "x"}) }, []string{"a1", "a2", "a3", "a3"}},
-		{"rollback", func(m *enginetest.Mount) { m.Write("rollback/"+one, data{"version": 1}) }, []string{"a1", "a2", "a3", "a1"}},
-		{"delete", func(m *enginetest.Mount) { m.Delete("secrets/"+one, nil) }, []string{"a1", "a2", ""}},
-		{"delete of an older version", func(m *enginetest.Mount) { m.Delete("secrets/"+one, data{"versions": 2}) }, []string{"a1", "", "a3"}},
-		{"metadata", func(m *enginetest.Mount) { m.Write("metadata/"+one, data{"tags": "x"}) }, []string{"a1", "a2", "a3"}},
-		{"destroy", func(m *enginetest.Mount) { m.Write("destroy/"+one, data{"versions": 3}) }, []string{"a1", "a2", ""}},
+		{"write", func(m *enginetest.Mount) { m.Write("secrets/"+aSecret, data{"value": "a4"}) }, []string{"a1", "a2", "a3", "a4"}},
+		{"write with cas", func(m *enginetest.Mount) { m.Write("secrets/"+aSecret, data{"value": "a4", "cas": 3}) }, []string{"a1", "a2", "a3", "a4"}},
+		{"patch", func(m *enginetest.Mount) { m.Patch("secrets/"+aSecret, data{"comment": "x"}) }, []string{"a1", "a2", "a3", "a3"}},
+		{"rollback", func(m *enginetest.Mount) { m.Write("rollback/"+aSecret, data{"version": 1}) }, []string{"a1", "a2", "a3", "a1"}},
+		{"delete", func(m *enginetest.Mount) { m.Delete("secrets/"+aSecret, nil) }, []string{"a1", "a2", ""}},
+		{"delete of an older version", func(m *enginetest.Mount) { m.Delete("secrets/"+aSecret, data{"versions": 2}) }, []string{"a1", "", "a3"}},
+		{"metadata", func(m *enginetest.Mount) { m.Write("metadata/"+aSecret, data{"tags": "x"}) }, []string{"a1", "a2", "a3"}},
+		{"destroy", func(m *enginetest.Mount) { m.Write("destroy/"+aSecret, data{"versions": 3}) }, []string{"a1", "a2", ""}},
 		{"another import", func(m *enginetest.Mount) { m.Write("import/"+env, data{"secrets": data{"A": "a4"}}) }, []string{"a1", "a2", "a3", "a4"}},
 		{"two writes", func(m *enginetest.Mount) {
-			m.Write("secrets/"+one, data{"value": "a4"})
-			m.Write("secrets/"+one, data{"value": "a5"})
+			m.Write("secrets/"+aSecret, data{"value": "a4"})
+			m.Write("secrets/"+aSecret, data{"value": "a5"})
 		}, []string{"a1", "a2", "a3", "a4", "a5"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			m := mounted(t)
+			m := twoSecrets(t)
 			unapplied(t, m, data{"secrets": data{"A": "a3", "B": "b2", "NEW": "n1"}})
 			wantVersions(t, m, "a1", "a2", "a3")
 			c.do(m)
@@ -129,14 +129,14 @@ func TestAnOperationFollowsTheDeletionThatWaits(t *testing.T) {
 		values []string
 	}{
 		{"nothing", func(*enginetest.Mount) {}, []string{"a1", ""}},
-		{"undelete", func(m *enginetest.Mount) { m.Write("undelete/"+one, data{"versions": 2}) }, []string{"a1", "a2"}},
-		{"write", func(m *enginetest.Mount) { m.Write("secrets/"+one, data{"value": "a3"}) }, []string{"a1", "", "a3"}},
-		{"rollback", func(m *enginetest.Mount) { m.Write("rollback/"+one, data{"version": 1}) }, []string{"a1", "", "a1"}},
-		{"destroy", func(m *enginetest.Mount) { m.Write("destroy/"+one, data{"versions": 1}) }, []string{"", ""}},
+		{"undelete", func(m *enginetest.Mount) { m.Write("undelete/"+aSecret, data{"versions": 2}) }, []string{"a1", "a2"}},
+		{"write", func(m *enginetest.Mount) { m.Write("secrets/"+aSecret, data{"value": "a3"}) }, []string{"a1", "", "a3"}},
+		{"rollback", func(m *enginetest.Mount) { m.Write("rollback/"+aSecret, data{"version": 1}) }, []string{"a1", "", "a1"}},
+		{"destroy", func(m *enginetest.Mount) { m.Write("destroy/"+aSecret, data{"versions": 1}) }, []string{"", ""}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			m := mounted(t)
+			m := twoSecrets(t)
 			unapplied(t, m, data{"mode": "replace", "secrets": data{"B": "b2"}})
 			wantVersions(t, m, "a1", "")
 			c.do(m)
@@ -151,13 +151,13 @@ func TestAnOperationFollowsTheDeletionThatWaits(t *testing.T) {
 // value of the destroyed version, and a start would replay it over an undelete or a purge.
 func TestTheRedoLogIsGoneBeforeAVersionIs(t *testing.T) {
 	for name, do := range map[string]func(m *enginetest.Mount){
-		"undelete": func(m *enginetest.Mount) { m.Write("undelete/"+one, data{"versions": 3}) },
-		"destroy":  func(m *enginetest.Mount) { m.Write("destroy/"+one, data{"versions": 3}) },
-		"purge":    func(m *enginetest.Mount) { m.Delete("metadata/"+one, nil) },
+		"undelete": func(m *enginetest.Mount) { m.Write("undelete/"+aSecret, data{"versions": 3}) },
+		"destroy":  func(m *enginetest.Mount) { m.Write("destroy/"+aSecret, data{"versions": 3}) },
+		"purge":    func(m *enginetest.Mount) { m.Delete("metadata/"+aSecret, nil) },
 		"rotate":   func(m *enginetest.Mount) { m.Write("keys/acme/rotate", nil); m.Settle() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := mounted(t)
+			m := twoSecrets(t)
 			unapplied(t, m, data{"secrets": data{"A": "a3"}})
 			do(m)
 			if left := logs(m); len(left) != 0 {
@@ -168,11 +168,11 @@ func TestTheRedoLogIsGoneBeforeAVersionIs(t *testing.T) {
 }
 
 func TestAPurgeFollowsTheImportThatWaits(t *testing.T) {
-	m := mounted(t)
+	m := twoSecrets(t)
 	unapplied(t, m, data{"secrets": data{"A": "a3", "B": "b2"}})
-	m.Delete("metadata/"+one, nil)
+	m.Delete("metadata/"+aSecret, nil)
 	for when, m := range settled(m) {
-		if got := m.Refuse(logical.ReadOperation, "secrets/"+one, nil); got.Status != 404 {
+		if got := m.Refuse(logical.ReadOperation, "secrets/"+aSecret, nil); got.Status != 404 {
 			t.Errorf("%s: a purged secret reads %v", when, got)
 		}
 		if got := m.Read("load/" + env); len(got) != 1 || got["B"] != "b2" {
@@ -180,7 +180,7 @@ func TestAPurgeFollowsTheImportThatWaits(t *testing.T) {
 		}
 	}
 	m = m.Restart()
-	if got := enginetest.Version(m.Write("secrets/"+one, data{"value": "again"})); got != 4 {
+	if got := enginetest.Version(m.Write("secrets/"+aSecret, data{"value": "again"})); got != 4 {
 		t.Errorf("the purged secret comes back with version %d", got)
 	}
 }
@@ -188,8 +188,8 @@ func TestAPurgeFollowsTheImportThatWaits(t *testing.T) {
 // Without its tombstone, a purged secret would start again at version 1, and an old ciphertext
 // would fit the new version. A tombstone that is lost while the engine runs is noticed.
 func TestALostTombstoneStopsANewSecret(t *testing.T) {
-	m := mounted(t)
-	m.Delete("metadata/"+one, nil)
+	m := twoSecrets(t)
+	m.Delete("metadata/"+aSecret, nil)
 	tombs := 0
 	for _, key := range m.Storage.Keys() {
 		if strings.HasPrefix(key, "tomb/") {
@@ -202,7 +202,7 @@ func TestALostTombstoneStopsANewSecret(t *testing.T) {
 	}
 	now := m.Clock.Now().Format("2006-01-02T15:04:05Z07:00")
 	for _, req := range []enginetest.Request{
-		{Op: logical.UpdateOperation, Path: "secrets/" + one, Data: data{"value": "again"}},
+		{Op: logical.UpdateOperation, Path: "secrets/" + aSecret, Data: data{"value": "again"}},
 		{Op: logical.UpdateOperation, Path: "import/" + env, Data: data{"secrets": data{"A": "again"}}},
 		{Op: logical.ReadOperation, Path: "load/" + env, Data: data{"version_at": now}},
 	} {
@@ -221,12 +221,12 @@ func TestAPurgeKeepsTheNumberAtEveryCrash(t *testing.T) {
 	for calls := 1; calls <= 6; calls++ {
 		for _, stored := range []bool{false, true} {
 			t.Run(fmt.Sprintf("call %d, stored %t", calls, stored), func(t *testing.T) {
-				m := mounted(t)
+				m := twoSecrets(t)
 				m.Storage.FailFrom(calls, stored)
 				_, _ = m.Do(enginetest.Request{Op: logical.DeleteOperation, Path: "metadata/" + one})
 				m.Settle()
 				m = m.Restart()
-				if got := enginetest.Version(m.Write("secrets/"+one, data{"value": "next"})); got != 3 {
+				if got := enginetest.Version(m.Write("secrets/"+aSecret, data{"value": "next"})); got != 3 {
 					t.Errorf("the next version is %d, want 3", got)
 				}
 			})
@@ -240,17 +240,17 @@ func TestAFailedWriteUponAnImportIsReadFromStorage(t *testing.T) {
 	for calls := 1; calls <= 4; calls++ {
 		for _, stored := range []bool{false, true} {
 			t.Run(fmt.Sprintf("call %d, stored %t", calls, stored), func(t *testing.T) {
-				m := mounted(t)
+				m := twoSecrets(t)
 				unapplied(t, m, data{"secrets": data{"A": "a3"}})
 				m.Storage.FailFrom(calls, stored)
-				_, err := m.Do(enginetest.Request{Op: logical.UpdateOperation, Path: "secrets/" + one, Data: data{"value": "a4"}})
+				_, err := m.Do(enginetest.Request{Op: logical.UpdateOperation, Path: "secrets/" + aSecret, Data: data{"value": "a4"}})
 				m.Storage.Reset()
-				got := m.Read("secrets/" + one)
+				got := m.Read("secrets/" + aSecret)
 				if err == nil && got["value"] != "a4" {
 					t.Errorf("a write that was acknowledged reads %v", got["value"])
 				}
 				again := m.Restart()
-				if other := again.Read("secrets/" + one); other["value"] != got["value"] || other["version"] != got["version"] {
+				if other := again.Read("secrets/" + aSecret); other["value"] != got["value"] || other["version"] != got["version"] {
 					t.Errorf("memory has version %v, %v, and storage has version %v, %v", got["version"], got["value"], other["version"], other["value"])
 				}
 			})

@@ -18,8 +18,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/workspaces"
 )
 
-// MaxHops is the largest number of hops of a chain of references.
-const MaxHops = 10
+// maxHeld is the most bytes that the opened values of a call have together, with those that are
+// needed for references only.
+const maxHeld = 32 << 20
 
 // resolver delivers environments with inherited secrets and resolved references. It serves one
 // call. It reads every environment once, so all values of one environment are of one moment.
@@ -35,8 +36,14 @@ type resolver struct {
 	moment time.Time // zero means now
 
 	views    map[store.ID]*view
-	resolved map[hop]resolution
-	until    time.Time // when the first used version is deleted; zero if none will be
+	reached  map[link]*view // by the environment that a reference is in, and the one that it names
+	lineages map[store.ID][]*view
+
+	resolved   map[hop]resolution
+	until      time.Time // when the first used version is deleted; zero if none will be
+	limit      int       // of the bytes in held
+	held       int       // bytes of the opened values
+	expansions int
 	// proposed holds what is about to be written. It replaces what is stored.
 	proposed *proposal
 }
@@ -55,6 +62,18 @@ type hop struct {
 	name  string
 }
 
+// link is the way from one environment to another of the same workspace.
+type link struct {
+	from                 store.ID
+	project, environment string
+}
+
+// inherited is a version that an environment delivers, and the environment that stores it.
+type inherited struct {
+	*choice
+	home *view
+}
+
 // resolution is the resolved value of a secret, and the number of hops below it. The hops count for
 // every chain that leads to the secret. So the limit of a chain does not depend on what was
 // resolved before.
@@ -66,8 +85,14 @@ type resolution struct {
 func (s *Service) newResolver(ctx context.Context, call caller.Request, moment time.Time) *resolver {
 	return &resolver{
 		s: s, ctx: ctx, call: call, moment: moment,
-		views: make(map[store.ID]*view), resolved: make(map[hop]resolution),
+		views: make(map[store.ID]*view), reached: make(map[link]*view), lineages: make(map[store.ID][]*view),
 	}
+}
+
+// restart forgets all values, and allows the next ones to have limit bytes together.
+func (r *resolver) restart(limit int) {
+	r.wipe()
+	r.limit, r.held, r.expansions, r.until = limit, 0, 0, time.Time{}
 }
 
 // wipe clears the opened values.
@@ -75,11 +100,27 @@ func (r *resolver) wipe() {
 	for _, known := range r.resolved {
 		clear(known.value)
 	}
+	r.resolved = make(map[hop]resolution)
+}
+
+// hold counts n more bytes of opened values.
+func (r *resolver) hold(n int) error {
+	r.held += n
+	switch {
+	case r.held <= r.limit:
+		return nil
+	case r.limit < maxHeld:
+		return errShare
+	}
+	return fault.New(fault.Limit, "references: the values that this request needs have more than %d bytes together; use fewer references to large values", maxHeld)
 }
 
 func (r *resolver) view(loc located) (*view, error) {
 	if v := r.views[loc.EnvironmentID]; v != nil {
 		return v, nil
+	}
+	if len(r.views) >= references.MaxReached {
+		return nil, fault.New(fault.Limit, "references: this request needs more than %d environments; refer to fewer environments", references.MaxReached)
 	}
 	choices, err := r.s.choose(r.ctx, loc, r.moment)
 	if err != nil {
@@ -100,7 +141,9 @@ func (r *resolver) add(loc located, choices []choice) *view {
 			delete(v.choices, name)
 		}
 		for name, next := range p.values {
-			v.choices[name] = &choice{name: name, version: next.version}
+			version := next.version
+			version.Size = len(next.value)
+			v.choices[name] = &choice{name: name, version: version}
 		}
 	}
 	r.views[loc.EnvironmentID] = v
@@ -110,6 +153,10 @@ func (r *resolver) add(loc located, choices []choice) *view {
 // other returns the view of an environment that another one inherits from or refers to. It fails if
 // the environment is not shared with from.
 func (r *resolver) other(from *view, project, environment string) (*view, error) {
+	by := link{from.EnvironmentID, project, environment}
+	if v := r.reached[by]; v != nil {
+		return v, nil
+	}
 	place, err := r.s.tree.Shares(r.call, from.Place, workspaces.Path{Workspace: from.Workspace, Project: project, Environment: environment})
 	if err != nil {
 		return nil, err
@@ -118,7 +165,11 @@ func (r *resolver) other(from *view, project, environment string) (*view, error)
 	if err := loc.env.fault(); err != nil {
 		return nil, err
 	}
-	return r.view(loc)
+	v, err := r.view(loc)
+	if err == nil {
+		r.reached[by] = v
+	}
+	return v, err
 }
 
 // base returns the view of the environment that of inherits from, or nil if there is none.
@@ -132,11 +183,18 @@ func (r *resolver) base(of *view) (*view, error) {
 
 // lineage returns an environment and the environments that it inherits from, nearest first.
 func (r *resolver) lineage(of *view) ([]*view, error) {
+	if known := r.lineages[of.EnvironmentID]; known != nil {
+		return known, nil
+	}
 	all := []*view{of}
 	for next := of; ; {
 		parent, err := r.base(next)
-		if err != nil || parent == nil {
-			return all, err
+		if err != nil {
+			return nil, err
+		}
+		if parent == nil {
+			r.lineages[of.EnvironmentID] = all
+			return all, nil
 		}
 		if len(all) > workspaces.MaxBases || slices.Contains(all, parent) {
 			return nil, fault.New(fault.Invalid, "base: the chain of environments that %s inherits from has a circle or is too long", of.Path())
@@ -160,34 +218,49 @@ func (r *resolver) find(in *view, name string) (c *choice, home *view, err error
 	return nil, nil, fault.New(fault.NotFound, "secret %s of %s does not exist", name, in.Path())
 }
 
-// deliver returns the selected secrets of an environment that the resolver has a view of.
-func (r *resolver) deliver(scope *view, sel Selection) ([]Secret, error) {
+// selected returns what an environment delivers of a selection, inherited secrets included, sorted
+// by name.
+func (r *resolver) selected(scope *view, sel Selection) ([]inherited, error) {
 	lineage, err := r.lineage(scope)
 	if err != nil {
 		return nil, err
 	}
-	homes := make(map[string]*view)
+	filter, homes := sel.filter(), make(map[string]*view)
 	for _, v := range lineage {
 		for name := range v.choices {
-			if homes[name] == nil && sel.selects(name) {
+			if err := r.ctx.Err(); err != nil {
+				return nil, err
+			}
+			if homes[name] == nil && filter.Selects(name) {
 				homes[name] = v
 			}
 		}
 	}
-	var all []Secret
-	total := 0
+	all := make([]inherited, 0, len(homes))
 	// The names are sorted so that, of several errors, the same one is returned each time.
 	for _, name := range slices.Sorted(maps.Keys(homes)) {
-		home := homes[name]
-		c := home.choices[name]
-		known, err := r.resolve(c, home, scope, nil)
+		all = append(all, inherited{homes[name].choices[name], homes[name]})
+	}
+	return all, nil
+}
+
+// deliver returns chosen secrets of an environment with their values, which then belong to the
+// caller.
+func (r *resolver) deliver(scope *view, chosen []inherited) ([]Secret, error) {
+	all := make([]Secret, 0, len(chosen))
+	total := 0
+	for _, c := range chosen {
+		known, err := r.resolve(c.choice, c.home, scope, nil)
 		if err != nil {
 			return nil, err
 		}
-		if total += len(name) + len(known.value); total > settings.MaxEnvironmentBytes.Max {
+		if total += len(c.name) + len(known.value); total > settings.MaxEnvironmentBytes.Max {
 			return nil, fault.New(fault.Limit, "environment %s with inherited secrets and resolved references is larger than %d bytes", scope.Path(), settings.MaxEnvironmentBytes.Max)
 		}
-		all = append(all, Secret{Name: name, Version: c.version, Tags: c.head.Tags, Value: slices.Clone(known.value)})
+		all = append(all, Secret{Name: c.name, Version: c.version, Tags: c.head.Tags, Value: known.value})
+	}
+	for _, c := range chosen {
+		delete(r.resolved, hop{c.home.EnvironmentID, scope.EnvironmentID, c.name}) // wipe must not clear it
 	}
 	return all, nil
 }
@@ -208,12 +281,18 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resoluti
 	switch {
 	case circle:
 		return resolution{}, fault.New(fault.Invalid, "references: %s forms a circle", labels(chain))
-	case len(chain)+known.hops > MaxHops+1:
-		return resolution{}, fault.New(fault.Limit, "references: %s has more than %d hops", labels(chain), MaxHops)
+	case len(chain)+known.hops > references.MaxHops+1:
+		return resolution{}, fault.New(fault.Limit, "references: %s has more than %d hops", labels(chain), references.MaxHops)
 	case done:
 		return known, nil
 	case c.err != nil:
 		return resolution{}, c.err
+	}
+	if err := r.ctx.Err(); err != nil {
+		return resolution{}, err
+	}
+	if err := r.hold(len(c.name) + c.version.Size); err != nil {
+		return resolution{}, err
 	}
 	value, err := r.open(c, home)
 	if err != nil {
@@ -233,6 +312,7 @@ func (r *resolver) resolve(c *choice, home, scope *view, chain []step) (resoluti
 func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolution, error) {
 	pieces, err := references.Parse(string(value))
 	clear(value)
+	r.held -= len(value)
 	if err != nil {
 		return resolution{}, err
 	}
@@ -245,10 +325,11 @@ func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolu
 			}
 			out.hops = max(out.hops, part.hops+1)
 		}
-		// Each value is resolved once, so this also bounds the work: a chain in which each value
-		// doubles the next ends early.
 		if len(out.value)+len(part.value) > settings.MaxValueBytes.Max {
 			return resolution{}, fault.New(fault.Limit, "references: %s resolves to more than %d bytes", labels(chain), settings.MaxValueBytes.Max)
+		}
+		if err := r.hold(len(part.value)); err != nil {
+			return resolution{}, err
 		}
 		out.value = append(out.value, part.value...)
 	}
@@ -258,6 +339,9 @@ func (r *resolver) expand(value []byte, home, scope *view, chain []step) (resolu
 // follow returns the value that load delivers for the target of a reference. A value that is not
 // text is in base64.
 func (r *resolver) follow(ref *references.Reference, home, scope *view, chain []step) (resolution, error) {
+	if r.expansions++; r.expansions > references.MaxExpansions {
+		return resolution{}, fault.New(fault.Limit, "references: this request needs more than %d references; select fewer secrets, or use fewer references", references.MaxExpansions)
+	}
 	in := scope
 	if ref.Environment != "" {
 		project := ref.Project
@@ -311,31 +395,4 @@ func withChain(chain []step, err error) error {
 		return &fault.Error{Kind: known.Kind, Status: known.Status, Text: "references: " + labels(chain) + ": " + known.Text}
 	}
 	return err
-}
-
-// Referring lists the secrets of a workspace that refer to a secret in one of the given
-// environments, and are in none of these environments.
-func (s *Service) Referring(ctx context.Context, ws store.ID, environments map[string]bool) ([]string, error) {
-	var found []string
-	for _, place := range s.tree.Places(ws) {
-		path := place.Project + "/" + place.Environment
-		if environments[path] {
-			continue
-		}
-		heads, err := s.snapshot(ctx, located{place, s.environment(place.EnvironmentID)})
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range heads {
-			if h.err != nil || !h.head.Newest().Live(s.now()) {
-				continue
-			}
-			if slices.ContainsFunc(h.head.Newest().Targets, func(target string) bool {
-				return environments[target[:strings.LastIndexByte(target, '/')]]
-			}) {
-				found = append(found, path+"/"+h.name)
-			}
-		}
-	}
-	return found, nil
 }

@@ -68,6 +68,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stashbase/vault-stashbase/shared/keyring"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/budget"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/gate"
@@ -83,6 +84,15 @@ import (
 // bound.
 const parallelism = 64
 
+// The budgets of open values, in bytes. A workspace holds at most the part, or one larger delivery.
+// Together they bound the plaintext that a mount has in memory at one time.
+const (
+	openBudget     = 64 << 20
+	openPart       = 32 << 20
+	openLongBudget = 64 << 20
+	openLongPart   = 16 << 20
+)
+
 // Service holds the secrets of one mount.
 type Service struct {
 	store *store.Store
@@ -96,6 +106,12 @@ type Service struct {
 	applies gate.Gate // changes of redo logs
 	rewraps gate.Gate // rewraps of secrets
 
+	// Every delivery takes a share of a budget before it opens a value. The values of a request and
+	// those that last longer have budgets of their own, so that requests never wait for a
+	// destination that does not respond.
+	opened     *budget.Budget
+	openedLong *budget.Budget
+
 	watchers []func(workspaces.Place)
 
 	mu   sync.RWMutex
@@ -107,6 +123,7 @@ func New(s *store.Store, k *keys.Service, group *jobs.Group, now func() time.Tim
 	return &Service{
 		store: s, keys: k, jobs: group, now: now, envs: make(map[store.ID]*environment),
 		reads: gate.New(parallelism), applies: gate.New(parallelism), rewraps: gate.New(rewrapsAtOnce),
+		opened: budget.New(openBudget, openPart), openedLong: budget.New(openLongBudget, openLongPart),
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *Service) updateVersions(ctx context.Context, loc located, name string, 
 	if !changed {
 		return metadata(name, head), nil
 	}
-	release, err := s.admit(ctx, loc, growth{bytes: size(name, next) - size(name, head)})
+	release, err := s.admit(ctx, loc, growth{weight: weight{bytes: weigh(name, next).bytes - weigh(name, head).bytes}})
 	if err != nil {
 		return Metadata{}, err
 	}

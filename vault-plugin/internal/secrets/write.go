@@ -58,12 +58,12 @@ func replayed(head *store.Head, requestID string) bool {
 
 // add seals and stores a new version. The caller holds the lock of the name.
 func (s *Service) add(ctx context.Context, call caller.Request, loc located, name string, prev previous, in Input) (Written, error) {
-	release, err := s.admit(ctx, loc, growthOf(name, prev.head, len(in.Value)))
+	change := nextVersion(call, loc.Place, name, prev, in, s.now())
+	release, err := s.admit(ctx, loc, growthOf(name, prev, change))
 	if err != nil {
 		return Written{}, err
 	}
 	defer release()
-	change := nextVersion(call, loc.Place, name, prev, in, s.now())
 	if in.refers() {
 		if change.Version.Targets, err = s.checkReferences(ctx, call, loc, name, in.Value); err != nil {
 			return Written{}, err
@@ -303,13 +303,6 @@ func (s *Service) admit(ctx context.Context, loc located, g growth) (release fun
 		err = fault.Damaged("the size of environment %s is unknown because one of its secrets is damaged; metadata/%s lists it", loc.Path(), loc.Path())
 	}
 	return release, err
-}
-
-func growthOf(name string, head *store.Head, value int) growth {
-	if head == nil {
-		return growth{secrets: 1, bytes: len(name) + value}
-	}
-	return growth{bytes: len(name) + value - size(name, head)}
 }
 
 var errStopped = errors.New("the environment was deleted")

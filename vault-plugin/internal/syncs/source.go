@@ -33,13 +33,17 @@ func (src source) wipe() { src.delivered.Wipe() }
 // readSource reads what a sync wants at its destination. It fails if any value cannot be read.
 // Without the failure, an unreadable secret would look like a deleted one.
 func (s *Service) readSource(ctx context.Context, e *syncDef) (source, error) {
-	sel := secrets.Selection{Include: e.record.Include, Exclude: e.record.Exclude}
-	d, err := s.deliver(ctx, e, sel)
+	sel := secrets.Selection{Include: e.record.Include, Exclude: e.record.Exclude, Lasts: true}
+	d, err := s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.names, sel)
 	if err != nil {
 		return source{}, err
 	}
 	src := source{values: make(map[string][]byte), elsewhere: d.Elsewhere, until: d.Until, delivered: d}
 	for _, secret := range d.Secrets {
+		if err := ctx.Err(); err != nil {
+			d.Wipe()
+			return source{}, err
+		}
 		if !tagged(secret.Tags, e.record.Tags) {
 			continue
 		}
@@ -56,20 +60,13 @@ func (s *Service) readSource(ctx context.Context, e *syncDef) (source, error) {
 		src.wants = append(src.wants, w)
 	}
 	if len(src.wants) == 0 {
-		src.empty, err = s.empty(ctx, e)
+		src.empty, err = s.Secrets.DeliversNothing(ctx, caller.Request{Mount: s.mount()}, e.names)
 	}
-	return src, err
-}
-
-func (s *Service) deliver(ctx context.Context, e *syncDef, sel secrets.Selection) (secrets.Delivery, error) {
-	return s.Secrets.Deliver(ctx, caller.Request{Mount: s.mount()}, e.names, sel)
-}
-
-// empty reports whether the environment delivers no secret, even without a selection.
-func (s *Service) empty(ctx context.Context, e *syncDef) (bool, error) {
-	d, err := s.deliver(ctx, e, secrets.Selection{})
-	defer d.Wipe()
-	return len(d.Secrets) == 0, err
+	if err != nil {
+		src.wipe()
+		return source{}, err
+	}
+	return src, nil
 }
 
 func tagged(has, wanted []string) bool {
