@@ -28,8 +28,8 @@ const (
 	Unknown                // the comparison would take more work than is left
 )
 
-// MaxWork is the work that the comparisons for one request may take together. It takes a few tens of
-// milliseconds. A thousand syncs with a few patterns each take a small part of it.
+// MaxWork is the work that the comparisons for one request may take together. It takes a few tens
+// of milliseconds. A thousand syncs with a few patterns each take a small part of it.
 const MaxWork = 1 << 23
 
 // Work bounds comparisons. One unit is one character, or a step over 64 characters.
