@@ -36,6 +36,13 @@ else
 	echo "############################################################" >&2
 fi
 
+# The tests of several packages use the same npm packages, so these are installed before. Exit code
+# 3 means that npm is missing; a test then says what it skips, or fails in CI.
+for packages in tools/*/package-lock.json; do
+	folder=$(basename -- "$(dirname -- "$packages")")
+	tools/npm.sh "$folder" >/dev/null || (($? == 3))
+done
+
 # One plugin for all packages that run a Vault, and one provider for all packages that run
 # Terraform. Both are built with the race detector; the harnesses read its reports.
 "$go" build "${build[@]}" -o "$plugin" ./vault-plugin

@@ -69,7 +69,7 @@ func exchange(t *testing.T, dir string, documents []string, command ...string) [
 
 // npmFolder installs the readers of npm, once.
 var npmFolder = sync.OnceValues(func() (string, error) {
-	output, err := exec.Command(filepath.Join(toolsDir, "readers.sh")).Output()
+	output, err := exec.Command(filepath.Join(toolsDir, "npm.sh"), "readers").Output()
 	return strings.TrimSpace(string(output)), err
 })
 

@@ -78,18 +78,18 @@ func (c *Client) Send(line string) string {
 
 // clients installs the programs and returns their folder.
 var clients = sync.OnceValues(func() (string, error) {
-	return runTool("github-clients.sh")
+	return runTool("npm.sh", "github-clients")
 })
 
 // runTool runs a script of tools and returns the path that it prints.
-func runTool(name string) (string, error) {
+func runTool(name string, args ...string) (string, error) {
 	module, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
 	script := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "tools", name)
 	var stderr bytes.Buffer
-	cmd := exec.Command("bash", script) //nolint:gosec // A script of this module.
+	cmd := exec.Command("bash", append([]string{script}, args...)...) //nolint:gosec // A script of this module.
 	cmd.Stderr = &stderr
 	path, err := cmd.Output()
 	if err != nil {

@@ -58,7 +58,7 @@ var loaded = sync.OnceValues(func() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, err := os.ReadFile(path)
+	whole, err := os.ReadFile(path) //nolint:gosec // A file that a script of this module has fetched.
 	if err != nil {
 		return nil, err
 	}
