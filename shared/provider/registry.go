@@ -225,8 +225,6 @@ func (f Field) validate() error {
 		return errors.New("has an unknown type or endpoint")
 	case f.Type != Text && (f.Secret || f.Endpoint != NotEndpoint || f.Choices != nil || f.Example != "" || f.Normal != nil):
 		return errors.New("only a Text can be secret or an endpoint, or have choices, an example or a normal form")
-	case f.Multiline && !f.Secret, f.Normal != nil && f.Secret:
-		return errors.New("only a secret field can be Multiline, and only another field can have a normal form")
 	}
 	for _, check := range []func() error{f.checkSecret, f.checkEndpointRole, f.checkValues} {
 		if err := check(); err != nil {
@@ -237,8 +235,11 @@ func (f Field) validate() error {
 }
 
 func (f Field) checkSecret() error {
-	if f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil) {
+	switch {
+	case f.Secret && (f.Endpoint != NotEndpoint || f.Default != nil || f.Example != "" || f.Choices != nil):
 		return errors.New("a secret field must not be an endpoint and must not have a default, choices or an example")
+	case f.Multiline && !f.Secret, f.Normal != nil && f.Secret:
+		return errors.New("only a secret field can be Multiline, and only another field can have a normal form")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (b *bench) attacks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.fill(ctx, calm, 100, 0); err != nil {
+	if err := b.fill(ctx, calm, 100); err != nil {
 		return err
 	}
 	ask := measure.Each(b.rounds*b.each/4, func(ctx context.Context) error {

@@ -17,7 +17,7 @@ func (b *bench) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.fill(ctx, environment, b.bulk, 0); err != nil {
+	if err := b.fill(ctx, environment, b.bulk); err != nil {
 		return err
 	}
 	for i := range b.bulk {

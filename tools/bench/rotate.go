@@ -69,7 +69,7 @@ func (b *bench) tenant(ctx context.Context, name string, secrets int) (tenant, e
 			return t, err
 		}
 		t.environments = append(t.environments, environment)
-		if err := b.fill(ctx, environment, min(left, perEnvironment), 0); err != nil {
+		if err := b.fill(ctx, environment, min(left, perEnvironment)); err != nil {
 			return t, err
 		}
 		left -= perEnvironment

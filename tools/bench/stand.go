@@ -154,8 +154,8 @@ func secretName(i int) string { return fmt.Sprintf("SECRET_%06d", i) }
 
 // fill imports n secrets into an environment, and returns when they are stored in their own
 // entries.
-func (s *stand) fill(ctx context.Context, environment string, n, generation int) error {
-	if _, err := s.write(ctx, ours+"/import/"+environment, map[string]any{"secrets": values(n, generation)}); err != nil {
+func (s *stand) fill(ctx context.Context, environment string, n int) error {
+	if _, err := s.write(ctx, ours+"/import/"+environment, map[string]any{"secrets": values(n, 0)}); err != nil {
 		return err
 	}
 	return s.applied(ctx)

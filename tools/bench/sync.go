@@ -209,7 +209,7 @@ func (b *bench) largeSync(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := b.fill(ctx, environment, syncKeys, 0); err != nil {
+		if err := b.fill(ctx, environment, syncKeys); err != nil {
 			return err
 		}
 		start := time.Now()

@@ -166,8 +166,10 @@ func (f *finder) cases(s *ast.SwitchStmt) {
 		return
 	}
 	for _, clause := range s.Body.List {
-		for _, e := range clause.(*ast.CaseClause).List {
-			f.condition(e, true)
+		if c, ok := clause.(*ast.CaseClause); ok {
+			for _, e := range c.List {
+				f.condition(e, true)
+			}
 		}
 	}
 }

@@ -38,7 +38,7 @@ func main() {
 	only := flag.String("only", "", "run only the faults whose key contains this text")
 	list := flag.Bool("list", false, "print the faults and run nothing")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: mutate [flags] [package ...]\n\nWithout packages, it takes all of targets.go.")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: mutate [flags] [package ...]\n\nWithout packages, it takes all of targets.go.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -94,9 +94,9 @@ func run(o options, paths []string) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "package\tfaults\tequivalent\tnoticed\tsurvived\tnot reached\tnot run\tscore")
+	_, _ = fmt.Fprintln(table, "package\tfaults\tequivalent\tnoticed\tsurvived\tnot reached\tnot run\tscore")
 	for _, s := range scores {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.0f %%\n", s.path, s.faults, s.equivalent, s.noticed, s.survived, s.unreached, s.notRun, s.percent())
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.0f %%\n", s.path, s.faults, s.equivalent, s.noticed, s.survived, s.unreached, s.notRun, s.percent())
 	}
 	return table.Flush()
 }
@@ -127,7 +127,7 @@ func (t target) measure(o options, root string, known map[string]string) (score,
 	if err != nil {
 		return result, err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	overlay, err := src.overlay(root, tmp)
 	if err != nil {
 		return result, err

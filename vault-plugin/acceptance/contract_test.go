@@ -59,7 +59,7 @@ func publishedBy(s *vaulttest.Server) (*openapi3.T, error) {
 // conforms reports an error if the data of a response are not as the published document says.
 func (c caller) conforms(method, path string, a response) {
 	c.t.Helper()
-	if a.status != http.StatusOK || a.data == nil {
+	if a.status != http.StatusOK || a.data == nil || c.mount != vaulttest.MountPath {
 		return
 	}
 	op, err := described(contract(c.t), method, path)

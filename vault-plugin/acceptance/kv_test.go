@@ -177,7 +177,7 @@ func TestKVMetadataBelongsToTheSecret(t *testing.T) {
 	})
 	all, _ := c.read("metadata/" + env)["secrets"].(data)
 	about, _ := all["KEY"].(data)
-	expect(t, "metadata of the environment", about, data{"custom_metadata": "map[owner:c]", "tags": "[x]"})
+	expect(t, "metadata of the environment", about, data{"version": 3, "tags": "[x]"})
 	c.refused("POST", "secrets/"+path, data{"value": "x"}, http.StatusBadRequest, "invalid")
 	c.write("secrets/"+path, data{"value": "four", "cas": 3})
 	if a := c.send("DELETE", "metadata/"+path, nil); a.status != http.StatusForbidden {
@@ -296,6 +296,8 @@ func TestReferencesNeedPermissionOfTheirTarget(t *testing.T) {
 	if got := dev.read("load/" + development + "?include=P*,U*&exclude=URL"); len(got) != 1 || got["PORT"] != "2" {
 		t.Errorf("a filtered load returns %v", got)
 	}
+	c.refused("POST", "environments/"+staging, data{"base": "development"}, http.StatusForbidden, "denied")
+	c.must("PATCH", "environments/"+development, data{"shared_with": "api/staging"})
 	c.refused("POST", "environments/"+staging, data{"base": "development"}, http.StatusBadRequest, "invalid")
 	c.refused("DELETE", "environments/"+staging+"?confirm=staging", nil, http.StatusConflict, "conflict")
 }

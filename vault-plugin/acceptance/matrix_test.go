@@ -57,6 +57,7 @@ var matrix = []row{
 	{"keys/{workspace}/trim", false, rights{custodian: "update"}},
 	{"integrations/{workspace}/", false, rights{admin: "list", integrationAdmin: "list", syncOperator: "list"}},
 	{"status/{workspace}", false, rights{admin: "read list"}},
+	{"status/{workspace}/", false, rights{admin: "read list"}},
 	{"syncs/{workspace}/", false, rights{admin: "list", syncOperator: "list"}},
 	{"syncs/{workspace}/{project}/", false, rights{admin: "list"}},
 	{"syncs/{workspace}/{project}/{environment}/", false, rights{admin: "list", syncOperator: "list"}},
@@ -139,7 +140,11 @@ func classified(c caller) []row {
 			one := folder + "{name}"
 			all = append(all, row{folder, false, rights{admin: "list", syncOperator: "list"}}, row{one, true, rights{admin: "create read update patch delete", syncOperator: "create read update patch delete"}})
 			for action, capability := range map[string]string{"plan": "read update list", "run": "update", "status": "read list", "adopt": "update", "pause": "update", "resume": "update"} {
-				all = append(all, row{one + "/" + action, false, rights{admin: capability, syncOperator: capability}})
+				may := rights{admin: capability, syncOperator: capability}
+				all = append(all, row{one + "/" + action, false, may})
+				if strings.Contains(capability, "list") {
+					all = append(all, row{one + "/" + action + "/", false, may})
+				}
 			}
 		}
 	}

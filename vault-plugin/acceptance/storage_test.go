@@ -91,6 +91,15 @@ func (b *storageTest) closed(method, path string, body data) {
 	b.values.absent(b.t, path, a.body)
 }
 
+// mayNotCreate makes a request that may create, and that has to fail before anything is created.
+// Vault replaces the error of an existence check by a text of its own.
+func (c caller) mayNotCreate(path string) {
+	c.t.Helper()
+	if a := c.send("POST", path, data{}); a.status != http.StatusInternalServerError || !strings.Contains(a.body, "internal error") {
+		c.t.Errorf("%s\nwant an internal error", a)
+	}
+}
+
 // swap exchanges two entries and empties the caches.
 func (b *storageTest) swap(one, two string) {
 	b.t.Helper()

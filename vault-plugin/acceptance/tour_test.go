@@ -46,7 +46,8 @@ func TestTheStatusDependsOnWhichNameIsMissing(t *testing.T) {
 		{"the workspace above", "GET", "projects/none/api", http.StatusBadRequest},
 		{"the project above", "LIST", "environments/" + w + "/none", http.StatusBadRequest},
 		{"the environment above", "GET", "secrets/" + w + "/api/none/FOO", http.StatusBadRequest},
-		{"the environment to load", "GET", "load/" + w + "/api/none", http.StatusBadRequest},
+		{"the environment to load", "GET", "load/" + w + "/api/none", http.StatusNotFound},
+		{"the environment to render", "GET", "render/" + w + "/api/none", http.StatusNotFound},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if a := c.in(t).refused(tc.method, tc.path, nil, tc.status, "not_found"); strings.Contains(a.body, `"warnings":[`) {

@@ -25,6 +25,7 @@ var publicComparisons = map[string]string{
 	"vault-plugin/internal/syncs Service.storeState":        "states of syncs, which hold no secret",
 	"vault-plugin/internal/syncs Service.storeStates":       "states of syncs, which hold no secret",
 	"vault-plugin/internal/syncs Service.verify":            "definitions of syncs, which every reader of the sync sees",
+	"vault-plugin/internal/syncs sameDefinition":            "two drafts of one write, without the sealed definition",
 }
 
 // TestSecretsAreComparedInConstantTime finds comparisons whose duration depends on the first byte

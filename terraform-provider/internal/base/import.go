@@ -27,7 +27,7 @@ func (r *managed[M]) ImportState(ctx context.Context, request resource.ImportSta
 	for i, key := range r.kind.Keys {
 		set(key.Name, at.names[i])
 	}
-	response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
+	r.identify(ctx, response.Identity, at)
 }
 
 func (r *managed[M]) imported(ctx context.Context, request resource.ImportStateRequest, diags *diag.Diagnostics) (place, bool) {

@@ -124,7 +124,7 @@ func (r *managed[M]) Read(ctx context.Context, request resource.ReadRequest, res
 			call.Warn("", "Nothing is mounted at "+call.Client.Mount()+"/",
 				"The objects in the state are treated as deleted. If they still exist, check the provider's mount, namespace and address before you apply.")
 		}
-		response.Diagnostics.Append(r.identify(ctx, response.Identity, at)...)
+		r.identify(ctx, response.Identity, at)
 		response.State.RemoveResource(ctx)
 		return
 	}
@@ -191,7 +191,7 @@ func (r *managed[M]) begin(ctx context.Context, from *tfsdk.State, diags *diag.D
 func (r *managed[M]) save(ctx context.Context, to *tfsdk.State, identity *tfsdk.ResourceIdentity, at place, model *M) diag.Diagnostics {
 	diags := keep(ctx, to, model)
 	diags.Append(setID(ctx, to, at.id())...)
-	diags.Append(r.identify(ctx, identity, at)...)
+	r.identify(ctx, identity, at)
 	return diags
 }
 
@@ -206,9 +206,9 @@ func setID(ctx context.Context, to *tfsdk.State, id string) diag.Diagnostics {
 
 // identify sets the identity. The framework requires that from a resource that declares one, even
 // if Terraform does not support identities.
-func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdentity, at place) diag.Diagnostics {
+func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdentity, at place) {
 	if identity == nil {
-		return nil
+		return
 	}
 	known := map[string]string{}
 	if at.namespace != "" {
@@ -228,7 +228,6 @@ func (r *managed[M]) identify(ctx context.Context, identity *tfsdk.ResourceIdent
 		}
 	}
 	identity.Raw = tftypes.NewValue(identity.Schema.Type().TerraformType(ctx), parts)
-	return nil
 }
 
 func (r *managed[M]) failed(diags *diag.Diagnostics, doing string, at place, err error) bool {

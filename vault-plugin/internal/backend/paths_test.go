@@ -98,7 +98,11 @@ func everyList(m *enginetest.Mount) []enginetest.Request {
 	var all []enginetest.Request
 	for _, p := range m.Backend.Paths {
 		if p.Operations[logical.ListOperation] != nil {
-			all = append(all, enginetest.Request{Op: logical.ListOperation, Path: names.Replace(template(p, logical.ListOperation))})
+			path := template(p, logical.ListOperation)
+			if strings.HasPrefix(path, "syncs/") {
+				path = strings.ReplaceAll(path, "{name}", "main") // of a sync, not of a secret
+			}
+			all = append(all, enginetest.Request{Op: logical.ListOperation, Path: names.Replace(path)})
 		}
 	}
 	return all

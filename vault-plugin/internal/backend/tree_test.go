@@ -79,6 +79,7 @@ func TestDeletingAnEnvironmentReturnsWhatWasDeleted(t *testing.T) {
 	m.Write("secrets/"+dev+"/OTHER", data{"value": planted()})
 	m.Write("environments/"+dev, data{"production": true})
 
+	m.Settle() // the mark of the deletion is removed in the background
 	before := m.Storage.Clone()
 	expect(t, m.Refuse(logical.DeleteOperation, "environments/"+dev, data{"confirm": "development"}), 409, "conflict", "production", "deletion_allowed=true")
 	expect(t, m.Refuse(logical.DeleteOperation, "projects/acme/api", data{"confirm": "api"}), 409, "conflict", "production", "deletion_allowed=true")

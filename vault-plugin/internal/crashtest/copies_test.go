@@ -10,7 +10,9 @@ import (
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/store"
 )
 
-// copied is a record that is copied in storage: the paths of both requests, and their keys.
+// copied is the record of a project or an environment that is copied in storage: the paths of both
+// requests, and their keys. TestDeletingAMisplacedSyncKeepsTheOthersLedger and its neighbour do the
+// same with syncs and integrations, whose sealed parts show which record is genuine.
 type copied struct {
 	kind, path, key      string
 	copyPath, copyKey    string
@@ -30,21 +32,15 @@ func copies(t *testing.T, s *enginetest.Storage) []copied {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acme, api, dev := string(found.acme), string(found.api), string(found.dev)
-	environments, keys := keysOf(t, s)
+	acme, api := string(found.acme), string(found.api)
+	_, keys := keysOf(t, s)
 	other := strings.TrimPrefix(keys["other"], "keys/")
-	prod := string(environments["acme/api/prod"])
-	toSync, toMain := data{"purge": false}, data(nil)
 	load := []string{"load/acme/api/dev"}
 	return []copied{
 		{"project, beside", "projects/acme/api", "proj/" + acme + "/api", "projects/acme/copy", "proj/" + acme + "/copy", data{"confirm": "copy"}, load, "acme/web/dev", "acme/api/prod"},
 		{"project, in another workspace", "projects/acme/api", "proj/" + acme + "/api", "projects/other/copy", "proj/" + other + "/copy", data{"confirm": "copy"}, load, "other/api/dev", "acme/api/dev"},
 		{"environment, beside", "environments/acme/api/dev", "env/" + api + "/dev", "environments/acme/api/copy", "env/" + api + "/copy", data{"confirm": "copy"}, load, "acme/api/prod", "acme/api/dev"},
 		{"environment, in another project", "environments/acme/api/dev", "env/" + api + "/dev", "environments/acme/web/copy", "env/" + string(web.ID) + "/copy", data{"confirm": "copy"}, load, "acme/web/dev", "acme/api/dev"},
-		{"integration, beside", "integrations/acme/toy/main", "int/" + acme + "/toy/main", "integrations/acme/toy/copy", "int/" + acme + "/toy/copy", toMain, nil, "acme/api/dev", ""},
-		{"integration, in another workspace", "integrations/acme/toy/main", "int/" + acme + "/toy/main", "integrations/other/toy/copy", "int/" + other + "/toy/copy", toMain, nil, "acme/api/dev", ""},
-		{"sync, beside", "syncs/acme/api/dev/toy-shelf/main", "sync/" + dev + "/toy-shelf/main", "syncs/acme/api/dev/toy-shelf/copy", "sync/" + dev + "/toy-shelf/copy", toSync, nil, "acme/api/dev", ""},
-		{"sync, in another environment", "syncs/acme/api/dev/toy-shelf/main", "sync/" + dev + "/toy-shelf/main", "syncs/acme/api/prod/toy-shelf/copy", "sync/" + prod + "/toy-shelf/copy", toSync, nil, "acme/api/dev", ""},
 	}
 }
 
@@ -113,9 +109,7 @@ func (c copied) refused(t *testing.T, m *mount) {
 	if got := m.Read("load/" + c.unaffected)["ONCE"]; got != "once" {
 		t.Errorf("in %s, which is not affected, ONCE is %v", c.unaffected, got)
 	}
-	if c.affected != "" {
-		_ = m.Refuse(read, "load/"+c.affected, nil)
-	}
+	_ = m.Refuse(read, "load/"+c.affected, nil)
 	health := fmt.Sprint(m.Read("info")["health"])
 	if !strings.Contains(health, c.key) || !strings.Contains(health, c.copyKey) {
 		t.Errorf("health does not name both records: %s", health)

@@ -197,7 +197,7 @@ func (e *Engine) Attention() []string {
 		if i.State == integrations.Ready {
 			what = ": the provider refused its credential"
 		}
-		all = append(all, "integration "+i.Path.String()+what)
+		all = append(all, "integration "+i.String()+what)
 	}
 	return all
 }

@@ -63,7 +63,7 @@ func TestAParameterCanBeRestrictedToAnOperation(t *testing.T) {
 		{logical.UpdateOperation, "version", "invalid: version: is only for a read or delete; a write of this path accepts text"},
 		{logical.DeleteOperation, "text", "invalid: text: is only for a write; a delete of this path accepts confirm, version"},
 		{logical.ReadOperation, "colour", "invalid: colour: unknown field; instead of colour, read something else; a read of this path accepts version"},
-		{logical.ReadOperation, "versoin", "invalid: versoin: unknown field; did you mean version? a read of this path accepts version"},
+		{logical.ReadOperation, "verrsion", "invalid: verrsion: unknown field; did you mean version? a read of this path accepts version"},
 	} {
 		req := &logical.Request{Operation: tc.op, Path: "things/acme", Data: map[string]any{tc.field: "1"}}
 		expect(t, c.Check(req), tc.want)

@@ -19,8 +19,12 @@ func refusedIn(used store.Usage) bool {
 	return used.Error != nil && used.Error.Class == string(outbound.Auth)
 }
 
-// condition returns the condition of an integration for events.
+// condition returns the condition of an integration for events. Without an integration, it is the
+// zero value.
 func (s *Service) condition(e *entry) activity.Condition {
+	if e == nil {
+		return activity.Condition{}
+	}
 	used, _ := s.usageOf(e.record)
 	return e.condition(used)
 }
@@ -79,6 +83,6 @@ func (s *Service) Attention() []Attention {
 			need = append(need, Attention{Path{workspace.Name, e.At.Group, e.At.Name}, State(c.State)})
 		}
 	}
-	slices.SortFunc(need, func(a, b Attention) int { return cmp.Compare(a.Path.String(), b.Path.String()) })
+	slices.SortFunc(need, func(a, b Attention) int { return cmp.Compare(a.String(), b.String()) })
 	return need
 }

@@ -71,10 +71,7 @@ func (s *Service) Put(ctx context.Context, call caller.Request, at Path, mustExi
 	if err != nil {
 		return Described{}, err
 	}
-	was := activity.Condition{}
-	if before != nil {
-		was = s.condition(before)
-	}
+	was := s.condition(before)
 	after, err := s.commit(ctx, d, c.Secrets)
 	if err != nil {
 		return Described{}, err

@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/stashbase/vault-stashbase/shared/outbound"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/fault"
@@ -59,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	must(t, contents.Load(ctx, w.tree))
 	w.Service, err = integrations.Load(ctx, integrations.Deps{
 		Store: s, Keys: k, Tree: w.tree, Settings: config, Jobs: group, Gateway: outbound.NewGateway(outbound.Options{}),
-		Providers: registry, Clock: clock, Undone: w.undone,
+		Providers: registry, Clock: clock, Undone: w.undone, Activity: activity.ToLog(hclog.NewNullLogger()),
 	})
 	must(t, err)
 	_, err = w.tree.PutWorkspace(ctx, w.call, "acme", false, func(*store.Workspace) {})

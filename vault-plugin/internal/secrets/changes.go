@@ -86,7 +86,7 @@ func firstPage(all []loggedChange, limit int) (page []loggedChange, next string)
 	total := 0
 	for i, c := range all {
 		if total += c.secrets; i == limit || i > 0 && total > maxChangedSecrets {
-			return all[:i], all[i-1].cursor.String()
+			return all[:i], all[i-1].String()
 		}
 	}
 	return all, ""

@@ -302,7 +302,7 @@ func (e *environment) admit(path string, g growth, limits store.Settings) (relea
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.reserved.weight = e.reserved.weight.minus(g.weight)
+		e.reserved.weight = e.reserved.minus(g.weight)
 		e.reserved.secrets -= g.secrets
 		e.reserved.names -= g.names
 	}, true, nil

@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/stashbase/vault-stashbase/shared/provider"
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/activity"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/budget"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/caller"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/engine"
@@ -38,7 +41,7 @@ func mount(t *testing.T) *mounted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Start(t.Context(), storage, engine.Options{Version: "v0.0.0-test", Clock: enginetest.NewClock(), Providers: &provider.Registry{}})
+	e, err := engine.Start(t.Context(), storage, engine.Options{Version: "v0.0.0-test", Clock: enginetest.NewClock(), Providers: &provider.Registry{}}, activity.ToLog(hclog.NewNullLogger()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +56,7 @@ func mount(t *testing.T) *mounted {
 	_, err = e.Tree.PutProject(t.Context(), m.call(), one.Parent(), func(*store.Project) {})
 	m.must(err)
 	for _, path := range []workspaces.Path{one, two} {
-		_, err = e.Tree.PutEnvironment(t.Context(), m.call(), path, func(r *store.Environment) { r.Shares, r.SharedWith = true, []string{"*/*"} })
+		_, err = e.Tree.PutEnvironment(t.Context(), m.call(), path, func(r *store.Environment) { r.SharedWith = []string{"*/*"} })
 		m.must(err)
 	}
 	return m

@@ -223,7 +223,7 @@ func TestAPurgeKeepsTheNumberAtEveryCrash(t *testing.T) {
 			t.Run(fmt.Sprintf("call %d, stored %t", calls, stored), func(t *testing.T) {
 				m := twoSecrets(t)
 				m.Storage.FailFrom(calls, stored)
-				_, _ = m.Do(enginetest.Request{Op: logical.DeleteOperation, Path: "metadata/" + one})
+				_, _ = m.Do(enginetest.Request{Op: logical.DeleteOperation, Path: "metadata/" + aSecret})
 				m.Settle()
 				m = m.Restart()
 				if got := enginetest.Version(m.Write("secrets/"+aSecret, data{"value": "next"})); got != 3 {

@@ -101,19 +101,9 @@ func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change,
 	parts := make(map[int]*LogChunk, len(names))
 	last := -1
 	for _, name := range names {
-		n, err := strconv.Atoi(name)
-		if err != nil || n < 0 {
-			return nil, nil, false, ErrDamaged
-		}
-		part, err := get[LogChunk](ctx, s, logKey(env, txn, n))
+		n, part, err := s.logChunk(ctx, env, txn, name)
 		if err != nil {
 			return nil, nil, false, err
-		}
-		if part == nil {
-			return nil, nil, false, fmt.Errorf("a listed part of a transaction is missing: %w", ErrDamaged)
-		}
-		if part.Environment != env || part.Transaction != txn {
-			return nil, nil, false, fmt.Errorf("a part of a transaction belongs to another one: %w", ErrDamaged)
 		}
 		parts[n], last = part, max(last, n)
 	}
@@ -132,4 +122,21 @@ func (s *Store) Transaction(ctx context.Context, env, txn ID) (changes []Change,
 		changes = append(changes, parts[n].Changes...)
 	}
 	return changes, chunks, true, nil
+}
+
+// logChunk reads the part of a transaction that has the given name in a listing, and returns its
+// number.
+func (s *Store) logChunk(ctx context.Context, env, txn ID, name string) (n int, part *LogChunk, err error) {
+	if n, err = strconv.Atoi(name); err != nil || n < 0 {
+		return 0, nil, ErrDamaged
+	}
+	switch part, err = get[LogChunk](ctx, s, logKey(env, txn, n)); {
+	case err != nil:
+		return 0, nil, err
+	case part == nil:
+		return 0, nil, fmt.Errorf("a listed part of a transaction is missing: %w", ErrDamaged)
+	case part.Environment != env || part.Transaction != txn:
+		return 0, nil, fmt.Errorf("a part of a transaction belongs to another one: %w", ErrDamaged)
+	}
+	return n, part, nil
 }
