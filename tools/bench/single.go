@@ -18,7 +18,7 @@ func (b *bench) single(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := keyPaths{ours + "/secrets/" + environment + "/KEY", kvExternal + "/data/key", kvBuiltIn + "/data/key"}
+	paths := keyPaths{ours + "/secrets/" + environment + "/KEY", kvExternal + "/data/key", kvBuiltIn + "/data/key", noop + "/stored/key"}
 	for mount := range paths {
 		if err := paths.write(ctx, b.client, mount); err != nil {
 			return err
@@ -33,14 +33,18 @@ func (b *bench) single(ctx context.Context) error {
 	return b.contended(ctx, paths)
 }
 
-// keyPaths contains the paths of one secret on each mount: ours, external KV, built-in KV.
-type keyPaths [3]string
+// keyPaths contains the paths of one secret on each mount: ours, external KV, built-in KV. The last
+// one is a path of the plugin that stores one entry for each write.
+type keyPaths [4]string
 
-var subjects = [3]string{ours, kvExternal, kvBuiltIn}
+var subjects = [4]string{ours, kvExternal, kvBuiltIn, noop}
+
+// readable is the number of paths of a secret that can be read.
+const readable = 3
 
 func (p keyPaths) write(ctx context.Context, client *api.Client, mount int) error {
 	data := map[string]any{"value": value(0)}
-	if mount > 0 {
+	if mount == 1 || mount == 2 {
 		data = map[string]any{"data": data}
 	}
 	_, err := client.Logical().WriteWithContext(ctx, p[mount], data)
@@ -49,9 +53,9 @@ func (p keyPaths) write(ctx context.Context, client *api.Client, mount int) erro
 
 func (b *bench) reads(ctx context.Context, paths keyPaths) error {
 	var all []measure.Subject
-	for i, path := range append(paths[:], noop+"/secret/key", noop+"/key") {
+	for i, path := range append(paths[:readable:readable], noop+"/secret/key", noop+"/key") {
 		name := noop
-		if i < len(subjects) {
+		if i < readable {
 			name = subjects[i]
 		}
 		all = append(all, measure.Subject{Name: name, Round: measure.Each(b.each, func(ctx context.Context) error {
@@ -107,6 +111,7 @@ func (b *bench) compareWrites(ctx context.Context, what string, target float64, 
 	}
 	b.add(
 		measure.Times(what, "external KV v2", took[0], took[1]).AtMost(target),
+		measure.Times(what, "external plugin that stores one entry", took[0], took[3]),
 		measure.Times(what, "built-in KV v2", took[0], took[2]),
 	)
 	return nil

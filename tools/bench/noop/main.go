@@ -1,10 +1,11 @@
 // Noop is an external plugin that does nothing. It returns one empty field, or under secret/ a
-// constant body with the fields of a secret. A request to it takes the time of the plugin protocol,
-// and no engine can be faster.
+// constant body with the fields of a secret. A write under stored/ puts one constant entry into
+// storage. A request to it takes the time of the plugin protocol, and no engine can be faster.
 package main
 
 import (
 	"context"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 		BackendType: logical.TypeLogical,
 		Paths: []*framework.Path{
 			constant("secret/(?P<name>.+)", secret),
+			stored(),
 			constant("(?P<name>.+)", map[string]any{"value": ""}),
 		},
 	}
@@ -69,6 +71,27 @@ func constant(pattern string, data map[string]any) *framework.Path {
 				},
 			},
 		},
+	}
+}
+
+// stored returns the path of a write that needs what every write needs: an existence check, and one
+// entry of storage. The entry is as large as that of a secret with ten short versions.
+func stored() *framework.Path {
+	entry := &logical.StorageEntry{Key: "one", Value: make([]byte, 3<<10)}
+	response := maps.Clone(secret)
+	delete(response, "value")
+	write := &framework.PathOperation{
+		Callback: func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+			return &logical.Response{Data: response}, req.Storage.Put(ctx, entry)
+		},
+	}
+	return &framework.Path{
+		Pattern: "stored/(?P<name>.+)",
+		Fields:  map[string]*framework.FieldSchema{"name": {Type: framework.TypeString}, "value": {Type: framework.TypeString}},
+		ExistenceCheck: func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
+			return true, nil
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{logical.CreateOperation: write, logical.UpdateOperation: write},
 	}
 }
 
