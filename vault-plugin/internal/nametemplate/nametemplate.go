@@ -153,21 +153,24 @@ func stepOf(args []parse.Node) (step, error) {
 		return step{}, errShape()
 	}
 	s := step{name: ident.Ident, transform: t}
+	errUsage := fmt.Errorf("%s must be written as: %s", s.name, t.usage)
 	for _, arg := range args[1:] {
 		switch n := arg.(type) {
 		case *parse.StringNode:
 			s.args = append(s.args, n.Text)
 		case *parse.NumberNode:
-			if !n.IsInt {
-				return step{}, errShape()
+			// For the parser, '_' is the number 95 and 010 is the number 8. As a text, neither is what
+			// the template means.
+			if n.Text != strconv.FormatInt(n.Int64, 10) {
+				return step{}, errUsage
 			}
-			s.args = append(s.args, strconv.FormatInt(n.Int64, 10))
+			s.args = append(s.args, n.Text)
 		default:
 			return step{}, errShape()
 		}
 	}
 	if len(s.args) != t.args || t.check != nil && t.check(s.args) != nil {
-		return step{}, fmt.Errorf("%s must be written as: %s", s.name, t.usage)
+		return step{}, errUsage
 	}
 	return s, nil
 }

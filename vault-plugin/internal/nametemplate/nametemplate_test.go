@@ -18,6 +18,7 @@ func TestATemplateMakesNames(t *testing.T) {
 		{`{{ .Name | replace "_" "-" | lower }}`, "DB_PASSWORD", "db-password"},
 		{`{{ .Name | trimPrefix "DB_" }}`, "DB_PASSWORD", "PASSWORD"},
 		{`{{ .Name | trimSuffix "_PASSWORD" }}`, "DB_PASSWORD", "DB"},
+		{`{{ .Name | trimPrefix 7 }}`, "7_A", "_A"},
 		{"{{ .Name | truncate 4 }}", "DB_PASSWORD", "DB_P"},
 		{"{{ .Name | camel }}", "DB_PASSWORD", "dbPassword"},
 		{"{{ .Name | pascal }}", "DB_PASSWORD", "DbPassword"},
@@ -49,6 +50,7 @@ func TestWhatIsNotAllowedIsRefused(t *testing.T) {
 		`{{ define "name" }}{{ .Name }}{{ end }}`, `{{ template "name" . }}{{ .Name }}`, `{{ block "x" . }}{{ .Name }}{{ end }}`,
 		"{{ printf .Name }}", `{{ print "%1000000d" 1 }}{{ .Name }}`, "{{ (.Name) }}", "{{ (upper .Name) | lower }}", "{{ .Name | upper 1 }}", "{{ .Name | .Name }}",
 		"{{ .Name | truncate }}", "{{ .Name | truncate 0 }}", "{{ .Name | truncate -1 }}", "{{ .Name | truncate 513 }}", "{{ .Name | truncate 1.5 }}",
+		"{{ .Name | trimPrefix 1.5 }}", "{{ .Name | trimPrefix 010 }}", "{{ .Name | trimPrefix 0x10 }}", "{{ .Name | trimPrefix 18446744073709551615 }}",
 		`{{ .Name | replace "" "x" }}`, `{{ .Name | replace "x" }}`, `{{ .Name | truncate "x" }}`, "{{ 1 }}{{ .Name }}", "{{ nil }}{{ .Name }}", "{{ true }}{{ .Name }}",
 		"{{ break }}{{ .Name }}", "{{ upper }}{{ .Name }}", strings.Repeat("x", MaxText) + "{{ .Name }}",
 	} {
@@ -81,6 +83,20 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 	}
 	if _, err := parsed.Execute(Fields{Name: "A"}); err == nil {
 		t.Error("an empty name was produced")
+	}
+}
+
+// For the parser, a character in single quotes is a number. The template of the first row replaced
+// "95" with "45", so the destination got names with underscores.
+func TestTextInSingleQuotesIsRefused(t *testing.T) {
+	for template, want := range map[string]string{
+		"{{ .Name | replace '_' '-' }}": `replace must be written as: replace "_" "-"`,
+		"{{ .Name | trimPrefix 'A' }}":  `trimPrefix must be written as: trimPrefix "APP_"`,
+		"{{ .Name | truncate 'A' }}":    "truncate must be written as: truncate 64",
+	} {
+		if _, err := Parse(template); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", template, err, want)
+		}
 	}
 }
 
