@@ -62,7 +62,7 @@ func Parse(text string) (Template, error) {
 	// A `define` can take any name except that of the template that contains it, so a second name
 	// in trees reveals it.
 	trees, err := parse.Parse(text, text, "", "", known)
-	if err != nil || len(trees) != 1 || trees[text] == nil || trees[text].Root == nil {
+	if err != nil || len(trees) != 1 {
 		return Template{}, errShape()
 	}
 	var t Template
@@ -97,8 +97,10 @@ func errShape() error {
 		strings.Join(slices.Sorted(maps.Keys(transforms())), ", "))
 }
 
+// action reads a pipeline. The parser has rejected pipelines without a command, commands without an
+// operand, and functions that transforms does not list.
 func action(pipe *parse.PipeNode) (piece, error) {
-	if pipe == nil || len(pipe.Decl) > 0 || len(pipe.Cmds) == 0 {
+	if len(pipe.Decl) > 0 {
 		return piece{}, errShape()
 	}
 	var p piece
@@ -125,9 +127,6 @@ func action(pipe *parse.PipeNode) (piece, error) {
 // begin reads the start of a pipeline: a field or text, or a function whose last argument is a
 // field or text. rest is the call of that function without the last argument.
 func (p *piece) begin(args []parse.Node) (rest []parse.Node, err error) {
-	if len(args) == 0 {
-		return nil, errShape()
-	}
 	last := args[len(args)-1]
 	switch n := last.(type) {
 	case *parse.FieldNode:
@@ -148,10 +147,7 @@ func stepOf(args []parse.Node) (step, error) {
 	if !isFunction {
 		return step{}, errShape()
 	}
-	t, known := transforms()[ident.Ident]
-	if !known {
-		return step{}, errShape()
-	}
+	t := transforms()[ident.Ident]
 	s := step{name: ident.Ident, transform: t}
 	errUsage := fmt.Errorf("%s must be written as: %s", s.name, t.usage)
 	for _, arg := range args[1:] {

@@ -20,15 +20,22 @@ func TestATemplateMakesNames(t *testing.T) {
 		{`{{ .Name | trimSuffix "_PASSWORD" }}`, "DB_PASSWORD", "DB"},
 		{`{{ .Name | trimPrefix 7 }}`, "7_A", "_A"},
 		{"{{ .Name | truncate 4 }}", "DB_PASSWORD", "DB_P"},
+		{"{{ .Name | truncate 11 }}", "DB_PASSWORD", "DB_PASSWORD"},
+		{"{{ .Name | truncate 512 }}", "DB_PASSWORD", "DB_PASSWORD"},
+		{"{{ .Name | truncate 2 }}", "aé", "a"},
+		{"A{{ .Name | truncate 1 }}", "\x80\x80", "A"}, // no prefix of the name is a whole character
 		{"{{ .Name | camel }}", "DB_PASSWORD", "dbPassword"},
 		{"{{ .Name | pascal }}", "DB_PASSWORD", "DbPassword"},
 		{"{{ .Name | snake }}", "dbPassword", "db_password"},
+		{"{{ .Name | snake }}", "_DB__PASSWORD", "db_password"},
+		{"{{ .Name | kebab }}", "db2Url", "db2-url"},
 		{"{{ .Name | screaming }}", "dbPassword2.file", "DB_PASSWORD2_FILE"},
 		{"{{ .Name | kebab }}", "DB_PASSWORD", "db-password"},
 		{"{{ .Name | dotnet }}", "DATABASE__CONNECTION_STRING", "Database__ConnectionString"},
 		{`{{ "x" | upper }}{{ .Name }}`, "A", "XA"},
 		{"A {{- .Name -}} B", "N", "ANB"},
 		{"{{/* a comment */}}{{ .Name }}", "N", "N"},
+		{strings.Repeat("x", MaxText-len(plain)) + plain, "N", strings.Repeat("x", MaxText-len(plain)) + "N"},
 	} {
 		parsed, err := Parse(tc.template)
 		if err != nil {
@@ -46,13 +53,14 @@ func TestATemplateMakesNames(t *testing.T) {
 func TestWhatIsNotAllowedIsRefused(t *testing.T) {
 	for _, template := range []string{
 		"{{", "{{ }}", "{{ .Name", "NAME", "{{ .Project }}", "{{ .Value }}", "{{ .Name.Foo }}", "{{ . }}", "{{ $x := .Name }}{{ $x }}",
+		"{{ $x := .Name }}", "{{ .Value }}{{ .Name }}", `{{ define "x" }}x{{ end }}{{ .Name }}`, `{{ define "x" }}x{{ end }}{{`,
 		"{{ range .Name }}x{{ end }}", "{{ if .Name }}x{{ end }}", "{{ with .Name }}{{ . }}{{ end }}", `{{ define "x" }}{{ .Name }}{{ end }}`,
 		`{{ define "name" }}{{ .Name }}{{ end }}`, `{{ template "name" . }}{{ .Name }}`, `{{ block "x" . }}{{ .Name }}{{ end }}`,
 		"{{ printf .Name }}", `{{ print "%1000000d" 1 }}{{ .Name }}`, "{{ (.Name) }}", "{{ (upper .Name) | lower }}", "{{ .Name | upper 1 }}", "{{ .Name | .Name }}",
 		"{{ .Name | truncate }}", "{{ .Name | truncate 0 }}", "{{ .Name | truncate -1 }}", "{{ .Name | truncate 513 }}", "{{ .Name | truncate 1.5 }}",
 		"{{ .Name | trimPrefix 1.5 }}", "{{ .Name | trimPrefix 010 }}", "{{ .Name | trimPrefix 0x10 }}", "{{ .Name | trimPrefix 18446744073709551615 }}",
 		`{{ .Name | replace "" "x" }}`, `{{ .Name | replace "x" }}`, `{{ .Name | truncate "x" }}`, "{{ 1 }}{{ .Name }}", "{{ nil }}{{ .Name }}", "{{ true }}{{ .Name }}",
-		"{{ break }}{{ .Name }}", "{{ upper }}{{ .Name }}", strings.Repeat("x", MaxText) + "{{ .Name }}",
+		"{{ break }}{{ .Name }}", "{{ upper }}{{ .Name }}", strings.Repeat("x", MaxText-len(plain)+1) + plain,
 	} {
 		if _, err := Parse(template); err == nil {
 			t.Errorf("%s: is allowed", template)
@@ -83,6 +91,30 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 	}
 	if _, err := parsed.Execute(Fields{Name: "A"}); err == nil {
 		t.Error("an empty name was produced")
+	}
+}
+
+func TestTheLimitsOfANameAndOfAStepAreExact(t *testing.T) {
+	for _, tc := range []struct {
+		template string
+		length   int // the largest that a name may have
+		want     int
+	}{
+		{"{{ .Name }}", MaxName, MaxName},
+		{"xx{{ .Name }}", MaxName - 2, MaxName},
+		{"x{{ .Name | upper | truncate 3 }}", maxStep, 4},
+		{`x{{ .Name | replace "a" "bb" | truncate 3 }}`, maxStep / 2, 4},
+	} {
+		parsed, err := Parse(tc.template)
+		if err != nil {
+			t.Fatalf("%s: %v", tc.template, err)
+		}
+		if made, err := parsed.Execute(Fields{Name: strings.Repeat("a", tc.length)}); err != nil || len(made) != tc.want {
+			t.Errorf("%s of %d bytes: %d bytes, %v; want %d", tc.template, tc.length, len(made), err, tc.want)
+		}
+		if made, err := parsed.Execute(Fields{Name: strings.Repeat("a", tc.length+1)}); err == nil || made != "" || err.Error() != errTooLong().Error() {
+			t.Errorf("%s of %d bytes: %q, %v", tc.template, tc.length+1, made, err)
+		}
 	}
 }
 

@@ -3,8 +3,6 @@ package nametemplate
 import (
 	"slices"
 	"strings"
-
-	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 )
 
 // Namer holds everything that decides which names a sync produces.
@@ -14,9 +12,6 @@ type Namer struct {
 	Include  []string
 	Exclude  []string
 }
-
-// Takes reports whether the sync includes the secret of that name.
-func (n Namer) Takes(name string) bool { return globs.NewFilter(n.Include, n.Exclude).Selects(name) }
 
 // Verdict is the result of a comparison of two namers.
 type Verdict int
@@ -72,9 +67,10 @@ func Overlap(a, b Namer, fold func(string) string, work *Work) Verdict {
 	return Apart
 }
 
-// plain reports whether the template leaves names unchanged.
+// plain reports whether the template leaves names unchanged. A template of one piece consists of
+// .Name, because Parse requires it.
 func (n Namer) plain() bool {
-	return len(n.Template.pieces) == 0 || len(n.Template.pieces) == 1 && n.Template.pieces[0].field == fieldName && len(n.Template.pieces[0].steps) == 0
+	return len(n.Template.pieces) == 0 || len(n.Template.pieces) == 1 && len(n.Template.pieces[0].steps) == 0
 }
 
 // covered reports whether b excludes every pattern that a includes.
@@ -140,17 +136,15 @@ func (n Namer) pattern(glob string, fold func(string) string) *pattern {
 	return made
 }
 
-// named adds to a pattern what a piece produces from the names that match a glob.
+// named adds to a pattern what a piece produces from the names that match a glob. The case of a
+// character class does not matter, because a class counts as any text.
 func (p piece) named(made *pattern, glob string, fold func(string) string) {
 	cased := glob
 	for _, s := range p.steps {
-		switch {
-		case strings.ContainsAny(glob, `[\`): // a character class cannot be converted to upper or lower case
-			made.star()
-			return
-		case s.name == "upper":
+		switch s.name {
+		case "upper":
 			cased = strings.ToUpper(cased)
-		case s.name == "lower":
+		case "lower":
 			cased = strings.ToLower(cased)
 		default:
 			made.star()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/stashbase/vault-stashbase/vault-plugin/internal/globs"
 )
 
 func namer(t testing.TB, template string, include, exclude []string) Namer {
@@ -38,18 +40,29 @@ func TestOverlap(t *testing.T) {
 		{name: "one character", a: side{include: []string{"A?"}}, b: side{include: []string{"?B"}}, want: true},
 		{name: "lengths apart", a: side{include: []string{"A?"}}, b: side{include: []string{"A??"}}},
 		{name: "one excludes what the other includes", a: side{include: []string{"DB_*"}}, b: side{exclude: []string{"DB_*", "X"}}},
+		{name: "a later pair of includes meets", a: side{include: []string{"A_*", "DB_*"}}, b: side{include: []string{"C_*", "*_URL"}}, want: true},
 		{name: "it excludes less", a: side{include: []string{"DB_*", "Y"}}, b: side{exclude: []string{"DB_*"}}, want: true},
 		{name: "excluded under another template", a: side{include: []string{"DB_*"}, template: "{{ .Name | lower }}"}, b: side{exclude: []string{"DB_*"}}, want: true},
 		{name: "excluded, but folded", a: side{include: []string{"DB_*"}}, b: side{exclude: []string{"DB_*"}}, fold: strings.ToUpper, want: true},
+		{name: "excluded, but a suffix is added", a: side{include: []string{"*_X"}, template: "{{ .Name }}_Y"}, b: side{exclude: []string{"*_X"}}, want: true},
 		{name: "cases apart", a: side{template: "a{{ .Name }}"}, b: side{template: "A{{ .Name }}"}},
 		{name: "cases folded", a: side{template: "a{{ .Name }}"}, b: side{template: "A{{ .Name }}"}, fold: strings.ToUpper, want: true},
 		{name: "upper and lower", a: side{template: "{{ .Name | lower }}", include: []string{"DB_*"}}, b: side{include: []string{"DB_*"}}},
+		{name: "a pattern in upper case", a: side{template: "{{ .Name | upper }}", include: []string{"db_*"}}, b: side{include: []string{"DB_*"}}, want: true},
+		{name: "a pattern in upper case apart", a: side{template: "{{ .Name | upper }}", include: []string{"db_*"}}, b: side{include: []string{"db_*"}}},
 		{name: "names known", a: side{template: "{{ .Name | kebab }}", include: []string{"DB_URL"}}, b: side{include: []string{"db-url"}}, want: true},
 		{name: "names known apart", a: side{template: "{{ .Name | kebab }}", include: []string{"DB_URL"}}, b: side{include: []string{"DB_URL"}}},
 		{name: "a transform makes anything", a: side{template: "{{ .Name | kebab }}"}, b: side{include: []string{"x"}}, want: true},
+		{name: "a transform makes anything of a prefix", a: side{template: "{{ .Name | kebab }}", include: []string{"DB_*"}}, b: side{include: []string{"db-x"}}, want: true},
+		{name: "a known name that produces none", a: side{template: `{{ .Name | trimPrefix "A" }}`, include: []string{"A"}}},
+		{name: "text that does not fit is any text", a: side{template: "{{ .Project" + strings.Repeat(` | replace "a" "aa"`, 12) + " }}{{ .Name }}", include: []string{"X*"}},
+			b: side{include: []string{"AX"}}, want: true},
+		{name: "a class of characters in upper case", a: side{template: "{{ .Name | upper }}", include: []string{"[ab]_x"}}, b: side{include: []string{"A_X"}}, want: true},
 		{name: "a class of characters", a: side{include: []string{"[AB]_X"}}, b: side{include: []string{"A_X"}}, want: true},
 		{name: "a fold that makes nothing of a character", a: side{template: "A_{{ .Name }}"}, b: side{template: "B_{{ .Name }}"},
 			fold: func(s string) string { return strings.Trim(s, "A_") }, want: true},
+		{name: "a fold that makes two of a character", a: side{include: []string{"Xß"}}, b: side{include: []string{"XSS"}},
+			fold: func(s string) string { return strings.ReplaceAll(s, "ß", "SS") }, want: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, b := namer(t, tc.a.template, tc.a.include, tc.a.exclude), namer(t, tc.b.template, tc.b.include, tc.b.exclude)
@@ -61,6 +74,53 @@ func TestOverlap(t *testing.T) {
 				t.Errorf("%d and %d, want %d", one, other, want)
 			}
 		})
+	}
+}
+
+func TestTheZeroTemplateLeavesNamesUnchanged(t *testing.T) {
+	if made, err := (Template{}).Execute(fields); err != nil || made != fields.Name {
+		t.Errorf("%q, %v", made, err)
+	}
+	a := Namer{Include: []string{"A_*"}}
+	for _, tc := range []struct {
+		name string
+		b    Namer
+		want Verdict
+	}{
+		{"a name of the pattern", Namer{Include: []string{"A_X"}}, Meet},
+		{"another pattern", Namer{Include: []string{"B_*"}}, Apart},
+		{"the pattern is excluded", Namer{Exclude: []string{"A_*"}}, Apart},
+	} {
+		if v := Overlap(a, tc.b, nil, NewWork(MaxWork)); v != tc.want {
+			t.Errorf("%s: %d, want %d", tc.name, v, tc.want)
+		}
+	}
+}
+
+// The sums list the work in this order: the patterns of a, those of b, and for each pair the
+// characters at the ends and 1. If the ends do not differ, the symbols of b and its table follow
+// once, and then the states of a, each times the words that hold the states of b.
+func TestTheWorkOfAComparisonIsExact(t *testing.T) {
+	for _, tc := range []struct {
+		name, template string
+		a, b           []string
+		want           int
+	}{
+		{"first characters differ", "", []string{"A*"}, []string{"B*"}, (2 + 1) + (2 + 1) + 1},
+		{"second characters differ", "", []string{"AB*"}, []string{"AC*"}, (3 + 2) + (3 + 2) + 2},
+		{"last characters differ", "", []string{"*A"}, []string{"*B"}, (2 + 1) + (2 + 1) + (1 + 1)},
+		{"characters before the last differ", "", []string{"*BA"}, []string{"*CA"}, (3 + 2) + (3 + 2) + (1 + 2)},
+		{"anything", "", []string{"*"}, []string{"*"}, 1 + 1 + 1 + (0 + 2) + 1},
+		{"any character", "", []string{"?"}, []string{"?"}, (1 + 1) + (1 + 1) + (2 + 1) + (1 + 2) + 2},
+		{"the table is made once", "", []string{"A?", "B?"}, []string{"?"}, 2*(2+2) + (1 + 1) + (2 + 1) + (1 + 2) + 3 + (2 + 1) + 3},
+		{"two words of states", "", []string{"A*"}, []string{"*" + strings.Repeat("?", 64)}, (2 + 1) + (65 + 64) + (1 + 1 + 1) + (64 + 2*2) + 2*2},
+		{"functions", "{{ .Name | lower | upper }}", []string{"*"}, []string{"*"}, (1 + 2*stepWork) + 1 + 1 + (0 + 2) + 1},
+	} {
+		work := NewWork(MaxWork)
+		Overlap(namer(t, tc.template, tc.a, nil), namer(t, "", tc.b, nil), nil, work)
+		if got := MaxWork - work.left; got != tc.want {
+			t.Errorf("%s: %d units, want %d", tc.name, got, tc.want)
+		}
 	}
 }
 
@@ -132,7 +192,7 @@ func FuzzOverlapIsNeverMissed(f *testing.F) {
 			return
 		}
 		first, second := Namer{a, fields, []string{includeA}, nil}, Namer{b, fields, []string{includeB}, []string{excludeB}}
-		if !first.Takes(nameA) || !second.Takes(nameB) {
+		if !globs.NewFilter(first.Include, first.Exclude).Selects(nameA) || !globs.NewFilter(second.Include, second.Exclude).Selects(nameB) {
 			return
 		}
 		madeA, errA := a.Execute(first.named(nameA))
