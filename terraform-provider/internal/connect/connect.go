@@ -6,6 +6,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ func (c *Connection) dial() (*api.Client, error) {
 		// VAULT_AGENT_ADDR must not override the configured address.
 		config.Address, config.AgentAddress = s.address, ""
 	}
-	tls := api.TLSConfig{CACert: s.caCertFile, CAPath: s.caCertDir, TLSServerName: s.tlsServerName, Insecure: s.skipTLSVerify}
+	tls := api.TLSConfig{CACert: s.caCertFile, CAPath: s.caCertDir, TLSServerName: s.tlsServerName}
 	if login := s.login; login != nil && login.method.name == certificate {
 		tls.ClientCert, tls.ClientKey = login.values["cert_file"], login.values["key_file"]
 	}
@@ -78,6 +79,11 @@ func (c *Connection) dial() (*api.Client, error) {
 		if err := config.ConfigureTLS(&tls); err != nil {
 			return nil, fmt.Errorf("TLS settings of the provider: %w", err)
 		}
+	}
+	if skip := s.skipTLSVerify; skip != nil {
+		// ConfigureTLS cannot turn off VAULT_SKIP_VERIFY. DefaultConfig has made the transport.
+		transport, _ := config.HttpClient.Transport.(*http.Transport)
+		transport.TLSClientConfig.InsecureSkipVerify = *skip
 	}
 	vault, err := api.NewClient(config)
 	if err != nil {
@@ -141,5 +147,5 @@ func (c *Connection) Close(ctx context.Context) error {
 }
 
 func tlsGiven(t api.TLSConfig) bool {
-	return t.CACert != "" || t.CAPath != "" || t.TLSServerName != "" || t.Insecure || t.ClientCert != "" || t.ClientKey != ""
+	return t.CACert != "" || t.CAPath != "" || t.TLSServerName != "" || t.ClientCert != "" || t.ClientKey != ""
 }

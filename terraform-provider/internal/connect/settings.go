@@ -20,7 +20,7 @@ import (
 type settings struct {
 	address, token, mount, namespace     string
 	caCertFile, caCertDir, tlsServerName string
-	skipTLSVerify                        bool
+	skipTLSVerify                        *bool
 	login                                *login
 }
 

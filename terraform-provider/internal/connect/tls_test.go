@@ -55,7 +55,9 @@ func TestTLSSettings(t *testing.T) {
 		{"a file of the environment", settings{}, map[string]string{"VAULT_CACERT": authority}, true, 0},
 		{"a server name", settings{caCertFile: authority, tlsServerName: "example.com"}, nil, true, 0},
 		{"another server name", settings{caCertFile: authority, tlsServerName: "elsewhere.example"}, nil, false, 0},
-		{"no check", settings{skipTLSVerify: true}, nil, true, 0},
+		{"no check", settings{skipTLSVerify: new(true)}, nil, true, 0},
+		{"no check, by the environment", settings{}, map[string]string{"VAULT_SKIP_VERIFY": "true"}, true, 0},
+		{"a check in spite of the environment", settings{skipTLSVerify: new(false)}, map[string]string{"VAULT_SKIP_VERIFY": "true"}, false, 0},
 		{"a login with a certificate", own, nil, true, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
