@@ -81,6 +81,16 @@ func TestOnlyTheTokenOfALoginIsRevoked(t *testing.T) {
 			conn.settings.namespace, conn.settings.login.namespace = "team", "admin"
 			return conn
 		}, loginsToken, []string{"admin " + revocation + " " + loginsToken}},
+		{"a login in the provider's namespace", nil, func(t *testing.T, r *registry) *Connection {
+			conn := withLogin(t, r)
+			conn.settings.namespace = "team"
+			return conn
+		}, loginsToken, []string{"team " + revocation + " " + loginsToken}},
+		{"a login beside a configured token", nil, func(t *testing.T, r *registry) *Connection {
+			conn := withLogin(t, r)
+			conn.settings.token = ownersToken
+			return conn
+		}, loginsToken, []string{" " + revocation + " " + loginsToken}},
 		{"a configured token", nil, func(_ *testing.T, r *registry) *Connection {
 			return &Connection{settings: settings{address: r.URL, token: ownersToken}}
 		}, ownersToken, nil},
@@ -175,6 +185,7 @@ func TestAFailedRevocationIsReported(t *testing.T) {
 	r := newRegistry(t)
 	r.refuse = map[string]int{revocation: http.StatusForbidden}
 	conn := withLogin(t, r)
+	conn.settings.address = withCredentials(r.URL)
 	if err := uses(t, conn); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +198,8 @@ func TestAFailedRevocationIsReported(t *testing.T) {
 	if err := other.Close(over); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is over: %v", err)
 	}
-	if err := conn.Close(t.Context()); err == nil {
-		t.Error("a refused revocation is not reported")
+	const want = "cannot revoke the token of the provider's login: status 403: refused"
+	if err := conn.Close(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("a refused revocation is reported as %v", err)
 	}
 }

@@ -64,7 +64,7 @@ func (c *Connection) shared(ctx context.Context) (*client.Client, error) {
 func (c *Connection) dial() (*api.Client, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
-		return nil, fmt.Errorf("read the environment variables of Vault: %w", config.Error)
+		return nil, fmt.Errorf("read the environment variables of Vault: %w", withoutAddress(config.Error))
 	}
 	s := c.settings
 	if s.address != "" {
@@ -72,13 +72,11 @@ func (c *Connection) dial() (*api.Client, error) {
 		config.Address, config.AgentAddress = s.address, ""
 	}
 	tls := api.TLSConfig{CACert: s.caCertFile, CAPath: s.caCertDir, TLSServerName: s.tlsServerName}
-	if login := s.login; login != nil && login.method.name == certificate {
+	if login := s.login; login != nil {
 		tls.ClientCert, tls.ClientKey = login.values["cert_file"], login.values["key_file"]
 	}
-	if tlsGiven(tls) {
-		if err := config.ConfigureTLS(&tls); err != nil {
-			return nil, fmt.Errorf("TLS settings of the provider: %w", err)
-		}
+	if err := config.ConfigureTLS(&tls); err != nil {
+		return nil, fmt.Errorf("TLS settings of the provider: %w", err)
 	}
 	if skip := s.skipTLSVerify; skip != nil {
 		// ConfigureTLS cannot turn off VAULT_SKIP_VERIFY. DefaultConfig has made the transport.
@@ -87,7 +85,7 @@ func (c *Connection) dial() (*api.Client, error) {
 	}
 	vault, err := api.NewClient(config)
 	if err != nil {
-		return nil, fmt.Errorf("the provider's address: %w", err)
+		return nil, fmt.Errorf("the provider's address: %w", withoutAddress(err))
 	}
 	vault.SetReadYourWrites(true)
 	if s.namespace != "" {
@@ -122,11 +120,9 @@ func (c *Connection) authenticate(ctx context.Context, vault *api.Client) error 
 	if vault.Token() != "" { // the client has read VAULT_TOKEN
 		return nil
 	}
-	home, err := os.UserHomeDir()
-	if err == nil {
-		var content []byte
-		if content, err = os.ReadFile(filepath.Join(home, ".vault-token")); err == nil && len(content) > 0 {
-			vault.SetToken(strings.TrimSpace(string(content)))
+	if home, err := os.UserHomeDir(); err == nil {
+		if token, err := readFile("token", filepath.Join(home, ".vault-token")); err == nil {
+			vault.SetToken(token)
 			return nil
 		}
 	}
@@ -143,9 +139,8 @@ func (c *Connection) Close(ctx context.Context) error {
 	}
 	err := c.loggedIn.Auth().Token().RevokeSelfWithContext(ctx, "")
 	c.client, c.loggedIn = nil, nil
-	return err
-}
-
-func tlsGiven(t api.TLSConfig) bool {
-	return t.CACert != "" || t.CAPath != "" || t.TLSServerName != "" || t.ClientCert != "" || t.ClientKey != ""
+	if err != nil {
+		return fmt.Errorf("cannot revoke the token of the provider's login: %w", withoutAddress(err))
+	}
+	return nil
 }

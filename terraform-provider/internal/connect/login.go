@@ -114,7 +114,7 @@ func (l *login) token(ctx context.Context, anonymous *api.Client) (string, error
 	path := "auth/" + l.mount + "/" + l.method.path(resolved)
 	secret, err := anonymous.Logical().WriteWithContext(ctx, path, l.method.body(resolved))
 	if err != nil {
-		return "", fmt.Errorf("%s: Vault refused the login at %s: %w", l.method.block(), path, responseOnly(err))
+		return "", fmt.Errorf("%s: Vault refused the login at %s: %w", l.method.block(), path, withoutAddress(err))
 	}
 	if secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "" {
 		return "", fmt.Errorf("%s: the response of %s contains no token; the auth method may require a second factor, which is not supported", l.method.block(), path)
@@ -122,14 +122,21 @@ func (l *login) token(ctx context.Context, anonymous *api.Client) (string, error
 	return secret.Auth.ClientToken, nil
 }
 
-// responseOnly reduces an error to what Vault responded, because the address in the error may
-// contain credentials.
-func responseOnly(err error) error {
+// withoutAddress reduces an error of Vault's client to what contains no address of Vault or a proxy,
+// because an address may contain credentials.
+func withoutAddress(err error) error {
 	var refused *api.ResponseError
-	if errors.As(err, &refused) && !refused.RawError {
+	var failed *url.Error
+	switch {
+	case errors.As(err, &refused) && refused.RawError:
+		return fmt.Errorf("status %d; the response did not come from Vault", refused.StatusCode)
+	case errors.As(err, &refused):
 		return fmt.Errorf("status %d: %s", refused.StatusCode, strings.Join(refused.Errors, "; "))
+	case errors.As(err, &failed):
+		return failed.Err
+	default:
+		return err
 	}
-	return err
 }
 
 // resolve returns the value of each field. The sources are, in this order: the attribute, the
@@ -153,7 +160,7 @@ func (l *login) find(f field) (string, error) {
 	if given := l.values[f.name]; given != "" {
 		return given, nil
 	}
-	if name := l.values[f.name+"_file"]; f.file && name != "" {
+	if name := l.values[f.name+"_file"]; name != "" {
 		return readFile(l.method.block()+"."+f.name+"_file", name)
 	}
 	for _, variable := range f.env {
@@ -174,11 +181,16 @@ func (f field) hint() string {
 	return "; set it in the block, or set " + strings.Join(f.env, " or ")
 }
 
-// readFile runs at each login, because the file of a projected token changes.
+// readFile returns the content of a file without spaces around it. It runs at each login, because
+// the file of a projected token changes.
 func readFile(attribute, name string) (string, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", attribute, err)
 	}
-	return strings.TrimSpace(string(content)), nil
+	value := strings.TrimSpace(string(content))
+	if value == "" {
+		return "", fmt.Errorf("%s: %s is empty", attribute, name)
+	}
+	return value, nil
 }
