@@ -49,6 +49,8 @@ func (e *environments) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"data": {"secrets": {"A": {"version": 3, "state": "live"}}}}`))
 	case parts[3] == "A":
 		_, _ = w.Write([]byte(`{"data": {"name": "A", "version": 3, "state": "live", "versions": {"3": {"encoding": "text"}}}}`))
+	case parts[3] == "UNMOUNTED":
+		fail(http.StatusNotFound, "no handler for route")
 	default:
 		fail(http.StatusNotFound, "not_found: secret does not exist")
 	}
@@ -125,7 +127,10 @@ func TestWithoutTheRightToAllEachSecretIsRequested(t *testing.T) {
 	if _, found, err := lookUp(t, c, "", "absent", "A"); !errors.As(err, &refused) || refused.Kind != client.NotFound || found {
 		t.Errorf("an environment that does not exist: %t (%v)", found, err)
 	}
-	if want := []string{" w/p/dev", " w/p/dev/A", " w/p/dev/B", " w/p/absent", " w/p/absent/A"}; !slices.Equal(e.seen, want) {
+	if _, found, err := lookUp(t, c, "", "dev", "UNMOUNTED"); !client.Is(err, client.NoMount) || found {
+		t.Errorf("an engine that is not mounted: %t (%v)", found, err)
+	}
+	if want := []string{" w/p/dev", " w/p/dev/A", " w/p/dev/B", " w/p/absent", " w/p/absent/A", " w/p/dev/UNMOUNTED"}; !slices.Equal(e.seen, want) {
 		t.Errorf("requests %q, want %q", e.seen, want)
 	}
 }

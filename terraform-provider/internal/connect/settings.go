@@ -144,18 +144,14 @@ func Open(config tfsdk.Config) (*Connection, error) {
 
 func takeLogin(block string, value tftypes.Value) *login {
 	given := map[string]tftypes.Value{}
-	if err := value.As(&given); err != nil {
-		return nil
-	}
+	_ = value.As(&given) // cannot fail: the schema fixes the type
 	for _, m := range methods() {
 		if m.block() != block {
 			continue
 		}
 		l := &login{method: m, values: values{}, mount: m.mount}
 		for name, v := range given {
-			if !v.IsNull() {
-				l.values[name] = text(v)
-			}
+			l.values[name] = text(v)
 		}
 		if mount := l.values["mount"]; mount != "" {
 			l.mount = mount
@@ -166,10 +162,9 @@ func takeLogin(block string, value tftypes.Value) *login {
 	return nil
 }
 
+// text returns the value of an attribute of type string. It is empty for null.
 func text(value tftypes.Value) string {
 	var s string
-	if value.As(&s) != nil {
-		return ""
-	}
+	_ = value.As(&s) // cannot fail: the schema fixes the type
 	return s
 }
