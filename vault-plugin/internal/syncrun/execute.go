@@ -48,9 +48,7 @@ func (r *Run) Execute(ctx context.Context, p Prepared) Report {
 		}
 	}
 	// The known outcomes are stored even if the run failed or was cancelled.
-	if err := r.Ledger.Save(context.WithoutCancel(ctx)); err != nil {
-		report.Err = errors.Join(err, report.Err)
-	}
+	report.Err = errors.Join(r.Ledger.Save(context.WithoutCancel(ctx)), report.Err)
 	return report
 }
 
@@ -226,21 +224,19 @@ func (r *Run) announce(ctx context.Context, batch []syncplan.Action) error {
 func (r *Run) apply(ctx context.Context, batch []syncplan.Action) (results []provider.Result, err error) {
 	changes := make([]provider.Change, len(batch))
 	for i, a := range batch {
-		changes[i] = provider.Change{Name: a.Name, Delete: a.Kind == syncplan.Delete, Expect: a.Expect}
+		// A name that is deleted is not wanted, so it has no value.
+		changes[i] = provider.Change{Name: a.Name, Delete: a.Kind == syncplan.Delete, Value: r.Values[a.Name], Expect: a.Expect}
 		if a.Expect != nil {
 			changes[i].Name = a.Expect.Name
 		}
 		// on_conflict says what happens to the content of others when an entry is written. Deleting
 		// it needs a person who names the entry.
 		changes[i].Replace = a.Takes || a.Kind == syncplan.Update && r.OnConflict == syncplan.OverwriteConflict
-		if !changes[i].Delete {
-			changes[i].Value = r.Values[a.Name]
-		}
 	}
 	err = r.UseCredential(ctx, func(ctx context.Context, p provider.Provider, session *provider.Session) error {
 		results = wellFormed(p.Apply(ctx, session, r.Place, changes), len(changes))
 		for _, result := range results {
-			if result.Outcome != provider.Done && result.Err != nil {
+			if result.Err != nil {
 				return result.Err // so that the integration records a failed use
 			}
 		}

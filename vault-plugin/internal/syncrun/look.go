@@ -60,8 +60,6 @@ func (r *Run) narrowed(ctx context.Context, entries map[string]ledger.Entry) (na
 			unsure[name] = true
 		}
 	}
-	// Two secrets may have one name.
-	maps.DeleteFunc(assumed, func(name string, _ provider.Entry) bool { return unsure[name] })
 	if names = slices.Sorted(maps.Keys(unsure)); len(names) > len(assumed) {
 		return nil, nil, nil
 	}

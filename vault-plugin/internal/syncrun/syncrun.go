@@ -4,7 +4,6 @@
 package syncrun
 
 import (
-	"bytes"
 	"context"
 	"crypto/subtle"
 	"fmt"
@@ -71,13 +70,9 @@ func (r *Run) fold(name string) string {
 // look at the destination.
 func (r *Run) Settled(ctx context.Context) (bool, error) {
 	entries := r.Ledger.Entries()
-	owned := 0
 	for _, e := range entries {
 		if e.Intent != nil {
 			return false, nil
-		}
-		if e.Owned {
-			owned++
 		}
 	}
 	wants, err := r.compareWants(ctx, entries)
@@ -94,25 +89,22 @@ func (r *Run) Settled(ctx context.Context) (bool, error) {
 	if len(wanted) != len(wants) {
 		return false, nil
 	}
-	return owned == len(wanted) || r.Deletion == syncplan.RetainDeletion, nil
+	// Every entry is owned, because none has an intent.
+	return len(entries) == len(wanted) || r.Deletion == syncplan.RetainDeletion, nil
 }
 
-// compareWants returns the wants with Same set. A run compares a value with a print once.
+// compareWants returns the wants with Same set. A run compares a value with a print once. An entry
+// that is not in the ledger has the zero print, which recognises no value.
 func (r *Run) compareWants(ctx context.Context, entries map[string]ledger.Entry) ([]syncplan.Want, error) {
 	if err := r.recognise(ctx, entries); err != nil {
 		return nil, err
 	}
 	wants := make([]syncplan.Want, len(r.Wants))
 	for i, w := range r.Wants {
-		w.Same = r.comparable(entries[w.Name]) && r.recognised[w.Name].same
+		w.Same = entries[w.Name].Shape == r.Shape && r.recognised[w.Name].same
 		wants[i] = w
 	}
 	return wants, nil
-}
-
-// comparable reports whether an entry has a print that is compared with the value to be written.
-func (r *Run) comparable(e ledger.Entry) bool {
-	return e.Owned && e.Print.Known() && e.Shape == r.Shape
 }
 
 // recognise compares the values of the run with those prints of the entries that it has not
@@ -120,8 +112,8 @@ func (r *Run) comparable(e ledger.Entry) bool {
 func (r *Run) recognise(ctx context.Context, entries map[string]ledger.Entry) error {
 	values, prints := make(map[string][]byte), make(map[string]ledger.Print)
 	for _, w := range r.Wants {
-		if e := entries[w.Name]; r.comparable(e) && !r.recognised[w.Name].against.Same(e.Print) {
-			values[w.Name], prints[w.Name] = r.Values[w.Name], e.Print
+		if p := entries[w.Name].Print; !r.recognised[w.Name].against.Same(p) {
+			values[w.Name], prints[w.Name] = r.Values[w.Name], p
 		}
 	}
 	if len(values) == 0 && r.recognised != nil {
@@ -171,7 +163,8 @@ func (r *Run) Prepare(ctx context.Context) (Prepared, error) {
 	return p, nil
 }
 
-// read calls see with each value that the destination returns, and clears the value afterwards.
+// read calls see with each value that the destination returns. The value belongs to see, which
+// clears it.
 func (r *Run) read(ctx context.Context, names []string, see func(name string, value []byte)) error {
 	for len(names) > 0 {
 		some := names[:min(len(names), r.Destination.Batch)]
@@ -184,7 +177,6 @@ func (r *Run) read(ctx context.Context, names []string, see func(name string, va
 			values, err := reader.Read(ctx, session, r.Place, some)
 			for _, v := range values {
 				see(r.fold(v.Name), v.Bytes)
-				clear(v.Bytes)
 			}
 			return err
 		})
@@ -216,7 +208,7 @@ func (r *Run) readIntended(ctx context.Context, entries map[string]ledger.Entry,
 	for i, name := range unresolved {
 		listed[i] = actual[name].Name
 	}
-	if err := r.read(ctx, listed, func(name string, value []byte) { values[name] = bytes.Clone(value) }); err != nil {
+	if err := r.read(ctx, listed, func(name string, value []byte) { values[name] = value }); err != nil {
 		return nil, err
 	}
 	isIntended, err := r.Ledger.Recognise(ctx, values, intended)
@@ -240,6 +232,9 @@ func (r *Run) equal(ctx context.Context, names []string) (map[string]bool, error
 	for _, name := range names {
 		same[name] = false // it may have been removed since it was listed
 	}
-	err := r.read(ctx, names, func(name string, value []byte) { same[name] = subtle.ConstantTimeCompare(value, r.Values[name]) == 1 })
+	err := r.read(ctx, names, func(name string, value []byte) {
+		same[name] = subtle.ConstantTimeCompare(value, r.Values[name]) == 1
+		clear(value)
+	})
 	return same, err
 }
