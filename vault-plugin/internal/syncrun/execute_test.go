@@ -73,7 +73,8 @@ func TestIntentsAreStoredBeforeTheirChanges(t *testing.T) {
 	w.server.OnCall(func(c toy.Call) toy.Fault {
 		if c.Changes() {
 			changes++
-			if intent := w.stored()[c.Name].Intent; intent == nil || intent.Delete != (c.Operation == toy.Delete) {
+			intent, deletes := w.stored()[c.Name].Intent, c.Operation == toy.Delete
+			if intent == nil || intent.Delete != deletes || intent.Print.Known() == deletes {
 				t.Errorf("at the change of %s, its intent is %+v", c.Name, intent)
 			}
 		}
@@ -340,17 +341,28 @@ func TestValuesThatWereReadAreCleared(t *testing.T) {
 
 // A new version of a secret with the same value changes only the ledger.
 func TestANewVersionWithTheSameValueIsNotWritten(t *testing.T) {
-	w := newWorld(t, toy.Options{})
-	w.sync(map[string]string{"A": "1"})
-	before := len(w.server.Calls())
-	r := w.run(map[string]string{"A": "1"})
-	r.Wants[0].Version, r.Wants[0].Source = 7, "RENAMED"
-	w.must(r.Execute(t.Context(), w.prepare(r)).Err)
-	if e := w.stored()["A"]; e.Version != 7 || e.Source != "RENAMED" || !e.Owned {
-		t.Errorf("the ledger has %+v", e)
-	}
-	if slices.ContainsFunc(w.server.Calls()[before:], toy.Call.Changes) {
-		t.Error("the destination was changed")
+	for name, c := range map[string]struct {
+		version uint64
+		source  string
+	}{
+		"a new version": {7, "A"},
+		"another name":  {1, "RENAMED"},
+		"both":          {7, "RENAMED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, toy.Options{})
+			w.sync(map[string]string{"A": "1"})
+			before := len(w.server.Calls())
+			r := w.run(map[string]string{"A": "1"})
+			r.Wants[0].Version, r.Wants[0].Source = c.version, c.source
+			w.must(r.Execute(t.Context(), w.prepare(r)).Err)
+			if e := w.stored()["A"]; e.Version != c.version || e.Source != c.source || !e.Owned {
+				t.Errorf("the ledger has %+v", e)
+			}
+			if slices.ContainsFunc(w.server.Calls()[before:], toy.Call.Changes) {
+				t.Error("the destination was changed")
+			}
+		})
 	}
 }
 

@@ -2,11 +2,13 @@ package syncrun_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/stashbase/vault-stashbase/shared/keyring"
 	"github.com/stashbase/vault-stashbase/shared/provider"
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
 	"github.com/stashbase/vault-stashbase/vault-plugin/internal/enginetest"
@@ -24,6 +26,7 @@ type world struct {
 	storage  *enginetest.Storage
 	records  *store.Store
 	keys     *keys.Service
+	uses     *keyUses
 	owner    ledger.Owner
 	provider readable
 	server   *toy.Server
@@ -32,13 +35,34 @@ type world struct {
 	// spoil changes the results of Apply, as a provider with a mistake does; nil changes nothing.
 	spoil func([]provider.Result) []provider.Result
 	// list changes what List returns; nil changes nothing.
-	list func([]provider.Entry) []provider.Entry
-	sent []string // the names of all changes that were sent
+	list   func([]provider.Entry) []provider.Entry
+	sent   []string // the names of all changes that were sent
+	looked []string // the names of all entries that were looked at
 	// read holds the values that a run has read, in the memory that the run received.
 	read [][]byte
 	// refuse is the error of a use of the credential; nil allows every use.
 	refuse error
+	// ended holds what the uses of the credential have returned.
+	ended []error
 }
+
+// keyUses counts the uses of keys.
+type keyUses struct {
+	*keys.Service
+	n, fail int // uses, and the number of the one that fails; 0: none
+}
+
+var errKeys = errors.New("the keys cannot be used")
+
+func (k *keyUses) With(ctx context.Context, ws store.ID, use func(*keyring.Workspace) error) error {
+	if k.n++; k.n == k.fail {
+		return errKeys
+	}
+	return k.Service.With(ctx, ws, use)
+}
+
+// failUse makes the n-th use of keys from now on fail; 0: none.
+func (w *world) failUse(n int) { w.uses.n, w.uses.fail = 0, n }
 
 func newWorld(t *testing.T, o toy.Options) *world {
 	t.Helper()
@@ -58,6 +82,7 @@ func newWorld(t *testing.T, o toy.Options) *world {
 	w.keys.Configure(store.Config{KeyringCacheSize: 4, KeyringCacheTTL: time.Hour})
 	w.owner = ledger.Owner{Workspace: store.NewID(), Sync: store.NewID(), Project: "api", Environment: "production", Destination: toy.Destination, Name: "main"}
 	w.must(w.keys.Create(t.Context(), w.owner.Workspace, "acme"))
+	w.uses = &keyUses{Service: w.keys}
 	w.restart()
 	return w
 }
@@ -72,7 +97,7 @@ func (w *world) must(err error) {
 // restart opens the ledger as it is stored.
 func (w *world) restart() {
 	w.Helper()
-	l, closed, err := ledger.New(w.records, w.keys).Open(w.Context(), w.owner)
+	l, closed, err := ledger.New(w.records, w.uses).Open(w.Context(), w.owner)
 	w.must(err)
 	w.Cleanup(closed)
 	w.ledger = l
@@ -119,6 +144,11 @@ func (p spoiled) List(ctx context.Context, s *provider.Session, place provider.P
 	return entries, err
 }
 
+func (p spoiled) Look(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Entry, error) {
+	p.w.looked = append(p.w.looked, names...)
+	return p.readable.Look(ctx, s, place, names)
+}
+
 func (p spoiled) Read(ctx context.Context, s *provider.Session, place provider.Place, names []string) ([]provider.Value, error) {
 	values, err := p.readable.Read(ctx, s, place, names)
 	for _, v := range values {
@@ -133,7 +163,9 @@ func (w *world) use(ctx context.Context, f func(context.Context, provider.Provid
 		return w.refuse
 	}
 	session := &provider.Session{Auth: toy.AuthKey, Credential: provider.NewCredential(map[string][]byte{"key": []byte(w.server.Key())})}
-	return f(ctx, spoiled{w.provider, w}, session)
+	err := f(ctx, spoiled{w.provider, w}, session)
+	w.ended = append(w.ended, err)
+	return err
 }
 
 // run returns a run that wants the given values. Each secret has the name of its entry.

@@ -1,6 +1,8 @@
 package syncrun_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stashbase/vault-stashbase/shared/provider/providertest/toy"
@@ -65,6 +67,33 @@ func TestWhatIsSettled(t *testing.T) {
 	}
 }
 
+// While the keys cannot be used, no destination is settled, even if there is no value to compare.
+func TestNothingIsSettledWithoutKeys(t *testing.T) {
+	w := newWorld(t, toy.Options{})
+	r := w.run(nil)
+	r.Deletion = syncplan.RetainDeletion
+	w.failUse(1)
+	if settled, err := r.Settled(t.Context()); settled || !errors.Is(err, errKeys) {
+		t.Errorf("settled %t, %v", settled, err)
+	}
+}
+
+// A run compares each value with its print once, and a run without changes writes nothing.
+func TestARunWithoutChangesCostsLittle(t *testing.T) {
+	w := newWorld(t, toy.Options{})
+	w.sync(map[string]string{"A": "1", "B": "2"})
+	w.storage.Reset()
+	w.failUse(0)
+	r := w.run(map[string]string{"A": "1", "B": "2"})
+	if settled, err := r.Settled(t.Context()); err != nil || !settled {
+		t.Errorf("settled %t, %v", settled, err)
+	}
+	w.must(r.Execute(t.Context(), w.prepare(r)).Err)
+	if puts := w.storage.Counts().Puts; puts != 0 || w.uses.n != 1 {
+		t.Errorf("the run wrote %d times and used the keys %d times", puts, w.uses.n)
+	}
+}
+
 // A run that looks at single entries must look at every entry whose intent is open, also if the
 // ledger says that its value is the wanted one. A full list is needed where the destination limits
 // the number of entries.
@@ -76,18 +105,25 @@ func TestWhatARunLooksAt(t *testing.T) {
 		options toy.Options
 		wants   map[string]string
 		intent  string
-		whole   bool
-		list    bool
-		missing string // an entry that others have removed; it is created if the run has looked at it
+		change  func(*syncrun.Run)
+		looked  []string // the names that the run looks at; nil: it lists all
+		missing string   // an entry that others have removed; it is created if the run has looked at it
 		creates int
 		deletes int
 	}{
-		"one changed secret":               {options: unlimited, wants: changed, missing: "B"},
-		"an entry with an open intent":     {options: unlimited, wants: changed, intent: "B", missing: "B", creates: 1},
-		"an entry that is not wanted":      {options: unlimited, wants: map[string]string{"A": "1", "B": "2", "C": "3"}, missing: "B", deletes: 1},
-		"a requested run":                  {options: unlimited, wants: changed, whole: true, list: true, missing: "B", creates: 1},
-		"a limited destination":            {options: toy.Options{}, wants: changed, list: true, missing: "B", creates: 1},
-		"more entries to look at than not": {options: unlimited, wants: map[string]string{"A": "x", "B": "x", "C": "x", "D": "4"}, list: true, missing: "D", creates: 1},
+		"one changed secret":           {options: unlimited, wants: changed, looked: []string{"A"}, missing: "B"},
+		"an entry with an open intent": {options: unlimited, wants: changed, intent: "B", looked: []string{"A", "B"}, missing: "B", creates: 1},
+		"an entry that is not wanted":  {options: unlimited, wants: map[string]string{"A": "1", "B": "2", "C": "3"}, looked: []string{"D"}, missing: "B", deletes: 1},
+		"a secret without a name": {
+			options: unlimited, wants: changed, looked: []string{"A"}, missing: "B",
+			change: func(r *syncrun.Run) {
+				r.Wants = append(r.Wants, syncplan.Want{Source: "E", Version: 1, Bad: "has no name"})
+			},
+		},
+		"a requested run":                     {options: unlimited, wants: changed, change: func(r *syncrun.Run) { r.Whole = true }, missing: "B", creates: 1},
+		"a destination that declares no look": {options: unlimited, wants: changed, change: func(r *syncrun.Run) { r.Destination.Looks = false }, missing: "B", creates: 1},
+		"a limited destination":               {options: toy.Options{}, wants: changed, missing: "B", creates: 1},
+		"more entries to look at than not":    {options: unlimited, wants: map[string]string{"A": "x", "B": "x", "C": "x", "D": "4"}, missing: "D", creates: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, c.options)
@@ -100,10 +136,13 @@ func TestWhatARunLooksAt(t *testing.T) {
 			w.server.Remove("top", c.missing)
 			calls := len(w.server.Calls())
 			r := w.run(c.wants)
-			r.Whole = c.whole
+			if c.change != nil {
+				c.change(r)
+			}
+			w.looked = nil
 			p := w.prepare(r)
-			if first := w.server.Calls()[calls].Operation; (first == toy.List) != c.list {
-				t.Errorf("the first call is a %s", first)
+			if first := w.server.Calls()[calls].Operation; (first == toy.List) != (c.looked == nil) || !slices.Equal(w.looked, c.looked) {
+				t.Errorf("the first call is a %s, and the run looked at %q", first, w.looked)
 			}
 			if creates, deletes := p.Count(syncplan.Create), p.Count(syncplan.Delete); creates != c.creates || deletes != c.deletes {
 				t.Errorf("the plan creates %d entries and deletes %d: %v", creates, deletes, p.Actions)
