@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/vault/api"
@@ -179,11 +180,10 @@ func TestTheOutcomeOfAWriteIsKnownOrNot(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			everyRequest(t, func(t *testing.T, overTLS bool, method string) {
-				attempt := 0
+				var attempts atomic.Int64 // a repeated request may arrive before the first handler has ended
 				c := serve(t, overTLS, 1, func(w http.ResponseWriter, r *http.Request) {
-					handler := tc.attempts[min(attempt, len(tc.attempts)-1)]
-					attempt++
-					handler(w, r)
+					attempt := int(attempts.Add(1)) - 1
+					tc.attempts[min(attempt, len(tc.attempts)-1)](w, r)
 				})
 				_, err := requests[method](t.Context(), c)
 				if !client.Is(err, tc.kind) {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stashbase/vault-stashbase/shared/vaulttest"
 )
 
 func TestRaceInThePluginFailsTheStop(t *testing.T) {
