@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 // keyring holds the ids of workspaces with keys, and the refusals of the locked ones.
 type keyring struct {
 	ids    map[store.ID]bool
+	mu     sync.Mutex // workspaces are loaded, and their keys locked, at the same time
 	locked map[store.ID]error
 }
 
@@ -40,9 +42,17 @@ func (k *keyring) Shred(_ context.Context, ws store.ID) error {
 	return nil
 }
 func (k *keyring) Stored(_ context.Context, ws store.ID) (bool, error) { return k.ids[ws], nil }
-func (k *keyring) Lock(ws store.ID, refusal error)                     { k.locked[ws] = refusal }
-func (k *keyring) Unlock(ws store.ID)                                  { delete(k.locked, ws) }
 func (k *keyring) IDs() []store.ID                                     { return slices.Collect(maps.Keys(k.ids)) }
+func (k *keyring) Lock(ws store.ID, refusal error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.locked[ws] = refusal
+}
+func (k *keyring) Unlock(ws store.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.locked, ws)
+}
 
 // contents counts the frozen environments.
 type contents struct{ frozen, most int }
